@@ -1,0 +1,370 @@
+//! The life of one delivery: one occurrence for one recipient.
+//!
+//! ```text
+//! planned ──claim──▶ claimed ──attempt durable──▶ sending ─┬▶ sent
+//!  ▲ │ │                │ ▲                                ├▶ waiting (not before …) ──claim──▶ claimed
+//!  │ │ └ too late ▶ expired │                              ├▶ failed, skipped, expired (reason)
+//!  │ └ policy ▶ skipped   │ │                              └▶ unknown
+//!  └──── released ────────┘ └── on_unknown = "resend": waiting, marked as a possible duplicate
+//! ```
+
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::backoff;
+use crate::domain::id::{DeliveryId, ScheduleName, Term};
+use crate::domain::recipient::{Recipient, Reference, Unreachable};
+use crate::domain::schedule::model::OnUnknown;
+use crate::domain::verdict::Verdict;
+
+/// The state of a delivery. It is in exactly one, from the moment it exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It exists and waits for its due instant.
+    Planned,
+    /// A daemon holds it and is about to send it. Nothing has left yet.
+    Claimed,
+    /// A request may have left.
+    Sending,
+    /// It was tried or held up, and waits for its next try.
+    Waiting,
+    /// Teams took it.
+    Sent,
+    /// Deliberately not sent.
+    Skipped,
+    /// Cannot be sent.
+    Failed,
+    /// It may or may not have been delivered; a person decides.
+    Unknown,
+    /// Not sent in time.
+    Expired,
+    /// No longer wanted: its schedule changed or went away.
+    Cancelled,
+}
+
+impl State {
+    pub const ALL: [State; 10] = [
+        State::Planned,
+        State::Claimed,
+        State::Sending,
+        State::Waiting,
+        State::Sent,
+        State::Skipped,
+        State::Failed,
+        State::Unknown,
+        State::Expired,
+        State::Cancelled,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            State::Planned => "planned",
+            State::Claimed => "claimed",
+            State::Sending => "sending",
+            State::Waiting => "waiting",
+            State::Sent => "sent",
+            State::Skipped => "skipped",
+            State::Failed => "failed",
+            State::Unknown => "unknown",
+            State::Expired => "expired",
+            State::Cancelled => "cancelled",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether nothing more happens to a delivery in this state of its own accord.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            State::Planned | State::Claimed | State::Sending | State::Waiting => false,
+            State::Sent | State::Skipped | State::Failed | State::Unknown | State::Expired | State::Cancelled => true,
+        }
+    }
+
+    /// The states that a delivery may be in just before this one. A store changes a state only from these, so the
+    /// picture at the top of this page is enforced in one place.
+    #[must_use]
+    pub fn comes_from(self) -> &'static [State] {
+        match self {
+            // Released: a claim given back before anything left.
+            State::Planned => &[State::Claimed],
+            State::Claimed => &[State::Planned, State::Waiting],
+            State::Sending => &[State::Claimed],
+            State::Sent => &[State::Sending],
+            // From claimed: a policy or a missing precondition, found before anything left.
+            State::Waiting | State::Skipped | State::Failed | State::Expired => &[State::Claimed, State::Sending],
+            State::Unknown => &[State::Claimed, State::Sending],
+            State::Cancelled => &[State::Planned, State::Waiting],
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Declares every reason once: its stable word, and what it says to a person.
+macro_rules! reasons {
+    ($($name:ident = $word:literal, $says:literal;)*) => {
+        /// Why a delivery is in the state it is in. The words are stable: they are the log field, the column and
+        /// the JSON value.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $(#[doc = $says] $name,)* }
+
+        impl Reason {
+            pub const ALL: &[Reason] = &[$(Reason::$name,)*];
+
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Reason::$name => $word,)* }
+            }
+
+            /// The reason in a sentence, for people.
+            #[must_use]
+            pub fn explain(self) -> &'static str {
+                match self { $(Reason::$name => $says,)* }
+            }
+
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($word => Some(Reason::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+reasons! {
+    PastWhenPlanned = "past-when-planned", "the hour had already passed there when the schedule was planned";
+    TooLate = "too-late", "it could not be sent within its lateness limit";
+
+    UnknownRecipient = "unknown-recipient", "nobody of this name is known; import the person's reference";
+    NoReference = "no-reference", "neither a conversation nor a Teams or Entra id is known; import a reference";
+    Blocked = "blocked", "the person blocked the bot";
+    Uninstalled = "uninstalled", "the app is not installed for this recipient";
+    DisabledByAdmin = "disabled-by-admin", "a tenant administrator disabled the app";
+
+    ScheduleChanged = "schedule-changed", "the schedule was edited and no longer means this";
+    ScheduleRemoved = "schedule-removed", "the schedule was removed";
+    LeftAudience = "left-audience", "the recipient is no longer in the audience";
+
+    UntrustedHost = "untrusted-host", "the reference's service URL is not a trusted host; nothing was sent to it";
+    TemplateFailed = "template-failed", "the text could not be made for this recipient";
+    TooLarge = "too-large", "the message is larger than Teams accepts";
+    ConversationNotFound = "conversation-not-found", "Teams does not know the conversation";
+    Refused = "refused", "Teams refused the request";
+
+    Throttled = "throttled", "Teams asked us to slow down";
+    NotConnected = "not-connected", "no connection could be made, so nothing left";
+    Busy = "busy", "Teams was busy with the same conversation";
+    TryAgain = "try-again", "Teams asked for the request to be made again";
+    TokenRefused = "token-refused", "the identity provider refused the bot's credentials";
+    TokenUnavailable = "token-unavailable", "no token could be had";
+    AuthRefused = "auth-refused", "Teams refused the bot's token twice; check the app id, tenant and registration";
+
+    NoAnswer = "no-answer", "the request left and no answer came";
+    ServerError = "server-error", "Teams answered with an error that says nothing about the message";
+    Interrupted = "interrupted", "the daemon ended while the request was under way";
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Reason {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        Reason::parse(&word).ok_or_else(|| serde::de::Error::custom(format!("unknown reason {word:?}")))
+    }
+}
+
+impl From<Unreachable> for Reason {
+    fn from(why: Unreachable) -> Self {
+        match why {
+            Unreachable::Blocked => Reason::Blocked,
+            Unreachable::Uninstalled => Reason::Uninstalled,
+            Unreachable::DisabledByAdmin => Reason::DisabledByAdmin,
+        }
+    }
+}
+
+impl Reason {
+    /// Whether this reason says that the recipient can't be reached until something changes on their side.
+    #[must_use]
+    pub fn unreachable(self) -> Option<Unreachable> {
+        match self {
+            Reason::Blocked => Some(Unreachable::Blocked),
+            Reason::Uninstalled => Some(Unreachable::Uninstalled),
+            Reason::DisabledByAdmin => Some(Unreachable::DisabledByAdmin),
+            Reason::PastWhenPlanned
+            | Reason::TooLate
+            | Reason::UnknownRecipient
+            | Reason::NoReference
+            | Reason::ScheduleChanged
+            | Reason::ScheduleRemoved
+            | Reason::LeftAudience
+            | Reason::UntrustedHost
+            | Reason::TemplateFailed
+            | Reason::TooLarge
+            | Reason::ConversationNotFound
+            | Reason::Refused
+            | Reason::Throttled
+            | Reason::NotConnected
+            | Reason::Busy
+            | Reason::TryAgain
+            | Reason::TokenRefused
+            | Reason::TokenUnavailable
+            | Reason::AuthRefused
+            | Reason::NoAnswer
+            | Reason::ServerError
+            | Reason::Interrupted => None,
+        }
+    }
+}
+
+/// A delivery in the hands of a sender, with all that is needed to decide and to send.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    pub id: DeliveryId,
+    /// The term under which it was claimed; every later write carries it.
+    pub term: Term,
+    pub schedule: ScheduleName,
+    /// The civil time that is the identity of the occurrence.
+    pub occurrence: NaiveDateTime,
+    /// Whose clock gave the due instant.
+    pub zone: Tz,
+    pub due_at: DateTime<Utc>,
+    /// After this it must not be sent.
+    pub expire_at: DateTime<Utc>,
+    /// When its wave was planned: past its due instant for a late-comer.
+    pub planned_at: DateTime<Utc>,
+    pub on_unknown: OnUnknown,
+    /// Attempts made so far.
+    pub attempts: u32,
+    /// An earlier attempt has an unknown outcome, so this one may be the second copy.
+    pub possible_duplicate: bool,
+    pub recipient: Recipient,
+    /// False for somebody a schedule names but no import has ever mentioned.
+    pub is_known: bool,
+    pub reference: Reference,
+    pub unreachable: Option<Unreachable>,
+}
+
+/// What becomes of a delivery after a decision or an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    Sent { activity_id: Option<String> },
+    Waiting { not_before: DateTime<Utc>, reason: Reason, possible_duplicate: bool },
+    Skipped(Reason),
+    Failed(Reason),
+    Unknown(Reason),
+    Expired(Reason),
+}
+
+impl Settlement {
+    #[must_use]
+    pub fn state(&self) -> State {
+        match self {
+            Settlement::Sent { .. } => State::Sent,
+            Settlement::Waiting { .. } => State::Waiting,
+            Settlement::Skipped(_) => State::Skipped,
+            Settlement::Failed(_) => State::Failed,
+            Settlement::Unknown(_) => State::Unknown,
+            Settlement::Expired(_) => State::Expired,
+        }
+    }
+
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        match self {
+            Settlement::Sent { .. } => None,
+            Settlement::Waiting { reason, .. }
+            | Settlement::Skipped(reason)
+            | Settlement::Failed(reason)
+            | Settlement::Unknown(reason)
+            | Settlement::Expired(reason) => Some(*reason),
+        }
+    }
+}
+
+/// How often a delivery with an unknown outcome is sent again before a person must look.
+pub const MAX_ATTEMPTS_IN_DOUBT: u32 = 4;
+
+/// The shortest wait before a message that may have arrived is sent again. Teams can take a while to answer what it
+/// has already delivered, so an early copy is the likeliest duplicate.
+pub const RESEND_FLOOR: Duration = Duration::from_secs(10);
+
+/// What a verdict means for a delivery whose attempt number `claim.attempts + 1` it is. `draw` is a random number in
+/// `[0, 1)` that spreads the retries.
+#[must_use]
+pub fn settle(claim: &Claim, verdict: Verdict, now: DateTime<Utc>, draw: f64) -> Settlement {
+    let attempt = claim.attempts + 1;
+    match verdict {
+        Verdict::Delivered { activity_id } => Settlement::Sent { activity_id },
+        Verdict::Retry { reason, after } => {
+            let wait = backoff::delay(backoff::Pace::Transient, attempt, draw).max(after.unwrap_or_default());
+            wait_or_give_up(claim, now, wait, reason)
+        }
+        Verdict::OurFault { reason } => {
+            let wait = backoff::delay(backoff::Pace::OurFault, attempt, draw);
+            wait_or_give_up(claim, now, wait, reason)
+        }
+        Verdict::Permanent { reason } => {
+            if claim.possible_duplicate {
+                // An earlier copy may have arrived, so "failed" would claim too much.
+                Settlement::Unknown(reason)
+            } else if reason.unreachable().is_some() {
+                Settlement::Skipped(reason)
+            } else {
+                Settlement::Failed(reason)
+            }
+        }
+        Verdict::Unknown { reason } => match claim.on_unknown {
+            OnUnknown::Hold => Settlement::Unknown(reason),
+            OnUnknown::Resend => {
+                let wait = backoff::delay(backoff::Pace::Transient, attempt, draw).max(RESEND_FLOOR);
+                let not_before = later(now, wait);
+                if attempt >= MAX_ATTEMPTS_IN_DOUBT || not_before > claim.expire_at {
+                    Settlement::Unknown(reason)
+                } else {
+                    Settlement::Waiting { not_before, reason, possible_duplicate: true }
+                }
+            }
+        },
+    }
+}
+
+fn wait_or_give_up(claim: &Claim, now: DateTime<Utc>, wait: Duration, reason: Reason) -> Settlement {
+    let not_before = later(now, wait);
+    if not_before <= claim.expire_at {
+        Settlement::Waiting { not_before, reason, possible_duplicate: claim.possible_duplicate }
+    } else if claim.possible_duplicate {
+        Settlement::Unknown(reason)
+    } else {
+        Settlement::Expired(Reason::TooLate)
+    }
+}
+
+/// `now + wait`, at the end of time where that is out of range.
+fn later(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}

@@ -1,0 +1,198 @@
+//! What is wrong with a file: a stable code, a place, a cause and a cure.
+//!
+//! A problem holds byte spans only. The line, the column and the excerpt are made when it is shown, by whoever shows
+//! it, from the [`Source`] that it came from; so the same problem reads the same in `check`, in the log and as JSON.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+/// A text and the name under which a person knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The path as the user wrote it, or a word such as `<stdin>`.
+    pub name: Arc<str>,
+    pub text: Arc<str>,
+}
+
+impl Source {
+    #[must_use]
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    /// Line and column of a byte offset, both counted from 1; the column counts characters, not bytes.
+    #[must_use]
+    pub fn place(&self, offset: usize) -> Place {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let before = &self.text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Place {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// Where something stands in a file, counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// How bad a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The file is accepted, but probably does not do what its writer means.
+    Warning,
+    /// The file is refused as a whole.
+    Error,
+}
+
+/// Declares every code once, with the number that users see and its severity.
+macro_rules! codes {
+    ($($(#[$meta:meta])* $name:ident = $number:literal $severity:ident,)*) => {
+        /// The stable name of a kind of problem. A number is never used again for something else.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[$meta])* $name,)* }
+
+        impl Code {
+            /// Every code, in the order of the numbers.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Code::$name => $number,)* }
+            }
+
+            #[must_use]
+            pub fn severity(self) -> Severity {
+                match self { $(Code::$name => Severity::$severity,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The file can't be read at all.
+    Unreadable = "N001" Error,
+    /// The text is not TOML.
+    Syntax = "N002" Error,
+    /// A key that nudged does not know.
+    UnknownKey = "N003" Error,
+    /// A key that must be there is not.
+    MissingKey = "N004" Error,
+    /// A value of the wrong type.
+    WrongType = "N005" Error,
+    /// Two keys that exclude each other.
+    Conflict = "N006" Error,
+    /// A value that is none of the words allowed there.
+    UnknownWord = "N007" Error,
+
+    /// A time zone that is not in the IANA list.
+    UnknownZone = "N101" Error,
+    /// A fixed instant together with each recipient's own clock.
+    InstantWithRecipientZone = "N102" Error,
+    /// A day that is not in the calendar.
+    ImpossibleDate = "N103" Error,
+    /// A time of day that is not understood.
+    BadTime = "N104" Error,
+    /// A span of time that is not understood.
+    BadSpan = "N105" Error,
+    /// The time has passed everywhere; nothing will be sent.
+    NothingAhead = "N106" Warning,
+    /// `every` with an `on` or `at` that does not fit it, or without one that it needs.
+    BadEvery = "N107" Error,
+    /// A cron pattern that is not understood or never fires.
+    BadCron = "N108" Error,
+    /// `until` is before `from`.
+    EndsBeforeItBegins = "N109" Error,
+    /// A fixed abbreviation or offset where a place is needed.
+    ZoneWithoutSeasons = "N110" Warning,
+
+    /// A schedule name that is not a plain word.
+    BadName = "N120" Error,
+    /// Two schedules with one name.
+    DuplicateName = "N121" Error,
+    /// A recipient that is not understood.
+    BadRecipient = "N122" Error,
+    /// Nobody to send to.
+    NoRecipients = "N123" Error,
+
+    /// A template that is not understood.
+    BadTemplate = "N130" Error,
+    /// A name in a template that nudged does not know.
+    UnknownTemplateName = "N131" Error,
+    /// A text that is empty.
+    EmptyText = "N132" Error,
+
+    /// A setting in `nudged.toml` that can't work.
+    BadSetting = "N140" Error,
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that is wrong, with its cure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub code: Code,
+    /// The bytes that are wrong. Always inside the text.
+    pub span: Range<usize>,
+    /// What is wrong, in lower case, without a full stop.
+    pub message: String,
+    /// What to do about it, in the imperative.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn new(code: Code, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { code, span, message: message.into(), help: None }
+    }
+
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_characters_from_one() {
+        let source = Source::new("x", "ab\nzöd\n");
+        assert_eq!(source.place(0), Place { line: 1, column: 1 });
+        assert_eq!(source.place(3), Place { line: 2, column: 1 });
+        // "ö" takes two bytes and one column; an offset inside it means its beginning.
+        assert_eq!(source.place(5), Place { line: 2, column: 2 });
+        assert_eq!(source.place(6), Place { line: 2, column: 3 });
+        assert_eq!(source.place(999), Place { line: 3, column: 1 });
+    }
+
+    #[test]
+    fn no_number_is_used_twice() {
+        let mut numbers: Vec<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), Code::ALL.len());
+    }
+}

@@ -1,0 +1,4 @@
+//! What a schedule is ([`model`]) and how it is read from a file ([`parse`]).
+
+pub mod model;
+pub mod parse;

@@ -1,0 +1,165 @@
+//! What a schedule is: checked values that cannot be wrong.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset, NaiveDateTime, NaiveTime, Weekday};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::id::{Revision, ScheduleName};
+use crate::domain::problem::Place;
+use crate::domain::recipient::Address;
+use crate::domain::template::Template;
+use crate::domain::time::ClockChangePolicy;
+
+/// One named entry of a schedule file: when, to whom, what, and policies.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    pub name: ScheduleName,
+    pub title: Option<String>,
+    pub origin: Origin,
+    pub revision: Revision,
+    pub when: When,
+    pub audience: Audience,
+    pub policies: Policies,
+    pub message: Message,
+}
+
+impl Schedule {
+    /// The title, or the name where there is none.
+    #[must_use]
+    pub fn display_title(&self) -> &str {
+        self.title.as_deref().unwrap_or(self.name.as_str())
+    }
+}
+
+/// Where a schedule was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub file: Arc<str>,
+    pub place: Place,
+}
+
+/// When a schedule fires, and on whose clock.
+#[derive(Debug, Clone)]
+pub struct When {
+    pub trigger: Trigger,
+    pub clock: WhoseClock,
+    /// No occurrence before this civil time.
+    pub from: Option<NaiveDateTime>,
+    /// No occurrence after this civil time.
+    pub until: Option<NaiveDateTime>,
+    pub clock_changes: ClockChangePolicy,
+}
+
+/// Whose wall clock a civil time is read on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhoseClock {
+    /// Each recipient's own: one wave for each zone.
+    Recipient,
+    /// One clock for everybody: one wave.
+    Zone(Tz),
+}
+
+/// What makes a schedule fire.
+#[derive(Debug, Clone)]
+pub enum Trigger {
+    /// Once, at a civil time.
+    Once(NaiveDateTime),
+    /// Once, at one instant for everybody.
+    Instant(DateTime<FixedOffset>),
+    /// On certain days, at certain times of day.
+    Calendar(Calendar),
+    /// Again and again after a fixed span of elapsed time, counted from `anchor` on the schedule's clock.
+    Elapsed { every: Duration, anchor: NaiveDateTime },
+    /// By a cron pattern, walked in civil time.
+    Cron(CronPattern),
+}
+
+/// Days and times of day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calendar {
+    pub days: Days,
+    /// At least one, ascending, no two alike.
+    pub times: Vec<NaiveTime>,
+}
+
+/// Which days a calendar trigger means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Days {
+    Every,
+    /// Monday to Friday.
+    Weekdays,
+    /// These days of each week; at least one.
+    OnWeekdays(Vec<Weekday>),
+}
+
+/// A cron pattern that has been understood and has at least one occurrence.
+#[derive(Debug, Clone)]
+pub struct CronPattern {
+    pub text: String,
+    pub cron: croner::Cron,
+}
+
+/// To whom a schedule speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audience {
+    pub to: Vec<Target>,
+    pub except_people: Vec<Address>,
+}
+
+/// One entry of `to`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Target {
+    Everyone,
+    Group(String),
+    Person(Address),
+}
+
+/// What a schedule decides about lateness, order and doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policies {
+    /// How long after its due instant a message may still be sent.
+    pub late: Duration,
+    pub priority: Priority,
+    pub on_unknown: OnUnknown,
+}
+
+impl Policies {
+    /// How late a message that is sent once may be.
+    pub const LATE_ONCE: Duration = Duration::from_hours(12);
+    /// How late a message that comes again may be.
+    pub const LATE_RECURRING: Duration = Duration::from_hours(1);
+}
+
+/// Who goes first when there is more to send than the limits let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    Critical,
+    #[default]
+    Normal,
+    Bulk,
+}
+
+/// What becomes of a delivery whose attempt has an unknown outcome. Teams has no idempotency key, so there is no
+/// third way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnknown {
+    /// At least once: sent again, marked as a possible duplicate.
+    #[default]
+    Resend,
+    /// At most once: left as unknown for a person to decide.
+    Hold,
+}
+
+/// What is said.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Markdown as Teams takes it.
+    pub text: Template,
+    /// Why the recipient gets this message, in a sentence.
+    pub why: Option<String>,
+}

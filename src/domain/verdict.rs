@@ -1,0 +1,56 @@
+//! What an answer from Teams means for a delivery. The table from status codes and error bodies to verdicts stands
+//! with the client that reads them, in `adapter::teams::verdict`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::delivery::Reason;
+
+/// What the answer to an attempt means. Each has one consequence, in [`crate::domain::delivery::settle`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Teams took the message. The id is missing when it answered 202 with an empty body.
+    Delivered { activity_id: Option<String> },
+    /// Nothing was delivered, and the same request may succeed later.
+    Retry {
+        reason: Reason,
+        /// What `Retry-After` asked for. It is a floor: waiting may be longer, never shorter.
+        after: Option<Duration>,
+    },
+    /// Nothing was delivered, and the same request will never succeed.
+    Permanent { reason: Reason },
+    /// Nothing was delivered, and the cause is our own set-up: credentials, registration, configuration. The
+    /// recipient is not to blame, so the delivery waits.
+    OurFault { reason: Reason },
+    /// It may or may not have been delivered: the request left and no trustworthy answer came back.
+    Unknown { reason: Reason },
+}
+
+/// A verdict with the evidence for it, as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub verdict: Verdict,
+    pub evidence: Evidence,
+}
+
+impl Answer {
+    /// A verdict reached without asking Teams.
+    #[must_use]
+    pub fn without_request(verdict: Verdict, detail: impl Into<String>) -> Self {
+        Self { verdict, evidence: Evidence { detail: Some(detail.into()), ..Evidence::default() } }
+    }
+}
+
+/// What was seen on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The HTTP status, if any answer came.
+    pub status: Option<u16>,
+    /// The error code of the body, such as `ConversationNotFound`.
+    pub error_code: Option<String>,
+    /// The `MS-CV` header, for which Microsoft's support asks.
+    pub correlation_id: Option<String>,
+    /// A sentence for people: the error message of the body, or what went wrong on our side. Never a secret.
+    pub detail: Option<String>,
+}

@@ -1,0 +1,201 @@
+//! What people and programs may ask of nudged. The engine answers; the control socket carries question and answer;
+//! so a command does not know whether it speaks to a daemon or looks into the store itself.
+//!
+//! These shapes are what `--json` prints, so they are stable: a field is added, never renamed.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::delivery::{Reason, State};
+use crate::domain::recipient::{PersonRecord, RecipientKind, Unreachable, ZoneSource};
+use crate::port::store::StatusQuery;
+
+/// Why the desk could not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "message", rename_all = "kebab-case")]
+pub enum DeskError {
+    /// What was asked makes no sense; the text says why.
+    #[error("{0}")]
+    BadRequest(String),
+    /// It needs a running daemon, and none answers.
+    #[error("{0}")]
+    NoDaemon(String),
+    /// It failed on our side.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// How many deliveries are in each state. States with none are left out.
+pub type Counts = BTreeMap<State, u64>;
+
+/// Where everything stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// `nudged.status/1`.
+    pub schema: String,
+    pub now: DateTime<Utc>,
+    /// `None` when no daemon is running and the ledger was read directly.
+    pub daemon: Option<DaemonStatus>,
+    /// Schedule files that are not used as they stand.
+    pub held_back: Vec<HeldBackFile>,
+    pub occurrences: Vec<OccurrenceStatus>,
+    /// Only when one schedule was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deliveries: Vec<DeliveryStatus>,
+}
+
+impl Status {
+    pub const SCHEMA: &str = "nudged.status/1";
+}
+
+/// The running daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    pub version: String,
+    pub pid: u32,
+    pub started_at: DateTime<Utc>,
+    pub schedules: u64,
+    /// When something happens next.
+    pub next_wake_at: Option<DateTime<Utc>>,
+    /// In words, when the bot's own set-up keeps it from sending.
+    pub trouble: Option<String>,
+}
+
+/// A schedule file with problems.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldBackFile {
+    pub file: String,
+    /// Whether its last good version goes on in its place.
+    pub last_good_in_use: bool,
+    /// `line:column: CODE message; help`, one for each problem.
+    pub problems: Vec<String>,
+}
+
+/// One occurrence: the counts add up to the audience.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OccurrenceStatus {
+    pub schedule: String,
+    /// The civil time that is its identity.
+    pub occurrence: NaiveDateTime,
+    pub audience: u64,
+    pub counts: Counts,
+    /// Deliveries of which an earlier attempt has an unknown outcome.
+    pub possible_duplicates: u64,
+    pub reasons: Vec<ReasonCount>,
+    /// In the order of the due instants.
+    pub waves: Vec<WaveStatus>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonCount {
+    pub state: State,
+    pub reason: Reason,
+    pub count: u64,
+}
+
+/// The part of an occurrence whose recipients share a zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaveStatus {
+    pub zone: Tz,
+    pub due_at: DateTime<Utc>,
+    pub expire_at: DateTime<Utc>,
+    pub people: u64,
+    /// Whether its deliveries exist as rows yet.
+    pub expanded: bool,
+}
+
+/// One delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryStatus {
+    pub schedule: String,
+    pub occurrence: NaiveDateTime,
+    pub recipient: String,
+    pub address: Option<String>,
+    /// The zone whose clock gave the due instant.
+    pub zone: Tz,
+    pub due_at: DateTime<Utc>,
+    pub state: State,
+    pub reason: Option<Reason>,
+    pub detail: Option<String>,
+    pub attempts: u32,
+    pub possible_duplicate: bool,
+    pub sent_at: Option<DateTime<Utc>>,
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+/// A recipient as `people list` shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonView {
+    pub kind: RecipientKind,
+    pub name: String,
+    pub addresses: Vec<String>,
+    pub zone: Tz,
+    pub zone_source: ZoneSource,
+    pub language: Option<String>,
+    pub groups: Vec<String>,
+    pub reach: Reach,
+}
+
+/// Whether somebody can be reached, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", content = "why", rename_all = "kebab-case")]
+pub enum Reach {
+    /// A conversation is known.
+    Conversation,
+    /// A Teams or Entra id is known: the conversation is created with the first message.
+    CanBeCreated,
+    /// Too little is known.
+    NoReference,
+    Unreachable(Unreachable),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct People {
+    /// `nudged.people/1`.
+    pub schema: String,
+    pub people: Vec<PersonView>,
+}
+
+impl People {
+    pub const SCHEMA: &str = "nudged.people/1";
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportReport {
+    pub added: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    /// Records that were not taken in, each with the reason in words.
+    pub refused: Vec<String>,
+}
+
+/// A message for people to be sent now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendRequest {
+    /// As in `to` of a schedule.
+    pub to: Vec<String>,
+    pub text: String,
+}
+
+/// The schedule that a send became: it is sent once, now, and accounted for like any other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendReceipt {
+    pub schedule: String,
+}
+
+/// The questions.
+#[async_trait]
+pub trait Desk: Send + Sync {
+    async fn status(&self, query: StatusQuery) -> Result<Status, DeskError>;
+
+    async fn people(&self) -> Result<People, DeskError>;
+
+    async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError>;
+
+    async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError>;
+}

@@ -1,0 +1,259 @@
+//! The durable ledger, in acts of the domain. Every act is one transaction: it is durable when the call returns, and
+//! has not happened at all when it fails.
+//!
+//! All instants are given by the caller's clock; the store has none. Acts are idempotent wherever a caller might
+//! repeat them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::delivery::{Claim, Settlement};
+use crate::domain::id::{AttemptId, DeliveryId, RecipientId, ScheduleName, Term};
+use crate::domain::plan::PlannedWave;
+use crate::domain::recipient::PersonRecord;
+use crate::domain::schedule::model::Schedule;
+use crate::domain::verdict::Evidence;
+use crate::port::connector::Conversation;
+use crate::port::desk::{ImportReport, OccurrenceStatus, PersonView, DeliveryStatus};
+
+/// What can go wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The claim is no longer ours: its lease ran out, or another term holds it. Stop working on it.
+    #[error("delivery {0} is no longer held by this daemon")]
+    LostClaim(DeliveryId),
+    /// The store itself failed. What was asked has not happened.
+    #[error("{doing}: {source}")]
+    Failed {
+        doing: &'static str,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// What stands in the store makes no sense.
+    #[error("{table}.{column} of row {row} makes no sense: {value:?}")]
+    Corrupt { table: &'static str, column: &'static str, row: i64, value: String },
+    /// The store has been closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+/// A text that the store keeps: the last good version of a schedule file, or a schedule made by `nudged send`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    pub name: String,
+    pub text: String,
+    pub kept_at: DateTime<Utc>,
+}
+
+/// What was found when a daemon took the store over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakeOver {
+    /// The term of this daemon, greater than all before.
+    pub term: Term,
+    pub rescued: Rescued,
+}
+
+/// Deliveries that somebody held and will not finish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Rescued {
+    /// Claimed, nothing had left: planned again.
+    pub released: u64,
+    /// A request may have left, and the schedule says to send again: waiting, marked as possible duplicates.
+    pub to_resend: u64,
+    /// A request may have left, and the schedule says to hold: unknown.
+    pub unknown: u64,
+}
+
+/// How far a schedule has been planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanMark {
+    pub schedule: ScheduleName,
+    /// What the plan was made from: the schedule's revision, the zones, the time-zone data. A new signature means
+    /// that everything still open is planned anew.
+    pub signature: String,
+    pub planned_until: DateTime<Utc>,
+}
+
+/// The waves of one schedule in one window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchedulePlan {
+    pub schedule: ScheduleName,
+    pub signature: String,
+    pub planned_until: DateTime<Utc>,
+    /// True when this is the whole of what is open, so that an open wave which is not in it is withdrawn; false
+    /// when it only goes on from the last mark.
+    pub replaces: bool,
+    /// In the order of the due instants.
+    pub waves: Vec<PlannedWave>,
+}
+
+/// What recording a plan changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PlanChange {
+    pub added_waves: u64,
+    /// Waves whose due instant moved.
+    pub moved_waves: u64,
+    pub withdrawn_waves: u64,
+    /// Open deliveries that became `cancelled: schedule-changed`.
+    pub cancelled_deliveries: u64,
+}
+
+/// What an expansion made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Expanded {
+    pub waves: u64,
+    pub deliveries: u64,
+}
+
+/// The outcome of a claim, with the evidence where a request was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    pub delivery: DeliveryId,
+    pub term: Term,
+    pub at: DateTime<Utc>,
+    pub settlement: Settlement,
+    /// Of the attempt, where one was made.
+    pub attempt: Option<AttemptEnd>,
+    /// In words, where no attempt was made.
+    pub detail: Option<String>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttemptEnd {
+    pub attempt: AttemptId,
+    pub evidence: Evidence,
+    pub latency: Duration,
+}
+
+/// Which occurrences a status is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StatusQuery {
+    /// Only this schedule; then every recipient is listed as well.
+    pub schedule: Option<String>,
+}
+
+/// The ledger's part of a status.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LedgerStatus {
+    pub occurrences: Vec<OccurrenceStatus>,
+    pub deliveries: Vec<DeliveryStatus>,
+}
+
+/// The durable ledger.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Begins a new term and rescues everything that an earlier one held. The caller makes sure that no other daemon
+    /// is alive on this store.
+    async fn take_over(&self, now: DateTime<Utc>) -> Result<TakeOver, StoreError>;
+
+    /// Rescues what has been held beyond its lease.
+    async fn rescue(&self, now: DateTime<Utc>) -> Result<Rescued, StoreError>;
+
+    /// The kept documents whose name begins with `prefix`, in the order of the names.
+    async fn documents(&self, prefix: &str) -> Result<Vec<Document>, StoreError>;
+
+    /// Keeps a document, in place of an earlier one of the same name.
+    async fn keep_document(&self, document: Document) -> Result<(), StoreError>;
+
+    /// Makes the schedules known: policies, audiences, and a recipient for each person whom they name and whom no
+    /// import has mentioned (in `fallback_zone`). A schedule that is no longer in `schedules` is missing from `now`
+    /// on: nothing of it is expanded or claimed, and [`Store::retire_missing`] ends it after a grace.
+    async fn sync_schedules(
+        &self,
+        schedules: Vec<Arc<Schedule>>,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// Cancels what is open of schedules that have been missing since before `missing_since`: their waves are
+    /// withdrawn and their open deliveries become `cancelled: schedule-removed`. Returns how many of these there were.
+    async fn retire_missing(&self, missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError>;
+
+    /// The zones in which recipients live, without repetition, in the order of the names.
+    async fn zones(&self) -> Result<Vec<Tz>, StoreError>;
+
+    async fn plan_marks(&self) -> Result<Vec<PlanMark>, StoreError>;
+
+    /// Records plans and their marks in one transaction. Recording the same plan again changes nothing. A wave that
+    /// has moved takes its open deliveries along.
+    async fn record_plans(&self, plans: Vec<SchedulePlan>, now: DateTime<Utc>) -> Result<PlanChange, StoreError>;
+
+    /// Turns every wave that is due before `until` into deliveries, one for each recipient of the audience that
+    /// lives in its zone and has none yet for this occurrence.
+    async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError>;
+
+    /// Claims up to `limit` deliveries that may be tried at `now`, critical ones first, then in the order in which
+    /// they are due.
+    async fn claim_due(
+        &self,
+        term: Term,
+        now: DateTime<Utc>,
+        limit: usize,
+        lease: Duration,
+    ) -> Result<Vec<Claim>, StoreError>;
+
+    /// Gives claims back of which nothing has left. Claims that are not held any more are passed over.
+    async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
+
+    /// Makes it durable that a request is about to leave. Only after this returns may it leave.
+    async fn mark_sending(
+        &self,
+        delivery: DeliveryId,
+        term: Term,
+        now: DateTime<Utc>,
+    ) -> Result<AttemptId, StoreError>;
+
+    /// Records what became of a claim, and marks the recipient where the reason says that they can't be reached.
+    async fn settle(&self, outcome: Outcome) -> Result<(), StoreError>;
+
+    /// Stores the conversation that was created for a recipient, before anything is said in it.
+    async fn remember_conversation(
+        &self,
+        recipient: RecipientId,
+        conversation: Conversation,
+    ) -> Result<(), StoreError>;
+
+    /// The earliest instant at which there is something to expand (`lead` before a wave is due) or to claim.
+    async fn next_wake(&self, lead: Duration) -> Result<Option<DateTime<Utc>>, StoreError>;
+
+    /// Takes in what an import says. Records are matched by address, then by conversation id. Open deliveries move
+    /// along with a recipient whose zone changed, and waves that are still open are expanded again, so that a
+    /// new-comer is not forgotten.
+    async fn import_people(
+        &self,
+        records: Vec<PersonRecord>,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<ImportReport, StoreError>;
+
+    /// Everybody, in the order of the names.
+    async fn people(&self) -> Result<Vec<PersonView>, StoreError>;
+
+    /// What the ledger knows: every occurrence that is planned, open, or ended after `ended_after`. Recipients of a
+    /// wave that has not been expanded yet count as planned.
+    async fn status(
+        &self,
+        query: StatusQuery,
+        ended_after: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<LedgerStatus, StoreError>;
+
+    /// Removes attempts and documents that ended before `before`. The keys of deliveries stay for ever: they are what
+    /// keeps a message from being sent twice. Returns how many rows went.
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
+
+    /// Lets the store tidy itself.
+    async fn upkeep(&self) -> Result<(), StoreError>;
+
+    /// Answers when the store can still write.
+    async fn probe(&self) -> Result<(), StoreError>;
+
+    /// Finishes what was asked and closes. Later calls fail with [`StoreError::Closed`].
+    async fn close(&self);
+}
