@@ -9,7 +9,7 @@
 //! | [`engine`]   | the loops that act: planner, dispatcher, sender, desk                                    | port, domain |
 //! | [`adapter`]  | one room for each outside thing: clock, zone files, SQLite, Teams, socket, systemd       | port, domain |
 //! | [`config`]   | `nudged.toml`, checked once into values that cannot be wrong                             | domain |
-//! | [`emulator`] | a stand-in for the Bot Connector and its token service: a program of its own             | port::clock |
+//! | [`emulator`] | a stand-in for the Bot Connector and its token service: a program of its own             | port (clock) |
 //! | [`daemon`]   | new → start → stop: the one place that names every adapter                               | all but cli |
 //! | [`cli`]      | one file for each command, and the only place that prints                                | all |
 //!

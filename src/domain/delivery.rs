@@ -102,8 +102,9 @@ impl State {
             State::Sending => &[State::Claimed],
             State::Sent => &[State::Sending],
             // From claimed: a policy or a missing precondition, found before anything left.
-            State::Waiting | State::Skipped | State::Failed | State::Expired => &[State::Claimed, State::Sending],
-            State::Unknown => &[State::Claimed, State::Sending],
+            State::Waiting | State::Skipped | State::Failed | State::Expired | State::Unknown => {
+                &[State::Claimed, State::Sending]
+            }
             State::Cancelled => &[State::Planned, State::Waiting],
         }
     }

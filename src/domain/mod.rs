@@ -6,30 +6,30 @@ pub mod id;
 /// Civil time, zones, instants, and the rules for local times that do not exist or exist twice.
 pub mod time;
 
-/// What is wrong with a file, where, and what to do about it.
-pub mod problem;
 /// A TOML document read value by value, collecting every problem on the way.
 pub mod document;
 /// The nearest right word for a misspelt one.
 pub mod nearest;
-/// What a schedule is, and how it is read from a file.
-pub mod schedule;
+/// What is wrong with a file, where, and what to do about it.
+pub mod problem;
 /// Which civil times a trigger means.
 pub mod recurrence;
+/// What a schedule is, and how it is read from a file.
+pub mod schedule;
 /// Message texts: parsed once, strict about unknown names.
 pub mod template;
 
-/// Who receives, where they live, and how they are reached.
-pub mod recipient;
-/// (schedule, zones, window) → waves.
-pub mod plan;
-/// The states of one delivery and what moves it from one to the next.
-pub mod delivery;
-/// May this delivery be sent now? The answer is a decision with a reason.
-pub mod policy;
-/// What an answer from Teams means.
-pub mod verdict;
 /// (attempt, draw) → delay.
 pub mod backoff;
+/// The states of one delivery and what moves it from one to the next.
+pub mod delivery;
+/// (schedule, zones, window) → waves.
+pub mod plan;
+/// May this delivery be sent now? The answer is a decision with a reason.
+pub mod policy;
 /// The published rate windows, counted exactly.
 pub mod rate;
+/// Who receives, where they live, and how they are reached.
+pub mod recipient;
+/// What an answer from Teams means.
+pub mod verdict;

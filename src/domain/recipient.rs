@@ -49,7 +49,8 @@ impl Address {
             return Some(Self(text.to_ascii_lowercase()));
         }
         let (user, host) = text.split_once('@')?;
-        let plain = |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@');
+        let plain =
+            |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@');
         (plain(user) && plain(host)).then(|| Self(text.to_lowercase()))
     }
 

@@ -35,11 +35,7 @@ pub enum LocalTime {
     /// The ordinary case: the civil time happens once.
     Unique(FixedOffset),
     /// The civil time is skipped: the clock jumps over it at `transition`, from `before` to `after`.
-    Gap {
-        before: FixedOffset,
-        after: FixedOffset,
-        transition: DateTime<Utc>,
-    },
+    Gap { before: FixedOffset, after: FixedOffset, transition: DateTime<Utc> },
     /// The civil time happens twice: with offset `first`, then again with offset `second`.
     Fold { first: FixedOffset, second: FixedOffset },
 }
@@ -118,9 +114,7 @@ pub fn resolve(civil: NaiveDateTime, zone: Tz, rules: &dyn ZoneRules, policy: Cl
     let resolved = match rules.local_time(civil, zone) {
         LocalTime::Unique(offset) => Resolved { at: with_offset(civil, offset), note: None },
         LocalTime::Gap { before, transition, .. } => match policy.gap {
-            GapPolicy::Shift => {
-                Resolved { at: with_offset(civil, before), note: Some(ClockNote::ShiftedOverGap) }
-            }
+            GapPolicy::Shift => Resolved { at: with_offset(civil, before), note: Some(ClockNote::ShiftedOverGap) },
             GapPolicy::FirstValid => Resolved { at: transition, note: Some(ClockNote::FirstAfterGap) },
             GapPolicy::Skip => return None,
         },
@@ -157,11 +151,7 @@ mod tests {
             if at < civil("2027-03-28T02:00:00") || at >= civil("2027-10-31T03:00:00") {
                 LocalTime::Unique(hours(1))
             } else if at < civil("2027-03-28T03:00:00") {
-                LocalTime::Gap {
-                    before: hours(1),
-                    after: hours(2),
-                    transition: civil("2027-03-28T01:00:00").and_utc(),
-                }
+                LocalTime::Gap { before: hours(1), after: hours(2), transition: civil("2027-03-28T01:00:00").and_utc() }
             } else if at < civil("2027-10-31T02:00:00") {
                 LocalTime::Unique(hours(2))
             } else {

@@ -19,7 +19,7 @@ use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::model::Schedule;
 use crate::domain::verdict::Evidence;
 use crate::port::connector::Conversation;
-use crate::port::desk::{ImportReport, OccurrenceStatus, PersonView, DeliveryStatus};
+use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -202,22 +202,15 @@ pub trait Store: Send + Sync {
     async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
 
     /// Makes it durable that a request is about to leave. Only after this returns may it leave.
-    async fn mark_sending(
-        &self,
-        delivery: DeliveryId,
-        term: Term,
-        now: DateTime<Utc>,
-    ) -> Result<AttemptId, StoreError>;
+    async fn mark_sending(&self, delivery: DeliveryId, term: Term, now: DateTime<Utc>)
+    -> Result<AttemptId, StoreError>;
 
     /// Records what became of a claim, and marks the recipient where the reason says that they can't be reached.
     async fn settle(&self, outcome: Outcome) -> Result<(), StoreError>;
 
     /// Stores the conversation that was created for a recipient, before anything is said in it.
-    async fn remember_conversation(
-        &self,
-        recipient: RecipientId,
-        conversation: Conversation,
-    ) -> Result<(), StoreError>;
+    async fn remember_conversation(&self, recipient: RecipientId, conversation: Conversation)
+    -> Result<(), StoreError>;
 
     /// The earliest instant at which there is something to expand (`lead` before a wave is due) or to claim.
     async fn next_wake(&self, lead: Duration) -> Result<Option<DateTime<Utc>>, StoreError>;

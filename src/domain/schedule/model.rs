@@ -99,7 +99,8 @@ pub enum Days {
 #[derive(Debug, Clone)]
 pub struct CronPattern {
     pub text: String,
-    pub cron: croner::Cron,
+    /// Boxed: it is many times the size of any other trigger.
+    pub cron: Box<croner::Cron>,
 }
 
 /// To whom a schedule speaks.

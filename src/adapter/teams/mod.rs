@@ -1,0 +1,1 @@
+//! The Bot Connector and its token service over HTTP.

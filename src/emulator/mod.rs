@@ -1,0 +1,1 @@
+//! A stand-in for the Bot Connector and its token service.
