@@ -310,6 +310,10 @@ impl Settlement {
 /// How often a delivery with an unknown outcome is sent again before a person must look.
 pub const MAX_ATTEMPTS_IN_DOUBT: u32 = 4;
 
+/// How often Teams must say that it does not know a conversation before it is believed: it says so of valid ones too,
+/// about once in a hundred times, and knows them again seconds later.
+pub const MAX_ATTEMPTS_NOT_FOUND: u32 = 3;
+
 /// The shortest wait before a message that may have arrived is sent again. Teams can take a while to answer what it
 /// has already delivered, so an early copy is the likeliest duplicate.
 pub const RESEND_FLOOR: Duration = Duration::from_secs(10);
@@ -321,6 +325,9 @@ pub fn settle(claim: &Claim, verdict: Verdict, now: DateTime<Utc>, draw: f64) ->
     let attempt = claim.attempts + 1;
     match verdict {
         Verdict::Delivered { activity_id } => Settlement::Sent { activity_id },
+        Verdict::Retry { reason: Reason::ConversationNotFound, .. } if attempt >= MAX_ATTEMPTS_NOT_FOUND => {
+            give_up(claim, Settlement::Failed(Reason::ConversationNotFound))
+        }
         Verdict::Retry { reason, after } => {
             let wait = backoff::delay(backoff::Pace::Transient, attempt, draw).max(after.unwrap_or_default());
             wait_or_give_up(claim, now, wait, reason)
@@ -330,14 +337,9 @@ pub fn settle(claim: &Claim, verdict: Verdict, now: DateTime<Utc>, draw: f64) ->
             wait_or_give_up(claim, now, wait, reason)
         }
         Verdict::Permanent { reason } => {
-            if claim.possible_duplicate {
-                // An earlier copy may have arrived, so "failed" would claim too much.
-                Settlement::Unknown(reason)
-            } else if reason.unreachable().is_some() {
-                Settlement::Skipped(reason)
-            } else {
-                Settlement::Failed(reason)
-            }
+            let end =
+                if reason.unreachable().is_some() { Settlement::Skipped(reason) } else { Settlement::Failed(reason) };
+            give_up(claim, end)
         }
         Verdict::Unknown { reason } => match claim.on_unknown {
             OnUnknown::Hold => Settlement::Unknown(reason),
@@ -358,14 +360,135 @@ fn wait_or_give_up(claim: &Claim, now: DateTime<Utc>, wait: Duration, reason: Re
     let not_before = later(now, wait);
     if not_before <= claim.expire_at {
         Settlement::Waiting { not_before, reason, possible_duplicate: claim.possible_duplicate }
-    } else if claim.possible_duplicate {
-        Settlement::Unknown(reason)
     } else {
-        Settlement::Expired(Reason::TooLate)
+        give_up(claim, Settlement::Expired(Reason::TooLate))
+    }
+}
+
+/// `end`, unless an earlier copy may have arrived: then the end would claim too much, and all that is known is that
+/// it is unknown.
+fn give_up(claim: &Claim, end: Settlement) -> Settlement {
+    match end.reason() {
+        Some(reason) if claim.possible_duplicate => Settlement::Unknown(reason),
+        Some(_) | None => end,
     }
 }
 
 /// `now + wait`, at the end of time where that is out of range.
 fn later(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+#[cfg(test)]
+pub(crate) mod sample {
+    //! A claim for tests: due at 2027-03-01 08:00 UTC, one hour of lateness, a conversation known.
+
+    use chrono::NaiveDate;
+
+    use super::*;
+    use crate::domain::id::RecipientId;
+    use crate::domain::recipient::{RecipientKind, ZoneSource};
+
+    pub(crate) fn claim() -> Claim {
+        let day = NaiveDate::from_ymd_opt(2027, 3, 1).expect("a day");
+        let occurrence = day.and_hms_opt(9, 0, 0).expect("a time");
+        let due_at = day.and_hms_opt(8, 0, 0).expect("a time").and_utc();
+        Claim {
+            id: DeliveryId(1),
+            term: Term(1),
+            schedule: ScheduleName::new("standup").expect("a name"),
+            occurrence,
+            zone: Tz::Europe__Paris,
+            due_at,
+            expire_at: due_at + TimeDelta::hours(1),
+            planned_at: due_at - TimeDelta::hours(20),
+            on_unknown: OnUnknown::Resend,
+            attempts: 0,
+            possible_duplicate: false,
+            recipient: Recipient {
+                id: RecipientId(1),
+                kind: RecipientKind::Person,
+                name: "Ana Ruiz".into(),
+                email: Some("ana@contoso.example".into()),
+                zone: Tz::Europe__Paris,
+                zone_source: ZoneSource::Operator,
+                language: None,
+            },
+            is_known: true,
+            reference: Reference { conversation_id: Some("a:1".into()), ..Reference::default() },
+            unreachable: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl FnOnce(&mut Claim), verdict: Verdict, expect: &Settlement) {
+        let mut claim = sample::claim();
+        change(&mut claim);
+        let now = claim.due_at;
+        assert_eq!(&settle(&claim, verdict.clone(), now, 0.0), expect, "{verdict:?}");
+    }
+
+    fn waiting(seconds: i64, reason: Reason, possible_duplicate: bool) -> Settlement {
+        let not_before = sample::claim().due_at + TimeDelta::seconds(seconds);
+        Settlement::Waiting { not_before, reason, possible_duplicate }
+    }
+
+    #[test]
+    fn what_each_verdict_means() {
+        let retry = |reason, secs: Option<u64>| Verdict::Retry { reason, after: secs.map(Duration::from_secs) };
+        check(
+            |_| {},
+            Verdict::Delivered { activity_id: Some("1".into()) },
+            &Settlement::Sent { activity_id: Some("1".into()) },
+        );
+        check(|_| {}, retry(Reason::Throttled, None), &waiting(1, Reason::Throttled, false));
+        // Retry-After is a floor: longer than the backoff it holds, shorter it does not shorten.
+        check(|_| {}, retry(Reason::Throttled, Some(30)), &waiting(30, Reason::Throttled, false));
+        check(|c| c.attempts = 5, retry(Reason::Throttled, Some(2)), &waiting(32, Reason::Throttled, false));
+        check(|_| {}, retry(Reason::Throttled, Some(7200)), &Settlement::Expired(Reason::TooLate));
+        check(
+            |c| c.possible_duplicate = true,
+            retry(Reason::Throttled, Some(7200)),
+            &Settlement::Unknown(Reason::TooLate),
+        );
+        check(
+            |c| c.attempts = 2,
+            retry(Reason::ConversationNotFound, Some(30)),
+            &Settlement::Failed(Reason::ConversationNotFound),
+        );
+        check(|_| {}, Verdict::OurFault { reason: Reason::AuthRefused }, &waiting(15, Reason::AuthRefused, false));
+        check(|_| {}, Verdict::Permanent { reason: Reason::Refused }, &Settlement::Failed(Reason::Refused));
+        check(|_| {}, Verdict::Permanent { reason: Reason::Blocked }, &Settlement::Skipped(Reason::Blocked));
+        check(
+            |c| c.possible_duplicate = true,
+            Verdict::Permanent { reason: Reason::Refused },
+            &Settlement::Unknown(Reason::Refused),
+        );
+    }
+
+    #[test]
+    fn doubt_is_never_called_sent_or_failed() {
+        let doubt = Verdict::Unknown { reason: Reason::NoAnswer };
+        check(|_| {}, doubt.clone(), &waiting(10, Reason::NoAnswer, true));
+        check(|c| c.on_unknown = OnUnknown::Hold, doubt.clone(), &Settlement::Unknown(Reason::NoAnswer));
+        check(|c| c.attempts = MAX_ATTEMPTS_IN_DOUBT - 1, doubt.clone(), &Settlement::Unknown(Reason::NoAnswer));
+        check(|c| c.expire_at = c.due_at, doubt, &Settlement::Unknown(Reason::NoAnswer));
+    }
+
+    #[test]
+    fn the_states_fit_together() {
+        for state in State::ALL {
+            assert_eq!(State::parse(state.as_str()), Some(state));
+            for before in state.comes_from() {
+                assert!(!before.is_final(), "{before} is final, yet {state} comes from it");
+            }
+        }
+        for reason in Reason::ALL {
+            assert_eq!(Reason::parse(reason.as_str()), Some(*reason));
+        }
+    }
 }

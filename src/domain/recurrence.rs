@@ -1,1 +1,202 @@
+//! Which civil times a trigger means, and which instant each of them is in a zone.
+//!
+//! Recurrence is walked in civil time only. A cron pattern is walked by handing the cron library civil times dressed
+//! up as UTC, where no clock ever changes; what a zone's clock does to them is decided afterwards, in [`instant`].
 
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike, Days as DayCount, NaiveDate, NaiveDateTime, TimeDelta, Utc, Weekday};
+use chrono_tz::Tz;
+
+use crate::domain::schedule::model::{Calendar, CronPattern, Days, Trigger, When};
+use crate::domain::time::{Resolved, ZoneRules, resolve};
+
+/// The occurrences of `when` from `start` to `end`, both included, strictly ascending.
+#[must_use]
+pub fn occurrences(
+    when: &When,
+    start: NaiveDateTime,
+    end: NaiveDateTime,
+) -> Box<dyn Iterator<Item = NaiveDateTime> + '_> {
+    let start = when.from.map_or(start, |from| from.max(start));
+    let end = when.until.map_or(end, |until| until.min(end));
+    match &when.trigger {
+        Trigger::Once(at) => Box::new(std::iter::once(*at).filter(move |at| (start..=end).contains(at))),
+        Trigger::Instant(at) => {
+            Box::new(std::iter::once(at.naive_local()).filter(move |at| (start..=end).contains(at)))
+        }
+        Trigger::Calendar(calendar) => Box::new(calendar_times(calendar, start, end)),
+        Trigger::Elapsed { every, anchor } => Box::new(elapsed_times(*every, *anchor, start, end)),
+        Trigger::Cron(pattern) => Box::new(cron_times(pattern, start, end)),
+    }
+}
+
+fn calendar_times(
+    calendar: &Calendar,
+    start: NaiveDateTime,
+    end: NaiveDateTime,
+) -> impl Iterator<Item = NaiveDateTime> + '_ {
+    dates_from(start.date())
+        .take_while(move |date| *date <= end.date())
+        .filter(|date| is_on(&calendar.days, date.weekday()))
+        .flat_map(|date| calendar.times.iter().map(move |time| date.and_time(*time)))
+        .filter(move |at| (start..=end).contains(at))
+}
+
+fn dates_from(first: NaiveDate) -> impl Iterator<Item = NaiveDate> {
+    std::iter::successors(Some(first), |date| date.checked_add_days(DayCount::new(1)))
+}
+
+fn is_on(days: &Days, weekday: Weekday) -> bool {
+    match days {
+        Days::Every => true,
+        Days::Weekdays => !matches!(weekday, Weekday::Sat | Weekday::Sun),
+        Days::OnWeekdays(list) => list.contains(&weekday),
+    }
+}
+
+/// The nominal civil times `anchor + n × every`. They are the identities of the occurrences; the instants come from
+/// the anchor's instant (see [`instant`]), so that elapsed time stays elapsed time over a clock change.
+fn elapsed_times(
+    every: Duration,
+    anchor: NaiveDateTime,
+    start: NaiveDateTime,
+    end: NaiveDateTime,
+) -> impl Iterator<Item = NaiveDateTime> {
+    let step = TimeDelta::from_std(every).ok().filter(|step| *step > TimeDelta::zero());
+    let first = step.and_then(|step| {
+        let behind = (start - anchor).num_seconds().max(0);
+        let steps = behind.div_euclid(step.num_seconds()) + i64::from(behind.rem_euclid(step.num_seconds()) > 0);
+        anchor.checked_add_signed(TimeDelta::seconds(steps.checked_mul(step.num_seconds())?))
+    });
+    std::iter::successors(first, move |at| at.checked_add_signed(step?)).take_while(move |at| *at <= end)
+}
+
+fn cron_times(
+    pattern: &CronPattern,
+    start: NaiveDateTime,
+    end: NaiveDateTime,
+) -> impl Iterator<Item = NaiveDateTime> + '_ {
+    // No further occurrence and a search that gave up are both an end here: the parser has made sure that the
+    // pattern fires at all.
+    let next = move |after: NaiveDateTime, inclusive: bool| {
+        let next = pattern.cron.find_next_occurrence(&after.and_utc(), inclusive).ok()?.naive_utc();
+        (next <= end && (inclusive || next > after)).then_some(next)
+    };
+    std::iter::successors(next(start, true), move |at| next(*at, false))
+}
+
+/// The instant of an occurrence on the clock of `zone`. `None` when it falls into a gap and the schedule skips those.
+#[must_use]
+pub fn instant(when: &When, occurrence: NaiveDateTime, zone: Tz, rules: &dyn ZoneRules) -> Option<Resolved> {
+    match &when.trigger {
+        Trigger::Once(_) | Trigger::Calendar(_) | Trigger::Cron(_) => {
+            resolve(occurrence, zone, rules, when.clock_changes)
+        }
+        Trigger::Instant(at) => Some(Resolved { at: at.with_timezone(&Utc), note: None }),
+        Trigger::Elapsed { anchor, .. } => {
+            let start = resolve(*anchor, zone, rules, when.clock_changes)?;
+            let at: DateTime<Utc> = start.at.checked_add_signed(occurrence - *anchor)?;
+            Some(Resolved { at, note: None })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::NaiveTime;
+
+    use super::*;
+    use crate::domain::schedule::model::WhoseClock;
+    use crate::domain::time::ClockChangePolicy;
+
+    fn civil(text: &str) -> NaiveDateTime {
+        text.parse().expect("a civil time")
+    }
+
+    fn time(text: &str) -> NaiveTime {
+        text.parse().expect("a time of day")
+    }
+
+    fn when(trigger: Trigger) -> When {
+        When {
+            trigger,
+            clock: WhoseClock::Recipient,
+            from: None,
+            until: None,
+            clock_changes: ClockChangePolicy::default(),
+        }
+    }
+
+    fn cron(text: &str) -> Trigger {
+        let cron = text.parse().expect("a cron pattern");
+        Trigger::Cron(CronPattern { text: text.to_owned(), cron: Box::new(cron) })
+    }
+
+    fn check(when: &When, start: &str, end: &str, expect: &[&str]) {
+        let got: Vec<_> = occurrences(when, civil(start), civil(end)).map(|at| at.to_string()).collect();
+        assert_eq!(got, expect, "{when:?}");
+    }
+
+    #[test]
+    fn once_is_once() {
+        let once = when(Trigger::Once(civil("2027-03-01T09:00:00")));
+        check(&once, "2027-02-01T00:00:00", "2027-04-01T00:00:00", &["2027-03-01 09:00:00"]);
+        check(&once, "2027-03-01T09:00:01", "2027-04-01T00:00:00", &[]);
+    }
+
+    #[test]
+    fn an_instant_keeps_the_civil_time_it_was_written_with() {
+        let at = "2027-03-01T09:00:00+01:00".parse().expect("an instant");
+        check(&when(Trigger::Instant(at)), "2027-03-01T00:00:00", "2027-03-02T00:00:00", &["2027-03-01 09:00:00"]);
+    }
+
+    #[test]
+    fn weekdays_leave_the_weekend_out() {
+        let calendar = Calendar { days: Days::Weekdays, times: vec![time("09:00:00"), time("16:30:00")] };
+        check(
+            &when(Trigger::Calendar(calendar)),
+            "2027-02-26T10:00:00",
+            "2027-03-01T12:00:00",
+            &["2027-02-26 16:30:00", "2027-03-01 09:00:00"],
+        );
+    }
+
+    #[test]
+    fn weekly_days_and_bounds() {
+        let calendar =
+            Calendar { days: Days::OnWeekdays(vec![Weekday::Tue, Weekday::Thu]), times: vec![time("14:00:00")] };
+        let mut weekly = when(Trigger::Calendar(calendar));
+        weekly.from = Some(civil("2027-03-04T00:00:00"));
+        weekly.until = Some(civil("2027-03-09T23:59:59"));
+        check(&weekly, "2027-03-01T00:00:00", "2027-03-31T00:00:00", &["2027-03-04 14:00:00", "2027-03-09 14:00:00"]);
+    }
+
+    #[test]
+    fn elapsed_spans_count_from_the_anchor() {
+        let every = Trigger::Elapsed { every: Duration::from_mins(90), anchor: civil("2027-03-01T09:00:00") };
+        check(
+            &when(every),
+            "2027-03-01T10:00:00",
+            "2027-03-01T13:30:00",
+            &["2027-03-01 10:30:00", "2027-03-01 12:00:00", "2027-03-01 13:30:00"],
+        );
+    }
+
+    #[test]
+    fn cron_walks_civil_time_and_never_repeats() {
+        check(
+            &when(cron("30 1,13 * * *")),
+            "2027-10-31T00:00:00",
+            "2027-10-31T23:00:00",
+            &["2027-10-31 01:30:00", "2027-10-31 13:30:00"],
+        );
+        check(
+            &when(cron("0 9 * * mon-fri")),
+            "2027-02-26T09:00:00",
+            "2027-03-01T23:00:00",
+            &["2027-02-26 09:00:00", "2027-03-01 09:00:00"],
+        );
+        check(&when(cron("0 0 29 2 *")), "2027-01-01T00:00:00", "2028-12-31T00:00:00", &["2028-02-29 00:00:00"]);
+    }
+}
