@@ -425,7 +425,8 @@ pub(crate) mod sample {
 mod tests {
     use super::*;
 
-    fn check(change: impl FnOnce(&mut Claim), verdict: Verdict, expect: &Settlement) {
+    fn check(change: impl FnOnce(&mut Claim), verdict: impl Into<Verdict>, expect: &Settlement) {
+        let verdict = verdict.into();
         let mut claim = sample::claim();
         change(&mut claim);
         let now = claim.due_at;

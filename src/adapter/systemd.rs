@@ -1,0 +1,44 @@
+//! Readiness, status and watchdog for the service manager. Without one, all of it is silence.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+
+/// The line to the service manager.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceManager;
+
+impl ServiceManager {
+    /// The daemon serves.
+    pub fn ready(self, status: &str) {
+        Self::tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+    }
+
+    /// One line on what comes next, shown by `systemctl status`.
+    pub fn status(self, status: &str) {
+        Self::tell(&[NotifyState::Status(status)]);
+    }
+
+    /// The daemon begins to stop.
+    pub fn stopping(self) {
+        Self::tell(&[NotifyState::Stopping]);
+    }
+
+    /// Everything that matters has just proved to be alive.
+    pub fn alive(self) {
+        Self::tell(&[NotifyState::Watchdog]);
+    }
+
+    /// How often to say that the daemon is alive: twice in the time after which the service manager would kill it.
+    /// `None` when nobody waits for it.
+    #[must_use]
+    pub fn watchdog_interval(self) -> Option<Duration> {
+        sd_notify::watchdog_enabled().map(|limit| limit / 2)
+    }
+
+    fn tell(states: &[NotifyState<'_>]) {
+        if let Err(error) = sd_notify::notify(states) {
+            tracing::debug!(%error, "the service manager did not listen");
+        }
+    }
+}

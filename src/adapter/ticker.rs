@@ -1,0 +1,70 @@
+//! Beats for the chores, from tokio-cron-scheduler.
+//!
+//! Message times do not ride on it: it keeps a zone's offset from the moment a job was made, ticks twice a second over
+//! all jobs, and keeps nothing over a restart. What it does well is to ring a bell in UTC now and then, so that is
+//! all it is asked: a small, fixed number of jobs, added one after the other, each of which rings and returns.
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, mpsc};
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+use crate::port::ticker::{Beat, Ticker, TickerError};
+
+/// When each beat rings: six fields, seconds first, in UTC. Off the full hour, when everybody else's jobs run.
+const BEATS: [(&str, Beat); 3] =
+    [("5 * * * * *", Beat::Plan), ("25 7 * * * *", Beat::Upkeep), ("45 17 3 * * *", Beat::Prune)];
+
+/// The beats of tokio-cron-scheduler.
+#[derive(Default)]
+pub struct CronTicker {
+    scheduler: Mutex<Option<JobScheduler>>,
+}
+
+impl From<JobSchedulerError> for TickerError {
+    fn from(error: JobSchedulerError) -> Self {
+        TickerError(error.to_string())
+    }
+}
+
+#[async_trait]
+impl Ticker for CronTicker {
+    async fn start(&self, bell: mpsc::Sender<Beat>) -> Result<(), TickerError> {
+        let scheduler = JobScheduler::new().await?;
+        for (when, beat) in BEATS {
+            let bell = bell.clone();
+            let job = Job::new_async(when, move |_, _| {
+                let bell = bell.clone();
+                Box::pin(async move {
+                    // Full: a beat waits there already, and one pass does the work of both.
+                    let _ = bell.try_send(beat);
+                })
+            })?;
+            scheduler.add(job).await?;
+        }
+        scheduler.start().await?;
+        *self.scheduler.lock().await = Some(scheduler);
+        Ok(())
+    }
+
+    async fn stop(&self) {
+        if let Some(mut scheduler) = self.scheduler.lock().await.take()
+            && let Err(error) = scheduler.shutdown().await
+        {
+            tracing::warn!(%error, "the heart-beat did not stop cleanly");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Six fields, UTC, understood by the library as it is: a pattern that it refuses would stop the daemon.
+    #[tokio::test]
+    async fn every_beat_is_understood() {
+        let ticker = CronTicker::default();
+        let (bell, _ears) = mpsc::channel(1);
+        ticker.start(bell).await.expect("it starts");
+        ticker.stop().await;
+    }
+}

