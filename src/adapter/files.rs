@@ -29,7 +29,7 @@ impl Library for DirectoryLibrary {
     async fn read(&self) -> Shelf {
         let directory = self.directory.clone();
         match tokio::task::spawn_blocking(move || read_paths(&[directory])).await {
-            Ok(shelf) => shelf,
+            Ok(found) => found,
             Err(error) => Shelf {
                 files: Vec::new(),
                 unreadable: vec![UnreadableFile { name: self.directory.display().to_string(), why: error.to_string() }],

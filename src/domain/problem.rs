@@ -34,6 +34,21 @@ impl Source {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Place { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
     }
+
+    /// The byte offset of a place; the end of the text where it has no such place.
+    #[must_use]
+    pub fn offset(&self, place: Place) -> usize {
+        let line_start = match place.line {
+            0 | 1 => 0,
+            line => match self.text.match_indices('\n').nth(line - 2) {
+                Some((newline, _)) => newline + 1,
+                None => return self.text.len(),
+            },
+        };
+        let rest = &self.text[line_start..];
+        let column = rest.char_indices().nth(place.column.saturating_sub(1));
+        line_start + column.map_or(rest.len(), |(offset, _)| offset)
+    }
 }
 
 /// Where something stands in a file, counted from 1.
@@ -168,6 +183,14 @@ impl Problem {
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }
+
+    /// The problem in one line, without the file: `line:column: CODE message; help`.
+    #[must_use]
+    pub fn line(&self, source: &Source) -> String {
+        let Place { line, column } = source.place(self.span.start);
+        let help = self.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+        format!("{line}:{column}: {} {}{help}", self.code, self.message)
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +206,9 @@ mod tests {
         assert_eq!(source.place(5), Place { line: 2, column: 2 });
         assert_eq!(source.place(6), Place { line: 2, column: 3 });
         assert_eq!(source.place(999), Place { line: 3, column: 1 });
+        for offset in [0, 1, 3, 4, 6, 8] {
+            assert_eq!(source.offset(source.place(offset)), offset);
+        }
     }
 
     #[test]

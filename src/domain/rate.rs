@@ -45,7 +45,21 @@ pub const PER_TENANT_PER_SECOND: usize = 50;
 /// How many answers it takes before the shortest latency among them is believed.
 const ANSWERS_TO_TRUST: u32 = 100;
 
-/// Why a request must wait.
+/// Whose window is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bucket {
+    Conversation,
+    Tenant,
+}
+
+/// Why a request must wait, and for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full {
+    pub bucket: Bucket,
+    pub wait: NotYet,
+}
+
+/// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotYet {
     /// Ask again at this moment.
@@ -146,14 +160,14 @@ impl Book {
     }
 
     /// Grants one request into `conversation` of `tenant`, or says what to wait for.
-    pub fn take(&mut self, tenant: &Arc<str>, conversation: &Arc<str>, now: Moment) -> Result<Grant, NotYet> {
+    pub fn take(&mut self, tenant: &Arc<str>, conversation: &Arc<str>, now: Moment) -> Result<Grant, Full> {
         self.sweep(now);
         if let Some(log) = self.conversations.get(conversation) {
-            log.check(&self.per_conversation, now)?;
+            log.check(&self.per_conversation, now).map_err(|wait| Full { bucket: Bucket::Conversation, wait })?;
         }
         let log = self.tenants.entry(Arc::clone(tenant)).or_default();
         log.forget(longest(&self.per_tenant), now);
-        log.check(&self.per_tenant, now)?;
+        log.check(&self.per_tenant, now).map_err(|wait| Full { bucket: Bucket::Tenant, wait })?;
         log.in_flight += 1;
         self.conversations.entry(Arc::clone(conversation)).or_default().in_flight += 1;
         Ok(Grant { tenant: Arc::clone(tenant), conversation: Arc::clone(conversation), at: now })
@@ -220,6 +234,10 @@ mod tests {
         Moment(Duration::from_millis(ms))
     }
 
+    fn full(bucket: Bucket, wait: NotYet) -> Result<Grant, Full> {
+        Err(Full { bucket, wait })
+    }
+
     fn keys() -> (Arc<str>, Arc<str>) {
         (Arc::from("tenant"), Arc::from("conversation"))
     }
@@ -232,11 +250,11 @@ mod tests {
             let grant = book.take(&tenant, &conversation, ms(n)).expect("the first seven go at once");
             book.complete(&grant, ms(n), None);
         }
-        assert_eq!(book.take(&tenant, &conversation, ms(7)), Err(NotYet::Until(ms(1000))));
+        assert_eq!(book.take(&tenant, &conversation, ms(7)), full(Bucket::Conversation, NotYet::Until(ms(1000))));
         let eighth = book.take(&tenant, &conversation, ms(1000)).expect("the eighth goes a second after the first");
         book.complete(&eighth, ms(1000), None);
         // 8 in 2 s: the ninth waits for the first to be two seconds old.
-        assert_eq!(book.take(&tenant, &conversation, ms(1001)), Err(NotYet::Until(ms(2000))));
+        assert_eq!(book.take(&tenant, &conversation, ms(1001)), full(Bucket::Conversation, NotYet::Until(ms(2000))));
     }
 
     #[test]
@@ -246,7 +264,7 @@ mod tests {
         let talk = |n: u8| Arc::from(n.to_string());
         let first = book.take(&tenant, &talk(1), ms(0)).expect("room");
         let second = book.take(&tenant, &talk(2), ms(0)).expect("room");
-        assert_eq!(book.take(&tenant, &talk(3), ms(5000)), Err(NotYet::UntilAnAnswer));
+        assert_eq!(book.take(&tenant, &talk(3), ms(5000)), full(Bucket::Tenant, NotYet::UntilAnAnswer));
         book.cancel(&second);
         let third = book.take(&tenant, &talk(3), ms(5000)).expect("a cancelled one takes no room");
         book.complete(&first, ms(5100), None);
@@ -259,7 +277,7 @@ mod tests {
         let mut book = Book::published(50);
         let grant = book.take(&tenant, &conversation, ms(0)).expect("room");
         book.complete(&grant, ms(10), Some(Duration::from_secs(5)));
-        assert_eq!(book.take(&tenant, &Arc::from("other"), ms(20)), Err(NotYet::Until(ms(5010))));
+        assert_eq!(book.take(&tenant, &Arc::from("other"), ms(20)), full(Bucket::Tenant, NotYet::Until(ms(5010))));
         assert!(book.take(&Arc::from("elsewhere"), &Arc::from("far"), ms(20)).is_ok());
     }
 
@@ -298,8 +316,10 @@ mod tests {
                 }
                 match book.take(&tenant, &conversation, ms(now)) {
                     Ok(grant) => break grant,
-                    Err(NotYet::Until(at)) => now = u64::try_from(at.0.as_millis()).unwrap().max(now + 1),
-                    Err(NotYet::UntilAnAnswer) => now = out[0].0,
+                    Err(Full { wait: NotYet::Until(at), .. }) => {
+                        now = u64::try_from(at.0.as_millis()).unwrap().max(now + 1)
+                    }
+                    Err(Full { wait: NotYet::UntilAnAnswer, .. }) => now = out[0].0,
                 }
             };
             arrivals.push(now + there);

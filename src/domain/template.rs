@@ -20,3 +20,11 @@ pub struct Facts<'a> {
     /// The due instant on the recipient's own clock.
     pub local: NaiveDateTime,
 }
+#[derive(Debug, thiserror::Error)]
+#[error("stub")]
+pub struct RenderError;
+impl Template {
+    pub fn render(&self, _: &Facts<'_>) -> Result<String, RenderError> {
+        Err(RenderError)
+    }
+}

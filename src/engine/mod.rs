@@ -1,1 +1,21 @@
-//! The loops that act.
+//! The loops that act. They see the domain and the ports, and nothing of what is behind the ports.
+//!
+//! The life of one message, in the order in which the rooms have it in their hands:
+//! [`catalog`] → [`planner`] → [`dispatcher`] → [`sender`], with [`limiter`] at the sender's elbow.
+
+/// The schedules in force, and the files that are held back.
+pub mod catalog;
+/// What beats ask for: planning, rescue, pruning, upkeep.
+pub mod chores;
+/// Answers to what people ask.
+pub mod desk;
+/// Waves → deliveries → claims, each at its instant.
+pub mod dispatcher;
+/// Signs of life, and what is wrong with the bot's own set-up.
+pub mod health;
+/// Permission to send, within the published windows.
+pub mod limiter;
+/// Schedules → waves, over a rolling horizon.
+pub mod planner;
+/// One claim → one outcome.
+pub mod sender;

@@ -1,0 +1,150 @@
+//! The schedules in force, and the files that are held back.
+//!
+//! A file is accepted or refused whole. Of a refused one the last good version goes on, which the store keeps, so that
+//! it outlives a restart too: a reminder must not fall silent because of a typing mistake elsewhere in its file.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::id::ScheduleName;
+use crate::domain::problem::{Code, Problem, Severity, Source};
+use crate::domain::schedule::model::Schedule;
+use crate::domain::schedule::parse;
+use crate::port::desk::HeldBackFile;
+use crate::port::library::{Library, Shelf};
+use crate::port::store::{Document, Store, StoreError};
+
+/// The names under which the store keeps the last good version of each file.
+pub const LAST_GOOD: &str = "file:";
+/// The names under which the store keeps schedules that `nudged send` made.
+pub const SENDS: &str = "send:";
+
+/// The schedules in force, and the files that are held back.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    pub schedules: BTreeMap<ScheduleName, Arc<Schedule>>,
+    pub held_back: Vec<HeldBackFile>,
+}
+
+/// The catalog that everybody sees, exchanged whole.
+#[derive(Debug, Default)]
+pub struct CatalogCell {
+    current: RwLock<Arc<Catalog>>,
+}
+
+impl CatalogCell {
+    #[must_use]
+    pub fn new(catalog: Catalog) -> Self {
+        Self { current: RwLock::new(Arc::new(catalog)) }
+    }
+
+    #[must_use]
+    pub fn current(&self) -> Arc<Catalog> {
+        // A panic while a pointer is exchanged leaves the old one or the new one.
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn replace(&self, catalog: Catalog) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
+    }
+
+    #[must_use]
+    pub fn get(&self, name: &ScheduleName) -> Option<Arc<Schedule>> {
+        self.current().schedules.get(name).cloned()
+    }
+}
+
+/// Reads the files and the kept documents, and keeps each good file as the new last good one.
+pub async fn load(library: &dyn Library, store: &dyn Store, now: DateTime<Utc>) -> Result<Catalog, StoreError> {
+    let shelf = library.read().await;
+    let kept = store.documents(LAST_GOOD).await?;
+    let sends = store.documents(SENDS).await?;
+    let assembled = assemble(&shelf, &kept, &sends);
+    for source in assembled.newly_good {
+        let document =
+            Document { name: format!("{LAST_GOOD}{}", source.name), text: source.text.to_string(), kept_at: now };
+        store.keep_document(document).await?;
+    }
+    Ok(assembled.catalog)
+}
+
+/// What is in force, and which files are to be kept as good.
+#[derive(Debug, Default)]
+struct Assembled {
+    catalog: Catalog,
+    newly_good: Vec<Source>,
+}
+
+impl Assembled {
+    /// Takes in the schedules of one text, or says why not.
+    fn accept(&mut self, source: &Source) -> Result<(), Vec<Problem>> {
+        let (schedules, mut problems) = parse::parse(source);
+        for schedule in &schedules {
+            if let Some(first) = self.catalog.schedules.get(&schedule.name) {
+                problems.push(duplicate(source, schedule, first));
+            }
+        }
+        if problems.iter().any(|problem| problem.severity() == Severity::Error) {
+            return Err(problems);
+        }
+        for problem in problems {
+            let place = source.place(problem.span.start);
+            tracing::warn!(
+                file = %source.name, line = place.line, column = place.column, code = %problem.code,
+                help = problem.help, "{}", problem.message
+            );
+        }
+        let named = schedules.into_iter().map(|schedule| (schedule.name.clone(), Arc::new(schedule)));
+        self.catalog.schedules.extend(named);
+        Ok(())
+    }
+
+    fn hold_back(&mut self, file: String, problems: Vec<String>, last_good: Option<&Document>) {
+        let last_good_in_use =
+            last_good.is_some_and(|document| self.accept(&Source::new(file.as_str(), document.text.as_str())).is_ok());
+        for problem in &problems {
+            tracing::error!(file, last_good_in_use, "schedule file held back: {problem}");
+        }
+        self.catalog.held_back.push(HeldBackFile { file, last_good_in_use, problems });
+    }
+}
+
+fn assemble(shelf: &Shelf, kept: &[Document], sends: &[Document]) -> Assembled {
+    let last_good = |file: &str| kept.iter().find(|document| document.name.strip_prefix(LAST_GOOD) == Some(file));
+    let mut assembled = Assembled::default();
+    for source in &shelf.files {
+        match assembled.accept(source) {
+            Ok(()) if last_good(&source.name).is_none_or(|kept| kept.text != *source.text) => {
+                assembled.newly_good.push(source.clone());
+            }
+            Ok(()) => {}
+            Err(problems) => {
+                let lines = problems.iter().map(|problem| problem.line(source)).collect();
+                assembled.hold_back(source.name.to_string(), lines, last_good(&source.name));
+            }
+        }
+    }
+    for unreadable in &shelf.unreadable {
+        let line = format!("it can't be read: {}", unreadable.why);
+        assembled.hold_back(unreadable.name.clone(), vec![line], last_good(&unreadable.name));
+    }
+    for document in sends {
+        // These were checked when they were made; one that a newer release does not understand is left alone.
+        let source = Source::new(document.name.as_str(), document.text.as_str());
+        if let Err(problems) = assembled.accept(&source) {
+            tracing::error!(document = document.name, ?problems, "a send that was kept is no longer understood");
+        }
+    }
+    assembled
+}
+
+fn duplicate(source: &Source, second: &Schedule, first: &Schedule) -> Problem {
+    let start = source.offset(second.origin.place);
+    let message = format!(
+        "schedule \"{}\" is defined twice: {}:{} and {}:{}",
+        second.name, first.origin.file, first.origin.place.line, source.name, second.origin.place.line
+    );
+    Problem::new(Code::DuplicateName, start..start, message).with_help("give one of them another name")
+}

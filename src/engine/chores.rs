@@ -1,0 +1,72 @@
+//! What beats ask for: planning, rescue, pruning, upkeep. All of it is idempotent, so a lost, late or doubled beat does
+//! no harm; and because a beat may be lost for ever, planning also happens when none has come for a while.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::sync::{Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::id::Term;
+use crate::engine::planner::Planner;
+use crate::port::clock::Clock;
+use crate::port::store::{Store, StoreError};
+use crate::port::ticker::Beat;
+
+/// After this long without a beat, planning happens without one.
+const SILENCE: Duration = Duration::from_mins(5);
+
+/// The caretaker.
+pub struct Chores {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub planner: Arc<Planner>,
+    /// Rung after planning: there may be something new to dispatch.
+    pub work: Arc<Notify>,
+    /// Rings when planning is wanted at once.
+    pub replan: Arc<Notify>,
+    /// How long attempts are kept.
+    pub keep_attempts: TimeDelta,
+    pub term: Term,
+}
+
+impl Chores {
+    /// Runs until `stop`.
+    pub async fn run(self, mut beats: mpsc::Receiver<Beat>, stop: CancellationToken) {
+        loop {
+            let beat = tokio::select! {
+                () = stop.cancelled() => return,
+                Some(beat) = beats.recv() => beat,
+                () = self.replan.notified() => Beat::Plan,
+                () = self.clock.sleep(SILENCE) => {
+                    tracing::warn!(minutes = SILENCE.as_secs() / 60, "no beat came; planning without one");
+                    Beat::Plan
+                }
+            };
+            if let Err(error) = self.work_off(beat).await {
+                tracing::error!(?beat, %error, "a chore failed; the next beat tries again");
+            }
+        }
+    }
+
+    async fn work_off(&self, beat: Beat) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        match beat {
+            Beat::Plan => {
+                let rescued = self.store.rescue(now).await?;
+                if rescued != crate::port::store::Rescued::default() {
+                    tracing::warn!(?rescued, term = self.term.0, "rescued what was held beyond its lease");
+                }
+                self.planner.pass().await?;
+                self.work.notify_one();
+            }
+            Beat::Prune => {
+                let rows = self.store.prune(now - self.keep_attempts).await?;
+                tracing::info!(rows, "old attempts pruned");
+            }
+            Beat::Upkeep => self.store.upkeep().await?,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! Answers to what people ask. The same desk stands in the daemon and, where none is running, in the command itself,
+//! over the same store.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono_tz::Tz;
+use tokio::sync::Notify;
+
+use crate::domain::problem::Source;
+use crate::domain::recipient::PersonRecord;
+use crate::domain::schedule::parse;
+use crate::engine::catalog::{Catalog, CatalogCell, SENDS};
+use crate::engine::dispatcher::LEAD;
+use crate::engine::health::Health;
+use crate::port::clock::Clock;
+use crate::port::desk::{DaemonStatus, Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status};
+use crate::port::entropy::Entropy;
+use crate::port::store::{Document, StatusQuery, Store, StoreError};
+
+/// How long an occurrence that has ended is still shown.
+const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
+
+/// The desk.
+pub struct FrontDesk {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub catalog: Arc<CatalogCell>,
+    pub fallback_zone: Tz,
+    /// `None` where no daemon is running.
+    pub daemon: Option<Running>,
+}
+
+/// What the desk knows of the daemon that it stands in.
+pub struct Running {
+    pub version: &'static str,
+    pub pid: u32,
+    pub started_at: DateTime<Utc>,
+    pub health: Arc<Health>,
+    /// Rung when what is to be planned has changed.
+    pub replan: Arc<Notify>,
+    /// Held while the catalog is read, changed and made known, so that two sends at once do not lose each other.
+    pub catalog_turn: tokio::sync::Mutex<()>,
+}
+
+impl From<StoreError> for DeskError {
+    fn from(error: StoreError) -> Self {
+        DeskError::Failed(error.to_string())
+    }
+}
+
+impl FrontDesk {
+    /// Makes a schedule of a request and checks it as if a person had written it.
+    fn write(&self, request: &SendRequest) -> Result<(String, Source), DeskError> {
+        let now = self.clock.now();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is below 65,536")]
+        let tail = (self.entropy.draw() * 65_536.0) as u16;
+        let name = format!("send-{}-{tail:04x}", now.format("%Y%m%dT%H%M%SZ"));
+        let text = toml::Value::from(request.text.as_str());
+        let to = toml::Value::from(request.to.clone());
+        let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let written = format!("[schedule.{name}]\nto = {to}\nat = {at}\nzone = \"UTC\"\ntext = {text}\n");
+        let source = Source::new(format!("{SENDS}{name}"), written);
+        let (_, problems) = parse::parse(&source);
+        if let Some(problem) = problems.first() {
+            let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+            return Err(DeskError::BadRequest(format!("{}: {}{help}", problem.code, problem.message)));
+        }
+        Ok((name, source))
+    }
+}
+
+#[async_trait]
+impl Desk for FrontDesk {
+    async fn status(&self, query: StatusQuery) -> Result<Status, DeskError> {
+        let now = self.clock.now();
+        let catalog = self.catalog.current();
+        let ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
+        let daemon = match &self.daemon {
+            None => None,
+            Some(running) => Some(DaemonStatus {
+                version: running.version.to_owned(),
+                pid: running.pid,
+                started_at: running.started_at,
+                schedules: catalog.schedules.len() as u64,
+                next_wake_at: self.store.next_wake(LEAD).await?,
+                trouble: running.health.trouble(),
+            }),
+        };
+        Ok(Status {
+            schema: Status::SCHEMA.to_owned(),
+            now,
+            daemon,
+            held_back: catalog.held_back.clone(),
+            occurrences: ledger.occurrences,
+            deliveries: ledger.deliveries,
+        })
+    }
+
+    async fn people(&self) -> Result<People, DeskError> {
+        Ok(People { schema: People::SCHEMA.to_owned(), people: self.store.people().await? })
+    }
+
+    async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {
+        let report = self.store.import_people(records, self.fallback_zone, self.clock.now()).await?;
+        if let Some(running) = &self.daemon {
+            running.replan.notify_one();
+        }
+        Ok(report)
+    }
+
+    async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError> {
+        let Some(running) = &self.daemon else {
+            return Err(DeskError::NoDaemon("a message can only be sent by a running daemon".into()));
+        };
+        let (name, source) = self.write(&request)?;
+        let _turn = running.catalog_turn.lock().await;
+        let now = self.clock.now();
+        let document = Document { name: source.name.to_string(), text: source.text.to_string(), kept_at: now };
+        self.store.keep_document(document).await?;
+
+        let (schedules, _) = parse::parse(&source);
+        let current = self.catalog.current();
+        let mut catalog = Catalog::clone(&current);
+        catalog.schedules.extend(schedules.into_iter().map(|schedule| (schedule.name.clone(), Arc::new(schedule))));
+        let known = catalog.schedules.values().cloned().collect();
+        self.store.sync_schedules(known, self.fallback_zone, now).await?;
+        self.catalog.replace(catalog);
+        running.replan.notify_one();
+        Ok(SendReceipt { schedule: name })
+    }
+}

@@ -1,0 +1,93 @@
+//! Signs of life, and what is wrong with the bot's own set-up.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::domain::id::DeliveryId;
+use crate::domain::time::Moment;
+use crate::port::clock::Clock;
+
+/// What the loops leave behind as they go round, for whoever must judge whether they still do.
+pub struct Health {
+    clock: Arc<dyn Clock>,
+    dispatcher_rounds: AtomicU64,
+    planning_passes: AtomicU64,
+    requests: Mutex<HashMap<DeliveryId, Moment>>,
+    trouble: Mutex<Option<String>>,
+}
+
+/// How far the loops have come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rounds {
+    pub dispatcher: u64,
+    pub planner: u64,
+}
+
+impl Health {
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            dispatcher_rounds: AtomicU64::new(0),
+            planning_passes: AtomicU64::new(0),
+            requests: Mutex::default(),
+            trouble: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn dispatcher_went_round(&self) {
+        self.dispatcher_rounds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn planner_passed(&self) {
+        self.planning_passes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[must_use]
+    pub fn rounds(&self) -> Rounds {
+        Rounds {
+            dispatcher: self.dispatcher_rounds.load(Ordering::Relaxed),
+            planner: self.planning_passes.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(crate) fn request_left(&self, delivery: DeliveryId) {
+        lock(&self.requests).insert(delivery, self.clock.moment());
+    }
+
+    pub(crate) fn request_ended(&self, delivery: DeliveryId) {
+        lock(&self.requests).remove(&delivery);
+    }
+
+    /// For how long the oldest request has been under way.
+    #[must_use]
+    pub fn oldest_request(&self) -> Option<Duration> {
+        let oldest = lock(&self.requests).values().min().copied()?;
+        Some(self.clock.moment().since(oldest))
+    }
+
+    /// Notes what keeps the bot from sending, or that nothing does. Logged when it changes, not each time.
+    pub(crate) fn set_trouble(&self, trouble: Option<&str>) {
+        let mut known = lock(&self.trouble);
+        if known.as_deref() == trouble {
+            return;
+        }
+        match trouble {
+            Some(trouble) => tracing::error!(trouble, "the bot cannot send; deliveries wait"),
+            None => tracing::info!("the bot can send again"),
+        }
+        *known = trouble.map(str::to_owned);
+    }
+
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        lock(&self.trouble).clone()
+    }
+}
+
+/// These are plain values that no panic leaves half-changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,125 @@
+//! Schedules → waves, over a rolling horizon.
+//!
+//! A pass is idempotent and reads its own durable mark, so it may run at any time, twice, or late: at start, on every
+//! beat, after an import, after the wall clock was stepped. Most passes find nothing to do.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use crate::domain::plan::{Window, plan};
+use crate::domain::schedule::model::{Schedule, WhoseClock};
+use crate::domain::time::ZoneRules;
+use crate::engine::catalog::CatalogCell;
+use crate::engine::health::Health;
+use crate::port::clock::Clock;
+use crate::port::store::{PlanChange, PlanMark, SchedulePlan, Store, StoreError};
+
+/// How far ahead waves are planned.
+pub const HORIZON: TimeDelta = TimeDelta::hours(48);
+
+/// How far the horizon may have come nearer before it is pushed out again. A pass in between has nothing to do.
+const SLACK: TimeDelta = TimeDelta::hours(1);
+
+/// For how long a schedule may be missing before what is open of it is cancelled: an editor's rename or a checkout is
+/// no deletion.
+const MISSING_GRACE: TimeDelta = TimeDelta::minutes(10);
+
+/// How many schedules' plans go into the store together.
+const BATCH: usize = 500;
+
+/// Plans.
+pub struct Planner {
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub zones: Arc<dyn ZoneRules>,
+    pub catalog: Arc<CatalogCell>,
+    pub health: Arc<Health>,
+}
+
+impl Planner {
+    /// One pass over all schedules.
+    pub async fn pass(&self) -> Result<PlanChange, StoreError> {
+        let now = self.clock.now();
+        let retired = self.store.retire_missing(now - MISSING_GRACE, now).await?;
+        if retired > 0 {
+            tracing::info!(deliveries = retired, "cancelled what was open of removed schedules");
+        }
+        let people_zones = self.store.zones().await?;
+        let marks = self.store.plan_marks().await?;
+        let mut marks: std::collections::HashMap<_, _> =
+            marks.into_iter().map(|mark| (mark.schedule.clone(), mark)).collect();
+
+        let mut total = PlanChange::default();
+        let mut plans = Vec::new();
+        for schedule in self.catalog.current().schedules.values() {
+            let mark = marks.remove(&schedule.name);
+            plans.extend(self.plan(schedule, mark.as_ref(), &people_zones, now));
+            if plans.len() >= BATCH {
+                add(&mut total, self.store.record_plans(std::mem::take(&mut plans), now).await?);
+            }
+        }
+        if !plans.is_empty() {
+            add(&mut total, self.store.record_plans(plans, now).await?);
+        }
+        if total != PlanChange::default() {
+            tracing::info!(
+                added = total.added_waves,
+                moved = total.moved_waves,
+                withdrawn = total.withdrawn_waves,
+                cancelled = total.cancelled_deliveries,
+                "waves planned"
+            );
+        }
+        self.health.planner_passed();
+        Ok(total)
+    }
+
+    /// What is to be planned of one schedule, if anything.
+    fn plan(
+        &self,
+        schedule: &Arc<Schedule>,
+        mark: Option<&PlanMark>,
+        people_zones: &[Tz],
+        now: DateTime<Utc>,
+    ) -> Option<SchedulePlan> {
+        let signature = signature(schedule, people_zones, self.zones.version());
+        let until = now + HORIZON;
+        let (window, planned_until) = match mark.filter(|mark| mark.signature == signature) {
+            Some(mark) if mark.planned_until >= until - SLACK => return None,
+            Some(mark) => (Window::Onward { after: mark.planned_until, until }, until),
+            None => {
+                // The mark never goes back, also when the wall clock did.
+                let until = mark.map_or(until, |mark| mark.planned_until.max(until));
+                (Window::Open { now, until }, until)
+            }
+        };
+        Some(SchedulePlan {
+            schedule: schedule.name.clone(),
+            signature,
+            planned_until,
+            replaces: matches!(window, Window::Open { .. }),
+            waves: plan(schedule, people_zones, self.zones.as_ref(), window),
+        })
+    }
+}
+
+/// What a plan is made from. Another release may hash otherwise; then everything open is planned once more, which
+/// changes nothing.
+fn signature(schedule: &Schedule, people_zones: &[Tz], data_version: &str) -> String {
+    let mut zones = DefaultHasher::new();
+    match schedule.when.clock {
+        WhoseClock::Recipient => people_zones.hash(&mut zones),
+        WhoseClock::Zone(zone) => zone.hash(&mut zones),
+    }
+    format!("{} {data_version} {:016x}", schedule.revision, zones.finish())
+}
+
+fn add(total: &mut PlanChange, more: PlanChange) {
+    total.added_waves += more.added_waves;
+    total.moved_waves += more.moved_waves;
+    total.withdrawn_waves += more.withdrawn_waves;
+    total.cancelled_deliveries += more.cancelled_deliveries;
+}

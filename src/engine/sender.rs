@@ -1,0 +1,276 @@
+//! One claim → one outcome.
+//!
+//! The order is the promise: permit → `sending` durable → request → outcome durable. Before `sending` nothing leaves,
+//! so a crash there loses nothing; after it, a crash leaves a delivery of which we honestly do not know.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::delivery::{self, Claim, Reason, Settlement};
+use crate::domain::id::AttemptId;
+use crate::domain::policy::{Decision, decide};
+use crate::domain::recipient::{Reference, Route};
+use crate::domain::template::Facts;
+use crate::domain::time::ZoneRules;
+use crate::domain::verdict::{Answer, Verdict};
+use crate::engine::catalog::CatalogCell;
+use crate::engine::health::Health;
+use crate::engine::limiter::Limiter;
+use crate::port::clock::Clock;
+use crate::port::connector::{Connector, OutgoingActivity};
+use crate::port::entropy::Entropy;
+use crate::port::store::{AttemptEnd, Outcome, Store, StoreError};
+
+/// How long to wait before an outcome that the store could not take is offered again, and how often. Together they
+/// stay below the lease, after which somebody else may act on the delivery.
+const SETTLE_AGAIN: Duration = Duration::from_secs(2);
+const SETTLE_TRIES: u32 = 60;
+
+/// Sends what is claimed.
+pub struct Sender {
+    pub store: Arc<dyn Store>,
+    pub connector: Arc<dyn Connector>,
+    pub limiter: Arc<Limiter>,
+    pub catalog: Arc<CatalogCell>,
+    pub zones: Arc<dyn ZoneRules>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub health: Arc<Health>,
+    /// The bot's own tenant, for people of whom no other is known.
+    pub home_tenant: Option<Arc<str>>,
+}
+
+impl Sender {
+    /// Brings one claim to an outcome, or gives it back when `stop` comes before its request has left.
+    pub async fn deliver(&self, claim: Claim, stop: &CancellationToken) {
+        match self.try_deliver(&claim, stop).await {
+            Ok(()) => {}
+            Err(StoreError::LostClaim(delivery)) => {
+                tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost; somebody else has it now");
+            }
+            Err(error) => {
+                // Whatever the store did not take is still held by us; when the lease ends it is rescued.
+                tracing::error!(delivery = %claim.id, schedule = %claim.schedule, %error, "store failed");
+            }
+        }
+    }
+
+    async fn try_deliver(&self, claim: &Claim, stop: &CancellationToken) -> Result<(), StoreError> {
+        let route = match self.decision(claim) {
+            Decision::Send(route) => route,
+            Decision::NotYet => return self.give_back(claim).await,
+            Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
+        };
+        let Some(schedule) = self.catalog.get(&claim.schedule) else {
+            // It went away a moment ago; the store holds its deliveries until it is back or its grace is over.
+            return self.give_back(claim).await;
+        };
+        let local = self.zones.civil(claim.due_at, claim.recipient.zone);
+        let facts = Facts {
+            recipient: &claim.recipient,
+            schedule: &claim.schedule,
+            title: schedule.display_title(),
+            occurrence: claim.occurrence,
+            local,
+        };
+        let text = match schedule.message.text.render(&facts) {
+            Ok(text) => text,
+            Err(error) => {
+                let failed = Settlement::Failed(Reason::TemplateFailed);
+                return self.settle_unsent(claim, failed, Some(error.to_string())).await;
+            }
+        };
+        let activity = OutgoingActivity { text, locale: claim.recipient.language.clone() };
+
+        let reference = match route {
+            Route::Continue { .. } => claim.reference.clone(),
+            Route::Create { .. } => match self.create_conversation(claim, stop).await? {
+                Some(reference) => reference,
+                None => return Ok(()),
+            },
+        };
+        self.send(claim, &reference, &activity, stop).await
+    }
+
+    /// Creates the conversation, once, and stores it before anything is said in it. `None` when the claim has come
+    /// to its outcome already.
+    async fn create_conversation(
+        &self,
+        claim: &Claim,
+        stop: &CancellationToken,
+    ) -> Result<Option<Reference>, StoreError> {
+        let user = claim.reference.user_id.as_deref().or(claim.reference.entra_object_id.as_deref());
+        let thread = Arc::from(format!("create {}", user.unwrap_or_default()));
+        let tenant = self.tenant(claim);
+        let permit = tokio::select! {
+            permit = self.limiter.permit(&tenant, &thread) => permit,
+            () = stop.cancelled() => {
+                self.give_back(claim).await?;
+                return Ok(None);
+            }
+        };
+        let began = self.clock.moment();
+        self.health.request_left(claim.id);
+        let created = self.connector.create_conversation(&claim.reference).await;
+        self.health.request_ended(claim.id);
+        match created {
+            Ok(conversation) => {
+                permit.complete(None);
+                let reference = Reference {
+                    conversation_id: Some(conversation.conversation_id.clone()),
+                    service_url: conversation.service_url.clone().or_else(|| claim.reference.service_url.clone()),
+                    ..claim.reference.clone()
+                };
+                self.store.remember_conversation(claim.recipient.id, conversation).await?;
+                Ok(Some(reference))
+            }
+            Err(mut answer) => {
+                permit.complete(silence(&answer.verdict));
+                // Nothing is said in a creation and it may be repeated, so no answer to it leaves a doubt.
+                if let Verdict::Unknown { reason } = answer.verdict {
+                    answer.verdict = Verdict::Retry { reason, after: None };
+                }
+                let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now()).await?;
+                let latency = self.clock.moment().since(began);
+                self.settle_attempt(claim, attempt, answer, latency).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        claim: &Claim,
+        reference: &Reference,
+        activity: &OutgoingActivity,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
+        let conversation = Arc::from(reference.conversation_id.as_deref().unwrap_or_default());
+        let tenant = self.tenant(claim);
+        let permit = tokio::select! {
+            permit = self.limiter.permit(&tenant, &conversation) => permit,
+            () = stop.cancelled() => return self.give_back(claim).await,
+        };
+        // The wait may have been long, so the question is asked once more.
+        match self.decision(claim) {
+            Decision::Send(_) => {}
+            Decision::NotYet => return self.give_back(claim).await,
+            Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
+        }
+        let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now()).await?;
+
+        let began = self.clock.moment();
+        self.health.request_left(claim.id);
+        let answer = self.connector.continue_conversation(reference, activity).await;
+        self.health.request_ended(claim.id);
+        let latency = self.clock.moment().since(began);
+        permit.complete(silence(&answer.verdict));
+        self.settle_attempt(claim, attempt, answer, latency).await
+    }
+
+    fn decision(&self, claim: &Claim) -> Decision {
+        decide(claim, self.clock.now(), self.home_tenant.as_deref())
+    }
+
+    /// Whose budget a request takes: that of the tenant the conversation lives in.
+    fn tenant(&self, claim: &Claim) -> Arc<str> {
+        match &claim.reference.tenant_id {
+            Some(tenant) => Arc::from(tenant.as_str()),
+            None => self.home_tenant.clone().unwrap_or_default(),
+        }
+    }
+
+    async fn give_back(&self, claim: &Claim) -> Result<(), StoreError> {
+        self.store.release(claim.term, vec![claim.id]).await
+    }
+
+    async fn settle_unsent(
+        &self,
+        claim: &Claim,
+        settlement: Settlement,
+        detail: Option<String>,
+    ) -> Result<(), StoreError> {
+        self.settle(claim, settlement, None, detail).await
+    }
+
+    async fn settle_attempt(
+        &self,
+        claim: &Claim,
+        attempt: AttemptId,
+        answer: Answer,
+        latency: Duration,
+    ) -> Result<(), StoreError> {
+        match &answer.verdict {
+            Verdict::Delivered { .. } => self.health.set_trouble(None),
+            Verdict::OurFault { reason } => {
+                self.health.set_trouble(Some(answer.evidence.detail.as_deref().unwrap_or(reason.explain())));
+            }
+            Verdict::Retry { .. } | Verdict::Permanent { .. } | Verdict::Unknown { .. } => {}
+        }
+        let settlement = delivery::settle(claim, answer.verdict, self.clock.now(), self.entropy.draw());
+        let end = AttemptEnd { attempt, evidence: answer.evidence, latency };
+        self.settle(claim, settlement, Some(end), None).await
+    }
+
+    /// Makes an outcome durable. What Teams answered is known only here, so a store that cannot write just now (a
+    /// full disk, say) is asked again for a while before the knowledge is given up.
+    async fn settle(
+        &self,
+        claim: &Claim,
+        settlement: Settlement,
+        attempt: Option<AttemptEnd>,
+        detail: Option<String>,
+    ) -> Result<(), StoreError> {
+        let at = self.clock.now();
+        self.tell(claim, &settlement, attempt.as_ref(), at);
+        let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail };
+        let mut tries = 0;
+        loop {
+            match self.store.settle(outcome.clone()).await {
+                Err(error @ StoreError::Failed { .. }) if tries < SETTLE_TRIES => {
+                    tries += 1;
+                    if tries == 1 {
+                        tracing::error!(delivery = %claim.id, %error, "outcome not stored yet; trying again");
+                    }
+                    self.clock.sleep(SETTLE_AGAIN).await;
+                }
+                settled => return settled,
+            }
+        }
+    }
+
+    /// One line for each outcome. Nobody's name is in it.
+    fn tell(&self, claim: &Claim, settlement: &Settlement, attempt: Option<&AttemptEnd>, at: DateTime<Utc>) {
+        let state = settlement.state();
+        let reason = settlement.reason().map(Reason::as_str);
+        let late_ms = (at - claim.due_at).num_milliseconds();
+        let latency_ms = attempt.map(|attempt| attempt.latency.as_millis());
+        let status = attempt.and_then(|attempt| attempt.evidence.status);
+        tracing::debug!(
+            delivery = %claim.id,
+            schedule = %claim.schedule,
+            occurrence = %claim.occurrence,
+            %state,
+            reason,
+            status,
+            late_ms,
+            latency_ms,
+            "delivery settled"
+        );
+    }
+}
+
+/// For how long Teams asked the tenant to be silent. A 429 without `Retry-After` still means: not at once.
+fn silence(verdict: &Verdict) -> Option<Duration> {
+    match verdict {
+        Verdict::Retry { reason: Reason::Throttled, after } => Some(after.unwrap_or(Duration::from_secs(1))),
+        Verdict::Retry { .. }
+        | Verdict::Delivered { .. }
+        | Verdict::Permanent { .. }
+        | Verdict::OurFault { .. }
+        | Verdict::Unknown { .. } => None,
+    }
+}
