@@ -317,7 +317,7 @@ mod tests {
                 match book.take(&tenant, &conversation, ms(now)) {
                     Ok(grant) => break grant,
                     Err(Full { wait: NotYet::Until(at), .. }) => {
-                        now = u64::try_from(at.0.as_millis()).unwrap().max(now + 1)
+                        now = u64::try_from(at.0.as_millis()).unwrap().max(now + 1);
                     }
                     Err(Full { wait: NotYet::UntilAnAnswer, .. }) => now = out[0].0,
                 }

@@ -74,9 +74,10 @@ impl Health {
         if known.as_deref() == trouble {
             return;
         }
-        match trouble {
-            Some(trouble) => tracing::error!(trouble, "the bot cannot send; deliveries wait"),
-            None => tracing::info!("the bot can send again"),
+        if let Some(trouble) = trouble {
+            tracing::error!(trouble, "the bot cannot send; deliveries wait");
+        } else {
+            tracing::info!("the bot can send again");
         }
         *known = trouble.map(str::to_owned);
     }

@@ -225,7 +225,7 @@ impl Sender {
         detail: Option<String>,
     ) -> Result<(), StoreError> {
         let at = self.clock.now();
-        self.tell(claim, &settlement, attempt.as_ref(), at);
+        tell(claim, &settlement, attempt.as_ref(), at);
         let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail };
         let mut tries = 0;
         loop {
@@ -241,26 +241,6 @@ impl Sender {
             }
         }
     }
-
-    /// One line for each outcome. Nobody's name is in it.
-    fn tell(&self, claim: &Claim, settlement: &Settlement, attempt: Option<&AttemptEnd>, at: DateTime<Utc>) {
-        let state = settlement.state();
-        let reason = settlement.reason().map(Reason::as_str);
-        let late_ms = (at - claim.due_at).num_milliseconds();
-        let latency_ms = attempt.map(|attempt| attempt.latency.as_millis());
-        let status = attempt.and_then(|attempt| attempt.evidence.status);
-        tracing::debug!(
-            delivery = %claim.id,
-            schedule = %claim.schedule,
-            occurrence = %claim.occurrence,
-            %state,
-            reason,
-            status,
-            late_ms,
-            latency_ms,
-            "delivery settled"
-        );
-    }
 }
 
 /// For how long Teams asked the tenant to be silent. A 429 without `Retry-After` still means: not at once.
@@ -273,4 +253,24 @@ fn silence(verdict: &Verdict) -> Option<Duration> {
         | Verdict::OurFault { .. }
         | Verdict::Unknown { .. } => None,
     }
+}
+
+/// One line for each outcome. Nobody's name is in it.
+fn tell(claim: &Claim, settlement: &Settlement, attempt: Option<&AttemptEnd>, at: DateTime<Utc>) {
+    let state = settlement.state();
+    let reason = settlement.reason().map(Reason::as_str);
+    let late_ms = (at - claim.due_at).num_milliseconds();
+    let latency_ms = attempt.map(|attempt| attempt.latency.as_millis());
+    let status = attempt.and_then(|attempt| attempt.evidence.status);
+    tracing::debug!(
+        delivery = %claim.id,
+        schedule = %claim.schedule,
+        occurrence = %claim.occurrence,
+        %state,
+        reason,
+        status,
+        late_ms,
+        latency_ms,
+        "delivery settled"
+    );
 }

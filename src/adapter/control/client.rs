@@ -1,0 +1,95 @@
+//! The commands' end: a desk that asks the daemon.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use reqwest::{Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::recipient::PersonRecord;
+use crate::port::desk::{Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status};
+use crate::port::store::StatusQuery;
+
+/// A large import takes the store a while.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+/// A desk that asks the daemon behind a socket.
+#[derive(Debug)]
+pub struct ControlClient {
+    http: reqwest::Client,
+    socket: PathBuf,
+}
+
+impl ControlClient {
+    pub fn new(socket: &Path) -> Result<Self, DeskError> {
+        // The socket needs no TLS, and a machine without any CA certificates must be able to ask all the same.
+        let http = reqwest::Client::builder()
+            .unix_socket(socket)
+            .tls_certs_only([])
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|error| DeskError::Failed(format!("the HTTP client could not be made: {error}")))?;
+        Ok(Self { http, socket: socket.to_owned() })
+    }
+
+    /// Whether a daemon answers.
+    pub async fn is_answered(&self) -> bool {
+        tokio::net::UnixStream::connect(&self.socket).await.is_ok()
+    }
+
+    async fn ask<Answer: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<Answer, DeskError> {
+        let mut request = self.http.request(method, format!("http://nudged{path}"));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| {
+            if error.is_connect() {
+                DeskError::NoDaemon(format!("no daemon answers on {}", self.socket.display()))
+            } else {
+                DeskError::Failed(format!("the daemon did not answer: {error}"))
+            }
+        })?;
+        let status = response.status();
+        let bytes = response.bytes().await.map_err(|error| DeskError::Failed(error.to_string()))?;
+        if status == StatusCode::OK {
+            return serde_json::from_slice(&bytes)
+                .map_err(|error| DeskError::Failed(format!("the daemon's answer is not understood: {error}")));
+        }
+        Err(serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+            DeskError::Failed(format!("the daemon answered {status}: {}", String::from_utf8_lossy(&bytes)))
+        }))
+    }
+}
+
+#[async_trait]
+impl Desk for ControlClient {
+    async fn status(&self, query: StatusQuery) -> Result<Status, DeskError> {
+        let path = match query.schedule {
+            None => "/v1/status".to_owned(),
+            Some(name) => {
+                let name = percent_encoding::utf8_percent_encode(&name, percent_encoding::NON_ALPHANUMERIC);
+                format!("/v1/status?schedule={name}")
+            }
+        };
+        self.ask(Method::GET, &path, None::<&()>).await
+    }
+
+    async fn people(&self) -> Result<People, DeskError> {
+        self.ask(Method::GET, "/v1/people", None::<&()>).await
+    }
+
+    async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {
+        self.ask(Method::POST, "/v1/people", Some(&records)).await
+    }
+
+    async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError> {
+        self.ask(Method::POST, "/v1/send", Some(&request)).await
+    }
+}
