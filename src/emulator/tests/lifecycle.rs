@@ -1,12 +1,7 @@
-use std::time::Duration;
-
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::rig::{CHAT, Rig};
-
-/// Far longer than anything here takes, so that a hang is a failure and not a wait.
-const TOO_LONG: Duration = Duration::from_secs(10);
+use super::rig::{CHAT, Rig, TOO_LONG};
 
 #[tokio::test]
 async fn urls_carry_the_true_port() {
@@ -40,4 +35,17 @@ async fn an_address_in_use_is_an_error() {
     let clock = std::sync::Arc::<super::rig::HandClock>::clone(&rig.clock);
     let error = crate::emulator::Emulator::start(settings, clock).await.err().expect("the port is taken");
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_far_too_much_can_send_it_all_and_then_read_why_not() {
+    let rig = Rig::start().await;
+    let body = vec![b'x'; 16_000_000];
+    let mut stream = TcpStream::connect(rig.emulator.address()).await.unwrap();
+    let head = format!("POST /v3/conversations HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 413");
 }

@@ -17,6 +17,9 @@ pub(super) const ANA: &str = "29:1ana-pairwise-id";
 pub(super) const CHAT: &str = "a:1chat";
 pub(super) const CHANNEL: &str = "19:general@thread.tacv2";
 
+/// Far longer than anything here takes, so that a hang is a failure and not a wait.
+pub(super) const TOO_LONG: Duration = Duration::from_secs(10);
+
 /// A clock that stands still until it is moved. Hours and moments move together.
 pub(super) struct HandClock {
     elapsed: watch::Sender<Duration>,
@@ -38,7 +41,9 @@ impl HandClock {
 
     /// Waits until somebody has begun to wait for this clock, `count` times in all.
     pub(super) async fn slept_on(&self, count: u32) {
-        self.sleepers.subscribe().wait_for(|sleepers| *sleepers >= count).await.unwrap();
+        let mut sleepers = self.sleepers.subscribe();
+        let slept = sleepers.wait_for(|sleepers| *sleepers >= count);
+        let _seen = tokio::time::timeout(TOO_LONG, slept).await.expect("somebody waits for the clock").unwrap();
     }
 }
 

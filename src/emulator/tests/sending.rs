@@ -117,7 +117,6 @@ async fn a_body_that_is_no_message_is_refused() {
         let (status, _) = rig.say(CHAT, &character.repeat(count)).await;
         assert_eq!(status.as_u16(), expect, "{count} × {character}");
     }
-    assert_eq!(rig.say(CHAT, &"x".repeat(2_000_000)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
     assert_eq!(rig.emulator.messages().len(), 2);
 }
 
