@@ -61,7 +61,7 @@ impl From<Denied> for Reply {
 }
 
 /// What is wrong with a request for a token, in the words of Entra.
-struct Fault {
+struct Objection {
     status: StatusCode,
     error: &'static str,
     number: u32,
@@ -70,9 +70,9 @@ struct Fault {
 
 /// Answers a request for a token. `form` is the body, `is_form` whether it was declared as one.
 pub(super) fn grant(shared: &Shared, tenant: &str, is_form: bool, form: &[u8]) -> Reply {
-    if let Err(fault) = judge(shared, tenant, is_form, form) {
-        let description = format!("AADSTS{}: {}", fault.number, fault.text);
-        return failure(shared, fault.status, fault.error, &description, Some(fault.number));
+    if let Err(objection) = judge(shared, tenant, is_form, form) {
+        let description = format!("AADSTS{}: {}", objection.number, objection.text);
+        return failure(shared, objection.status, objection.error, &description, Some(objection.number));
     }
     let lifetime = shared.settings.token_lifetime;
     let token = shared.tokens().issue(shared.clock.moment().0, lifetime);
@@ -86,9 +86,9 @@ pub(super) fn grant(shared: &Shared, tenant: &str, is_form: bool, form: &[u8]) -
     json(StatusCode::OK, &body)
 }
 
-fn judge(shared: &Shared, tenant: &str, is_form: bool, form: &[u8]) -> Result<(), Fault> {
+fn judge(shared: &Shared, tenant: &str, is_form: bool, form: &[u8]) -> Result<(), Objection> {
     let settings = &shared.settings;
-    let bad = |status, error, number, text: String| Err(Fault { status, error, number, text });
+    let bad = |status, error, number, text: String| Err(Objection { status, error, number, text });
     let bad_request = StatusCode::BAD_REQUEST;
 
     if !tenant.eq_ignore_ascii_case(&settings.tenant_id) && tenant != BOT_FRAMEWORK {
