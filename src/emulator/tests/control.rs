@@ -1,0 +1,110 @@
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use super::rig::{CHAT, Rig, read};
+
+impl Rig {
+    async fn control(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let mut request = self.client.request(method, format!("{}{path}", self.emulator.base_url()));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        read(request.send().await.unwrap()).await
+    }
+}
+
+#[tokio::test]
+async fn the_record_is_read_in_pages_and_cleared() {
+    let rig = Rig::start().await;
+    for text in ["one", "two", "three"] {
+        rig.say(CHAT, text).await;
+    }
+    let texts = async |query: &str| {
+        let (status, body) = rig.control(Method::GET, &format!("/emulator/messages{query}"), None).await;
+        assert_eq!(status, StatusCode::OK, "{query}: {body}");
+        let messages = body["messages"].as_array().unwrap().clone();
+        messages.iter().map(|message| message["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts("").await, ["one", "two", "three"]);
+    assert_eq!(texts("?after=1").await, ["two", "three"]);
+    assert_eq!(texts("?limit=1&after=1").await, ["two"]);
+    assert_eq!(rig.control(Method::GET, "/emulator/messages?after=x", None).await.0, StatusCode::BAD_REQUEST);
+
+    let (_, body) = rig.control(Method::GET, "/emulator/messages?limit=1", None).await;
+    let mut fields: Vec<_> = body["messages"][0].as_object().unwrap().keys().cloned().collect();
+    fields.sort();
+    let expect = [
+        "activity",
+        "activity_id",
+        "arrived_at",
+        "arrived_moment_us",
+        "conversation_id",
+        "path",
+        "seq",
+        "tenant_id",
+        "text",
+        "user_agent",
+        "user_id",
+    ];
+    assert_eq!(fields, expect);
+    assert_eq!(body["messages"][0]["arrived_at"], json!("2026-11-23T09:00:00Z"));
+
+    assert_eq!(rig.control(Method::DELETE, "/emulator/messages", None).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(texts("").await, [""; 0]);
+    rig.say(CHAT, "four").await;
+    assert_eq!(texts("?after=3").await, ["four"], "numbers are not given out again");
+    assert_eq!(*rig.emulator.watch().borrow(), 4);
+}
+
+#[tokio::test]
+async fn figures_and_health_are_answered_and_not_counted() {
+    let rig = Rig::start().await;
+    rig.say(CHAT, "hello").await;
+    assert_eq!(rig.control(Method::GET, "/healthz", None).await.0, StatusCode::OK);
+    assert_eq!(rig.control(Method::PUT, "/healthz", None).await.0, StatusCode::METHOD_NOT_ALLOWED);
+    let (_, figures) = rig.control(Method::GET, "/emulator/figures", None).await;
+    assert_eq!(figures, serde_json::to_value(rig.emulator.figures()).unwrap());
+    assert_eq!((&figures["requests"], &figures["messages_taken"]), (&json!(3), &json!(1)), "{figures}");
+}
+
+#[tokio::test]
+async fn faults_are_added_listed_and_removed() {
+    let rig = Rig::start().await;
+    let rule = json!({
+        "match": { "conversation": CHAT, "operation": "send" },
+        "times": 3,
+        "do": { "status": 503, "code": "ServiceError", "retry_after": 2, "when": "before" },
+    });
+    assert_eq!(
+        rig.control(Method::POST, "/emulator/faults", Some(rule.clone())).await,
+        (StatusCode::CREATED, rule.clone())
+    );
+    let all = json!({ "do": { "cut": "after" } });
+    assert_eq!(rig.control(Method::POST, "/emulator/faults", Some(all)).await.0, StatusCode::CREATED);
+    let (_, listed) = rig.control(Method::GET, "/emulator/faults", None).await;
+    assert_eq!(listed, json!({ "faults": [rule, { "match": {}, "do": { "cut": "after" } }] }));
+    assert_eq!(rig.say(CHAT, "hello").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(rig.control(Method::DELETE, "/emulator/faults", None).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(rig.say(CHAT, "hello").await.0, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_rule_that_makes_no_sense_is_refused() {
+    let rig = Rig::start().await;
+    for rule in [
+        json!({}),
+        json!({ "do": {} }),
+        json!({ "do": { "status": 503, "cut": "before" } }),
+        json!({ "do": { "status": 99 } }),
+        json!({ "do": { "delay_ms": 5, "code": "ServiceError" } }),
+        json!({ "do": { "cut": "sometimes" } }),
+        json!({ "do": { "cut": "before", "when": "after" } }),
+        json!({ "do": { "cut": "before" }, "times": 0 }),
+        json!({ "do": { "cut": "before" }, "evry": 2 }),
+        json!({ "do": { "cut": "before" }, "match": { "operation": "update" } }),
+    ] {
+        let (status, body) = rig.control(Method::POST, "/emulator/faults", Some(rule.clone())).await;
+        assert_eq!((status, &body["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("BadRequest")), "{rule}");
+    }
+    assert_eq!(rig.say(CHAT, "hello").await.0, StatusCode::CREATED);
+}
