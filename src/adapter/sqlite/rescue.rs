@@ -11,7 +11,7 @@ use super::sql::Sql;
 use crate::domain::delivery::{Reason, Settlement, State};
 use crate::domain::id::{DeliveryId, Term};
 use crate::domain::schedule::model::OnUnknown;
-use crate::port::store::{Outcome, Rescued, TakeOver};
+use crate::port::store::{Rescued, TakeOver};
 
 static HELD: Sql = Sql::new(
     "
@@ -40,8 +40,7 @@ pub(super) fn rescue(conn: &Connection, now: DateTime<Utc>) -> Result<Rescued, F
 }
 
 /// Rescues what is held under leases that ran out before `bound`. What was only claimed has not left, so it is given
-/// back. Of what was being sent nobody knows; the attempt counts, so that a delivery that ends the daemon each time
-/// is not tried for ever.
+/// back.
 fn rescue_before(conn: &Connection, bound: i64, now: DateTime<Utc>) -> Result<Rescued, Fault> {
     let mut rescued = Rescued::default();
     for held in held(conn, bound)? {
@@ -61,9 +60,7 @@ fn rescue_before(conn: &Connection, bound: i64, now: DateTime<Utc>) -> Result<Re
                 Settlement::Unknown(reason)
             }
         };
-        conn.prepare_cached("UPDATE deliveries SET attempts = attempts + 1 WHERE id = ?1")?.execute([held.id.0])?;
-        let outcome = Outcome { delivery: held.id, term: held.term, at: now, settlement, attempt: None, detail: None };
-        settle::settle(conn, &outcome)?;
+        settle::interrupt(conn, held.id, held.term, now, settlement)?;
     }
     Ok(rescued)
 }

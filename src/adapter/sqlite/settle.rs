@@ -11,7 +11,7 @@ use super::realign;
 use super::rows::{micros, span};
 use super::sql::{Sql, fill};
 use super::words::Word;
-use crate::domain::delivery::{Settlement, State};
+use crate::domain::delivery::{Reason, Settlement, State};
 use crate::domain::id::{AttemptId, DeliveryId, Term};
 use crate::port::store::{AttemptEnd, Outcome, StoreError};
 
@@ -41,7 +41,7 @@ pub(super) fn mark_sending(
 }
 
 /// The statement that brings a delivery into each state. They differ in the states that it may come from.
-static SETTLE: LazyLock<BTreeMap<State, String>> = LazyLock::new(|| {
+static LEAVE: LazyLock<BTreeMap<State, String>> = LazyLock::new(|| {
     let text = |state: State| {
         let text = "
             UPDATE deliveries SET
@@ -50,15 +50,54 @@ static SETTLE: LazyLock<BTreeMap<State, String>> = LazyLock::new(|| {
                 possible_duplicate = max(possible_duplicate, :possible_duplicate),
                 activity_id = :activity_id, sent_at = :sent_at, attempts = attempts + :attempts,
                 term = NULL, lease_until = NULL
-            WHERE id = :id AND term = :term AND state IN ({before STATE})";
+            WHERE id = :id AND term = :term AND state = :from AND state IN ({before STATE})";
         fill(&text.replace("STATE", state.as_str()))
     };
     State::ALL.into_iter().map(|state| (state, text(state))).collect()
 });
 
+/// An outcome with an attempt ends a sending, and only while that very attempt is under way; one without is a
+/// decision about a claim of which nothing has left. So a sender that lost its lease cannot speak for the one who
+/// holds the delivery now, even if both belong to the same daemon.
+///
 /// A lease that ran out does not matter here as long as nobody took the claim: what happened is known, and the truth
 /// is better than a rescue.
 pub(super) fn settle(conn: &Connection, outcome: &Outcome) -> Result<(), Fault> {
+    match &outcome.attempt {
+        Some(attempt) => {
+            leave(conn, outcome, State::Sending)?;
+            end_attempt(conn, outcome, attempt)
+        }
+        None => leave(conn, outcome, State::Claimed),
+    }
+}
+
+/// Nobody knows what became of a sending. Its attempt ends and counts, so that a delivery that ends the daemon each
+/// time is not tried for ever.
+pub(super) fn interrupt(
+    conn: &Connection,
+    delivery: DeliveryId,
+    term: Term,
+    at: DateTime<Utc>,
+    settlement: Settlement,
+) -> Result<(), Fault> {
+    let outcome = Outcome { delivery, term, at, settlement, attempt: None, detail: None };
+    leave(conn, &outcome, State::Sending)?;
+    conn.prepare_cached(
+        "UPDATE attempts INDEXED BY attempts_under_way SET ended_at = ?2, state = ?3, reason = ?4
+         WHERE delivery_id = ?1 AND ended_at IS NULL",
+    )?
+    .execute(params![
+        delivery.0,
+        micros(at),
+        outcome.settlement.state().word(),
+        outcome.settlement.reason().map(Word::word)
+    ])?;
+    Ok(())
+}
+
+/// Takes a delivery out of the hands of its holder, from the state `from`.
+fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault> {
     let (delivery, settlement) = (outcome.delivery, &outcome.settlement);
     let (not_before, possible_duplicate) = match settlement {
         Settlement::Waiting { not_before, possible_duplicate, .. } => (Some(micros(*not_before)), *possible_duplicate),
@@ -69,9 +108,11 @@ pub(super) fn settle(conn: &Connection, outcome: &Outcome) -> Result<(), Fault> 
         _ => (None, None),
     };
     let seen = outcome.attempt.as_ref().and_then(|attempt| attempt.evidence.detail.as_deref());
-    let settled = conn.prepare_cached(&SETTLE[&settlement.state()])?.execute(named_params! {
+    // Every state has its statement.
+    let left = conn.prepare_cached(&LEAVE[&settlement.state()])?.execute(named_params! {
         ":id": delivery.0,
         ":term": outcome.term.0,
+        ":from": from.word(),
         ":state": settlement.state().word(),
         ":reason": settlement.reason().map(Word::word),
         ":detail": seen.or(outcome.detail.as_deref()),
@@ -79,16 +120,12 @@ pub(super) fn settle(conn: &Connection, outcome: &Outcome) -> Result<(), Fault> 
         ":possible_duplicate": possible_duplicate,
         ":activity_id": activity_id,
         ":sent_at": sent_at,
-        ":attempts": outcome.attempt.is_some(),
+        ":attempts": from == State::Sending,
     })?;
-    if settled == 0 {
+    if left == 0 {
         return Err(StoreError::LostClaim(delivery).into());
     }
-    match &outcome.attempt {
-        Some(attempt) => end_attempt(conn, outcome, attempt)?,
-        None => end_attempts(conn, delivery, outcome.at, settlement, outcome.detail.as_deref())?,
-    }
-    if let Some(why) = settlement.reason().and_then(crate::domain::delivery::Reason::unreachable) {
+    if let Some(why) = settlement.reason().and_then(Reason::unreachable) {
         conn.prepare_cached(
             "UPDATE recipients SET unreachable = ?2
              WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1) AND unreachable IS NOT ?2",
@@ -120,31 +157,5 @@ fn end_attempt(conn: &Connection, outcome: &Outcome, attempt: &AttemptEnd) -> Re
         ":detail": attempt.evidence.detail,
         ":latency": span(attempt.latency),
     })?;
-    if ended == 0 {
-        let words = format!("attempt {} is not under way for delivery {}", attempt.attempt, outcome.delivery);
-        return Err(Fault::Said(words));
-    }
-    Ok(())
-}
-
-/// Ends whatever attempt of the delivery is under way, without evidence.
-pub(super) fn end_attempts(
-    conn: &Connection,
-    delivery: DeliveryId,
-    at: DateTime<Utc>,
-    settlement: &Settlement,
-    detail: Option<&str>,
-) -> Result<(), Fault> {
-    conn.prepare_cached(
-        "UPDATE attempts INDEXED BY attempts_under_way SET ended_at = ?2, state = ?3, reason = ?4, detail = ?5
-         WHERE delivery_id = ?1 AND ended_at IS NULL",
-    )?
-    .execute(params![
-        delivery.0,
-        micros(at),
-        settlement.state().word(),
-        settlement.reason().map(Word::word),
-        detail
-    ])?;
-    Ok(())
+    if ended == 0 { Err(StoreError::LostClaim(outcome.delivery).into()) } else { Ok(()) }
 }

@@ -249,3 +249,145 @@ fn step(conn: &Connection, sql: &'static str) -> Result<(), Shared> {
     let done = conn.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
     done.map(drop).map_err(|error| Arc::new(error) as Shared)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::sync::mpsc as blocking;
+
+    use super::*;
+
+    const TABLES: &str = "
+        CREATE TABLE parents (id INTEGER PRIMARY KEY);
+        CREATE TABLE words (word TEXT, parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED);
+        PRAGMA journal_mode = WAL;
+        PRAGMA foreign_keys = ON;";
+
+    struct Bench {
+        folder: tempfile::TempDir,
+        worker: Arc<Worker>,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::TempDir::new().expect("a folder");
+            let conn = Connection::open(Self::path(folder.path())).expect("a database");
+            conn.execute_batch(TABLES).expect("the tables");
+            let worker = Worker::start(conn, Manner::WRITER).expect("a thread");
+            Self { folder, worker: Arc::new(worker) }
+        }
+
+        fn path(folder: &Path) -> PathBuf {
+            folder.join("words.db")
+        }
+
+        /// What another connection sees.
+        fn seen(&self) -> Vec<String> {
+            seen(&Self::path(self.folder.path()))
+        }
+
+        /// Keeps the thread busy until the sender is used, so that what is asked meanwhile becomes one group.
+        async fn hold(&self) -> (blocking::Sender<()>, tokio::task::JoinHandle<Result<(), StoreError>>) {
+            let (go, wait) = blocking::channel::<()>();
+            let (busy, is_busy) = oneshot::channel();
+            let worker = self.worker.clone();
+            let held = tokio::task::spawn_blocking(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+                runtime.block_on(worker.call("holding", move |_| {
+                    busy.send(()).expect("somebody waits");
+                    wait.recv().map_err(|_| Fault::Said("nobody said go".into()))
+                }))
+            });
+            is_busy.await.expect("the thread is busy");
+            (go, held)
+        }
+    }
+
+    fn seen(path: &Path) -> Vec<String> {
+        let conn = Connection::open(path).expect("the database");
+        let mut statement = conn.prepare("SELECT word FROM words ORDER BY rowid").expect("the table");
+        let words = statement.query_map([], |row| row.get(0)).expect("rows");
+        words.collect::<Result<_, _>>().expect("words")
+    }
+
+    fn write(conn: &Connection, word: &str) -> Result<(), Fault> {
+        conn.execute("INSERT INTO words (word) VALUES (?1)", [word])?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn what_waits_together_is_committed_together() {
+        let bench = Bench::new();
+        let (go, held) = bench.hold().await;
+        let path = Bench::path(bench.folder.path());
+        let (worker, look) = (&bench.worker, path.clone());
+        let asked = async {
+            tokio::join!(
+                worker.call("first", |conn| write(conn, "first")),
+                worker.call("failing", |conn| {
+                    write(conn, "undone")?;
+                    Err::<(), _>(Fault::Said("on purpose".into()))
+                }),
+                worker.call("panicking", |conn| {
+                    write(conn, "undone too")?;
+                    panic!("on purpose");
+                    #[expect(unreachable_code, reason = "it gives the act its type")]
+                    Ok(())
+                }),
+                worker.call("looking", move |conn| {
+                    write(conn, "last")?;
+                    Ok(seen(&look))
+                }),
+                async { go.send(()).expect("the thread waits") },
+            )
+        };
+        let (first, failing, panicking, looking, ()) = asked.await;
+        first.expect("the first");
+        assert_eq!(failing.expect_err("it fails").to_string(), "failing: on purpose");
+        let panicking: Result<(), StoreError> = panicking;
+        assert_eq!(panicking.expect_err("it panics").to_string(), "panicking: a bug in the store: on purpose");
+        assert_eq!(looking.expect("the last"), [""; 0], "nothing was committed while the group ran");
+        assert_eq!(bench.seen(), ["first", "last"]);
+        held.await.expect("the task").expect("the first command");
+        bench.worker.call("after a panic", |conn| write(conn, "more")).await.expect("the thread lives on");
+    }
+
+    #[tokio::test]
+    async fn when_the_commit_fails_nobody_is_told_that_it_worked() {
+        let bench = Bench::new();
+        let (go, held) = bench.hold().await;
+        let worker = &bench.worker;
+        let (good, bad, own, ()) = tokio::join!(
+            worker.call("good", |conn| write(conn, "good")),
+            // Found out by the commit only: the constraint is deferred.
+            worker.call("bad", |conn| {
+                conn.execute("INSERT INTO words VALUES ('bad', 4711)", [])?;
+                Ok(())
+            }),
+            worker.call("own", |_| Err::<(), _>(Fault::Said("its own".into()))),
+            async { go.send(()).expect("the thread waits") },
+        );
+        assert!(good.expect_err("the group").to_string().starts_with("good: FOREIGN KEY"));
+        assert!(bad.expect_err("the group").to_string().starts_with("bad: FOREIGN KEY"));
+        assert_eq!(own.expect_err("its own").to_string(), "own: its own");
+        assert_eq!(bench.seen(), [""; 0]);
+        held.await.expect("the task").expect("it was in an earlier group");
+        bench.worker.call("afterwards", |conn| write(conn, "more")).await.expect("the thread lives on");
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_is_finished_before_closing() {
+        let bench = Bench::new();
+        let (go, held) = bench.hold().await;
+        let worker = &bench.worker;
+        let (asked, (), ()) =
+            tokio::join!(worker.call("asked before", |conn| write(conn, "before")), worker.close(), async {
+                go.send(()).expect("the thread waits")
+            },);
+        asked.expect("it was in the queue");
+        assert!(matches!(worker.call("later", |_| Ok(())).await, Err(StoreError::Closed)));
+        worker.close().await;
+        held.await.expect("the task").expect("the first command");
+        assert_eq!(bench.seen(), ["before"]);
+    }
+}
