@@ -99,7 +99,7 @@ impl Draft {
 
     pub(crate) fn once_from(mut self, file: &str) -> Self {
         self.once = true;
-        self.file = file.to_owned();
+        file.clone_into(&mut self.file);
         self
     }
 
@@ -166,8 +166,10 @@ pub(crate) fn wave_for_all(time: &str) -> PlannedWave {
     PlannedWave { recipients: WaveRecipients::All, ..wave(time, NOWHERE) }
 }
 
-pub(crate) fn later(wave: PlannedWave, by: TimeDelta) -> PlannedWave {
-    PlannedWave { due_at: wave.due_at + by, expire_at: wave.expire_at + by, ..wave }
+pub(crate) fn later(mut wave: PlannedWave, by: TimeDelta) -> PlannedWave {
+    wave.due_at += by;
+    wave.expire_at += by;
+    wave
 }
 
 /// The whole of what is open of a schedule.
@@ -332,7 +334,10 @@ pub(crate) fn decided(claim: &Claim, now: &str, settlement: Settlement) -> Outco
 
 #[track_caller]
 pub(crate) fn assert_lost<T: std::fmt::Debug>(result: Result<T, StoreError>, claim: &Claim) {
-    assert!(matches!(&result, Err(StoreError::LostClaim(id)) if *id == claim.id), "{result:?}");
+    match result {
+        Err(StoreError::LostClaim(id)) => assert_eq!(id, claim.id),
+        other => panic!("the claim should be lost: {other:?}"),
+    }
 }
 
 pub(crate) fn names(claims: &[Claim]) -> Vec<&str> {

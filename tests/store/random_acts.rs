@@ -65,7 +65,7 @@ struct World {
 }
 
 pub(crate) fn run(place: impl Fn() -> Box<dyn Place>) {
-    let mut runner = TestRunner::new(Config { cases: 48, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });
     let acts = proptest::collection::vec(act(), 1..60);
     let outcome = runner.run(&acts, |acts| {
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -94,7 +94,7 @@ impl World {
         match act {
             Act::Import { person, zone, groups } => {
                 let groups: Vec<&str> =
-                    ["g", "h"].into_iter().filter(|it| groups & (1 << (*it == "h") as u8) != 0).collect();
+                    ["g", "h"].into_iter().filter(|it| groups & (1 << u8::from(*it == "h")) != 0).collect();
                 let record = member(&format!("p{person}"), ZONES[*zone], &groups);
                 store.import_people(vec![record], NOWHERE, now).await.expect("importing");
             }

@@ -160,7 +160,8 @@ CREATE INDEX deliveries_unfinished ON deliveries (wave_id, recipient_id)
 -- One request for a delivery. Inserted before it leaves, ended when it is known what became of it.
 CREATE TABLE attempts (
     id             INTEGER PRIMARY KEY,
-    delivery_id    INTEGER NOT NULL REFERENCES deliveries (id),
+    -- Not declared as a reference, for the same reason. Deliveries are never deleted.
+    delivery_id    INTEGER NOT NULL,
     term           INTEGER NOT NULL,
     started_at     INTEGER NOT NULL,
     ended_at       INTEGER,

@@ -32,17 +32,18 @@ const KEEP_SCHEDULE: &str = "
 static REQUEUE: Sql = Sql::new(
     "
     WITH RECURSIVE {busy}
-    UPDATE deliveries SET queue = m.queue
-    FROM (
-        SELECT d.id, s.queue
+    UPDATE deliveries SET queue = (
+        SELECT s.queue FROM waves w CROSS JOIN schedules s ON s.id = w.schedule_id WHERE w.id = deliveries.wave_id
+    )
+    WHERE id IN (
+        SELECT d.id
         FROM busy
             CROSS JOIN waves w ON w.id = busy.id
             CROSS JOIN schedules s ON s.id = w.schedule_id
             CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
         WHERE d.state IN ({unfinished}) AND d.queue <> s.queue
             AND s.id IN (SELECT value FROM json_each(:schedules))
-    ) AS m
-    WHERE deliveries.id = m.id",
+    )",
 );
 
 /// What the ledger had of a schedule before a sync.
@@ -220,4 +221,16 @@ pub(super) fn schedule_id(conn: &Connection, name: &str) -> Result<i64, Fault> {
         .query_row([name], |row| row.get(0))
         .optional()?
         .ok_or_else(|| Fault::Said(format!("the schedule {name} has not been made known")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn a_sync_costs_what_is_open() {
+        assert_scans_nothing(REQUEUE.get());
+        assert_scans_nothing(OPEN_WAVES.get());
+    }
 }

@@ -179,3 +179,18 @@ pub(super) fn next_wake(conn: &Connection, lead: Duration) -> Result<Option<Date
     }
     next.map(|(of, column, at)| DateTime::from_timestamp_micros(at).ok_or_else(|| of.corrupt(column, &at))).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn claiming_costs_what_is_claimed() {
+        assert_scans_nothing(CLAIMABLE.get());
+        assert_scans_nothing(CLAIM.get());
+        assert_scans_nothing(RELEASE.get());
+        assert_scans_nothing(NEXT_EXPANSION);
+        assert_scans_nothing(NEXT_CLAIM.get());
+    }
+}

@@ -68,11 +68,10 @@ static EXPAND_ALL: Sql = expand!("{members}");
 static CANCEL_LEFT: Sql = Sql::new(
     "
     UPDATE deliveries SET state = :cancelled, reason = :left, detail = NULL
-    FROM (
+    WHERE id IN (
         SELECT d.id FROM deliveries d INDEXED BY deliveries_unfinished CROSS JOIN recipients r ON r.id = d.recipient_id
         WHERE d.wave_id = :wave AND d.state IN ({unfinished}) AND d.state IN ({before cancelled}) AND NOT {is member}
-    ) AS m
-    WHERE deliveries.id = m.id",
+    )",
 );
 
 pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, Fault> {
@@ -153,4 +152,17 @@ fn expand(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
         statement.raw_bind_parameter(name, number)?;
     }
     Ok(statement.raw_execute()? as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn expanding_costs_what_is_in_the_audience() {
+        assert_scans_nothing(DUE_WAVES);
+        assert_scans_nothing(EXPAND_ZONE.get());
+        assert_scans_nothing(CANCEL_LEFT.get());
+    }
 }

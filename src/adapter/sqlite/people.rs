@@ -250,3 +250,16 @@ fn collect(conn: &Connection, sql: &str) -> Result<HashMap<i64, Vec<String>>, Fa
     }
     Ok(texts)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn nothing_goes_through_everybody_without_need() {
+        assert_scans_nothing(FOLLOW_FALLBACK);
+        assert_scans_nothing(ZONES);
+        assert_scans_nothing(EXPAND_AGAIN);
+    }
+}

@@ -208,3 +208,15 @@ fn withdraw_others(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn planning_costs_what_is_planned() {
+        assert_scans_nothing(WAVE);
+        assert_scans_nothing(OPEN_WAVES.get());
+    }
+}

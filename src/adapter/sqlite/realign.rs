@@ -28,15 +28,21 @@ pub(super) enum Scope {
 /// Writes a statement that moves deliveries to the wave of their recipient's zone. A delivery that has waited for its
 /// due instant waits for the new one; one that was tried waits at least as long as before. If the zone has no wave
 /// (yet), it stays where it is.
+///
+/// Written with `IN` and not with `UPDATE … FROM`, for which SQLite goes through the whole table.
 macro_rules! move_to_zone {
     ($from:literal, $only:literal) => {
         Sql::new(concat!(
             "WITH RECURSIVE {busy}
-            UPDATE deliveries SET
-                wave_id = m.wave_id, due_at = m.due_at, expire_at = m.expire_at, planned_at = m.planned_at,
-                not_before = iif(not_before = deliveries.due_at, m.due_at, max(not_before, m.due_at))
-            FROM (
-                SELECT d.id, n.id AS wave_id, n.due_at, n.expire_at, n.planned_at
+            UPDATE deliveries SET (wave_id, due_at, expire_at, planned_at, not_before) = (
+                SELECT n.id, n.due_at, n.expire_at, n.planned_at,
+                    iif(deliveries.not_before = deliveries.due_at, n.due_at, max(deliveries.not_before, n.due_at))
+                FROM recipients r
+                    CROSS JOIN waves n ON n.occurrence_id = deliveries.occurrence_id AND n.zone = r.zone
+                WHERE r.id = deliveries.recipient_id
+            )
+            WHERE id IN (
+                SELECT d.id
                 FROM ",
             $from,
             "
@@ -46,8 +52,7 @@ macro_rules! move_to_zone {
                     AND d.state IN ({unfinished}) AND d.state IN ({open}) AND ",
             $only,
             "
-            ) AS m
-            WHERE deliveries.id = m.id
+            )
             RETURNING wave_id"
         ))
     };
@@ -87,21 +92,27 @@ pub(super) fn move_to_zone(conn: &Connection, scope: Scope) -> Result<(), Fault>
     Ok(())
 }
 
-static FOLLOW_WAVE: Sql = Sql::new(
-    "
-    UPDATE deliveries SET
-        due_at = w.due_at, expire_at = w.expire_at,
-        planned_at = iif(deliveries.due_at = w.due_at, deliveries.planned_at, w.planned_at),
-        not_before = iif(not_before = deliveries.due_at, w.due_at, max(not_before, w.due_at))
-    FROM waves w
-    WHERE w.id = :wave AND deliveries.wave_id = w.id AND (:delivery IS NULL OR deliveries.id = :delivery)
-        AND deliveries.state IN ({unfinished}) AND deliveries.state IN ({open})",
-);
+/// Writes a statement that brings open deliveries to the instants of their wave.
+macro_rules! follow_wave {
+    ($which:literal) => {
+        Sql::new(concat!(
+            "UPDATE deliveries SET (due_at, expire_at, planned_at, not_before) = (
+                SELECT w.due_at, w.expire_at, iif(deliveries.due_at = w.due_at, deliveries.planned_at, w.planned_at),
+                    iif(deliveries.not_before = deliveries.due_at, w.due_at, max(deliveries.not_before, w.due_at))
+                FROM waves w WHERE w.id = deliveries.wave_id
+            )
+            WHERE state IN ({unfinished}) AND state IN ({open}) AND ",
+            $which
+        ))
+    };
+}
+
+static FOLLOW_WAVE: Sql = follow_wave!("wave_id = ?1");
+static FOLLOW_OWN_WAVE: Sql = follow_wave!("id = ?1");
 
 /// The wave has moved; its open deliveries go along.
 pub(super) fn follow_wave(conn: &Connection, wave: i64) -> Result<(), Fault> {
-    conn.prepare_cached(FOLLOW_WAVE.get())?
-        .execute(named_params! { ":wave": wave, ":delivery": Option::<i64>::None })?;
+    conn.prepare_cached(FOLLOW_WAVE.get())?.execute([wave])?;
     Ok(())
 }
 
@@ -139,7 +150,7 @@ pub(super) fn remove_empty_occurrences(conn: &Connection, schedule: i64) -> Resu
 
 /// Whether a delivery that comes back from a sender finds things as they were.
 const HAS_CHANGED: &str = "
-    SELECT w.id, w.withdrawn_at IS NOT NULL
+    SELECT 1
     FROM deliveries d CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN recipients r ON r.id = d.recipient_id
     WHERE d.id = ?1 AND (
         w.withdrawn_at IS NOT NULL OR w.due_at <> d.due_at OR w.expire_at <> d.expire_at
@@ -164,9 +175,7 @@ pub(super) fn after_return(conn: &Connection, delivery: DeliveryId) -> Result<()
         return Ok(());
     }
     move_to_zone(conn, Scope::Delivery(delivery))?;
-    let wave: i64 =
-        conn.prepare_cached("SELECT wave_id FROM deliveries WHERE id = ?1")?.query_row([of], |row| row.get(0))?;
-    conn.prepare_cached(FOLLOW_WAVE.get())?.execute(named_params! { ":wave": wave, ":delivery": delivery.0 })?;
+    conn.prepare_cached(FOLLOW_OWN_WAVE.get())?.execute([of])?;
     conn.prepare_cached(CANCEL_RETURNED.get())?.execute(named_params! {
         ":delivery": delivery.0,
         ":state": State::Cancelled.word(),
@@ -174,4 +183,23 @@ pub(super) fn after_return(conn: &Connection, delivery: DeliveryId) -> Result<()
         ":removed": Reason::ScheduleRemoved.word(),
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn realigning_costs_what_is_open() {
+        assert_scans_nothing(MOVE_EVERYTHING.get());
+        assert_scans_nothing(MOVE_RECIPIENT.get());
+        assert_scans_nothing(MOVE_OCCURRENCE.get());
+        assert_scans_nothing(MOVE_DELIVERY.get());
+        assert_scans_nothing(FOLLOW_WAVE.get());
+        assert_scans_nothing(FOLLOW_OWN_WAVE.get());
+        assert_scans_nothing(CANCEL_OF_WAVE.get());
+        assert_scans_nothing(HAS_CHANGED);
+        assert_scans_nothing(CANCEL_RETURNED.get());
+    }
 }

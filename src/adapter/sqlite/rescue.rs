@@ -80,3 +80,14 @@ fn held(conn: &Connection, bound: i64) -> Result<Vec<Held>, Fault> {
     }
     Ok(held)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn rescuing_costs_what_is_held() {
+        assert_scans_nothing(HELD.get());
+    }
+}

@@ -159,3 +159,16 @@ fn end_attempt(conn: &Connection, outcome: &Outcome, attempt: &AttemptEnd) -> Re
     })?;
     if ended == 0 { Err(StoreError::LostClaim(outcome.delivery).into()) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn settling_costs_the_same_however_many_there_are() {
+        assert_scans_nothing(SENDING.get());
+        assert_scans_nothing(END_ATTEMPT);
+        LEAVE.values().for_each(|sql| assert_scans_nothing(sql));
+    }
+}

@@ -114,6 +114,32 @@ pub(super) fn fill(text: &str) -> String {
     filled
 }
 
+/// How SQLite goes about a statement, one line for each step. For tests that hold the cost of statements in place.
+#[cfg(test)]
+pub(super) fn steps(sql: &str) -> Vec<String> {
+    let mut conn = rusqlite::Connection::open_in_memory().expect("a database");
+    super::migrations::migrate(&mut conn).expect("the schema");
+    let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+    let steps = statement.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>();
+    steps.expect("the steps")
+}
+
+/// Fails when the statement goes through a whole table, other than the one of the schedules (`s`), or a
+/// whole index, other than the one of the waves that wait to be expanded.
+#[cfg(test)]
+pub(super) fn assert_scans_nothing(sql: &str) {
+    for step in steps(sql) {
+        let through = ["busy", "hop", "member", "each", "live", "json_each", "CONSTANT ROW"];
+        let fine = step.strip_prefix("SCAN ").is_none_or(|rest| {
+            through.contains(&rest)
+                || rest.starts_with("s USING")
+                || rest.starts_with("(subquery")
+                || rest.contains(" VIRTUAL TABLE")
+        });
+        assert!(fine, "{step}: {sql}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::migrations;

@@ -107,17 +107,21 @@ fn occurrence_status(
         }
     }
 
-    let has_rows = waves.iter().any(|wave| wave.has_rows);
+    let coming = if !waves.iter().any(|wave| wave.to_expand) {
+        &ByZone::new()
+    } else if waves.iter().any(|wave| wave.has_rows) {
+        &missing_by_zone(conn, occurrence)?
+    } else {
+        audiences.by_zone(conn, occurrence.schedule)?
+    };
+    for (zone, count) in coming {
+        if let Some(wave) = waves.iter().find(|wave| wave.is_coming_to(zone)) {
+            *people.entry(wave.id).or_default() += count;
+            *counts.entry(State::Planned).or_default() += count;
+        }
+    }
     for wave in &mut waves {
-        let mut expected = 0;
-        if wave.to_expand {
-            expected =
-                if has_rows { missing(conn, occurrence, wave)? } else { audiences.count(conn, occurrence, wave)? };
-        }
-        if expected > 0 {
-            *counts.entry(State::Planned).or_default() += expected;
-        }
-        wave.status.people = expected + people.get(&wave.id).copied().unwrap_or_default();
+        wave.status.people = people.get(&wave.id).copied().unwrap_or_default();
     }
     waves.retain(|wave| !wave.is_withdrawn || wave.status.people > 0);
 
@@ -139,7 +143,7 @@ fn unsigned(count: i64) -> u64 {
 
 const WAVES: &str = "
     SELECT id, zone, recipients, due_at, expire_at, to_expand, has_rows, withdrawn_at IS NOT NULL
-    FROM waves WHERE occurrence_id = ?1 ORDER BY due_at, zone";
+    FROM waves WHERE occurrence_id = ?1 ORDER BY due_at, id";
 
 fn waves(conn: &Connection, occurrence: &Occurrence) -> Result<Vec<Wave>, Fault> {
     let mut statement = conn.prepare_cached(WAVES)?;
@@ -166,46 +170,30 @@ fn waves(conn: &Connection, occurrence: &Occurrence) -> Result<Vec<Wave>, Fault>
     Ok(waves)
 }
 
-macro_rules! missing {
-    ($members:literal) => {
-        Sql::new(concat!(
-            "
-            SELECT count(DISTINCT member.id) FROM (",
-            $members,
-            ") AS member
-            WHERE NOT EXISTS (
-                SELECT 1 FROM deliveries d WHERE d.occurrence_id = :occurrence AND d.recipient_id = member.id
-            )"
-        ))
-    };
+impl Wave {
+    /// Whether its expansion takes those who live in `zone` and have no delivery of the occurrence yet. Waves are
+    /// expanded in their order, so the first one that does takes them.
+    fn is_coming_to(&self, zone: &str) -> bool {
+        self.to_expand && (self.recipients == WaveRecipients::All || self.status.zone.name() == zone)
+    }
 }
 
-static MISSING_IN_ZONE: Sql = missing!("{members in zone}");
-static MISSING: Sql = missing!("{members}");
+static MISSING_BY_ZONE: Sql = Sql::new(
+    "
+    SELECT r.zone, count(*)
+    FROM (SELECT DISTINCT member.id FROM ({members}) AS member) AS each CROSS JOIN recipients r ON r.id = each.id
+    WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.occurrence_id = :occurrence AND d.recipient_id = r.id)
+    GROUP BY r.zone",
+);
 
-/// How many deliveries the wave's expansion is going to make.
-fn missing(conn: &Connection, occurrence: &Occurrence, wave: &Wave) -> Result<u64, Fault> {
-    let count: i64 = match wave.recipients {
-        WaveRecipients::OfZone => conn.prepare_cached(MISSING_IN_ZONE.get())?.query_row(
-            named_params! {
-                ":occurrence": occurrence.id, ":schedule": occurrence.schedule, ":zone": wave.status.zone.name(),
-            },
-            |row| row.get(0),
-        )?,
-        WaveRecipients::All => conn
-            .prepare_cached(MISSING.get())?
-            .query_row(named_params! { ":occurrence": occurrence.id, ":schedule": occurrence.schedule }, |row| {
-                row.get(0)
-            })?,
-    };
-    Ok(unsigned(count))
-}
-
-/// How many people of each zone a schedule speaks to. Counted once for all the occurrences that have no deliveries
-/// yet.
-#[derive(Default)]
-struct Audiences {
-    by_schedule: HashMap<i64, HashMap<String, u64>>,
+/// How many people of each zone have no delivery of the occurrence and are to have one.
+fn missing_by_zone(conn: &Connection, occurrence: &Occurrence) -> Result<ByZone, Fault> {
+    let mut statement = conn.prepare_cached(MISSING_BY_ZONE.get())?;
+    let zones = statement
+        .query_map(named_params! { ":schedule": occurrence.schedule, ":occurrence": occurrence.id }, |row| {
+            Ok((row.get(0)?, unsigned(row.get(1)?)))
+        })?;
+    Ok(zones.collect::<Result<_, _>>()?)
 }
 
 static BY_ZONE: Sql = Sql::new(
@@ -215,24 +203,28 @@ static BY_ZONE: Sql = Sql::new(
     GROUP BY r.zone",
 );
 
-impl Audiences {
-    fn count(&mut self, conn: &Connection, occurrence: &Occurrence, wave: &Wave) -> Result<u64, Fault> {
-        let zones = match self.by_schedule.entry(occurrence.schedule) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(by_zone(conn, occurrence.schedule)?),
-        };
-        Ok(match wave.recipients {
-            WaveRecipients::OfZone => zones.get(wave.status.zone.name()).copied().unwrap_or_default(),
-            WaveRecipients::All => zones.values().sum(),
-        })
-    }
+type ByZone = BTreeMap<String, u64>;
+
+/// How many people of each zone a schedule speaks to. Counted once for all the occurrences that have no deliveries
+/// yet.
+#[derive(Default)]
+struct Audiences {
+    by_schedule: HashMap<i64, ByZone>,
 }
 
-fn by_zone(conn: &Connection, schedule: i64) -> Result<HashMap<String, u64>, Fault> {
-    let mut statement = conn.prepare_cached(BY_ZONE.get())?;
-    let zones =
-        statement.query_map(named_params! { ":schedule": schedule }, |row| Ok((row.get(0)?, unsigned(row.get(1)?))))?;
-    Ok(zones.collect::<Result<_, _>>()?)
+impl Audiences {
+    fn by_zone(&mut self, conn: &Connection, schedule: i64) -> Result<&ByZone, Fault> {
+        match self.by_schedule.entry(schedule) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(place) => {
+                let mut statement = conn.prepare_cached(BY_ZONE.get())?;
+                let zones = statement.query_map(named_params! { ":schedule": schedule }, |row| {
+                    Ok((row.get(0)?, unsigned(row.get(1)?)))
+                })?;
+                Ok(place.insert(zones.collect::<Result<_, _>>()?))
+            }
+        }
+    }
 }
 
 /// Deliveries that exist, and those that expansion is going to make, which have no number yet.
@@ -252,8 +244,11 @@ static DELIVERIES: Sql = Sql::new(
         UNION ALL
         SELECT 0, r.id, w.id, w.due_at, 'planned', NULL, NULL, 0, 0, NULL, w.due_at
         FROM member CROSS JOIN recipients r ON r.id = member.id
-            CROSS JOIN waves w ON w.occurrence_id = :occurrence AND w.to_expand = 1
-                AND (w.recipients = 'all' OR w.zone = r.zone)
+            CROSS JOIN waves w ON w.id = (
+                SELECT c.id FROM waves c
+                WHERE c.occurrence_id = :occurrence AND c.to_expand = 1 AND (c.recipients = 'all' OR c.zone = r.zone)
+                ORDER BY c.due_at, c.id LIMIT 1
+            )
     )
     SELECT {person}, w.id, w.zone, each.id, each.due_at, each.state, each.reason, each.detail, each.attempts,
         each.possible_duplicate, each.sent_at, each.not_before,
@@ -296,4 +291,20 @@ fn delivery_status(row: &Row<'_>, occurrence: &Occurrence) -> Result<DeliverySta
         sent_at: of.instant_if_any(row, OWN + 9, "sent_at")?,
         not_before: (!state.is_final()).then_some(not_before),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn a_status_costs_what_is_shown() {
+        assert_scans_nothing(OCCURRENCES.get());
+        assert_scans_nothing(COUNTS);
+        assert_scans_nothing(WAVES);
+        assert_scans_nothing(DELIVERIES.get());
+        assert_scans_nothing(MISSING_BY_ZONE.get());
+        assert_scans_nothing(BY_ZONE.get());
+    }
 }

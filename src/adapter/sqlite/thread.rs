@@ -338,7 +338,9 @@ mod tests {
                     write(conn, "last")?;
                     Ok(seen(&look))
                 }),
-                async { go.send(()).expect("the thread waits") },
+                async {
+                    go.send(()).expect("the thread waits");
+                },
             )
         };
         let (first, failing, panicking, looking, ()) = asked.await;
@@ -365,7 +367,9 @@ mod tests {
                 Ok(())
             }),
             worker.call("own", |_| Err::<(), _>(Fault::Said("its own".into()))),
-            async { go.send(()).expect("the thread waits") },
+            async {
+                go.send(()).expect("the thread waits");
+            },
         );
         assert!(good.expect_err("the group").to_string().starts_with("good: FOREIGN KEY"));
         assert!(bad.expect_err("the group").to_string().starts_with("bad: FOREIGN KEY"));
@@ -382,7 +386,7 @@ mod tests {
         let worker = &bench.worker;
         let (asked, (), ()) =
             tokio::join!(worker.call("asked before", |conn| write(conn, "before")), worker.close(), async {
-                go.send(()).expect("the thread waits")
+                go.send(()).expect("the thread waits");
             },);
         asked.expect("it was in the queue");
         assert!(matches!(worker.call("later", |_| Ok(())).await, Err(StoreError::Closed)));
