@@ -1,1 +1,213 @@
 //! The ledger in SQLite.
+//!
+//! One thread owns the only connection that writes, and commits in groups ([`thread`]); another reads what takes
+//! long, so that a status never holds up a send. Each act is a function over a connection, in the file named after
+//! its subject; the schema is `0001_init.sql`.
+//!
+//! Dropping the future of an act does not take the act back: it may still be done, and only its answer is lost.
+
+mod catalog;
+mod claim;
+mod expand;
+mod fault;
+mod import;
+mod migrations;
+mod open;
+mod people;
+mod person;
+mod plan;
+mod realign;
+mod rescue;
+mod rows;
+mod settle;
+mod sql;
+mod status;
+mod thread;
+mod upkeep;
+mod words;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+pub use self::open::OpenError;
+use self::thread::{Manner, Worker};
+use crate::domain::delivery::Claim;
+use crate::domain::id::{AttemptId, DeliveryId, RecipientId, Term};
+use crate::domain::recipient::PersonRecord;
+use crate::domain::schedule::model::Schedule;
+use crate::port::connector::Conversation;
+use crate::port::desk::{ImportReport, PersonView};
+use crate::port::store::{
+    Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, SchedulePlan, StatusQuery, Store,
+    StoreError, TakeOver,
+};
+
+/// The ledger in one file of SQLite.
+pub struct SqliteStore {
+    // In this order: the last connection to close tidies the write-ahead log away, and only the writer may.
+    reader: Worker,
+    writer: Worker,
+}
+
+impl SqliteStore {
+    /// Opens the ledger, makes it if there is no file, and brings it to the newest schema. A file that is something
+    /// else is refused and left as it is.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let (writer, reader) = open::open(path)?;
+        let start = |conn, manner| {
+            Worker::start(conn, manner).map_err(|source| OpenError::Failed {
+                doing: "starting a thread for",
+                path: path.to_owned(),
+                source: Box::new(source),
+            })
+        };
+        Ok(Self { writer: start(writer, Manner::WRITER)?, reader: start(reader, Manner::READER)? })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn take_over(&self, now: DateTime<Utc>) -> Result<TakeOver, StoreError> {
+        self.writer.call("taking the ledger over", move |conn| rescue::take_over(conn, now)).await
+    }
+
+    async fn rescue(&self, now: DateTime<Utc>) -> Result<Rescued, StoreError> {
+        self.writer.call("rescuing what is held beyond its lease", move |conn| rescue::rescue(conn, now)).await
+    }
+
+    async fn documents(&self, prefix: &str) -> Result<Vec<Document>, StoreError> {
+        let prefix = prefix.to_owned();
+        self.writer.call("reading documents", move |conn| catalog::documents(conn, &prefix)).await
+    }
+
+    async fn keep_document(&self, document: Document) -> Result<(), StoreError> {
+        self.writer.call("keeping a document", move |conn| catalog::keep_document(conn, &document)).await
+    }
+
+    async fn sync_schedules(
+        &self,
+        schedules: Vec<Arc<Schedule>>,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .call("making the schedules known", move |conn| {
+                catalog::sync_schedules(conn, &schedules, fallback_zone, now)
+            })
+            .await
+    }
+
+    async fn retire_missing(&self, missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.writer
+            .call("retiring missing schedules", move |conn| catalog::retire_missing(conn, missing_since, now))
+            .await
+    }
+
+    async fn zones(&self) -> Result<Vec<Tz>, StoreError> {
+        self.writer.call("reading the zones", people::zones).await
+    }
+
+    async fn plan_marks(&self) -> Result<Vec<PlanMark>, StoreError> {
+        self.writer.call("reading how far is planned", plan::plan_marks).await
+    }
+
+    async fn record_plans(&self, plans: Vec<SchedulePlan>, now: DateTime<Utc>) -> Result<PlanChange, StoreError> {
+        self.writer.call("recording plans", move |conn| plan::record_plans(conn, &plans, now)).await
+    }
+
+    async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError> {
+        self.writer.call("expanding waves", move |conn| expand::expand_due(conn, until, now)).await
+    }
+
+    async fn claim_due(
+        &self,
+        term: Term,
+        now: DateTime<Utc>,
+        limit: usize,
+        lease: Duration,
+    ) -> Result<Vec<Claim>, StoreError> {
+        self.writer.call("claiming deliveries", move |conn| claim::claim_due(conn, term, now, limit, lease)).await
+    }
+
+    async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
+        self.writer.call("releasing claims", move |conn| claim::release(conn, term, &deliveries)).await
+    }
+
+    async fn mark_sending(
+        &self,
+        delivery: DeliveryId,
+        term: Term,
+        now: DateTime<Utc>,
+    ) -> Result<AttemptId, StoreError> {
+        self.writer
+            .call("marking a delivery as sending", move |conn| settle::mark_sending(conn, delivery, term, now))
+            .await
+    }
+
+    async fn settle(&self, outcome: Outcome) -> Result<(), StoreError> {
+        self.writer.call("settling a delivery", move |conn| settle::settle(conn, &outcome)).await
+    }
+
+    async fn remember_conversation(
+        &self,
+        recipient: RecipientId,
+        conversation: Conversation,
+    ) -> Result<(), StoreError> {
+        self.writer
+            .call("remembering a conversation", move |conn| {
+                people::remember_conversation(conn, recipient, &conversation)
+            })
+            .await
+    }
+
+    async fn next_wake(&self, lead: Duration) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.writer.call("looking for the next wake-up", move |conn| claim::next_wake(conn, lead)).await
+    }
+
+    async fn import_people(
+        &self,
+        records: Vec<PersonRecord>,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<ImportReport, StoreError> {
+        self.writer
+            .call("importing people", move |conn| people::import_people(conn, &records, fallback_zone, now))
+            .await
+    }
+
+    async fn people(&self) -> Result<Vec<PersonView>, StoreError> {
+        self.reader.call("listing people", people::people).await
+    }
+
+    /// The instant does not matter here: what waits to be expanded counts as planned, late or not.
+    async fn status(
+        &self,
+        query: StatusQuery,
+        ended_after: DateTime<Utc>,
+        _now: DateTime<Utc>,
+    ) -> Result<LedgerStatus, StoreError> {
+        self.reader.call("reading the status", move |conn| status::status(conn, &query, ended_after)).await
+    }
+
+    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.writer.call("pruning", move |conn| upkeep::prune(conn, before)).await
+    }
+
+    async fn upkeep(&self) -> Result<(), StoreError> {
+        self.writer.call_alone("tidying the ledger", upkeep::upkeep).await
+    }
+
+    async fn probe(&self) -> Result<(), StoreError> {
+        self.writer.call("asking whether the ledger can be written", upkeep::probe).await
+    }
+
+    async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}

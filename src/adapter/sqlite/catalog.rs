@@ -1,0 +1,236 @@
+//! Schedules and documents: what the ledger knows of the files.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use super::fault::Fault;
+use super::people;
+use super::realign;
+use super::rows::{Of, micros};
+use super::sql::Sql;
+use super::words::Word;
+use crate::domain::delivery::Reason;
+use crate::domain::schedule::model::{Audience, Schedule, Target, Trigger};
+use crate::port::store::Document;
+
+const KNOWN_SCHEDULES: &str = "SELECT name, id, priority, missing_since IS NOT NULL FROM schedules";
+
+const KEEP_SCHEDULE: &str = "
+    INSERT INTO schedules (name, revision, origin, fires_once, priority, on_unknown)
+    VALUES (:name, :revision, :origin, :fires_once, :priority, :on_unknown)
+    ON CONFLICT (name) DO UPDATE SET
+        revision = excluded.revision, origin = excluded.origin, fires_once = excluded.fires_once,
+        priority = excluded.priority, on_unknown = excluded.on_unknown,
+        missing_since = NULL, retired_at = NULL
+    RETURNING id";
+
+/// Deliveries stand in the queue of their schedule; this puts them there after the queues of some schedules changed.
+static REQUEUE: Sql = Sql::new(
+    "
+    WITH RECURSIVE {busy}
+    UPDATE deliveries SET queue = (
+        SELECT s.queue FROM waves w CROSS JOIN schedules s ON s.id = w.schedule_id WHERE w.id = deliveries.wave_id
+    )
+    WHERE id IN (
+        SELECT d.id
+        FROM busy
+            CROSS JOIN waves w ON w.id = busy.id
+            CROSS JOIN schedules s ON s.id = w.schedule_id
+            CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
+        WHERE d.state IN ({unfinished}) AND d.queue <> s.queue
+            AND s.id IN (SELECT value FROM json_each(:schedules))
+    )",
+);
+
+/// What the ledger had of a schedule before a sync.
+struct Known {
+    id: i64,
+    priority: String,
+    is_missing: bool,
+}
+
+pub(super) fn sync_schedules(
+    conn: &Connection,
+    schedules: &[Arc<Schedule>],
+    fallback_zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    people::follow_fallback_zone(conn, fallback_zone, now)?;
+    let mut known = known_schedules(conn)?;
+    let mut requeued = Vec::new();
+    for schedule in schedules {
+        let before = known.remove(schedule.name.as_str());
+        let priority = schedule.policies.priority.word();
+        let id: i64 = conn.prepare_cached(KEEP_SCHEDULE)?.query_row(
+            named_params! {
+                ":name": schedule.name.as_str(),
+                ":revision": schedule.revision.0,
+                ":origin": &*schedule.origin.file,
+                ":fires_once": fires_once(&schedule.when.trigger),
+                ":priority": priority,
+                ":on_unknown": schedule.policies.on_unknown.word(),
+            },
+            |row| row.get(0),
+        )?;
+        for target in &schedule.audience.to {
+            if let Target::Person(address) = target {
+                people::make_place_for(conn, address, fallback_zone)?;
+            }
+        }
+        if keep_audience(conn, id, &schedule.audience)? && before.is_some() {
+            expand_again(conn, id, now)?;
+        }
+        if before.is_some_and(|before| before.is_missing || before.priority != priority) {
+            requeued.push(id);
+        }
+    }
+    for gone in known.into_values().filter(|known| !known.is_missing) {
+        conn.prepare_cached("UPDATE schedules SET missing_since = ?2 WHERE id = ?1")?
+            .execute(params![gone.id, micros(now)])?;
+        requeued.push(gone.id);
+    }
+    if !requeued.is_empty() {
+        let requeued = serde_json::json!(requeued).to_string();
+        conn.prepare_cached(REQUEUE.get())?.execute(named_params! { ":schedules": requeued })?;
+    }
+    Ok(())
+}
+
+fn known_schedules(conn: &Connection) -> Result<HashMap<String, Known>, Fault> {
+    let mut statement = conn.prepare_cached(KNOWN_SCHEDULES)?;
+    let known = statement.query_map([], |row| {
+        Ok((row.get(0)?, Known { id: row.get(1)?, priority: row.get(2)?, is_missing: row.get(3)? }))
+    })?;
+    Ok(known.collect::<Result<_, _>>()?)
+}
+
+fn fires_once(trigger: &Trigger) -> bool {
+    match trigger {
+        Trigger::Once(_) | Trigger::Instant(_) => true,
+        Trigger::Calendar(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) => false,
+    }
+}
+
+/// Keeps to whom a schedule speaks. Returns whether that differs from what was kept.
+fn keep_audience(conn: &Connection, schedule: i64, audience: &Audience) -> Result<bool, Fault> {
+    let to = audience.to.iter().map(|target| match target {
+        Target::Everyone => ("everyone", ""),
+        Target::Group(name) => ("group", name.as_str()),
+        Target::Person(address) => ("person", address.as_str()),
+    });
+    let except = audience.except_people.iter().map(|address| ("except", address.as_str()));
+    let wanted: BTreeSet<(&str, &str)> = to.chain(except).collect();
+
+    let mut statement = conn.prepare_cached("SELECT kind, word FROM audience WHERE schedule_id = ?1")?;
+    let kept = statement.query_map([schedule], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let kept: BTreeSet<(String, String)> = kept.collect::<Result<_, _>>()?;
+    let same = kept.iter().map(|(kind, word)| (kind.as_str(), word.as_str())).eq(wanted.iter().copied());
+    if same {
+        return Ok(false);
+    }
+    conn.prepare_cached("DELETE FROM audience WHERE schedule_id = ?1")?.execute([schedule])?;
+    let mut insert = conn.prepare_cached("INSERT INTO audience (schedule_id, kind, word) VALUES (?1, ?2, ?3)")?;
+    for (kind, word) in wanted {
+        insert.execute(params![schedule, kind, word])?;
+    }
+    Ok(true)
+}
+
+/// The audience changed: waves that were expanded and are still open are expanded once more.
+fn expand_again(conn: &Connection, schedule: i64, now: DateTime<Utc>) -> Result<(), Fault> {
+    conn.prepare_cached(
+        "UPDATE waves SET to_expand = 1
+         WHERE schedule_id = ?1 AND expire_at >= ?2 AND expanded_at IS NOT NULL AND withdrawn_at IS NULL",
+    )?
+    .execute(params![schedule, micros(now)])?;
+    Ok(())
+}
+
+const LONG_MISSING: &str = "SELECT id FROM schedules WHERE missing_since < ?1 AND retired_at IS NULL";
+
+/// The waves of a schedule of which something may still happen.
+static OPEN_WAVES: Sql = Sql::new(
+    "
+    SELECT w.id FROM waves w
+    WHERE w.schedule_id = :schedule AND w.withdrawn_at IS NULL AND (
+        w.to_expand = 1 OR w.expire_at >= :now OR EXISTS (
+            SELECT 1 FROM deliveries d INDEXED BY deliveries_unfinished
+            WHERE d.wave_id = w.id AND d.state IN ({unfinished})
+        )
+    )",
+);
+
+pub(super) fn retire_missing(
+    conn: &Connection,
+    missing_since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<u64, Fault> {
+    let mut statement = conn.prepare_cached(LONG_MISSING)?;
+    let schedules: Vec<i64> =
+        statement.query_map([micros(missing_since)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut cancelled = 0;
+    for schedule in schedules {
+        let mut statement = conn.prepare_cached(OPEN_WAVES.get())?;
+        let waves: Vec<i64> = statement
+            .query_map(named_params! { ":schedule": schedule, ":now": micros(now) }, |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for wave in waves {
+            cancelled += realign::withdraw(conn, wave, Reason::ScheduleRemoved, now)?;
+        }
+        realign::remove_empty_occurrences(conn, schedule)?;
+        // Should the schedule come back, it is planned from the beginning: its waves are gone.
+        conn.prepare_cached("DELETE FROM plan_marks WHERE schedule_id = ?1")?.execute([schedule])?;
+        conn.prepare_cached("UPDATE schedules SET retired_at = ?2 WHERE id = ?1")?
+            .execute(params![schedule, micros(now)])?;
+    }
+    Ok(cancelled)
+}
+
+pub(super) fn documents(conn: &Connection, prefix: &str) -> Result<Vec<Document>, Fault> {
+    // A prefix is compared as it is: LIKE and GLOB have characters of their own.
+    let mut statement = conn.prepare_cached(
+        "SELECT name, text, kept_at FROM documents
+         WHERE name >= ?1 AND substr(name, 1, length(?1)) = ?1 ORDER BY name",
+    )?;
+    let mut rows = statement.query([prefix])?;
+    let mut documents = Vec::new();
+    while let Some(row) = rows.next()? {
+        // The table has no row numbers; the position in the answer helps as much.
+        let of = Of { table: "documents", id: i64::try_from(documents.len()).unwrap_or(i64::MAX) };
+        documents.push(Document { name: row.get(0)?, text: row.get(1)?, kept_at: of.instant(row, 2, "kept_at")? });
+    }
+    Ok(documents)
+}
+
+pub(super) fn keep_document(conn: &Connection, document: &Document) -> Result<(), Fault> {
+    conn.prepare_cached(
+        "INSERT INTO documents (name, text, kept_at) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO UPDATE SET text = excluded.text, kept_at = excluded.kept_at",
+    )?
+    .execute(params![document.name, document.text, micros(document.kept_at)])?;
+    Ok(())
+}
+
+/// The row of a schedule.
+pub(super) fn schedule_id(conn: &Connection, name: &str) -> Result<i64, Fault> {
+    conn.prepare_cached("SELECT id FROM schedules WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| Fault::Said(format!("the schedule {name} has not been made known")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn a_sync_costs_what_is_open() {
+        assert_scans_nothing(REQUEUE.get());
+        assert_scans_nothing(OPEN_WAVES.get());
+    }
+}

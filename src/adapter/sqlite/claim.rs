@@ -1,0 +1,196 @@
+//! Claims: taken, given back, and the next instant at which there are any.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::fault::Fault;
+use super::person;
+use super::realign;
+use super::rows::{Of, micros, span};
+use super::sql::Sql;
+use super::words::Word;
+use crate::domain::delivery::{Claim, State};
+use crate::domain::id::{DeliveryId, ScheduleName, Term};
+use crate::domain::schedule::model::Priority;
+
+/// The queues in the order in which they are served. One statement for each: a range of one index.
+const QUEUES: [Priority; 3] = [Priority::Critical, Priority::Normal, Priority::Bulk];
+
+static CLAIMABLE: Sql = Sql::new(
+    "
+    SELECT {person},
+        d.id, s.id, s.name, o.id, o.civil, w.id, w.zone, d.due_at, d.expire_at, d.planned_at, s.on_unknown,
+        d.attempts, d.possible_duplicate
+    FROM deliveries d INDEXED BY deliveries_claimable
+        CROSS JOIN waves w ON w.id = d.wave_id
+        CROSS JOIN occurrences o ON o.id = d.occurrence_id
+        CROSS JOIN schedules s ON s.id = w.schedule_id
+        CROSS JOIN recipients r ON r.id = d.recipient_id
+    WHERE d.queue = :queue AND d.state IN ({open}) AND d.not_before <= :now
+    ORDER BY d.not_before, d.id
+    LIMIT :limit",
+);
+
+static CLAIM: Sql = Sql::new(
+    "
+    UPDATE deliveries SET state = :claimed, term = :term, lease_until = :lease_until
+    WHERE id = :id AND state IN ({before claimed})",
+);
+
+pub(super) fn claim_due(
+    conn: &Connection,
+    term: Term,
+    now: DateTime<Utc>,
+    limit: usize,
+    lease: Duration,
+) -> Result<Vec<Claim>, Fault> {
+    let current = current_term(conn)?;
+    if current != term {
+        let words = format!("this daemon has term {}, and another has taken over with term {}", term.0, current.0);
+        return Err(Fault::Said(words));
+    }
+    let mut claims = Vec::new();
+    for queue in QUEUES {
+        let left = limit.saturating_sub(claims.len());
+        if left > 0 {
+            claimable(conn, queue, now, left, term, &mut claims)?;
+        }
+    }
+    let lease_until = micros(now).saturating_add(span(lease));
+    let mut statement = conn.prepare_cached(CLAIM.get())?;
+    for claim in &claims {
+        statement.execute(named_params! {
+            ":id": claim.id.0, ":claimed": State::Claimed.word(), ":term": term.0, ":lease_until": lease_until,
+        })?;
+    }
+    Ok(claims)
+}
+
+pub(super) fn current_term(conn: &Connection) -> Result<Term, Fault> {
+    Ok(conn.prepare_cached("SELECT term FROM daemon WHERE id = 1")?.query_row([], |row| row.get(0).map(Term))?)
+}
+
+fn claimable(
+    conn: &Connection,
+    queue: Priority,
+    now: DateTime<Utc>,
+    limit: usize,
+    term: Term,
+    claims: &mut Vec<Claim>,
+) -> Result<(), Fault> {
+    let mut statement = conn.prepare_cached(CLAIMABLE.get())?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(named_params! { ":queue": queue.word(), ":now": micros(now), ":limit": limit })?;
+    while let Some(row) = rows.next()? {
+        claims.push(read_claim(row, term)?);
+    }
+    Ok(())
+}
+
+fn read_claim(row: &Row<'_>, term: Term) -> Result<Claim, Fault> {
+    const OWN: usize = person::COLUMN_COUNT;
+    let person = person::Person::read(row)?;
+    let delivery = Of { table: "deliveries", id: row.get(OWN)? };
+    let schedule = Of { table: "schedules", id: row.get(OWN + 1)? };
+    let name: String = row.get(OWN + 2)?;
+    let occurrence = Of { table: "occurrences", id: row.get(OWN + 3)? };
+    let wave = Of { table: "waves", id: row.get(OWN + 5)? };
+    Ok(Claim {
+        id: DeliveryId(delivery.id),
+        term,
+        schedule: ScheduleName::new(&name).ok_or_else(|| schedule.corrupt("name", &name))?,
+        occurrence: occurrence.civil(row, OWN + 4, "civil")?,
+        zone: wave.zone(row, OWN + 6, "zone")?,
+        due_at: delivery.instant(row, OWN + 7, "due_at")?,
+        expire_at: delivery.instant(row, OWN + 8, "expire_at")?,
+        planned_at: delivery.instant(row, OWN + 9, "planned_at")?,
+        on_unknown: schedule.word(row, OWN + 10, "on_unknown")?,
+        attempts: delivery.count(row, OWN + 11, "attempts")?,
+        possible_duplicate: row.get(OWN + 12)?,
+        is_known: person.is_known,
+        reference: person.reference,
+        unreachable: person.unreachable,
+        recipient: person.recipient,
+    })
+}
+
+/// One that had waited with a reason waits on; any other is planned again. Both keep the instant before which they
+/// must not be tried.
+static RELEASE: Sql = Sql::new(
+    "
+    UPDATE deliveries SET state = iif(reason IS NULL, :planned, :waiting), term = NULL, lease_until = NULL
+    WHERE id = :id AND term = :term AND state = :claimed
+        AND state IN ({before planned}) AND state IN ({before waiting})",
+);
+
+/// Gives one claim back. Returns whether `term` held it.
+pub(super) fn release_one(conn: &Connection, term: Term, delivery: DeliveryId) -> Result<bool, Fault> {
+    let released = conn.prepare_cached(RELEASE.get())?.execute(named_params! {
+        ":id": delivery.0,
+        ":term": term.0,
+        ":planned": State::Planned.word(),
+        ":waiting": State::Waiting.word(),
+        ":claimed": State::Claimed.word(),
+    })?;
+    if released > 0 {
+        realign::after_return(conn, delivery)?;
+    }
+    Ok(released > 0)
+}
+
+pub(super) fn release(conn: &Connection, term: Term, deliveries: &[DeliveryId]) -> Result<(), Fault> {
+    for delivery in deliveries {
+        release_one(conn, term, *delivery)?;
+    }
+    Ok(())
+}
+
+const NEXT_EXPANSION: &str = "
+    SELECT w.id, w.due_at
+    FROM waves w INDEXED BY waves_to_expand CROSS JOIN schedules s ON s.id = w.schedule_id
+    WHERE w.to_expand = 1 AND s.missing_since IS NULL
+    ORDER BY w.due_at LIMIT 1";
+
+static NEXT_CLAIM: Sql = Sql::new(
+    "
+    SELECT id, not_before FROM deliveries INDEXED BY deliveries_claimable
+    WHERE queue = ?1 AND state IN ({open}) ORDER BY not_before LIMIT 1",
+);
+
+pub(super) fn next_wake(conn: &Connection, lead: Duration) -> Result<Option<DateTime<Utc>>, Fault> {
+    let mut next = conn
+        .prepare_cached(NEXT_EXPANSION)?
+        .query_row([], |row| Ok((Of { table: "waves", id: row.get(0)? }, row.get::<_, i64>(1)?)))
+        .optional()?
+        .map(|(of, due_at)| (of, "due_at", due_at.saturating_sub(span(lead))));
+    for queue in QUEUES {
+        let claim = conn
+            .prepare_cached(NEXT_CLAIM.get())?
+            .query_row(params![queue.word()], |row| {
+                Ok((Of { table: "deliveries", id: row.get(0)? }, "not_before", row.get::<_, i64>(1)?))
+            })
+            .optional()?;
+        next = match (next, claim) {
+            (Some(a), Some(b)) => Some(if b.2 < a.2 { b } else { a }),
+            (a, b) => a.or(b),
+        };
+    }
+    next.map(|(of, column, at)| DateTime::from_timestamp_micros(at).ok_or_else(|| of.corrupt(column, &at))).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn claiming_costs_what_is_claimed() {
+        assert_scans_nothing(CLAIMABLE.get());
+        assert_scans_nothing(CLAIM.get());
+        assert_scans_nothing(RELEASE.get());
+        assert_scans_nothing(NEXT_EXPANSION);
+        assert_scans_nothing(NEXT_CLAIM.get());
+    }
+}

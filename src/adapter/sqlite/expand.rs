@@ -1,0 +1,168 @@
+//! Waves become deliveries.
+//!
+//! Expanding is idempotent: whoever has a delivery of the occurrence already gets no other, whatever wave or state it
+//! is in. A wave may therefore be expanded again whenever its audience may have grown, and then those who left the
+//! audience are cancelled as well.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use rusqlite::{Connection, named_params};
+
+use super::fault::Fault;
+use super::rows::{Of, micros};
+use super::sql::Sql;
+use super::words::Word;
+use crate::domain::delivery::{Reason, State};
+use crate::domain::plan::WaveRecipients;
+use crate::port::store::Expanded;
+
+/// In the order of the due instants: claims then read neighbouring rows.
+const DUE_WAVES: &str = "
+    SELECT w.id, w.occurrence_id, w.schedule_id, w.zone, w.recipients, w.due_at, w.expire_at,
+        iif(w.expanded_at IS NULL, w.planned_at, ?2), w.expanded_at IS NOT NULL, s.queue
+    FROM waves w INDEXED BY waves_to_expand CROSS JOIN schedules s ON s.id = w.schedule_id
+    WHERE w.to_expand = 1 AND w.due_at <= ?1 AND s.missing_since IS NULL
+    ORDER BY w.due_at, w.id";
+
+struct DueWave {
+    id: i64,
+    occurrence: i64,
+    schedule: i64,
+    zone: String,
+    recipients: WaveRecipients,
+    due_at: i64,
+    expire_at: i64,
+    /// For what this expansion adds: a late-comer was planned now.
+    planned_at: i64,
+    again: bool,
+    queue: String,
+}
+
+/// A cancelled delivery that nobody can have received comes back to life when the schedule means it again: an edit
+/// from 09:00 to 10:00 and back must still deliver at 09:00. This is the one way out of a final state, and it is open
+/// only while nothing of the delivery can have been sent.
+macro_rules! expand {
+    ($members:literal) => {
+        Sql::new(concat!(
+            "
+            INSERT INTO deliveries
+                (occurrence_id, recipient_id, wave_id, queue, state, due_at, expire_at, planned_at, not_before)
+            SELECT :occurrence, member.id, :wave, :queue, :planned, :due, :expire, :planned_at, :due
+            FROM (",
+            $members,
+            ") AS member
+            WHERE true
+            ON CONFLICT (occurrence_id, recipient_id) DO UPDATE SET
+                wave_id = excluded.wave_id, queue = excluded.queue, state = excluded.state, reason = NULL,
+                detail = NULL, due_at = excluded.due_at, expire_at = excluded.expire_at,
+                planned_at = excluded.planned_at, not_before = excluded.not_before
+            WHERE deliveries.state = :cancelled AND deliveries.possible_duplicate = 0
+                AND deliveries.reason IN (:changed, :removed, :left)"
+        ))
+    };
+}
+
+static EXPAND_ZONE: Sql = expand!("{members in zone}");
+static EXPAND_ALL: Sql = expand!("{members}");
+
+static CANCEL_LEFT: Sql = Sql::new(
+    "
+    UPDATE deliveries SET state = :cancelled, reason = :left, detail = NULL
+    WHERE id IN (
+        SELECT d.id FROM deliveries d INDEXED BY deliveries_unfinished CROSS JOIN recipients r ON r.id = d.recipient_id
+        WHERE d.wave_id = :wave AND d.state IN ({unfinished}) AND d.state IN ({before cancelled}) AND NOT {is member}
+    )",
+);
+
+pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, Fault> {
+    let mut expanded = Expanded::default();
+    for wave in due_waves(conn, until, now)? {
+        if wave.again {
+            conn.prepare_cached(CANCEL_LEFT.get())?.execute(named_params! {
+                ":wave": wave.id, ":schedule": wave.schedule,
+                ":cancelled": State::Cancelled.word(), ":left": Reason::LeftAudience.word(),
+            })?;
+        }
+        let made = expand(conn, &wave)?;
+        conn.prepare_cached(
+            "UPDATE waves SET to_expand = 0, expanded_at = ?2, has_rows = max(has_rows, ?3) WHERE id = ?1",
+        )?
+        .execute((wave.id, micros(now), made > 0))?;
+        expanded.waves += 1;
+        expanded.deliveries += made;
+    }
+    Ok(expanded)
+}
+
+fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<DueWave>, Fault> {
+    let mut statement = conn.prepare_cached(DUE_WAVES)?;
+    let mut rows = statement.query((micros(until), micros(now)))?;
+    let mut waves = Vec::new();
+    while let Some(row) = rows.next()? {
+        let of = Of { table: "waves", id: row.get(0)? };
+        // Checked here, so that a zone that nobody knows is found before it is in a delivery.
+        let zone: Tz = of.zone(row, 3, "zone")?;
+        waves.push(DueWave {
+            id: of.id,
+            occurrence: row.get(1)?,
+            schedule: row.get(2)?,
+            zone: zone.name().to_owned(),
+            recipients: of.word(row, 4, "recipients")?,
+            due_at: row.get(5)?,
+            expire_at: row.get(6)?,
+            planned_at: row.get(7)?,
+            again: row.get(8)?,
+            queue: row.get(9)?,
+        });
+    }
+    Ok(waves)
+}
+
+/// Returns how many deliveries were made or revived.
+fn expand(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
+    let sql = match wave.recipients {
+        WaveRecipients::OfZone => &EXPAND_ZONE,
+        WaveRecipients::All => &EXPAND_ALL,
+    };
+    let mut statement = conn.prepare_cached(sql.get())?;
+    // Only the statement for one zone asks for the zone.
+    if let Some(index) = statement.parameter_index(":zone")? {
+        statement.raw_bind_parameter(index, &wave.zone)?;
+    }
+    let words = [
+        (":planned", State::Planned.word()),
+        (":cancelled", State::Cancelled.word()),
+        (":changed", Reason::ScheduleChanged.word()),
+        (":removed", Reason::ScheduleRemoved.word()),
+        (":left", Reason::LeftAudience.word()),
+        (":queue", wave.queue.as_str()),
+    ];
+    for (name, word) in words {
+        statement.raw_bind_parameter(name, word)?;
+    }
+    let numbers = [
+        (":occurrence", wave.occurrence),
+        (":schedule", wave.schedule),
+        (":wave", wave.id),
+        (":due", wave.due_at),
+        (":expire", wave.expire_at),
+        (":planned_at", wave.planned_at),
+    ];
+    for (name, number) in numbers {
+        statement.raw_bind_parameter(name, number)?;
+    }
+    Ok(statement.raw_execute()? as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn expanding_costs_what_is_in_the_audience() {
+        assert_scans_nothing(DUE_WAVES);
+        assert_scans_nothing(EXPAND_ZONE.get());
+        assert_scans_nothing(CANCEL_LEFT.get());
+    }
+}

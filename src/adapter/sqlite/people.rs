@@ -1,0 +1,265 @@
+//! Recipients: imported, named by a schedule, listed.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use super::fault::Fault;
+use super::import;
+use super::person::Person;
+use super::realign::{self, Scope};
+use super::rows::{Of, micros};
+use super::sql::Sql;
+use super::words::Word;
+use crate::domain::id::RecipientId;
+use crate::domain::recipient::{Address, AddressKind, PersonRecord, RecipientKind, Reference, ZoneSource};
+use crate::port::connector::Conversation;
+use crate::port::desk::{ImportReport, PersonView, Reach};
+
+/// From so many movers on, one look at every open delivery is cheaper than one look for each of them.
+const MANY_MOVERS: usize = 500;
+
+pub(super) fn import_people(
+    conn: &Connection,
+    records: &[PersonRecord],
+    fallback_zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<ImportReport, Fault> {
+    follow_fallback_zone(conn, fallback_zone, now)?;
+    let mut report = ImportReport::default();
+    let mut movers = BTreeSet::new();
+    let mut zones = BTreeSet::new();
+    for record in records {
+        match import::import(conn, record, fallback_zone)? {
+            import::Effect::Refused(words) => report.refused.push(words),
+            import::Effect::Unchanged => report.unchanged += 1,
+            import::Effect::Added { zone } => {
+                report.added += 1;
+                zones.insert(zone);
+            }
+            import::Effect::Updated { id, zone, moved, may_join } => {
+                report.updated += 1;
+                if moved {
+                    movers.insert(id);
+                }
+                if moved || may_join {
+                    zones.insert(zone);
+                }
+            }
+        }
+    }
+    if movers.len() < MANY_MOVERS {
+        for mover in movers {
+            realign::move_to_zone(conn, Scope::Recipient(mover))?;
+        }
+    } else {
+        realign::move_to_zone(conn, Scope::Everything)?;
+    }
+    expand_again(conn, &zones, now)?;
+    Ok(report)
+}
+
+const EXPAND_AGAIN: &str = "
+    UPDATE waves SET to_expand = 1
+    WHERE id IN (
+        SELECT w.id FROM schedules s CROSS JOIN waves w ON w.schedule_id = s.id AND w.expire_at >= :now
+        WHERE w.expanded_at IS NOT NULL AND w.to_expand = 0 AND w.withdrawn_at IS NULL
+            AND (w.recipients = 'all' OR w.zone IN (SELECT value FROM json_each(:zones)))
+    )";
+
+/// Waves that are still open and to which somebody may have come are expanded once more.
+fn expand_again(conn: &Connection, zones: &BTreeSet<String>, now: DateTime<Utc>) -> Result<(), Fault> {
+    if !zones.is_empty() {
+        let zones = serde_json::json!(zones).to_string();
+        conn.prepare_cached(EXPAND_AGAIN)?.execute(named_params! { ":now": micros(now), ":zones": zones })?;
+    }
+    Ok(())
+}
+
+/// Those whose zone nobody told us live in the fallback zone of the configuration, whatever it was before. Written
+/// as two ranges, which the index can answer.
+const FOLLOW_FALLBACK: &str = "
+    UPDATE recipients SET zone = ?1
+    WHERE (zone_source = 'fallback' AND zone < ?1) OR (zone_source = 'fallback' AND zone > ?1)";
+
+pub(super) fn follow_fallback_zone(conn: &Connection, zone: Tz, now: DateTime<Utc>) -> Result<(), Fault> {
+    if conn.prepare_cached(FOLLOW_FALLBACK)?.execute([zone.name()])? > 0 {
+        realign::move_to_zone(conn, Scope::Everything)?;
+        expand_again(conn, &BTreeSet::from([zone.name().to_owned()]), now)?;
+    }
+    Ok(())
+}
+
+const ADD_RECIPIENT: &str = "
+    INSERT INTO recipients (kind, name, zone, zone_source, language, is_known,
+        service_url, conversation_id, tenant_id, bot_id, user_id, entra_object_id)
+    VALUES (:kind, :name, :zone, :zone_source, :language, :is_known,
+        :service_url, :conversation_id, :tenant_id, :bot_id, :user_id, :entra_object_id)";
+
+/// A recipient who is not in the ledger yet.
+pub(super) struct NewRecipient<'a> {
+    pub kind: RecipientKind,
+    pub name: Option<&'a str>,
+    pub zone: Tz,
+    pub zone_source: ZoneSource,
+    pub language: Option<&'a str>,
+    pub is_known: bool,
+    pub reference: &'a Reference,
+}
+
+pub(super) fn add_recipient(conn: &Connection, new: &NewRecipient<'_>) -> Result<i64, Fault> {
+    Ok(conn.prepare_cached(ADD_RECIPIENT)?.insert(named_params! {
+        ":kind": new.kind.word(),
+        ":name": new.name,
+        ":zone": new.zone.name(),
+        ":zone_source": new.zone_source.word(),
+        ":language": new.language,
+        ":is_known": new.is_known,
+        ":service_url": new.reference.service_url,
+        ":conversation_id": new.reference.conversation_id,
+        ":tenant_id": new.reference.tenant_id,
+        ":bot_id": new.reference.bot_id,
+        ":user_id": new.reference.user_id,
+        ":entra_object_id": new.reference.entra_object_id,
+    })?)
+}
+
+/// The reference with the ids that the addresses give away, so that a conversation can be created.
+pub(super) fn with_ids_of(reference: &Reference, addresses: &[Address]) -> Reference {
+    let first =
+        |kind| addresses.iter().find(|address| address.kind() == kind).map(|address| address.as_str().to_owned());
+    Reference {
+        user_id: reference.user_id.clone().or_else(|| first(AddressKind::TeamsUser)),
+        entra_object_id: reference.entra_object_id.clone().or_else(|| first(AddressKind::EntraObject)),
+        ..reference.clone()
+    }
+}
+
+pub(super) fn owner_of(conn: &Connection, address: &Address) -> Result<Option<i64>, Fault> {
+    Ok(conn
+        .prepare_cached("SELECT recipient_id FROM addresses WHERE address = ?1")?
+        .query_row([address.as_str()], |row| row.get(0))
+        .optional()?)
+}
+
+pub(super) fn add_address(conn: &Connection, recipient: i64, address: &Address) -> Result<(), Fault> {
+    conn.prepare_cached(
+        "INSERT INTO addresses (address, recipient_id, position)
+         SELECT ?1, ?2, coalesce(max(position) + 1, 0) FROM addresses WHERE recipient_id = ?2",
+    )?
+    .execute(params![address.as_str(), recipient])?;
+    Ok(())
+}
+
+/// Makes sure that somebody has this address: a schedule names it. Who is known only from there is not known to any
+/// import, and a later import of the same address turns them into somebody who is.
+pub(super) fn make_place_for(conn: &Connection, address: &Address, fallback_zone: Tz) -> Result<(), Fault> {
+    if owner_of(conn, address)?.is_some() {
+        return Ok(());
+    }
+    let reference = with_ids_of(&Reference::default(), std::slice::from_ref(address));
+    let id = add_recipient(
+        conn,
+        &NewRecipient {
+            kind: RecipientKind::Person,
+            name: None,
+            zone: fallback_zone,
+            zone_source: ZoneSource::Fallback,
+            language: None,
+            is_known: false,
+            reference: &reference,
+        },
+    )?;
+    add_address(conn, id, address)
+}
+
+/// Hops over the index from one zone to the next, so that it costs as much as there are zones.
+const ZONES: &str = "
+    WITH RECURSIVE hop (zone) AS (
+        SELECT min(zone) FROM recipients
+        UNION ALL
+        SELECT (SELECT min(zone) FROM recipients WHERE zone > hop.zone) FROM hop WHERE hop.zone IS NOT NULL
+    )
+    SELECT r.id, hop.zone FROM hop
+        CROSS JOIN recipients r ON r.id = (SELECT id FROM recipients WHERE zone = hop.zone LIMIT 1)
+    WHERE hop.zone IS NOT NULL ORDER BY hop.zone";
+
+pub(super) fn zones(conn: &Connection) -> Result<Vec<Tz>, Fault> {
+    let mut statement = conn.prepare_cached(ZONES)?;
+    let mut rows = statement.query([])?;
+    let mut zones = Vec::new();
+    while let Some(row) = rows.next()? {
+        zones.push(Of { table: "recipients", id: row.get(0)? }.zone(row, 1, "zone")?);
+    }
+    Ok(zones)
+}
+
+pub(super) fn remember_conversation(
+    conn: &Connection,
+    recipient: RecipientId,
+    conversation: &Conversation,
+) -> Result<(), Fault> {
+    let found = conn
+        .prepare_cached(
+            "UPDATE recipients SET conversation_id = ?2, service_url = coalesce(?3, service_url) WHERE id = ?1",
+        )?
+        .execute(params![recipient.0, conversation.conversation_id, conversation.service_url])?;
+    if found == 0 { Err(Fault::Said(format!("there is no recipient {recipient}"))) } else { Ok(()) }
+}
+
+static EVERYBODY: Sql = Sql::new("SELECT {person} FROM recipients r ORDER BY 3 COLLATE NOCASE, 3, r.id");
+
+pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
+    let mut addresses = collect(conn, "SELECT recipient_id, address FROM addresses ORDER BY recipient_id, position")?;
+    let mut groups =
+        collect(conn, "SELECT recipient_id, group_name FROM memberships ORDER BY recipient_id, group_name")?;
+    let mut statement = conn.prepare_cached(EVERYBODY.get())?;
+    let mut rows = statement.query([])?;
+    let mut people = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Person { recipient, unreachable, reference, .. } = Person::read(row)?;
+        let id = recipient.id.0;
+        people.push(PersonView {
+            kind: recipient.kind,
+            name: recipient.name,
+            addresses: addresses.remove(&id).unwrap_or_default(),
+            zone: recipient.zone,
+            zone_source: recipient.zone_source,
+            language: recipient.language,
+            groups: groups.remove(&id).unwrap_or_default(),
+            reach: match unreachable {
+                Some(why) => Reach::Unreachable(why),
+                None if reference.conversation_id.is_some() => Reach::Conversation,
+                None if reference.user_id.is_some() || reference.entra_object_id.is_some() => Reach::CanBeCreated,
+                None => Reach::NoReference,
+            },
+        });
+    }
+    Ok(people)
+}
+
+/// The texts that belong to each recipient, in the order of the statement.
+fn collect(conn: &Connection, sql: &str) -> Result<HashMap<i64, Vec<String>>, Fault> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    let mut texts: HashMap<i64, Vec<String>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        texts.entry(row.get(0)?).or_default().push(row.get(1)?);
+    }
+    Ok(texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn nothing_goes_through_everybody_without_need() {
+        assert_scans_nothing(FOLLOW_FALLBACK);
+        assert_scans_nothing(ZONES);
+        assert_scans_nothing(EXPAND_AGAIN);
+    }
+}

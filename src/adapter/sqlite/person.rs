@@ -1,0 +1,60 @@
+//! A recipient as it is read from the ledger.
+
+use rusqlite::Row;
+
+use super::fault::Fault;
+use super::rows::Of;
+use crate::domain::id::RecipientId;
+use crate::domain::recipient::{Recipient, Reference, Unreachable};
+
+/// The columns that [`Person::read`] expects at the beginning of a result, of the recipient `r`.
+pub(super) const COLUMNS: &str = "
+    r.id, r.kind,
+    coalesce(
+        r.name,
+        (SELECT address FROM addresses WHERE recipient_id = r.id ORDER BY position LIMIT 1),
+        r.conversation_id,
+        ''
+    ),
+    (SELECT address FROM addresses WHERE recipient_id = r.id AND instr(address, '@') > 1 AND address NOT LIKE '29:%'
+        ORDER BY position LIMIT 1),
+    r.zone, r.zone_source, r.language, r.is_known, r.unreachable,
+    r.service_url, r.conversation_id, r.tenant_id, r.bot_id, r.user_id, r.entra_object_id";
+
+/// How many they are.
+pub(super) const COLUMN_COUNT: usize = 15;
+
+/// All that is known of a recipient.
+pub(super) struct Person {
+    pub recipient: Recipient,
+    pub is_known: bool,
+    pub unreachable: Option<Unreachable>,
+    pub reference: Reference,
+}
+
+impl Person {
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, Fault> {
+        let of = Of { table: "recipients", id: row.get(0)? };
+        Ok(Self {
+            recipient: Recipient {
+                id: RecipientId(of.id),
+                kind: of.word(row, 1, "kind")?,
+                name: row.get(2)?,
+                email: row.get(3)?,
+                zone: of.zone(row, 4, "zone")?,
+                zone_source: of.word(row, 5, "zone_source")?,
+                language: row.get(6)?,
+            },
+            is_known: row.get(7)?,
+            unreachable: of.word_if_any(row, 8, "unreachable")?,
+            reference: Reference {
+                service_url: row.get(9)?,
+                conversation_id: row.get(10)?,
+                tenant_id: row.get(11)?,
+                bot_id: row.get(12)?,
+                user_id: row.get(13)?,
+                entra_object_id: row.get(14)?,
+            },
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! Plans: waves come, move and go.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use super::catalog::schedule_id;
+use super::fault::Fault;
+use super::realign::{self, Scope};
+use super::rows::{Of, civil_text, micros};
+use super::sql::Sql;
+use super::words::Word;
+use crate::domain::delivery::Reason;
+use crate::domain::id::ScheduleName;
+use crate::domain::plan::PlannedWave;
+use crate::port::store::{PlanChange, PlanMark, SchedulePlan};
+
+pub(super) fn plan_marks(conn: &Connection) -> Result<Vec<PlanMark>, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT s.id, s.name, m.signature, m.planned_until
+         FROM plan_marks m JOIN schedules s ON s.id = m.schedule_id ORDER BY s.name",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut marks = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        let name: String = row.get(1)?;
+        let schedule = ScheduleName::new(&name).ok_or_else(|| Of { table: "schedules", id }.corrupt("name", &name))?;
+        let planned_until = Of { table: "plan_marks", id }.instant(row, 3, "planned_until")?;
+        marks.push(PlanMark { schedule, signature: row.get(2)?, planned_until });
+    }
+    Ok(marks)
+}
+
+const KEEP_MARK: &str = "
+    INSERT INTO plan_marks (schedule_id, signature, planned_until) VALUES (?1, ?2, ?3)
+    ON CONFLICT (schedule_id) DO UPDATE SET signature = excluded.signature, planned_until = excluded.planned_until";
+
+pub(super) fn record_plans(conn: &Connection, plans: &[SchedulePlan], now: DateTime<Utc>) -> Result<PlanChange, Fault> {
+    let mut change = PlanChange::default();
+    for plan in plans {
+        let schedule = schedule_id(conn, plan.schedule.as_str())?;
+        record_plan(conn, schedule, plan, now, &mut change)?;
+        conn.prepare_cached(KEEP_MARK)?.execute(params![schedule, plan.signature, micros(plan.planned_until)])?;
+    }
+    Ok(change)
+}
+
+fn record_plan(
+    conn: &Connection,
+    schedule: i64,
+    plan: &SchedulePlan,
+    now: DateTime<Utc>,
+    change: &mut PlanChange,
+) -> Result<(), Fault> {
+    let mut planned = HashSet::new();
+    let mut reshaped = HashSet::new();
+    let mut last: Option<(NaiveDateTime, i64)> = None;
+    for wave in &plan.waves {
+        let occurrence = match last {
+            Some((civil, id)) if civil == wave.occurrence => id,
+            _ => occurrence_id(conn, schedule, wave.occurrence)?,
+        };
+        last = Some((wave.occurrence, occurrence));
+        let (id, effect) = record_wave(conn, schedule, occurrence, wave, now)?;
+        planned.insert(id);
+        match effect {
+            Effect::Nothing => {}
+            Effect::Added => change.added_waves += 1,
+            Effect::Moved => change.moved_waves += 1,
+            Effect::Reshaped => {}
+        }
+        if matches!(effect, Effect::Added | Effect::Reshaped) {
+            reshaped.insert(occurrence);
+        }
+    }
+    // People whose zone got its wave only now take their open deliveries there, before anything is withdrawn.
+    for occurrence in reshaped {
+        realign::move_to_zone(conn, Scope::Occurrence(occurrence))?;
+    }
+    if plan.replaces {
+        withdraw_others(conn, schedule, &planned, now, change)?;
+    }
+    Ok(())
+}
+
+fn occurrence_id(conn: &Connection, schedule: i64, civil: NaiveDateTime) -> Result<i64, Fault> {
+    let civil = civil_text(civil);
+    let known = conn
+        .prepare_cached("SELECT id FROM occurrences WHERE schedule_id = ?1 AND civil = ?2")?
+        .query_row(params![schedule, civil], |row| row.get(0))
+        .optional()?;
+    match known {
+        Some(id) => Ok(id),
+        None => Ok(conn
+            .prepare_cached("INSERT INTO occurrences (schedule_id, civil) VALUES (?1, ?2)")?
+            .insert(params![schedule, civil])?),
+    }
+}
+
+/// What recording a wave did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Nothing,
+    /// It is new, or was withdrawn and is wanted again.
+    Added,
+    Moved,
+    /// It speaks to other people than before: to its zone instead of to all, or the reverse.
+    Reshaped,
+}
+
+const WAVE: &str = "
+    SELECT id, recipients, due_at, expire_at, note, withdrawn_at IS NOT NULL
+    FROM waves WHERE occurrence_id = ?1 AND zone = ?2";
+
+const ADD_WAVE: &str = "
+    INSERT INTO waves (occurrence_id, schedule_id, zone, recipients, due_at, expire_at, note, planned_at)
+    VALUES (:occurrence, :schedule, :zone, :recipients, :due, :expire, :note, :now)";
+
+const CHANGE_WAVE: &str = "
+    UPDATE waves SET
+        recipients = :recipients, due_at = :due, expire_at = :expire, note = :note, withdrawn_at = NULL,
+        to_expand = max(to_expand, :anew), planned_at = iif(:planned_anew, :now, planned_at)
+    WHERE id = :id";
+
+fn record_wave(
+    conn: &Connection,
+    schedule: i64,
+    occurrence: i64,
+    wave: &PlannedWave,
+    now: DateTime<Utc>,
+) -> Result<(i64, Effect), Fault> {
+    let zone = wave.zone.name();
+    let recipients = wave.recipients.word();
+    let note = wave.note.map(Word::word);
+    let (due, expire) = (micros(wave.due_at), micros(wave.expire_at));
+    let known = conn
+        .prepare_cached(WAVE)?
+        .query_row(params![occurrence, zone], |row| {
+            let id: i64 = row.get(0)?;
+            let kept: (String, i64, i64, Option<String>) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok((id, kept, row.get::<_, bool>(5)?))
+        })
+        .optional()?;
+    let Some((id, kept, was_withdrawn)) = known else {
+        let id = conn.prepare_cached(ADD_WAVE)?.insert(named_params! {
+            ":occurrence": occurrence, ":schedule": schedule, ":zone": zone, ":recipients": recipients,
+            ":due": due, ":expire": expire, ":note": note, ":now": micros(now),
+        })?;
+        return Ok((id, Effect::Added));
+    };
+    let has_moved = kept.1 != due;
+    let effect = if was_withdrawn {
+        Effect::Added
+    } else if kept.0 != recipients {
+        Effect::Reshaped
+    } else if has_moved {
+        Effect::Moved
+    } else {
+        Effect::Nothing
+    };
+    let same = (kept.0.as_str(), kept.1, kept.2, kept.3.as_deref()) == (recipients, due, expire, note);
+    if same && !was_withdrawn {
+        return Ok((id, effect));
+    }
+    conn.prepare_cached(CHANGE_WAVE)?.execute(named_params! {
+        ":id": id, ":recipients": recipients, ":due": due, ":expire": expire, ":note": note,
+        ":anew": matches!(effect, Effect::Added | Effect::Reshaped),
+        ":planned_anew": was_withdrawn || has_moved, ":now": micros(now),
+    })?;
+    realign::follow_wave(conn, id)?;
+    Ok((id, effect))
+}
+
+/// Waves that have not ended and of which something is still to happen, or could for a new-comer.
+static OPEN_WAVES: Sql = Sql::new(
+    "
+    SELECT id, to_expand FROM waves
+    WHERE schedule_id = ?1 AND expire_at >= ?2 AND withdrawn_at IS NULL",
+);
+
+/// Withdraws every open wave that is not among `planned`.
+fn withdraw_others(
+    conn: &Connection,
+    schedule: i64,
+    planned: &HashSet<i64>,
+    now: DateTime<Utc>,
+    change: &mut PlanChange,
+) -> Result<(), Fault> {
+    let mut statement = conn.prepare_cached(OPEN_WAVES.get())?;
+    let open: Vec<(i64, bool)> = statement
+        .query_map(params![schedule, micros(now)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut any = false;
+    for (wave, was_to_expand) in open {
+        if planned.contains(&wave) {
+            continue;
+        }
+        let cancelled = realign::withdraw(conn, wave, Reason::ScheduleChanged, now)?;
+        // A wave of which everything has been sent is only closed for new-comers.
+        change.withdrawn_waves += u64::from(was_to_expand || cancelled > 0);
+        change.cancelled_deliveries += cancelled;
+        any = true;
+    }
+    if any {
+        realign::remove_empty_occurrences(conn, schedule)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn planning_costs_what_is_planned() {
+        assert_scans_nothing(WAVE);
+        assert_scans_nothing(OPEN_WAVES.get());
+    }
+}

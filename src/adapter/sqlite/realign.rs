@@ -1,0 +1,205 @@
+//! Keeps open deliveries where they belong: in the wave of their recipient's zone, at that wave's instants, and not
+//! at all when the wave was withdrawn.
+//!
+//! Claimed and sending deliveries are left alone: a sender holds them. They are looked at when they come back, see
+//! [`after_return`].
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, ToSql, named_params, params};
+
+use super::fault::Fault;
+use super::rows::micros;
+use super::sql::Sql;
+use super::words::Word;
+use crate::domain::delivery::{Reason, State};
+use crate::domain::id::DeliveryId;
+
+/// Which deliveries are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scope {
+    Everything,
+    Recipient(i64),
+    Occurrence(i64),
+    Delivery(DeliveryId),
+}
+
+/// Writes a statement that moves deliveries to the wave of their recipient's zone. A delivery that has waited for its
+/// due instant waits for the new one; one that was tried waits at least as long as before. If the zone has no wave
+/// (yet), it stays where it is.
+///
+/// Written with `IN` and not with `UPDATE … FROM`, for which SQLite goes through the whole table.
+macro_rules! move_to_zone {
+    ($from:literal, $only:literal) => {
+        Sql::new(concat!(
+            "WITH RECURSIVE {busy}
+            UPDATE deliveries SET (wave_id, due_at, expire_at, planned_at, not_before) = (
+                SELECT n.id, n.due_at, n.expire_at, n.planned_at,
+                    iif(deliveries.not_before = deliveries.due_at, n.due_at, max(deliveries.not_before, n.due_at))
+                FROM recipients r
+                    CROSS JOIN waves n ON n.occurrence_id = deliveries.occurrence_id AND n.zone = r.zone
+                WHERE r.id = deliveries.recipient_id
+            )
+            WHERE id IN (
+                SELECT d.id
+                FROM ",
+            $from,
+            "
+                    CROSS JOIN recipients r ON r.id = d.recipient_id AND r.zone <> w.zone
+                    CROSS JOIN waves n ON n.occurrence_id = w.occurrence_id AND n.zone = r.zone
+                WHERE w.recipients = 'of-zone' AND n.recipients = 'of-zone' AND n.withdrawn_at IS NULL
+                    AND d.state IN ({unfinished}) AND d.state IN ({open}) AND ",
+            $only,
+            "
+            )
+            RETURNING wave_id"
+        ))
+    };
+}
+
+static MOVE_EVERYTHING: Sql = move_to_zone!(
+    "busy CROSS JOIN waves w ON w.id = busy.id
+        CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id",
+    ":of IS NULL"
+);
+static MOVE_RECIPIENT: Sql = move_to_zone!(
+    "busy CROSS JOIN waves w ON w.id = busy.id
+        CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id",
+    "d.recipient_id = :of"
+);
+static MOVE_OCCURRENCE: Sql = move_to_zone!(
+    "waves w CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id",
+    "w.occurrence_id = :of"
+);
+static MOVE_DELIVERY: Sql = move_to_zone!("deliveries d CROSS JOIN waves w ON w.id = d.wave_id", "d.id = :of");
+
+/// Moves deliveries whose recipient lives in another zone than their wave's.
+pub(super) fn move_to_zone(conn: &Connection, scope: Scope) -> Result<(), Fault> {
+    let (sql, of) = match scope {
+        Scope::Everything => (&MOVE_EVERYTHING, None),
+        Scope::Recipient(id) => (&MOVE_RECIPIENT, Some(id)),
+        Scope::Occurrence(id) => (&MOVE_OCCURRENCE, Some(id)),
+        Scope::Delivery(DeliveryId(id)) => (&MOVE_DELIVERY, Some(id)),
+    };
+    let mut statement = conn.prepare_cached(sql.get())?;
+    let waves: HashSet<i64> =
+        statement.query_map(named_params! { ":of": of }, |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut mark = conn.prepare_cached("UPDATE waves SET has_rows = 1 WHERE id = ?1 AND has_rows = 0")?;
+    for wave in waves {
+        mark.execute([wave])?;
+    }
+    Ok(())
+}
+
+/// Writes a statement that brings open deliveries to the instants of their wave.
+macro_rules! follow_wave {
+    ($which:literal) => {
+        Sql::new(concat!(
+            "UPDATE deliveries SET (due_at, expire_at, planned_at, not_before) = (
+                SELECT w.due_at, w.expire_at, iif(deliveries.due_at = w.due_at, deliveries.planned_at, w.planned_at),
+                    iif(deliveries.not_before = deliveries.due_at, w.due_at, max(deliveries.not_before, w.due_at))
+                FROM waves w WHERE w.id = deliveries.wave_id
+            )
+            WHERE state IN ({unfinished}) AND state IN ({open}) AND ",
+            $which
+        ))
+    };
+}
+
+static FOLLOW_WAVE: Sql = follow_wave!("wave_id = ?1");
+static FOLLOW_OWN_WAVE: Sql = follow_wave!("id = ?1");
+
+/// The wave has moved; its open deliveries go along.
+pub(super) fn follow_wave(conn: &Connection, wave: i64) -> Result<(), Fault> {
+    conn.prepare_cached(FOLLOW_WAVE.get())?.execute([wave])?;
+    Ok(())
+}
+
+static CANCEL_OF_WAVE: Sql = Sql::new(
+    "
+    UPDATE deliveries INDEXED BY deliveries_unfinished SET state = :state, reason = :reason, detail = NULL
+    WHERE wave_id = :wave AND state IN ({unfinished}) AND state IN ({before cancelled})",
+);
+
+/// Withdraws a wave: its open deliveries become `cancelled` for `reason`. Returns how many. The wave itself goes when
+/// nothing ever belonged to it, and stays as history otherwise.
+pub(super) fn withdraw(conn: &Connection, wave: i64, reason: Reason, now: DateTime<Utc>) -> Result<u64, Fault> {
+    let gone = conn.prepare_cached("DELETE FROM waves WHERE id = ?1 AND has_rows = 0")?.execute([wave])?;
+    if gone > 0 {
+        return Ok(0);
+    }
+    let cancelled = conn
+        .prepare_cached(CANCEL_OF_WAVE.get())?
+        .execute(named_params! { ":wave": wave, ":state": State::Cancelled.word(), ":reason": reason.word() })?;
+    conn.prepare_cached("UPDATE waves SET withdrawn_at = ?2, to_expand = 0 WHERE id = ?1")?
+        .execute(params![wave, micros(now)])?;
+    Ok(cancelled as u64)
+}
+
+/// Removes the occurrences of a schedule of which nothing is left.
+pub(super) fn remove_empty_occurrences(conn: &Connection, schedule: i64) -> Result<(), Fault> {
+    conn.prepare_cached(
+        "DELETE FROM occurrences WHERE schedule_id = ?1
+            AND NOT EXISTS (SELECT 1 FROM waves WHERE occurrence_id = occurrences.id)
+            AND NOT EXISTS (SELECT 1 FROM deliveries WHERE occurrence_id = occurrences.id)",
+    )?
+    .execute([schedule])?;
+    Ok(())
+}
+
+/// Whether a delivery that comes back from a sender finds things as they were.
+const HAS_CHANGED: &str = "
+    SELECT 1
+    FROM deliveries d CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN recipients r ON r.id = d.recipient_id
+    WHERE d.id = ?1 AND (
+        w.withdrawn_at IS NOT NULL OR w.due_at <> d.due_at OR w.expire_at <> d.expire_at
+        OR (w.recipients = 'of-zone' AND w.zone <> r.zone)
+    )";
+
+static CANCEL_RETURNED: Sql = Sql::new(
+    "
+    UPDATE deliveries SET state = :state, detail = NULL, reason = (
+        SELECT iif(s.missing_since IS NULL, :changed, :removed)
+        FROM waves w JOIN schedules s ON s.id = w.schedule_id WHERE w.id = deliveries.wave_id
+    )
+    WHERE id = :delivery AND state IN ({before cancelled})
+        AND EXISTS (SELECT 1 FROM waves w WHERE w.id = deliveries.wave_id AND w.withdrawn_at IS NOT NULL)",
+);
+
+/// A delivery is open again after a sender held it. What happened to open deliveries meanwhile happens to it now:
+/// an edit, a move to another zone.
+pub(super) fn after_return(conn: &Connection, delivery: DeliveryId) -> Result<(), Fault> {
+    let of: &dyn ToSql = &delivery.0;
+    if !conn.prepare_cached(HAS_CHANGED)?.exists([of])? {
+        return Ok(());
+    }
+    move_to_zone(conn, Scope::Delivery(delivery))?;
+    conn.prepare_cached(FOLLOW_OWN_WAVE.get())?.execute([of])?;
+    conn.prepare_cached(CANCEL_RETURNED.get())?.execute(named_params! {
+        ":delivery": delivery.0,
+        ":state": State::Cancelled.word(),
+        ":changed": Reason::ScheduleChanged.word(),
+        ":removed": Reason::ScheduleRemoved.word(),
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn realigning_costs_what_is_open() {
+        assert_scans_nothing(MOVE_EVERYTHING.get());
+        assert_scans_nothing(MOVE_RECIPIENT.get());
+        assert_scans_nothing(MOVE_OCCURRENCE.get());
+        assert_scans_nothing(MOVE_DELIVERY.get());
+        assert_scans_nothing(FOLLOW_WAVE.get());
+        assert_scans_nothing(FOLLOW_OWN_WAVE.get());
+        assert_scans_nothing(CANCEL_OF_WAVE.get());
+        assert_scans_nothing(HAS_CHANGED);
+        assert_scans_nothing(CANCEL_RETURNED.get());
+    }
+}

@@ -1,0 +1,93 @@
+//! Deliveries that somebody held and will not finish.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, named_params, params};
+
+use super::claim;
+use super::fault::Fault;
+use super::rows::{Of, micros};
+use super::settle;
+use super::sql::Sql;
+use crate::domain::delivery::{Reason, Settlement, State};
+use crate::domain::id::{DeliveryId, Term};
+use crate::domain::schedule::model::OnUnknown;
+use crate::port::store::{Rescued, TakeOver};
+
+static HELD: Sql = Sql::new(
+    "
+    SELECT d.id, d.term, d.state, s.id, s.on_unknown
+    FROM deliveries d INDEXED BY deliveries_held
+        CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN schedules s ON s.id = w.schedule_id
+    WHERE d.state IN ({held}) AND d.lease_until < :bound",
+);
+
+struct Held {
+    id: DeliveryId,
+    term: Term,
+    state: State,
+    on_unknown: OnUnknown,
+}
+
+pub(super) fn take_over(conn: &Connection, now: DateTime<Utc>) -> Result<TakeOver, Fault> {
+    let rescued = rescue_before(conn, i64::MAX, now)?;
+    conn.prepare_cached("UPDATE daemon SET term = term + 1, taken_over_at = ?1 WHERE id = 1")?
+        .execute(params![micros(now)])?;
+    Ok(TakeOver { term: claim::current_term(conn)?, rescued })
+}
+
+pub(super) fn rescue(conn: &Connection, now: DateTime<Utc>) -> Result<Rescued, Fault> {
+    rescue_before(conn, micros(now), now)
+}
+
+/// Rescues what is held under leases that ran out before `bound`. What was only claimed has not left, so it is given
+/// back.
+fn rescue_before(conn: &Connection, bound: i64, now: DateTime<Utc>) -> Result<Rescued, Fault> {
+    let mut rescued = Rescued::default();
+    for held in held(conn, bound)? {
+        if held.state == State::Claimed {
+            claim::release_one(conn, held.term, held.id)?;
+            rescued.released += 1;
+            continue;
+        }
+        let reason = Reason::Interrupted;
+        let settlement = match held.on_unknown {
+            OnUnknown::Resend => {
+                rescued.to_resend += 1;
+                Settlement::Waiting { not_before: now, reason, possible_duplicate: true }
+            }
+            OnUnknown::Hold => {
+                rescued.unknown += 1;
+                Settlement::Unknown(reason)
+            }
+        };
+        settle::interrupt(conn, held.id, held.term, now, settlement)?;
+    }
+    Ok(rescued)
+}
+
+fn held(conn: &Connection, bound: i64) -> Result<Vec<Held>, Fault> {
+    let mut statement = conn.prepare_cached(HELD.get())?;
+    let mut rows = statement.query(named_params! { ":bound": bound })?;
+    let mut held = Vec::new();
+    while let Some(row) = rows.next()? {
+        let of = Of { table: "deliveries", id: row.get(0)? };
+        held.push(Held {
+            id: DeliveryId(of.id),
+            term: Term(row.get(1)?),
+            state: of.word(row, 2, "state")?,
+            on_unknown: Of { table: "schedules", id: row.get(3)? }.word(row, 4, "on_unknown")?,
+        });
+    }
+    Ok(held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn rescuing_costs_what_is_held() {
+        assert_scans_nothing(HELD.get());
+    }
+}

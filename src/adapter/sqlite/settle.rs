@@ -1,0 +1,174 @@
+//! Attempts: one is durable before its request leaves, and its end with what became of the delivery.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, named_params, params};
+
+use super::fault::Fault;
+use super::realign;
+use super::rows::{micros, span};
+use super::sql::{Sql, fill};
+use super::words::Word;
+use crate::domain::delivery::{Reason, Settlement, State};
+use crate::domain::id::{AttemptId, DeliveryId, Term};
+use crate::port::store::{AttemptEnd, Outcome, StoreError};
+
+/// A lease that ran out is lost, also when nobody has noticed yet.
+static SENDING: Sql = Sql::new(
+    "
+    UPDATE deliveries SET state = :sending
+    WHERE id = :id AND term = :term AND lease_until >= :now AND state IN ({before sending})",
+);
+
+pub(super) fn mark_sending(
+    conn: &Connection,
+    delivery: DeliveryId,
+    term: Term,
+    now: DateTime<Utc>,
+) -> Result<AttemptId, Fault> {
+    let marked = conn.prepare_cached(SENDING.get())?.execute(named_params! {
+        ":id": delivery.0, ":term": term.0, ":now": micros(now), ":sending": State::Sending.word(),
+    })?;
+    if marked == 0 {
+        return Err(StoreError::LostClaim(delivery).into());
+    }
+    let attempt = conn
+        .prepare_cached("INSERT INTO attempts (delivery_id, term, started_at) VALUES (?1, ?2, ?3)")?
+        .insert(params![delivery.0, term.0, micros(now)])?;
+    Ok(AttemptId(attempt))
+}
+
+/// The statement that brings a delivery into each state. They differ in the states that it may come from.
+static LEAVE: LazyLock<BTreeMap<State, String>> = LazyLock::new(|| {
+    let text = |state: State| {
+        let text = "
+            UPDATE deliveries SET
+                state = :state, reason = :reason, detail = :detail,
+                not_before = coalesce(:not_before, not_before),
+                possible_duplicate = max(possible_duplicate, :possible_duplicate),
+                activity_id = :activity_id, sent_at = :sent_at, attempts = attempts + :attempts,
+                term = NULL, lease_until = NULL
+            WHERE id = :id AND term = :term AND state = :from AND state IN ({before STATE})";
+        fill(&text.replace("STATE", state.as_str()))
+    };
+    State::ALL.into_iter().map(|state| (state, text(state))).collect()
+});
+
+/// An outcome with an attempt ends a sending, and only while that very attempt is under way; one without is a
+/// decision about a claim of which nothing has left. So a sender that lost its lease cannot speak for the one who
+/// holds the delivery now, even if both belong to the same daemon.
+///
+/// A lease that ran out does not matter here as long as nobody took the claim: what happened is known, and the truth
+/// is better than a rescue.
+pub(super) fn settle(conn: &Connection, outcome: &Outcome) -> Result<(), Fault> {
+    match &outcome.attempt {
+        Some(attempt) => {
+            leave(conn, outcome, State::Sending)?;
+            end_attempt(conn, outcome, attempt)
+        }
+        None => leave(conn, outcome, State::Claimed),
+    }
+}
+
+/// Nobody knows what became of a sending. Its attempt ends and counts, so that a delivery that ends the daemon each
+/// time is not tried for ever.
+pub(super) fn interrupt(
+    conn: &Connection,
+    delivery: DeliveryId,
+    term: Term,
+    at: DateTime<Utc>,
+    settlement: Settlement,
+) -> Result<(), Fault> {
+    let outcome = Outcome { delivery, term, at, settlement, attempt: None, detail: None };
+    leave(conn, &outcome, State::Sending)?;
+    conn.prepare_cached(
+        "UPDATE attempts INDEXED BY attempts_under_way SET ended_at = ?2, state = ?3, reason = ?4
+         WHERE delivery_id = ?1 AND ended_at IS NULL",
+    )?
+    .execute(params![
+        delivery.0,
+        micros(at),
+        outcome.settlement.state().word(),
+        outcome.settlement.reason().map(Word::word)
+    ])?;
+    Ok(())
+}
+
+/// Takes a delivery out of the hands of its holder, from the state `from`.
+fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault> {
+    let (delivery, settlement) = (outcome.delivery, &outcome.settlement);
+    let (not_before, possible_duplicate) = match settlement {
+        Settlement::Waiting { not_before, possible_duplicate, .. } => (Some(micros(*not_before)), *possible_duplicate),
+        _ => (None, false),
+    };
+    let (activity_id, sent_at) = match settlement {
+        Settlement::Sent { activity_id } => (activity_id.as_deref(), Some(micros(outcome.at))),
+        _ => (None, None),
+    };
+    let seen = outcome.attempt.as_ref().and_then(|attempt| attempt.evidence.detail.as_deref());
+    // Every state has its statement.
+    let left = conn.prepare_cached(&LEAVE[&settlement.state()])?.execute(named_params! {
+        ":id": delivery.0,
+        ":term": outcome.term.0,
+        ":from": from.word(),
+        ":state": settlement.state().word(),
+        ":reason": settlement.reason().map(Word::word),
+        ":detail": seen.or(outcome.detail.as_deref()),
+        ":not_before": not_before,
+        ":possible_duplicate": possible_duplicate,
+        ":activity_id": activity_id,
+        ":sent_at": sent_at,
+        ":attempts": from == State::Sending,
+    })?;
+    if left == 0 {
+        return Err(StoreError::LostClaim(delivery).into());
+    }
+    if let Some(why) = settlement.reason().and_then(Reason::unreachable) {
+        conn.prepare_cached(
+            "UPDATE recipients SET unreachable = ?2
+             WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1) AND unreachable IS NOT ?2",
+        )?
+        .execute(params![delivery.0, why.word()])?;
+    }
+    if settlement.state() == State::Waiting {
+        realign::after_return(conn, delivery)?;
+    }
+    Ok(())
+}
+
+const END_ATTEMPT: &str = "
+    UPDATE attempts SET
+        ended_at = :at, state = :state, reason = :reason, status = :status, error_code = :error_code,
+        correlation_id = :correlation_id, detail = :detail, latency_us = :latency
+    WHERE id = :id AND delivery_id = :delivery AND ended_at IS NULL";
+
+fn end_attempt(conn: &Connection, outcome: &Outcome, attempt: &AttemptEnd) -> Result<(), Fault> {
+    let ended = conn.prepare_cached(END_ATTEMPT)?.execute(named_params! {
+        ":id": attempt.attempt.0,
+        ":delivery": outcome.delivery.0,
+        ":at": micros(outcome.at),
+        ":state": outcome.settlement.state().word(),
+        ":reason": outcome.settlement.reason().map(Word::word),
+        ":status": attempt.evidence.status,
+        ":error_code": attempt.evidence.error_code,
+        ":correlation_id": attempt.evidence.correlation_id,
+        ":detail": attempt.evidence.detail,
+        ":latency": span(attempt.latency),
+    })?;
+    if ended == 0 { Err(StoreError::LostClaim(outcome.delivery).into()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn settling_costs_the_same_however_many_there_are() {
+        assert_scans_nothing(SENDING.get());
+        assert_scans_nothing(END_ATTEMPT);
+        LEAVE.values().for_each(|sql| assert_scans_nothing(sql));
+    }
+}

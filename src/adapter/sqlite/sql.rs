@@ -1,0 +1,163 @@
+//! Statements in which the lists of states come from the domain, and the fragments that several statements share.
+//!
+//! SQLite uses a partial index only where the statement repeats its condition, so both lists below are written the
+//! way the indexes have them; a test compares.
+
+use std::sync::OnceLock;
+
+use crate::domain::delivery::State;
+
+/// A statement with names in braces, which stand for:
+///
+/// - `{open}`: the states from which a delivery can be claimed;
+/// - `{held}`: the states in which a daemon holds it;
+/// - `{unfinished}`: every state that is not final;
+/// - `{before STATE}`: the states from which one comes to STATE;
+/// - `{busy}`: the waves that have unfinished deliveries, as a common table `busy (id)`. It hops over the index from
+///   one wave to the next, so it costs as much as there are such waves, and not as much as there are deliveries;
+/// - `{members}` and `{members in zone}`: the ids of everyone to whom the schedule `:schedule` speaks (and who live
+///   in `:zone`). Who is meant by more than one entry is there more than once;
+/// - `{person}`: the columns of the recipient `r` that [`Person::read`](super::person::Person::read) reads, first;
+/// - `{is member}`: whether the recipient `r` is one of them, for the schedule `:schedule`.
+pub(super) struct Sql {
+    text: &'static str,
+    filled: OnceLock<String>,
+}
+
+impl Sql {
+    pub(super) const fn new(text: &'static str) -> Self {
+        Self { text, filled: OnceLock::new() }
+    }
+
+    pub(super) fn get(&self) -> &str {
+        self.filled.get_or_init(|| fill(self.text))
+    }
+}
+
+/// `'planned', 'waiting'`
+pub(super) fn listed(states: &[State]) -> String {
+    states.iter().map(|state| format!("'{state}'")).collect::<Vec<_>>().join(", ")
+}
+
+fn open() -> String {
+    listed(State::Claimed.comes_from())
+}
+
+fn held() -> String {
+    listed(State::Unknown.comes_from())
+}
+
+fn unfinished() -> String {
+    listed(&State::ALL.into_iter().filter(|state| !state.is_final()).collect::<Vec<_>>())
+}
+
+const BUSY: &str = "
+    busy (id) AS (
+        SELECT min(wave_id) FROM deliveries INDEXED BY deliveries_unfinished WHERE state IN ({unfinished})
+        UNION ALL
+        SELECT (
+            SELECT min(wave_id) FROM deliveries INDEXED BY deliveries_unfinished
+            WHERE state IN ({unfinished}) AND wave_id > busy.id
+        )
+        FROM busy WHERE busy.id IS NOT NULL
+    )";
+
+const MEMBERS: &str = "
+    SELECT r.id FROM audience a CROSS JOIN recipients r
+    WHERE a.schedule_id = :schedule AND a.kind = 'everyone' AND r.kind = 'person' AND r.is_known = 1
+        {zone} AND r.id NOT IN ({excepted})
+    UNION ALL
+    SELECT r.id FROM audience a
+        CROSS JOIN memberships m ON m.group_name = a.word CROSS JOIN recipients r ON r.id = m.recipient_id
+    WHERE a.schedule_id = :schedule AND a.kind = 'group' {zone} AND r.id NOT IN ({excepted})
+    UNION ALL
+    SELECT r.id FROM audience a
+        CROSS JOIN addresses p ON p.address = a.word CROSS JOIN recipients r ON r.id = p.recipient_id
+    WHERE a.schedule_id = :schedule AND a.kind = 'person' {zone} AND r.id NOT IN ({excepted})";
+
+const EXCEPTED: &str = "
+    SELECT p.recipient_id FROM audience e CROSS JOIN addresses p ON p.address = e.word
+    WHERE e.schedule_id = :schedule AND e.kind = 'except'";
+
+const IS_MEMBER: &str = "(
+    (
+        (r.kind = 'person' AND r.is_known = 1 AND EXISTS (
+            SELECT 1 FROM audience a WHERE a.schedule_id = :schedule AND a.kind = 'everyone'
+        ))
+        OR EXISTS (
+            SELECT 1 FROM memberships m CROSS JOIN audience a
+            WHERE m.recipient_id = r.id AND a.schedule_id = :schedule AND a.kind = 'group' AND a.word = m.group_name
+        )
+        OR EXISTS (
+            SELECT 1 FROM addresses p CROSS JOIN audience a
+            WHERE p.recipient_id = r.id AND a.schedule_id = :schedule AND a.kind = 'person' AND a.word = p.address
+        )
+    )
+    AND r.id NOT IN ({excepted})
+)";
+
+/// Puts what they stand for in the place of the names.
+pub(super) fn fill(text: &str) -> String {
+    let mut filled = text
+        .replace("{busy}", BUSY)
+        .replace("{members in zone}", &MEMBERS.replace("{zone}", "AND r.zone = :zone"))
+        .replace("{members}", &MEMBERS.replace("{zone}", ""))
+        .replace("{is member}", IS_MEMBER)
+        .replace("{excepted}", EXCEPTED)
+        .replace("{person}", super::person::COLUMNS)
+        .replace("{open}", &open())
+        .replace("{held}", &held())
+        .replace("{unfinished}", &unfinished());
+    for state in State::ALL {
+        filled = filled.replace(&format!("{{before {state}}}"), &listed(state.comes_from()));
+    }
+    filled
+}
+
+/// How SQLite goes about a statement, one line for each step. For tests that hold the cost of statements in place.
+#[cfg(test)]
+pub(super) fn steps(sql: &str) -> Vec<String> {
+    let mut conn = rusqlite::Connection::open_in_memory().expect("a database");
+    super::migrations::migrate(&mut conn).expect("the schema");
+    let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+    let steps = statement.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>();
+    steps.expect("the steps")
+}
+
+/// Fails when the statement goes through a whole table, other than the one of the schedules (`s`), or a
+/// whole index, other than the one of the waves that wait to be expanded.
+#[cfg(test)]
+pub(super) fn assert_scans_nothing(sql: &str) {
+    for step in steps(sql) {
+        let through = ["busy", "hop", "member", "each", "live", "json_each", "CONSTANT ROW"];
+        let fine = step.strip_prefix("SCAN ").is_none_or(|rest| {
+            through.contains(&rest)
+                || rest.starts_with("s USING")
+                || rest.starts_with("(subquery")
+                || rest.contains(" VIRTUAL TABLE")
+        });
+        assert!(fine, "{step}: {sql}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::migrations;
+    use super::*;
+
+    #[test]
+    fn the_indexes_know_the_states_of_the_domain() {
+        let schema = migrations::ALL.join("\n");
+        for (index, states) in [("claimable", open()), ("held", held()), ("unfinished", unfinished())] {
+            let from = schema.find(&format!("CREATE INDEX deliveries_{index} ")).expect("the index");
+            let statement = &schema[from..from + schema[from..].find(';').expect("its end")];
+            assert!(statement.ends_with(&format!("WHERE state IN ({states})")), "{statement}");
+        }
+    }
+
+    #[test]
+    fn every_name_is_filled_in() {
+        let filled = fill("{busy} {members} {members in zone} {is member} {before sent} {held}");
+        assert!(!filled.contains('{') && !filled.contains('}'), "{filled}");
+    }
+}

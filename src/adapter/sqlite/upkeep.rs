@@ -1,0 +1,52 @@
+//! Chores.
+
+use chrono::{DateTime, Utc};
+use rusqlite::Connection;
+
+use super::fault::Fault;
+use super::rows::micros;
+
+/// Attempts stand in the order in which they began, so the old ones are a range at the beginning of the table, and
+/// looking for its end costs no more than removing it.
+const PRUNE_ATTEMPTS: &str = "
+    DELETE FROM attempts WHERE ended_at < ?1 AND id < coalesce(
+        (SELECT id FROM attempts WHERE started_at >= ?1 ORDER BY id LIMIT 1), 9223372036854775807
+    )";
+
+/// A document has ended when everything that came from it has: each of its schedules fires once and is over, or has
+/// been missing for as long. A document from which no schedule ever came may still be needed.
+const PRUNE_DOCUMENTS: &str = "
+    DELETE FROM documents
+    WHERE kept_at < ?1
+        AND EXISTS (SELECT 1 FROM schedules WHERE origin = documents.name)
+        AND NOT EXISTS (
+            SELECT 1 FROM schedules s
+            WHERE s.origin = documents.name
+                AND NOT (s.retired_at IS NOT NULL AND s.missing_since < ?1)
+                AND NOT (
+                    s.fires_once
+                    AND EXISTS (SELECT 1 FROM waves w WHERE w.schedule_id = s.id)
+                    AND NOT EXISTS (
+                        SELECT 1 FROM waves w WHERE w.schedule_id = s.id AND (w.expire_at >= ?1 OR w.to_expand = 1)
+                    )
+                )
+        )";
+
+pub(super) fn prune(conn: &Connection, before: DateTime<Utc>) -> Result<u64, Fault> {
+    let attempts = conn.prepare_cached(PRUNE_ATTEMPTS)?.execute([micros(before)])?;
+    let documents = conn.prepare_cached(PRUNE_DOCUMENTS)?.execute([micros(before)])?;
+    Ok(attempts as u64 + documents as u64)
+}
+
+/// Refreshes the planner's statistics where they have aged, and copies the log into the file. PASSIVE: it waits for
+/// nobody.
+pub(super) fn upkeep(conn: &Connection) -> Result<(), Fault> {
+    conn.execute_batch("PRAGMA optimize")?;
+    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    Ok(())
+}
+
+pub(super) fn probe(conn: &Connection) -> Result<(), Fault> {
+    conn.prepare_cached("UPDATE daemon SET probes = probes + 1 WHERE id = 1")?.execute([])?;
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! The words by which values of the domain stand in columns. They are what `--json` prints, so an operator who reads
+//! the file with `sqlite3` meets no other language.
+
+use crate::domain::delivery::{Reason, State};
+use crate::domain::plan::WaveRecipients;
+use crate::domain::recipient::{RecipientKind, Unreachable, ZoneSource};
+use crate::domain::schedule::model::{OnUnknown, Priority};
+use crate::domain::time::ClockNote;
+
+/// A value that stands in a column as a word.
+pub(super) trait Word: Sized {
+    fn word(self) -> &'static str;
+
+    /// `None` when no value has this word.
+    fn parse(word: &str) -> Option<Self>;
+}
+
+/// Declares every word once. A variant without one does not compile.
+macro_rules! words {
+    ($($kind:ident { $($name:ident = $word:literal),* $(,)? })*) => {$(
+        impl Word for $kind {
+            fn word(self) -> &'static str {
+                match self { $($kind::$name => $word,)* }
+            }
+
+            fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some($kind::$name),)* _ => None }
+            }
+        }
+    )*};
+}
+
+words! {
+    RecipientKind { Person = "person", GroupChat = "group-chat", Channel = "channel" }
+    ZoneSource { Fallback = "fallback", Operator = "operator" }
+    Unreachable { Blocked = "blocked", Uninstalled = "uninstalled", DisabledByAdmin = "disabled-by-admin" }
+    Priority { Critical = "critical", Normal = "normal", Bulk = "bulk" }
+    OnUnknown { Resend = "resend", Hold = "hold" }
+    WaveRecipients { OfZone = "of-zone", All = "all" }
+    ClockNote {
+        ShiftedOverGap = "shifted-over-gap",
+        FirstAfterGap = "first-after-gap",
+        FirstOfTwo = "first-of-two",
+        SecondOfTwo = "second-of-two",
+    }
+}
+
+impl Word for State {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        State::parse(word)
+    }
+}
+
+impl Word for Reason {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Reason::parse(word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+
+    use super::*;
+
+    fn check<W: Word + Serialize + Copy>(value: W) {
+        assert_eq!(serde_json::to_value(value).expect("a word"), value.word(), "one language for column and JSON");
+    }
+
+    #[test]
+    fn words_are_those_of_the_json() {
+        check(RecipientKind::GroupChat);
+        check(ZoneSource::Operator);
+        check(Unreachable::DisabledByAdmin);
+        check(Priority::Critical);
+        check(OnUnknown::Hold);
+        check(ClockNote::ShiftedOverGap);
+        State::ALL.into_iter().for_each(check);
+        Reason::ALL.iter().copied().for_each(check);
+    }
+}

@@ -1,0 +1,150 @@
+//! What every store must do: one suite, written against the port. A store takes part with a [`Place`].
+
+#[path = "store/claiming.rs"]
+mod claiming;
+#[path = "store/documents.rs"]
+mod documents;
+#[path = "store/expanding.rs"]
+mod expanding;
+#[path = "store/fixtures.rs"]
+mod fixtures;
+#[path = "store/moving.rs"]
+mod moving;
+#[path = "store/people.rs"]
+mod people;
+#[path = "store/planning.rs"]
+mod planning;
+#[path = "store/random_acts.rs"]
+mod random_acts;
+#[path = "store/schedules.rs"]
+mod schedules;
+#[path = "store/settling.rs"]
+mod settling;
+#[path = "store/sqlite_file.rs"]
+mod sqlite_file;
+#[path = "store/status.rs"]
+mod status;
+
+use std::sync::Arc;
+
+use nudged::port::store::Store;
+
+/// Where a store keeps its ledger: empty at first. Opened again after `close`, it finds what was there.
+pub(crate) trait Place: Send + Sync {
+    fn open(&self) -> Arc<dyn Store>;
+}
+
+/// Runs the whole suite against a store.
+macro_rules! conformance {
+    ($store:ident, $place:expr) => {
+        mod $store {
+            conformance!(@cases $place, planning, [
+                a_plan_recorded_twice_changes_nothing,
+                a_plan_needs_a_known_schedule,
+                marks_are_saved_with_their_plan,
+                a_wave_that_moves_takes_its_open_deliveries_along,
+                a_tried_delivery_waits_at_least_as_long_as_before,
+                a_plan_that_goes_on_withdraws_nothing,
+                an_edit_withdraws_what_is_open,
+                an_edit_leaves_what_has_ended,
+                an_edit_there_and_back_still_delivers_once,
+                what_was_sent_or_may_have_arrived_is_not_revived,
+                a_claim_that_comes_back_follows_the_edit,
+                a_wave_may_change_whom_it_speaks_to,
+            ]);
+            conformance!(@cases $place, expanding, [
+                a_wave_becomes_one_delivery_for_each_recipient,
+                expanding_twice_makes_nothing_twice,
+                a_wave_for_all_takes_every_zone,
+                people_meant_twice_are_there_once,
+                everyone_means_known_persons,
+                exceptions_are_left_out,
+                a_newcomer_joins_an_expanded_wave,
+                a_newcomer_does_not_join_what_has_ended,
+                who_leaves_the_group_is_cancelled_and_may_come_back,
+                an_edited_audience_is_followed,
+                next_wake_is_the_earliest_thing_to_do,
+            ]);
+            conformance!(@cases $place, moving, [
+                a_move_before_expansion_counts,
+                a_move_east_after_expansion_takes_the_delivery_along,
+                a_move_west_after_expansion_takes_the_delivery_along,
+                a_move_to_a_zone_without_a_wave_waits_for_it,
+                a_move_after_sending_sends_nothing_again,
+                a_move_while_claimed_counts_when_the_claim_returns,
+                a_wave_for_all_keeps_who_moves,
+                the_fallback_zone_follows_the_configuration,
+            ]);
+            conformance!(@cases $place, schedules, [
+                a_missing_schedule_is_held,
+                a_missing_schedule_that_returns_goes_on,
+                a_schedule_missing_too_long_is_retired,
+                a_retired_schedule_that_returns_is_planned_anew,
+                a_claim_of_a_retired_schedule_is_cancelled_when_it_returns,
+                an_edited_priority_counts_for_what_is_open,
+                people_whom_a_schedule_names_have_a_place,
+            ]);
+            conformance!(@cases $place, claiming, [
+                claims_carry_all_that_is_known,
+                claims_come_by_priority_and_then_in_due_order,
+                nothing_is_claimed_before_its_time_or_twice,
+                what_is_too_late_is_claimed_too,
+                releasing_keeps_what_a_delivery_was,
+                an_old_term_cannot_claim_release_send_or_settle,
+                a_lease_that_ran_out_is_lost,
+                taking_over_counts_what_it_finds,
+                rescue_takes_only_what_is_beyond_its_lease,
+            ]);
+            conformance!(@cases $place, settling, [
+                every_settlement_is_kept,
+                nothing_is_sent_that_was_not_being_sent,
+                a_settled_delivery_is_settled,
+                doubt_is_never_forgotten,
+                the_unreachable_are_marked,
+                a_conversation_is_remembered,
+                an_attempt_belongs_to_its_delivery,
+                a_slow_sender_does_not_speak_for_the_next,
+                a_failing_act_undoes_only_itself,
+                many_senders_at_once,
+            ]);
+            conformance!(@cases $place, people, [
+                people_come_in_and_are_listed,
+                an_import_changes_only_what_it_says,
+                an_import_matches_by_any_address_and_by_conversation,
+                an_ambiguous_record_is_refused,
+                a_record_without_an_identity_is_refused,
+                a_place_becomes_a_person,
+                zones_are_those_of_the_recipients,
+                an_import_does_not_lift_a_block,
+            ]);
+            conformance!(@cases $place, status, [
+                sums_equal_the_audience_at_every_step,
+                recipients_are_listed_on_request,
+                old_occurrences_are_left_out,
+            ]);
+            conformance!(@cases $place, documents, [
+                documents_are_kept_and_found_by_prefix,
+                pruning_keeps_what_is_needed,
+                a_closed_store_says_so,
+                everything_is_there_after_reopening,
+            ]);
+
+            #[test]
+            fn random_acts_keep_the_promises() {
+                super::random_acts::run(|| Box::new($place));
+            }
+        }
+    };
+    (@cases $place:expr, $subject:ident, [$($case:ident,)+]) => {
+        mod $subject {
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    crate::$subject::$case(&$place).await;
+                }
+            )+
+        }
+    };
+}
+
+conformance!(sqlite, crate::sqlite_file::Folder::new());

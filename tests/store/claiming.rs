@@ -1,0 +1,208 @@
+//! Claims, leases and terms.
+
+use chrono::TimeDelta;
+use nudged::domain::delivery::{Claim, Reason, State};
+use nudged::domain::id::Term;
+use nudged::domain::recipient::{PersonRecord, Recipient, RecipientKind, Reference, ZoneSource};
+use nudged::domain::schedule::model::{OnUnknown, Priority};
+use nudged::port::store::{Rescued, StoreError};
+
+use crate::Place;
+use crate::fixtures::*;
+
+/// One schedule to people of Berlin, all of whose deliveries are due at 08:00.
+async fn due(place: &dyn Place, people: &[&str]) -> Ledger {
+    let people: Vec<_> = people.iter().map(|name| person(name, BERLIN)).collect();
+    let ledger = Ledger::with(place, &people, &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
+    ledger.expand("08:00").await;
+    ledger
+}
+
+pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
+    let reference = Reference {
+        service_url: Some("https://smba.example/".into()),
+        conversation_id: Some("a:1".into()),
+        tenant_id: Some("t".into()),
+        bot_id: Some("28:app".into()),
+        user_id: Some("29:ana".into()),
+        entra_object_id: Some("e".into()),
+    };
+    let ana = PersonRecord {
+        addresses: vec![address("29:ana"), address("ana@x")],
+        language: Some("de".into()),
+        reference: reference.clone(),
+        ..person("ana", BERLIN)
+    };
+    let ledger = Ledger::with(place, &[ana], &[draft("s").hold()]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:10").await;
+    ledger.expand("08:00").await;
+    let claim = ledger.claim_one("08:00").await;
+    let expect = Claim {
+        id: claim.id,
+        term: ledger.term,
+        schedule: name("s"),
+        occurrence: civil("09:00"),
+        zone: BERLIN,
+        due_at: at("08:00"),
+        expire_at: at("09:00"),
+        planned_at: at("00:10"),
+        on_unknown: OnUnknown::Hold,
+        attempts: 0,
+        possible_duplicate: false,
+        recipient: Recipient {
+            id: claim.recipient.id,
+            kind: RecipientKind::Person,
+            name: "ana".into(),
+            email: Some("ana@x".into()),
+            zone: BERLIN,
+            zone_source: ZoneSource::Operator,
+            language: Some("de".into()),
+        },
+        is_known: true,
+        reference,
+        unreachable: None,
+    };
+    assert_eq!(claim, expect);
+}
+
+pub(crate) async fn claims_come_by_priority_and_then_in_due_order(place: &dyn Place) {
+    let schedules =
+        [draft("bulk").priority(Priority::Bulk), draft("normal"), draft("critical").priority(Priority::Critical)];
+    let ledger = Ledger::with(place, &[person("ana", BERLIN), person("kei", TOKYO)], &schedules).await;
+    for schedule in ["bulk", "normal", "critical"] {
+        ledger.plan(&[plan(schedule, &[wave("09:00", BERLIN), wave("09:00", TOKYO)])], "00:00").await;
+    }
+    ledger.expand("08:00").await;
+    let mut order = Vec::new();
+    for limit in [0, 1, 2, 2, 100] {
+        let claims = ledger.store.claim_due(ledger.term, at("08:00"), limit, LEASE).await.expect("claiming");
+        assert!(claims.len() <= limit);
+        order.extend(claims.into_iter().map(|claim| (claim.schedule.to_string(), claim.recipient.name)));
+    }
+    let expect = ["critical", "normal", "bulk"].map(|it| [(it.into(), "kei".into()), (it.into(), "ana".into())]);
+    assert_eq!(order, expect.concat());
+}
+
+pub(crate) async fn nothing_is_claimed_before_its_time_or_twice(place: &dyn Place) {
+    let ledger = due(place, &["ana"]).await;
+    assert_eq!(ledger.claim("07:59").await, []);
+    let claim = ledger.claim_one("08:00").await;
+    assert_eq!(ledger.claim("08:00").await, []);
+    ledger.send(&claim, "08:00", waiting("08:10", Reason::Throttled)).await;
+    assert_eq!(ledger.claim("08:09").await, []);
+    let again = ledger.claim_one("08:10").await;
+    assert_eq!((again.id, again.attempts), (claim.id, 1));
+    ledger.sent(&again, "08:10").await;
+    assert_eq!(ledger.claim("23:00").await, []);
+}
+
+pub(crate) async fn what_is_too_late_is_claimed_too(place: &dyn Place) {
+    let ledger = due(place, &["ana"]).await;
+    let claim = ledger.claim_one("12:00").await;
+    assert!(claim.expire_at < at("12:00"), "so that the engine can say why it is not sent");
+}
+
+pub(crate) async fn releasing_keeps_what_a_delivery_was(place: &dyn Place) {
+    let ledger = due(place, &["ana"]).await;
+    let claim = ledger.claim_one("08:00").await;
+    ledger.release(&claim).await;
+    assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Planned, None));
+    ledger.release(&claim).await;
+
+    let claim = ledger.claim_one("08:00").await;
+    ledger.send(&claim, "08:00", waiting("08:10", Reason::Throttled)).await;
+    let claim = ledger.claim_one("08:10").await;
+    ledger.release(&claim).await;
+    let ana = ledger.delivery("s", "09:00", "ana").await;
+    assert_eq!((ana.state, ana.reason, ana.attempts), (State::Waiting, Some(Reason::Throttled), 1));
+    assert_eq!(ana.not_before, Some(at("08:10")));
+
+    let claim = ledger.claim_one("08:10").await;
+    ledger.mark(&claim, "08:10").await;
+    ledger.release(&claim).await;
+    assert_eq!(ledger.state("s", "09:00", "ana").await.0, State::Sending, "something may have left");
+}
+
+pub(crate) async fn an_old_term_cannot_claim_release_send_or_settle(place: &dyn Place) {
+    let ledger = due(place, &["ana"]).await;
+    let old = ledger.claim_one("08:00").await;
+    let successor = ledger.store.take_over(at("08:00")).await.expect("taking over").term;
+    assert!(successor > ledger.term);
+
+    let claiming = ledger.store.claim_due(ledger.term, at("08:00"), 10, LEASE).await;
+    assert!(matches!(claiming, Err(StoreError::Failed { .. })), "{claiming:?}");
+    let claims = ledger.store.claim_due(successor, at("08:00"), 10, LEASE).await.expect("claiming");
+    assert_eq!(claims[0].id, old.id);
+
+    ledger.release(&old).await;
+    assert_eq!(ledger.state("s", "09:00", "ana").await.0, State::Claimed, "it is the successor's");
+    assert_lost(ledger.store.mark_sending(old.id, old.term, at("08:00")).await, &old);
+    assert_lost(ledger.store.settle(decided(&old, "08:00", sent())).await, &old);
+    let attempt = ledger.mark(&claims[0], "08:00").await;
+    assert_lost(ledger.store.settle(attempted(&old, attempt, "08:00", sent())).await, &old);
+    ledger.settle(attempted(&claims[0], attempt, "08:00", sent())).await;
+}
+
+pub(crate) async fn a_lease_that_ran_out_is_lost(place: &dyn Place) {
+    let ledger = due(place, &["ana", "bo"]).await;
+    let claims = ledger.claim("08:00").await;
+    let attempt = ledger.mark(&claims[1], "08:02").await;
+    assert_lost(ledger.store.mark_sending(claims[0].id, claims[0].term, at("08:03")).await, &claims[0]);
+    // Nobody has rescued it: the truth is still taken.
+    ledger.settle(attempted(&claims[1], attempt, "08:03", sent())).await;
+    assert_eq!(ledger.counts("s", "09:00").await, [(State::Claimed, 1), (State::Sent, 1)]);
+    ledger.store.rescue(at("08:03")).await.expect("rescuing");
+    assert_lost(ledger.store.settle(decided(&claims[0], "08:03", waiting("08:04", Reason::Busy))).await, &claims[0]);
+    // The same daemon claims it again: the old claim and the new one are told apart by what has been done with them.
+    let again = ledger.claim_one("08:03").await;
+    ledger.mark(&again, "08:03").await;
+    assert_lost(ledger.store.mark_sending(claims[0].id, claims[0].term, at("08:03")).await, &claims[0]);
+}
+
+pub(crate) async fn taking_over_counts_what_it_finds(place: &dyn Place) {
+    let people = ["ana", "bo", "cy", "di"].map(|name| person(name, BERLIN));
+    let schedules = [draft("resend"), draft("hold").hold().to(&["ana@x"])];
+    let ledger = Ledger::with(place, &people, &schedules).await;
+    for schedule in ["resend", "hold"] {
+        ledger.plan(&[plan(schedule, &[wave("09:00", BERLIN)])], "00:00").await;
+    }
+    ledger.expand("08:00").await;
+    let claims = ledger.claim("08:00").await;
+    let (hold, resend): (Vec<_>, Vec<_>) = claims.into_iter().partition(|claim| claim.schedule == name("hold"));
+    ledger.mark(&hold[0], "08:00").await;
+    // Of "resend": one is tried and waits, one is claimed, one is being sent, one is sent.
+    ledger.send(&resend[0], "08:00", waiting("08:00", Reason::Throttled)).await;
+    let waited = ledger.claim_one("08:00").await;
+    ledger.mark(&resend[2], "08:00").await;
+    ledger.sent(&resend[3], "08:00").await;
+
+    let take_over = ledger.store.take_over(at("08:01")).await.expect("taking over");
+    assert_eq!(take_over.rescued, Rescued { released: 2, to_resend: 1, unknown: 1 });
+    assert_eq!(take_over.term, Term(ledger.term.0 + 1));
+    assert_eq!(ledger.state("hold", "09:00", "ana").await, (State::Unknown, Some(Reason::Interrupted)));
+    let who = |claim: &Claim| claim.recipient.name.clone();
+    assert_eq!(ledger.state("resend", "09:00", &who(&waited)).await, (State::Waiting, Some(Reason::Throttled)));
+    assert_eq!(ledger.state("resend", "09:00", &who(&resend[1])).await, (State::Planned, None));
+    let doubt = ledger.delivery("resend", "09:00", &who(&resend[2])).await;
+    assert_eq!((doubt.state, doubt.reason), (State::Waiting, Some(Reason::Interrupted)));
+    assert_eq!((doubt.attempts, doubt.possible_duplicate, doubt.not_before), (1, true, Some(at("08:01"))));
+    assert_eq!(ledger.occurrences("resend").await[0].possible_duplicates, 1);
+
+    let again = ledger.store.take_over(at("08:01")).await.expect("taking over");
+    assert_eq!(again.rescued, Rescued::default());
+    // The attempts that were under way have ended, so they can be pruned.
+    assert_eq!(ledger.store.prune(at("08:02")).await.expect("pruning"), 4);
+}
+
+pub(crate) async fn rescue_takes_only_what_is_beyond_its_lease(place: &dyn Place) {
+    let ledger = due(place, &["ana", "bo", "cy"]).await;
+    let claims = ledger.store.claim_due(ledger.term, at("08:00"), 2, LEASE).await.expect("claiming");
+    ledger.mark(&claims[1], "08:00").await;
+    let fresh = ledger.claim_one("08:01").await;
+    assert_eq!(ledger.store.rescue(at("08:02")).await.expect("rescuing"), Rescued::default());
+    let rescued = ledger.store.rescue(at("08:02") + TimeDelta::microseconds(1)).await.expect("rescuing");
+    assert_eq!(rescued, Rescued { released: 1, to_resend: 1, unknown: 0 });
+    assert_lost(ledger.store.settle(decided(&claims[1], "08:03", waiting("08:04", Reason::Busy))).await, &claims[1]);
+    ledger.sent(&fresh, "08:02").await;
+}

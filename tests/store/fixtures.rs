@@ -1,0 +1,345 @@
+//! A small world for the suite: people, schedules, plans, and short ways to ask.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use nudged::domain::delivery::{Claim, Reason, Settlement, State};
+use nudged::domain::id::{AttemptId, Revision, ScheduleName, Term};
+use nudged::domain::plan::{PlannedWave, WaveRecipients};
+use nudged::domain::problem::Place as TextPlace;
+use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
+use nudged::domain::schedule::model::{
+    Audience, Calendar, Days, Message, OnUnknown, Origin, Policies, Priority, Schedule, Target, Trigger, When,
+    WhoseClock,
+};
+use nudged::domain::template::Template;
+use nudged::domain::time::ClockChangePolicy;
+use nudged::domain::verdict::Evidence;
+use nudged::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus};
+use nudged::port::store::{AttemptEnd, Expanded, Outcome, PlanChange, SchedulePlan, StatusQuery, Store, StoreError};
+
+use crate::Place;
+
+pub(crate) const BERLIN: Tz = Tz::Europe__Berlin;
+pub(crate) const TOKYO: Tz = Tz::Asia__Tokyo;
+pub(crate) const DENVER: Tz = Tz::America__Denver;
+/// Where nobody lives who told us.
+pub(crate) const NOWHERE: Tz = Tz::UTC;
+
+pub(crate) const LEASE: Duration = Duration::from_mins(2);
+pub(crate) const LATE: TimeDelta = TimeDelta::hours(1);
+
+/// `at("08:00")` is that time of 2027-03-01, in UTC.
+pub(crate) fn at(time: &str) -> DateTime<Utc> {
+    civil(time).and_utc()
+}
+
+/// `civil("09:00")` is that time of 2027-03-01, on some wall clock.
+pub(crate) fn civil(time: &str) -> NaiveDateTime {
+    format!("2027-03-01T{time}:00").parse().expect("a time such as 09:00")
+}
+
+pub(crate) fn address(text: &str) -> Address {
+    Address::new(text).expect("an address")
+}
+
+/// A schedule before it is one.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    pub name: String,
+    pub to: Vec<Target>,
+    pub except: Vec<Address>,
+    pub priority: Priority,
+    pub on_unknown: OnUnknown,
+    pub once: bool,
+    pub file: String,
+}
+
+/// A recurring schedule to everyone.
+pub(crate) fn draft(name: &str) -> Draft {
+    Draft {
+        name: name.to_owned(),
+        to: vec![Target::Everyone],
+        except: Vec::new(),
+        priority: Priority::Normal,
+        on_unknown: OnUnknown::Resend,
+        once: false,
+        file: "file.toml".to_owned(),
+    }
+}
+
+impl Draft {
+    pub(crate) fn to(mut self, to: &[&str]) -> Self {
+        let target = |word: &&str| match (*word, word.strip_prefix("group:")) {
+            ("everyone", _) => Target::Everyone,
+            (_, Some(group)) => Target::Group(group.to_owned()),
+            (person, None) => Target::Person(address(person)),
+        };
+        self.to = to.iter().map(target).collect();
+        self
+    }
+
+    pub(crate) fn except(mut self, people: &[&str]) -> Self {
+        self.except = people.iter().map(|person| address(person)).collect();
+        self
+    }
+
+    pub(crate) fn priority(mut self, priority: Priority) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    pub(crate) fn hold(mut self) -> Self {
+        self.on_unknown = OnUnknown::Hold;
+        self
+    }
+
+    pub(crate) fn once_from(mut self, file: &str) -> Self {
+        self.once = true;
+        file.clone_into(&mut self.file);
+        self
+    }
+
+    /// The one place where a [`Schedule`] is made.
+    pub(crate) fn build(&self) -> Arc<Schedule> {
+        let trigger = if self.once {
+            Trigger::Once(civil("09:00"))
+        } else {
+            Trigger::Calendar(Calendar { days: Days::Every, times: vec![civil("09:00").time()] })
+        };
+        Arc::new(Schedule {
+            name: name(&self.name),
+            title: None,
+            origin: Origin { file: self.file.as_str().into(), place: TextPlace { line: 1, column: 1 } },
+            revision: Revision(format!("{self:?}")),
+            when: When {
+                trigger,
+                clock: WhoseClock::Recipient,
+                from: None,
+                until: None,
+                clock_changes: ClockChangePolicy::default(),
+            },
+            audience: Audience { to: self.to.clone(), except_people: self.except.clone() },
+            policies: Policies { late: Duration::from_hours(1), priority: self.priority, on_unknown: self.on_unknown },
+            message: Message { text: Template, why: None },
+        })
+    }
+}
+
+pub(crate) fn name(text: &str) -> ScheduleName {
+    ScheduleName::new(text).expect("a schedule name")
+}
+
+/// A known person with the e-mail address `NAME@x`.
+pub(crate) fn person(name: &str, zone: Tz) -> PersonRecord {
+    PersonRecord {
+        kind: RecipientKind::Person,
+        addresses: vec![address(&format!("{name}@x"))],
+        name: Some(name.to_owned()),
+        zone: Some(zone),
+        language: None,
+        groups: None,
+        reference: Reference {
+            service_url: Some("https://smba.example/".to_owned()),
+            conversation_id: Some(format!("a:{name}")),
+            ..Reference::default()
+        },
+    }
+}
+
+pub(crate) fn member(name: &str, zone: Tz, groups: &[&str]) -> PersonRecord {
+    PersonRecord { groups: Some(groups.iter().map(|&group| group.to_owned()).collect()), ..person(name, zone) }
+}
+
+/// The wave of a civil time of the day in a zone.
+pub(crate) fn wave(time: &str, zone: Tz) -> PlannedWave {
+    let occurrence = civil(time);
+    let due_at = zone.from_local_datetime(&occurrence).single().expect("no clock changes that day").to_utc();
+    PlannedWave { occurrence, zone, recipients: WaveRecipients::OfZone, due_at, expire_at: due_at + LATE, note: None }
+}
+
+/// One wave for everybody, due at that time in UTC.
+pub(crate) fn wave_for_all(time: &str) -> PlannedWave {
+    PlannedWave { recipients: WaveRecipients::All, ..wave(time, NOWHERE) }
+}
+
+pub(crate) fn later(mut wave: PlannedWave, by: TimeDelta) -> PlannedWave {
+    wave.due_at += by;
+    wave.expire_at += by;
+    wave
+}
+
+/// The whole of what is open of a schedule.
+pub(crate) fn plan(schedule: &str, waves: &[PlannedWave]) -> SchedulePlan {
+    let mut waves = waves.to_vec();
+    waves.sort_by_key(|wave| wave.due_at);
+    SchedulePlan {
+        schedule: name(schedule),
+        signature: "1".to_owned(),
+        planned_until: at("23:00"),
+        replaces: true,
+        waves,
+    }
+}
+
+/// A store and short ways to act on it.
+pub(crate) struct Ledger {
+    pub store: Arc<dyn Store>,
+    pub term: Term,
+}
+
+impl Ledger {
+    /// An empty ledger that has been taken over.
+    pub(crate) async fn new(place: &dyn Place) -> Self {
+        let store = place.open();
+        let term = store.take_over(at("00:00")).await.expect("taking over").term;
+        Self { store, term }
+    }
+
+    /// A ledger with people and schedules.
+    pub(crate) async fn with(place: &dyn Place, people: &[PersonRecord], schedules: &[Draft]) -> Self {
+        let ledger = Self::new(place).await;
+        let report = ledger.import(people, "00:00").await;
+        assert_eq!(report.refused, Vec::<String>::new());
+        ledger.sync(schedules, "00:00").await;
+        ledger
+    }
+
+    pub(crate) async fn import(&self, people: &[PersonRecord], now: &str) -> ImportReport {
+        self.store.import_people(people.to_vec(), NOWHERE, at(now)).await.expect("importing")
+    }
+
+    pub(crate) async fn sync(&self, schedules: &[Draft], now: &str) {
+        let schedules = schedules.iter().map(Draft::build).collect();
+        self.store.sync_schedules(schedules, NOWHERE, at(now)).await.expect("syncing");
+    }
+
+    pub(crate) async fn plan(&self, plans: &[SchedulePlan], now: &str) -> PlanChange {
+        self.store.record_plans(plans.to_vec(), at(now)).await.expect("planning")
+    }
+
+    /// Expands what is due by now.
+    pub(crate) async fn expand(&self, now: &str) -> Expanded {
+        self.store.expand_due(at(now), at(now)).await.expect("expanding")
+    }
+
+    pub(crate) async fn claim(&self, now: &str) -> Vec<Claim> {
+        self.store.claim_due(self.term, at(now), 100, LEASE).await.expect("claiming")
+    }
+
+    /// Claims one delivery, the only one there is to claim.
+    pub(crate) async fn claim_one(&self, now: &str) -> Claim {
+        let mut claims = self.claim(now).await;
+        assert_eq!(claims.len(), 1, "{claims:?}");
+        claims.remove(0)
+    }
+
+    pub(crate) async fn release(&self, claim: &Claim) {
+        self.store.release(claim.term, vec![claim.id]).await.expect("releasing");
+    }
+
+    pub(crate) async fn mark(&self, claim: &Claim, now: &str) -> AttemptId {
+        self.store.mark_sending(claim.id, claim.term, at(now)).await.expect("marking")
+    }
+
+    pub(crate) async fn settle(&self, outcome: Outcome) {
+        self.store.settle(outcome).await.expect("settling");
+    }
+
+    /// Sends a claim and settles it.
+    pub(crate) async fn send(&self, claim: &Claim, now: &str, settlement: Settlement) {
+        let attempt = self.mark(claim, now).await;
+        self.settle(attempted(claim, attempt, now, settlement)).await;
+    }
+
+    pub(crate) async fn sent(&self, claim: &Claim, now: &str) {
+        self.send(claim, now, sent()).await;
+    }
+
+    /// The occurrences of a schedule, after checking that the numbers of each fit together.
+    pub(crate) async fn occurrences(&self, schedule: &str) -> Vec<OccurrenceStatus> {
+        let query = StatusQuery { schedule: Some(schedule.to_owned()) };
+        let status = self.store.status(query, at("00:00"), at("00:00")).await.expect("a status");
+        let mut listed: BTreeMap<NaiveDateTime, u64> = BTreeMap::new();
+        let mut keys = BTreeSet::new();
+        for delivery in &status.deliveries {
+            *listed.entry(delivery.occurrence).or_default() += 1;
+            let key = (delivery.occurrence, delivery.recipient.clone(), delivery.address.clone());
+            assert!(keys.insert(key.clone()), "two rows for {key:?}");
+        }
+        for occurrence in &status.occurrences {
+            let sum: u64 = occurrence.counts.values().sum();
+            let people: u64 = occurrence.waves.iter().map(|wave| wave.people).sum();
+            let listed = listed.get(&occurrence.occurrence).copied().unwrap_or_default();
+            let audience = occurrence.audience;
+            assert_eq!((sum, people, listed), (audience, audience, audience), "{occurrence:#?}");
+        }
+        status.occurrences
+    }
+
+    /// How many people an occurrence has, and in which states.
+    pub(crate) async fn counts(&self, schedule: &str, time: &str) -> Vec<(State, u64)> {
+        let occurrences = self.occurrences(schedule).await;
+        let found = occurrences.into_iter().find(|occurrence| occurrence.occurrence == civil(time));
+        found.map(|occurrence| occurrence.counts.into_iter().collect()).unwrap_or_default()
+    }
+
+    /// Every delivery of a schedule, in the order of the status.
+    pub(crate) async fn deliveries(&self, schedule: &str) -> Vec<DeliveryStatus> {
+        self.occurrences(schedule).await;
+        let query = StatusQuery { schedule: Some(schedule.to_owned()) };
+        self.store.status(query, at("00:00"), at("00:00")).await.expect("a status").deliveries
+    }
+
+    /// The delivery of a person at a civil time.
+    pub(crate) async fn delivery(&self, schedule: &str, time: &str, person: &str) -> DeliveryStatus {
+        let deliveries = self.deliveries(schedule).await;
+        let mut found = deliveries.into_iter().filter(|it| it.occurrence == civil(time) && it.recipient == person);
+        found.next().unwrap_or_else(|| panic!("{person} has no delivery of {schedule} at {time}"))
+    }
+
+    /// State and reason of that.
+    pub(crate) async fn state(&self, schedule: &str, time: &str, person: &str) -> (State, Option<Reason>) {
+        let delivery = self.delivery(schedule, time, person).await;
+        (delivery.state, delivery.reason)
+    }
+
+    pub(crate) async fn next_wake(&self, lead: Duration) -> Option<DateTime<Utc>> {
+        self.store.next_wake(lead).await.expect("the next wake-up")
+    }
+}
+
+pub(crate) fn sent() -> Settlement {
+    Settlement::Sent { activity_id: Some("1".to_owned()) }
+}
+
+pub(crate) fn waiting(until: &str, reason: Reason) -> Settlement {
+    Settlement::Waiting { not_before: at(until), reason, possible_duplicate: false }
+}
+
+/// The outcome of an attempt.
+pub(crate) fn attempted(claim: &Claim, attempt: AttemptId, now: &str, settlement: Settlement) -> Outcome {
+    let evidence = Evidence { status: Some(201), ..Evidence::default() };
+    let attempt = AttemptEnd { attempt, evidence, latency: Duration::from_millis(20) };
+    Outcome { attempt: Some(attempt), ..decided(claim, now, settlement) }
+}
+
+/// A decision without an attempt.
+pub(crate) fn decided(claim: &Claim, now: &str, settlement: Settlement) -> Outcome {
+    Outcome { delivery: claim.id, term: claim.term, at: at(now), settlement, attempt: None, detail: None }
+}
+
+#[track_caller]
+pub(crate) fn assert_lost<T: std::fmt::Debug>(result: Result<T, StoreError>, claim: &Claim) {
+    match result {
+        Err(StoreError::LostClaim(id)) => assert_eq!(id, claim.id),
+        other => panic!("the claim should be lost: {other:?}"),
+    }
+}
+
+pub(crate) fn names(claims: &[Claim]) -> Vec<&str> {
+    claims.iter().map(|claim| claim.recipient.name.as_str()).collect()
+}

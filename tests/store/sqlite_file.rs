@@ -1,0 +1,110 @@
+//! The file of the SQLite store: what is opened, and what is refused and left as it is.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use nudged::adapter::sqlite::{OpenError, SqliteStore};
+use nudged::port::store::Store;
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::Place;
+use crate::fixtures::*;
+
+/// A ledger in a folder of its own.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(TempDir::new().expect("a folder"))
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("ledger.db")
+    }
+}
+
+impl Place for Folder {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(SqliteStore::open(&self.path()).expect("the ledger"))
+    }
+}
+
+fn refused(folder: &Folder) -> OpenError {
+    let before = std::fs::read(folder.path()).expect("the file");
+    let error = SqliteStore::open(&folder.path()).err().expect("it is refused");
+    assert_eq!(std::fs::read(folder.path()).expect("the file"), before, "nothing was changed in it");
+    assert!(error.to_string().contains("ledger.db"), "{error}");
+    error
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_untouched() {
+    let whole_page = "x".repeat(8192);
+    let torn = format!("SQLite format 3\0{}", "x".repeat(4096));
+    for text in ["", "#", "[schedule.standup]\n", &whole_page, &torn] {
+        let folder = Folder::new();
+        std::fs::write(folder.path(), text).expect("writing");
+        if text.is_empty() {
+            SqliteStore::open(&folder.path()).expect("an empty file is a new ledger");
+            continue;
+        }
+        let error = refused(&folder);
+        assert!(matches!(error, OpenError::NotADatabase { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_database_of_another_program_is_refused_untouched() {
+    let folder = Folder::new();
+    let other = Connection::open(folder.path()).expect("a database");
+    other.execute_batch("CREATE TABLE cookies (a); INSERT INTO cookies VALUES (1);").expect("a table");
+    drop(other);
+    assert!(matches!(refused(&folder), OpenError::OfAnotherProgram { .. }));
+}
+
+#[test]
+fn a_newer_schema_is_refused_untouched() {
+    let folder = Folder::new();
+    drop(SqliteStore::open(&folder.path()).expect("a ledger"));
+    let newer = Connection::open(folder.path()).expect("the database");
+    newer.pragma_update(None, "user_version", 4711).expect("a newer schema");
+    drop(newer);
+    let error = refused(&folder);
+    assert!(matches!(error, OpenError::Newer { found: 4711, .. }), "{error}");
+}
+
+#[test]
+fn what_cannot_be_opened_is_named() {
+    let folder = Folder::new();
+    let path = folder.path().join("no").join("such.db");
+    let error = SqliteStore::open(&path).err().expect("there is no such folder");
+    assert!(matches!(error, OpenError::Failed { .. }) && error.to_string().contains("such.db"), "{error}");
+}
+
+#[tokio::test]
+async fn nonsense_is_named_with_its_place() {
+    let folder = Folder::new();
+    let ledger = Ledger::with(&folder, &[person("ana", BERLIN)], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
+    ledger.expand("08:00").await;
+    let operator = Connection::open(folder.path()).expect("the database");
+    operator.execute("UPDATE recipients SET zone = 'Europe/Atlantis'", []).expect("an update");
+    let error = ledger.store.claim_due(ledger.term, at("08:00"), 1, LEASE).await.expect_err("there is no such zone");
+    assert_eq!(error.to_string(), "recipients.zone of row 1 makes no sense: \"Europe/Atlantis\"");
+}
+
+#[tokio::test]
+async fn the_store_commits_in_a_way_that_survives_a_power_cut() {
+    let folder = Folder::new();
+    let store = folder.open();
+    store.probe().await.expect("a probe");
+    let operator = Connection::open(folder.path()).expect("the database");
+    let mode: String = operator.query_row("PRAGMA journal_mode", [], |row| row.get(0)).expect("the mode");
+    assert_eq!(mode, "wal");
+    store.close().await;
+    let left: Vec<_> =
+        std::fs::read_dir(folder.0.path()).expect("the folder").map(|it| it.expect("an entry").file_name()).collect();
+    // This connection still looks at the log; without it one file is left.
+    assert!(left.iter().any(|name| name == "ledger.db"), "{left:?}");
+}
