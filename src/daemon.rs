@@ -1,1 +1,408 @@
-//! new → start → stop.
+//! new → start → stop. The one place that names every adapter and owns every task.
+//!
+//! Starting goes in this order, and each step can fail before the next has an effect: lock → store → take over what a
+//! dead daemon held → schedules → first plan → socket → loops. Stopping goes backwards: claim no more, let requests in
+//! flight finish, give the rest back, close the store.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::SecretString;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::adapter::control::ControlServer;
+use crate::adapter::sqlite::{OpenError, SqliteStore};
+use crate::adapter::systemd::ServiceManager;
+use crate::adapter::teams::{TeamsConnector, TeamsSettings, TenantKind};
+use crate::config::{BotKind, Config};
+use crate::domain::rate::Book;
+use crate::domain::time::ZoneRules;
+use crate::engine::catalog::CatalogKeeper;
+use crate::engine::chores::Chores;
+use crate::engine::desk::{FrontDesk, Running};
+use crate::engine::dispatcher::Dispatcher;
+use crate::engine::health::Health;
+use crate::engine::limiter::Limiter;
+use crate::engine::planner::Planner;
+use crate::engine::sender::Sender;
+use crate::port::clock::Clock;
+use crate::port::desk::{Desk, HeldBackFile};
+use crate::port::entropy::Entropy;
+use crate::port::library::Library;
+use crate::port::store::{Store, StoreError};
+use crate::port::ticker::{Ticker, TickerError};
+
+/// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.
+#[derive(Clone)]
+pub struct Outside {
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub zones: Arc<dyn ZoneRules>,
+    pub library: Arc<dyn Library>,
+    pub ticker: Arc<dyn Ticker>,
+}
+
+/// Why a daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("another nudged is running on {}", .0.display())]
+    AlreadyRunning(PathBuf),
+    #[error("{}: {source}", path.display())]
+    Directory { path: PathBuf, source: io::Error },
+    #[error("the bot's secret can't be read from {}: {source}", path.display())]
+    Secret { path: PathBuf, source: io::Error },
+    #[error("the bot's secret in {} is empty", .0.display())]
+    EmptySecret(PathBuf),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the Teams client could not be made: {0}")]
+    Client(String),
+    #[error("the socket {} can't be made: {source}", path.display())]
+    Socket { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Ticker(#[from] TickerError),
+}
+
+/// The store of a state directory, held by one process at a time.
+pub struct OwnedStore {
+    pub store: Arc<dyn Store>,
+    /// Locked as long as this lives; the kernel lets go of it when the process ends, however it ends.
+    _lock: File,
+}
+
+/// Opens the store in `state_dir`, unless somebody else has it.
+pub fn open_store(state_dir: &Path) -> Result<OwnedStore, StartError> {
+    let failed = |source| StartError::Directory { path: state_dir.to_owned(), source };
+    std::fs::create_dir_all(state_dir).map_err(failed)?;
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(state_dir.join("nudged.lock"))
+        .map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(StartError::AlreadyRunning(state_dir.to_owned())),
+        Err(TryLockError::Error(source)) => return Err(failed(source)),
+    }
+    let store = SqliteStore::open(&state_dir.join("nudged.db"))?;
+    Ok(OwnedStore { store: Arc::new(store), _lock: lock })
+}
+
+/// A running daemon.
+pub struct Daemon {
+    store: OwnedStore,
+    desk: Arc<FrontDesk>,
+    keeper: Arc<CatalogKeeper>,
+    replan: Arc<Notify>,
+    ticker: Arc<dyn Ticker>,
+    tasks: JoinSet<&'static str>,
+    stop: CancellationToken,
+}
+
+impl Daemon {
+    /// Starts everything. When it returns, the first plan is made and the daemon serves.
+    pub async fn start(config: &Config, outside: Outside) -> Result<Self, StartError> {
+        let Outside { clock, entropy, zones, library, ticker } = outside;
+        let connector = connector(config, &clock)?;
+        let owned = open_store(&config.state_dir)?;
+        let store = Arc::clone(&owned.store);
+        let started_at = clock.now();
+        let taken = store.take_over(started_at).await?;
+        let held_before = taken.rescued;
+        if held_before.released + held_before.to_resend + held_before.unknown > 0 {
+            tracing::warn!(
+                released = held_before.released,
+                to_resend = held_before.to_resend,
+                unknown = held_before.unknown,
+                "the last run did not end cleanly; what it held has been rescued"
+            );
+        }
+
+        let keeper = Arc::new(CatalogKeeper::new(
+            library,
+            Arc::clone(&store),
+            Arc::clone(&clock),
+            config.fallback_zone,
+        ));
+        let schedules = keeper.reload().await?.schedules.len();
+        let health = Arc::new(Health::new(Arc::clone(&clock)));
+        let planner = Arc::new(Planner {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            zones: Arc::clone(&zones),
+            catalog: keeper.cell(),
+            health: Arc::clone(&health),
+        });
+        planner.pass().await?;
+
+        let control = ControlServer::bind(&config.socket)
+            .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
+        let (work, replan) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let desk = Arc::new(FrontDesk {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+            keeper: Arc::clone(&keeper),
+            daemon: Some(Running {
+                version: env!("CARGO_PKG_VERSION"),
+                pid: std::process::id(),
+                started_at,
+                health: Arc::clone(&health),
+                replan: Arc::clone(&replan),
+            }),
+        });
+        let sender = Sender {
+            store: Arc::clone(&store),
+            connector,
+            limiter: Arc::new(Limiter::new(
+                Book::published(config.limits.per_tenant_per_second),
+                Arc::clone(&clock),
+            )),
+            catalog: keeper.cell(),
+            zones: Arc::clone(&zones),
+            clock: Arc::clone(&clock),
+            entropy,
+            health: Arc::clone(&health),
+            home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
+        };
+        let dispatcher = Dispatcher {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            sender: Arc::new(sender),
+            health: Arc::clone(&health),
+            work: Arc::clone(&work),
+            clock_stepped: Arc::clone(&replan),
+            term: taken.term,
+            senders: config.limits.senders,
+        };
+        let chores = Chores {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            planner,
+            work: Arc::clone(&work),
+            replan: Arc::clone(&replan),
+            keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
+            term: taken.term,
+        };
+        // One beat of each kind: more of a kind would do the same work again.
+        let (bell, beats) = mpsc::channel(3);
+        ticker.start(bell).await?;
+
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
+        tasks.spawn(named("chores", chores.run(beats, stop.clone())));
+        let answering = control.run(Arc::clone(&desk) as Arc<dyn Desk>, stop.clone());
+        tasks.spawn(named("socket", async move {
+            if let Err(error) = answering.await {
+                tracing::error!(%error, "the socket failed");
+            }
+        }));
+        let attendant = Attendant {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            health,
+            work,
+            schedules,
+            longest_request: config.limits.request_timeout * 2 + Duration::from_secs(30),
+        };
+        tasks.spawn(named("attendant", attendant.run(stop.clone())));
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            schedules,
+            zone_data = zones.version(),
+            term = taken.term.0,
+            "nudged serves"
+        );
+        Ok(Self { store: owned, desk, keeper, replan, ticker, tasks, stop })
+    }
+
+    /// The desk, for whoever lives in the same process.
+    #[must_use]
+    pub fn desk(&self) -> Arc<dyn Desk> {
+        Arc::clone(&self.desk) as Arc<dyn Desk>
+    }
+
+    /// Files that are held back.
+    #[must_use]
+    pub fn held_back(&self) -> Vec<HeldBackFile> {
+        self.keeper.cell().current().held_back.clone()
+    }
+
+    /// Reads the schedule files again.
+    pub async fn reload(&self) -> Result<(), StoreError> {
+        let catalog = self.keeper.reload().await?;
+        tracing::info!(
+            schedules = catalog.schedules.len(),
+            held_back = catalog.held_back.len(),
+            "schedule files read again"
+        );
+        self.replan.notify_one();
+        Ok(())
+    }
+
+    /// Waits until a task ends that should not. Which one it was is the answer.
+    pub async fn ended_early(&mut self) -> String {
+        match self.tasks.join_next().await {
+            Some(Ok(name)) => format!("{name} ended"),
+            Some(Err(error)) => error.to_string(),
+            None => "nothing is running".into(),
+        }
+    }
+
+    /// Stops: no new claims; requests in flight finish; what has not left is given back; the store is closed.
+    pub async fn stop(mut self) {
+        tracing::info!("stopping");
+        ServiceManager.stopping();
+        self.stop.cancel();
+        self.ticker.stop().await;
+        while let Some(joined) = self.tasks.join_next().await {
+            if let Err(error) = joined {
+                tracing::error!(%error, "a task ended badly");
+            }
+        }
+        self.store.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// A task that says who it was when it ends.
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}
+
+fn connector(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<TeamsConnector>, StartError> {
+    let path = &config.bot.secret_file;
+    let secret = std::fs::read_to_string(path)
+        .map_err(|source| StartError::Secret { path: path.clone(), source })?;
+    if secret.trim().is_empty() {
+        return Err(StartError::EmptySecret(path.clone()));
+    }
+    let settings = TeamsSettings {
+        app_id: config.bot.app_id.clone(),
+        tenant_id: config.bot.tenant_id.clone(),
+        kind: match config.bot.kind {
+            BotKind::SingleTenant => TenantKind::Single,
+            BotKind::MultiTenant => TenantKind::Multi,
+        },
+        secret: SecretString::from(secret.trim().to_owned()),
+        login_url: config.bot.login_url.to_string(),
+        default_service_url: config.bot.service_url.to_string(),
+        trusted_hosts: config.bot.trusted_hosts.clone(),
+        request_timeout: config.limits.request_timeout,
+        connect_timeout: Duration::from_secs(5).min(config.limits.request_timeout),
+        senders: config.limits.senders,
+    };
+    TeamsConnector::new(settings, Arc::clone(clock))
+        .map(Arc::new)
+        .map_err(|error| StartError::Client(error.to_string()))
+}
+
+/// Tells the service manager what comes next, and that everything is alive: but only when it has just been seen to be.
+struct Attendant {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    health: Arc<Health>,
+    work: Arc<Notify>,
+    schedules: usize,
+    /// A request that is older than this hangs, time-outs or not.
+    longest_request: Duration,
+}
+
+/// How often the status line is written anew.
+const STATUS_EVERY: Duration = Duration::from_mins(1);
+/// How long a loop may take to go round once it is asked to.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Beats come every minute; without any, the chores plan after five.
+const PLANNER_WITHIN: Duration = Duration::from_mins(7);
+
+impl Attendant {
+    async fn run(self, stop: CancellationToken) {
+        ServiceManager.ready(&self.status().await);
+        let watchdog = ServiceManager.watchdog_interval();
+        let interval = watchdog.map_or(STATUS_EVERY, |interval| interval.min(STATUS_EVERY));
+        let mut planner = (self.health.rounds().planner, self.clock.moment());
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.clock.sleep(interval) => {}
+            }
+            let rounds = self.health.rounds().planner;
+            if rounds != planner.0 {
+                planner = (rounds, self.clock.moment());
+            }
+            let planner_silent_for = self.clock.moment().since(planner.1);
+            match self.first_sign_of_death(planner_silent_for).await {
+                None => {
+                    if watchdog.is_some() {
+                        ServiceManager.alive();
+                    }
+                    ServiceManager.status(&self.status().await);
+                }
+                Some(dead) => tracing::error!(dead, "something hangs; the watchdog is not fed"),
+            }
+        }
+    }
+
+    async fn first_sign_of_death(&self, planner_silent_for: Duration) -> Option<&'static str> {
+        if planner_silent_for > PLANNER_WITHIN {
+            return Some("planner");
+        }
+        if self.health.oldest_request().is_some_and(|age| age > self.longest_request) {
+            return Some("senders");
+        }
+        let before = self.health.rounds().dispatcher;
+        self.work.notify_one();
+        tokio::select! {
+            probed = self.store.probe() => {
+                if let Err(error) = probed {
+                    tracing::error!(%error, "the store does not take a write");
+                    return Some("store");
+                }
+            }
+            () = self.clock.sleep(ANSWER_WITHIN) => return Some("store"),
+        }
+        let began = self.clock.moment();
+        while self.health.rounds().dispatcher == before {
+            if self.clock.moment().since(began) > ANSWER_WITHIN {
+                return Some("dispatcher");
+            }
+            self.clock.sleep(Duration::from_millis(20)).await;
+        }
+        None
+    }
+
+    /// One line on what comes next.
+    async fn status(&self) -> String {
+        let next = match self.store.next_wake(Duration::ZERO).await {
+            Ok(Some(at)) => self.coming(at),
+            Ok(None) => "nothing ahead".into(),
+            Err(error) => format!("store: {error}"),
+        };
+        let trouble = self.health.trouble().map_or_else(String::new, |trouble| format!("; CANNOT SEND: {trouble}"));
+        let plural = if self.schedules == 1 { "" } else { "s" };
+        format!("{} schedule{plural}; {next}{trouble}", self.schedules)
+    }
+
+    fn coming(&self, at: DateTime<Utc>) -> String {
+        let minutes = (at - self.clock.now()).num_minutes();
+        let when = at.format("%Y-%m-%d %H:%MZ");
+        if minutes < 1 {
+            "sending".into()
+        } else if minutes < 120 {
+            format!("next at {when}, in {minutes} min")
+        } else {
+            format!("next at {when}, in {} h", minutes / 60)
+        }
+    }
+}

@@ -1,1 +1,122 @@
-//! One file for each command.
+//! One file for each command. Commands decide what to ask and how to say the answer; what is true is decided elsewhere.
+
+mod check;
+mod demo;
+mod desk;
+mod emulator;
+mod exit;
+mod next;
+mod people;
+mod problems;
+mod run;
+mod screen;
+mod send;
+mod settings;
+mod status;
+mod times;
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+pub use exit::Exit;
+
+use screen::Screen;
+
+/// Scheduled messages to Microsoft Teams, each at its recipient's own local hour.
+#[derive(Debug, Parser)]
+#[command(
+    name = "nudged",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done; 1 failed; 2 usage; 3 warnings with --strict; 4 some recipients failed; \
+                  69 daemon not reachable; 75 try again; 77 not permitted; 78 config or schedule invalid."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+struct Common {
+    /// The configuration file [default: /etc/nudged/nudged.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon: send what is due, until stopped
+    Run(run::RunArgs),
+    /// See a whole day go by in about a minute, against a built-in stand-in for Teams
+    Demo(demo::DemoArgs),
+    /// Check schedule files: every problem at once, with its place and its cure
+    Check(check::CheckArgs),
+    /// Show what is due next, in local time and UTC
+    Next(next::NextArgs),
+    /// Show where every delivery stands
+    Status(status::StatusArgs),
+    /// Send a message to people now
+    Send(send::SendArgs),
+    /// Import and list the people who can be reached
+    People(people::PeopleArgs),
+    /// Run a stand-in for Teams on this machine, for rehearsals and tests
+    Emulator(emulator::EmulatorArgs),
+}
+
+/// Runs one command line.
+#[must_use]
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors; clap knows which goes where.
+            let asked_for = !error.use_stderr();
+            return if error.print().is_ok() && asked_for { Exit::Done } else { Exit::Usage };
+        }
+    };
+    let screen = Screen { json: cli.common.json };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            screen.error(format!("no threads could be started: {error}"));
+            return Exit::TryAgain;
+        }
+    };
+    let exit = runtime.block_on(async {
+        match cli.command {
+            Command::Run(args) => run::run(screen, &cli.common, &args).await,
+            Command::Demo(args) => demo::run(screen, &args).await,
+            Command::Check(args) => check::run(screen, &cli.common, &args),
+            Command::Next(args) => next::run(screen, &cli.common, &args).await,
+            Command::Status(args) => status::run(screen, &cli.common, &args).await,
+            Command::Send(args) => send::run(screen, &cli.common, &args).await,
+            Command::People(args) => people::run(screen, &cli.common, &args).await,
+            Command::Emulator(args) => emulator::run(screen, &args).await,
+        }
+    });
+    exit.unwrap_or_else(|exit| exit)
+}
+
+/// The definition of the command line, for its own tests and for documentation.
+#[must_use]
+pub fn definition() -> clap::Command {
+    Cli::command()
+}
+
+/// A command that has said what went wrong ends with its code.
+type Ended = Result<Exit, Exit>;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::definition().debug_assert();
+    }
+}

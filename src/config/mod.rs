@@ -1,1 +1,391 @@
-//! `nudged.toml`.
+//! `nudged.toml`, checked once into values that cannot be wrong.
+//!
+//! Reading it is pure: the directory it stands in and the environment come in as values. Secrets are not read here;
+//! the configuration only says in which file they are, and never holds one itself.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use url::Url;
+
+use crate::domain::document::{self, Placed, Table};
+use crate::domain::problem::{Code, Problem, Severity, Source};
+use crate::domain::rate::PER_TENANT_PER_SECOND;
+
+/// Everything an operator decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where the store lives.
+    pub state_dir: PathBuf,
+    /// The directory of the schedule files.
+    pub schedules: PathBuf,
+    /// The socket on which the daemon answers the commands.
+    pub socket: PathBuf,
+    /// The zone of people of whom none is known.
+    pub fallback_zone: Tz,
+    pub bot: Bot,
+    pub limits: Limits,
+    /// How long attempts are kept.
+    pub keep_attempts: Duration,
+    pub log: Log,
+}
+
+/// Who the bot is, and where Teams is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bot {
+    pub app_id: String,
+    /// The bot's own tenant.
+    pub tenant_id: String,
+    pub kind: BotKind,
+    /// The file that holds the client secret.
+    pub secret_file: PathBuf,
+    pub login_url: Url,
+    /// The Connector for recipients of whom no service URL is known.
+    pub service_url: Url,
+    /// Hosts that may be given a token besides the built-in ones: `host` or `host:port`.
+    pub trusted_hosts: Vec<String>,
+}
+
+/// Where the bot is registered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BotKind {
+    SingleTenant,
+    MultiTenant,
+}
+
+/// How fast, and how patient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests a second for one tenant, all conversations together.
+    pub per_tenant_per_second: usize,
+    /// Requests under way at most.
+    pub senders: usize,
+    /// From the first byte of a request to the last of its answer.
+    pub request_timeout: Duration,
+}
+
+/// What is logged, and how it looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: LogLevel,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    Auto,
+    Human,
+    Json,
+}
+
+/// From which level on lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+}
+
+/// A configuration, and what is odd but not wrong in it.
+pub type Checked = (Config, Vec<Problem>);
+
+impl Config {
+    /// Reads and checks `source`, which stands in `directory`. `env` looks up environment variables: those by which
+    /// the service manager tells a service its directories.
+    pub fn parse(
+        source: &Source,
+        directory: &Path,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Checked, Vec<Problem>> {
+        let (config, problems) = document::read(&source.text, |document| {
+            let mut root = document.root();
+            let config = read(&mut root, directory, env);
+            root.finish(LATER);
+            config
+        });
+        match config {
+            Some(config) if problems.iter().all(|problem| problem.severity() == Severity::Warning) => {
+                Ok((config, problems))
+            }
+            Some(_) | None => Err(problems),
+        }
+    }
+}
+
+/// Keys that are promised but not there yet.
+const LATER: &[&str] = &["quiet_hours", "admin", "endpoint", "cards", "calendars", "backup"];
+
+const ZONE_HELP: &str = "add the zone of people of whom none is known, such as fallback_zone = \"Europe/Berlin\"";
+
+fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<String>) -> Option<Config> {
+    let path = |given: Option<Placed<&str>>| given.map(|given| directory.join(given.value));
+    // systemd may name several directories, separated by colons; the first one is the service's own.
+    let from_env = |name: &str| env(name).and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
+    let state_dir = path(root.text("state_dir"))
+        .or_else(|| from_env("STATE_DIRECTORY"))
+        .unwrap_or_else(|| directory.join("state"));
+    let schedules = path(root.text("schedules")).unwrap_or_else(|| directory.join("schedules"));
+    let socket = path(root.text("socket"))
+        .or_else(|| from_env("RUNTIME_DIRECTORY").map(|dir| dir.join("nudged.sock")))
+        .unwrap_or_else(|| state_dir.join("nudged.sock"));
+    let fallback_zone = root.zone("fallback_zone");
+    root.missing("fallback_zone", "`fallback_zone` is missing", ZONE_HELP);
+
+    let bot = match root.table("bot") {
+        Some(mut table) => {
+            let bot = read_bot(&mut table, directory, env);
+            table.finish(&["certificate_file", "cloud", "secret_expires_on"]);
+            bot
+        }
+        None => {
+            let help = "add [bot] with app_id and tenant_id below it";
+            root.missing("bot", "it does not say who the bot is", help);
+            None
+        }
+    };
+    let limits = read_limits(root);
+    let keep_attempts = read_retention(root);
+    let log = read_log(root);
+    Some(Config {
+        state_dir,
+        schedules,
+        socket,
+        fallback_zone: fallback_zone?.value,
+        bot: bot?,
+        limits,
+        keep_attempts,
+        log,
+    })
+}
+
+fn read_bot(table: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<String>) -> Option<Bot> {
+    let app_id = guid(table, "app_id");
+    table.missing("app_id", "`app_id` is missing", "add the application (client) id of the bot's registration");
+    let tenant_id = guid(table, "tenant_id");
+    table.missing("tenant_id", "`tenant_id` is missing", "add the directory (tenant) id in which the bot is registered");
+    let kinds = [("single-tenant", BotKind::SingleTenant), ("multi-tenant", BotKind::MultiTenant)];
+    let kind = table.word("type", &kinds).map_or(BotKind::SingleTenant, |kind| kind.value);
+
+    for key in ["secret", "client_secret", "password"] {
+        if table.has(key)
+            && let Some(value) = table.value(key)
+        {
+            table.report(
+                Problem::new(Code::BadSetting, value.span(), "a secret does not belong into this file")
+                    .with_help("put it into a file of its own and write secret_file = \"…\", or use LoadCredential="),
+            );
+        }
+    }
+    let secret_file = table
+        .text("secret_file")
+        .map(|file| directory.join(file.value))
+        .or_else(|| env("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join("bot-secret")));
+    if secret_file.is_none() {
+        let help = "add secret_file = \"…\", or let the service manager pass it with LoadCredential=bot-secret:…";
+        table.missing("secret_file", "it does not say where the bot's secret is", help);
+    }
+    let login_url = url(table, "login_url", "https://login.microsoftonline.com");
+    let service_url = url(table, "service_url", "https://smba.trafficmanager.net/teams/");
+    let trusted_hosts = trusted_hosts(table);
+    Some(Bot {
+        app_id: app_id?,
+        tenant_id: tenant_id?,
+        kind,
+        secret_file: secret_file?,
+        login_url: login_url?,
+        service_url: service_url?,
+        trusted_hosts,
+    })
+}
+
+fn guid(table: &mut Table<'_>, key: &'static str) -> Option<String> {
+    let text = table.text(key)?;
+    if uuid::Uuid::try_parse(text.value).is_ok_and(|_| text.value.len() == 36) {
+        return Some(text.value.to_ascii_lowercase());
+    }
+    let message = format!("`{key}` is no id");
+    let help = "write it as in the portal, for example \"11111111-2222-4333-8444-555555555555\"";
+    table.report(Problem::new(Code::BadSetting, text.span, message).with_help(help));
+    None
+}
+
+/// An address to which secrets or tokens go: encrypted, or on this machine.
+fn url(table: &mut Table<'_>, key: &'static str, default: &str) -> Option<Url> {
+    let Some(text) = table.text(key) else { return Url::parse(default).ok() };
+    match Url::parse(text.value) {
+        Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => Some(url),
+        Ok(_) => {
+            let message = format!("`{key}` must begin with https://");
+            let help = "plain http is only for a stand-in on this machine, such as http://127.0.0.1:3978";
+            table.report(Problem::new(Code::BadSetting, text.span, message).with_help(help));
+            None
+        }
+        Err(error) => {
+            let message = format!("`{key}` is no address: {error}");
+            table.report(Problem::new(Code::BadSetting, text.span, message).with_help(format!("write one like {default}")));
+            None
+        }
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback() && address != Ipv4Addr::UNSPECIFIED,
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn trusted_hosts(table: &mut Table<'_>) -> Vec<String> {
+    let Some(value) = table.value("trusted_hosts") else { return Vec::new() };
+    let mut hosts = Vec::new();
+    for item in value.items() {
+        match item.text() {
+            Some(host) if Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.path() == "/" && url.username().is_empty()) => {
+                hosts.push(host.to_ascii_lowercase());
+            }
+            Some(_) | None => table.report(
+                Problem::new(Code::BadSetting, item.span(), "this is no host")
+                    .with_help("write a host, or a host and a port, such as \"127.0.0.1:3978\""),
+            ),
+        }
+    }
+    hosts
+}
+
+fn read_limits(root: &mut Table<'_>) -> Limits {
+    let default = Limits {
+        per_tenant_per_second: PER_TENANT_PER_SECOND,
+        senders: 64,
+        request_timeout: Duration::from_mins(1),
+    };
+    let Some(mut table) = root.table("limits") else { return default };
+    let count = |placed: Option<Placed<i64>>, default: usize| {
+        placed.and_then(|placed| usize::try_from(placed.value).ok()).unwrap_or(default)
+    };
+    let limits = Limits {
+        per_tenant_per_second: count(table.integer("per_tenant_per_second", 1..=1_000_000), default.per_tenant_per_second),
+        senders: count(table.integer("senders", 1..=1024), default.senders),
+        request_timeout: match table.time_span("request_timeout") {
+            // The lease of a claim is five minutes, and a request must end well before it.
+            Some(span) if (Duration::from_millis(10)..=Duration::from_mins(2)).contains(&span.value) => span.value,
+            Some(span) => {
+                table.report(
+                    Problem::new(Code::BadSetting, span.span, "`request_timeout` must not be longer than 2 minutes")
+                        .with_help("write request_timeout = \"60s\""),
+                );
+                default.request_timeout
+            }
+            None => default.request_timeout,
+        },
+    };
+    table.finish(&[]);
+    limits
+}
+
+fn read_retention(root: &mut Table<'_>) -> Duration {
+    const DEFAULT: Duration = Duration::from_hours(90 * 24);
+    let Some(mut table) = root.table("retention") else { return DEFAULT };
+    let attempts = table.time_span("attempts").map_or(DEFAULT, |span| span.value);
+    table.finish(&[]);
+    attempts
+}
+
+fn read_log(root: &mut Table<'_>) -> Log {
+    let formats = [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
+    let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
+        .map(|level| (level.as_str(), level));
+    let mut log = Log { format: LogFormat::Auto, level: LogLevel::Info };
+    if let Some(mut table) = root.table("log") {
+        log.format = table.word("format", &formats).map_or(log.format, |format| format.value);
+        log.level = table.word("level", &levels).map_or(log.level, |level| level.value);
+        table.finish(&["people"]);
+    }
+    log
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+fallback_zone = "Europe/Berlin"
+[bot]
+app_id = "99999999-8888-4777-8666-555555555555"
+tenant_id = "11111111-2222-4333-8444-555555555555"
+secret_file = "bot-secret"
+"#;
+
+    fn parse(text: &str, env: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let source = Source::new("nudged.toml", text);
+        let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Config::parse(&source, Path::new("/etc/nudged"), &env)
+            .map(|(config, _)| config)
+            .map_err(|problems| problems.iter().map(|problem| problem.line(&source)).collect())
+    }
+
+    #[test]
+    fn defaults_are_beside_the_file() {
+        let config = parse(GOOD, &[]).expect("good");
+        assert_eq!(config.state_dir, Path::new("/etc/nudged/state"));
+        assert_eq!(config.socket, Path::new("/etc/nudged/state/nudged.sock"));
+        assert_eq!(config.schedules, Path::new("/etc/nudged/schedules"));
+        assert_eq!(config.bot.secret_file, Path::new("/etc/nudged/bot-secret"));
+        assert_eq!((config.limits.per_tenant_per_second, config.limits.senders), (50, 64));
+    }
+
+    #[test]
+    fn the_service_manager_says_where_things_are() {
+        let without_secret = GOOD.replace("secret_file = \"bot-secret\"\n", "");
+        let env = [
+            ("STATE_DIRECTORY", "/var/lib/nudged"),
+            ("RUNTIME_DIRECTORY", "/run/nudged"),
+            ("CREDENTIALS_DIRECTORY", "/run/credentials/nudged.service"),
+        ];
+        let config = parse(&without_secret, &env).expect("good");
+        assert_eq!(config.state_dir, Path::new("/var/lib/nudged"));
+        assert_eq!(config.socket, Path::new("/run/nudged/nudged.sock"));
+        assert_eq!(config.bot.secret_file, Path::new("/run/credentials/nudged.service/bot-secret"));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_comes_at_once() {
+        let text = r#"
+fallback_zone = "Europe/Berlinn"
+shedules = "x"
+[bot]
+app_id = "me"
+secret = "hunter2"
+login_url = "http://login.example"
+trusted_hosts = ["a b"]
+[limits]
+senders = 0
+request_timeout = "1h"
+[log]
+level = "loud"
+"#;
+        let problems = parse(text, &[]).expect_err("all wrong");
+        insta::assert_snapshot!(problems.join("\n"));
+        assert!(!problems.join(" ").contains("hunter2"), "a secret never comes out again");
+    }
+}

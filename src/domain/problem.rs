@@ -107,6 +107,8 @@ codes! {
     Conflict = "N006" Error,
     /// A value that is none of the words allowed there.
     UnknownWord = "N007" Error,
+    /// A key or a header that is already there.
+    DuplicateKey = "N008" Error,
 
     /// A time zone that is not in the IANA list.
     UnknownZone = "N101" Error,
@@ -147,6 +149,13 @@ codes! {
 
     /// A setting in `nudged.toml` that can't work.
     BadSetting = "N140" Error,
+
+    /// A row of a people file that is not understood.
+    BadRow = "N150" Error,
+    /// A column of a people file that nudged does not know.
+    UnknownColumn = "N151" Error,
+    /// A conversation reference that is not understood.
+    BadReference = "N152" Error,
 }
 
 impl fmt::Display for Code {

@@ -1,13 +1,65 @@
 //! Message texts: parsed once, strict about unknown names.
+//!
+//! A text is a minijinja template that may speak of the [vocabulary](VOCABULARY) and of nothing else. What is put into
+//! a text by `{{ … }}` is data, and data must not become markup: a person who is called `*Boss*` gets a message that
+//! says `*Boss*`. So every value is escaped for Teams' Markdown on its way into the text, unless the writer marks it
+//! with `| safe`.
 
-use chrono::NaiveDateTime;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
+
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
 
 use crate::domain::id::ScheduleName;
+use crate::domain::nearest::{nearest, nearest_name};
 use crate::domain::recipient::Recipient;
 
-/// A message text that has been parsed.
-#[derive(Debug, Clone)]
-pub struct Template;
+mod escape;
+mod lexer;
+
+use self::lexer::Role;
+
+/// Every name that a text may use.
+pub const VOCABULARY: [&str; 14] = [
+    "person.name",
+    "person.first_name",
+    "person.last_name",
+    "person.email",
+    "person.zone",
+    "person.language",
+    "schedule.name",
+    "schedule.title",
+    "occurrence.date",
+    "occurrence.time",
+    "occurrence.weekday",
+    "local.date",
+    "local.time",
+    "local.weekday",
+];
+
+/// Tags that reach for other templates. There are none, so they would only fail when it is time to send.
+const TAGS_FOR_FILES: [&str; 5] = ["include", "import", "from", "extends", "block"];
+
+/// Steps that one message may take. A text that anybody means takes hundreds; a loop that never ends stops here.
+const FUEL: u64 = 20_000;
+
+/// The name under which a text is kept in its own environment.
+const NAME: &str = "text";
+
+/// A message text that has been parsed. A clone shares what was parsed.
+#[derive(Clone)]
+pub struct Template {
+    parsed: Arc<Parsed>,
+}
+
+struct Parsed {
+    text: String,
+    /// Holds this one text. The rules and filters in it are shared by all.
+    environment: Environment<'static>,
+    unknown_names: Vec<UnknownName>,
+}
 
 /// What a template may speak of.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +72,274 @@ pub struct Facts<'a> {
     /// The due instant on the recipient's own clock.
     pub local: NaiveDateTime,
 }
-#[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct RenderError;
+
+/// Why a text is no template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TemplateProblem {
+    /// The bytes of the text that are wrong.
+    pub range: Range<usize>,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+/// A name in a text that nudged does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownName {
+    pub name: String,
+    /// Where it stands first.
+    pub range: Range<usize>,
+    /// The known name that was probably meant.
+    pub nearest: Option<String>,
+    /// Whether it stands behind a `|`, and so would be a filter and not a fact.
+    pub is_filter: bool,
+}
+
+/// Why a text could not be made for a recipient.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// A fact is not known for this recipient, and the text has no `default` for it.
+    #[error("the text uses {0}, which is not known for this recipient; write for example {{{{ {0} | default(\"…\") }}}}")]
+    Unknown(String),
+    /// The text takes too many steps.
+    #[error("the text takes too long to make; is there a loop in it?")]
+    TooLong,
+    /// Anything else.
+    #[error("the text could not be made: {0}")]
+    Failed(String),
+}
+
 impl Template {
-    pub fn render(&self, _: &Facts<'_>) -> Result<String, RenderError> {
-        Err(RenderError)
+    /// Parses a text. Names that are not in the vocabulary are no reason to fail: see [`Template::unknown_names`].
+    pub fn parse(text: &str) -> Result<Self, TemplateProblem> {
+        let mut environment = RULES.clone();
+        environment
+            .add_template_owned(NAME, text.to_owned())
+            .map_err(|error| TemplateProblem::from_error(text, &error))?;
+        refuse_tags_for_files(text)?;
+        let unknown_names = unknown_names(text, &environment);
+        let template = Self { parsed: Arc::new(Parsed { text: text.to_owned(), environment, unknown_names }) };
+        if template.parsed.unknown_names.is_empty() {
+            template.rehearse()?;
+        }
+        Ok(template)
+    }
+
+    /// The text as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.parsed.text
+    }
+
+    /// Every name in the text that nudged does not know, once, in the order of the text.
+    #[must_use]
+    pub fn unknown_names(&self) -> &[UnknownName] {
+        &self.parsed.unknown_names
+    }
+
+    /// The text for one recipient and one occurrence.
+    pub fn render(&self, facts: &Facts<'_>) -> Result<String, RenderError> {
+        self.try_render(facts).map_err(|error| match error.kind() {
+            ErrorKind::UndefinedError => RenderError::Unknown(
+                self.blamed(&error).unwrap_or_else(|| "something".into()),
+            ),
+            ErrorKind::OutOfFuel => RenderError::TooLong,
+            _ => RenderError::Failed(in_words(&error)),
+        })
+    }
+
+    fn try_render(&self, facts: &Facts<'_>) -> Result<String, Error> {
+        self.parsed.environment.get_template(NAME)?.render(values(facts))
+    }
+
+    /// Makes the text once for an invented person: mistakes that only show when it runs are found now, and not at
+    /// nine o'clock on Monday.
+    fn rehearse(&self) -> Result<(), TemplateProblem> {
+        let recipient = Recipient {
+            id: crate::domain::id::RecipientId(0),
+            kind: crate::domain::recipient::RecipientKind::Person,
+            name: "Ana Silva".into(),
+            email: Some("ana@contoso.example".into()),
+            zone: chrono_tz::Tz::UTC,
+            zone_source: crate::domain::recipient::ZoneSource::Fallback,
+            language: Some("en".into()),
+        };
+        let Some(schedule) = ScheduleName::new("rehearsal") else { return Ok(()) };
+        let at = NaiveDate::default().and_time(NaiveTime::MIN);
+        let facts = Facts { recipient: &recipient, schedule: &schedule, title: "Rehearsal", occurrence: at, local: at };
+        match self.try_render(&facts) {
+            Err(error) => Err(TemplateProblem::from_error(&self.parsed.text, &error)),
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// The name in the text of which an error complains.
+    fn blamed(&self, error: &Error) -> Option<String> {
+        let range = error.range()?;
+        let text = &self.parsed.text;
+        let known = lexer::words(text)
+            .filter(|word| word.range.end > range.start && word.range.start < range.end)
+            .find_map(|word| VOCABULARY.iter().find(|known| **known == word.name).map(|known| (*known).to_owned()));
+        known.or_else(|| text.get(range).map(|part| part.trim().to_owned()))
     }
 }
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Template").field(&self.parsed.text).finish()
+    }
+}
+
+impl TemplateProblem {
+    fn from_error(text: &str, error: &Error) -> Self {
+        let range = error
+            .range()
+            .filter(|range| range.start <= range.end && text.get(range.clone()).is_some())
+            .unwrap_or(0..text.len());
+        let help = match error.kind() {
+            ErrorKind::SyntaxError if error.detail().is_some_and(|detail| detail.contains("end of variable block")) => {
+                Some("close it with }} right after the name, as in {{ person.first_name }}".to_owned())
+            }
+            ErrorKind::SyntaxError => Some("a name is put in as in {{ person.first_name }}".to_owned()),
+            ErrorKind::OutOfFuel => Some("shorten the loops".to_owned()),
+            _ => None,
+        };
+        Self { range, message: in_words(error), help }
+    }
+}
+
+/// What minijinja has to say, in one line.
+fn in_words(error: &Error) -> String {
+    if error.kind() == ErrorKind::OutOfFuel {
+        return "the text takes too long to make".into();
+    }
+    let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    detail.lines().next().unwrap_or_default().to_owned()
+}
+
+/// The rules that hold for every text.
+static RULES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(false);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_formatter(|out, _, value| {
+        // A condition without an else is nothing, on purpose.
+        if value.is_undefined() {
+            return Ok(());
+        }
+        let written = if value.is_safe() { out.write_str(&value.to_string()) } else { escape::write(out, &value.to_string()) };
+        written.map_err(Error::from)
+    });
+    // None of these means anything in a message, and each shows the inside of the machine or repeats without end.
+    for function in ["debug", "range", "lipsum"] {
+        environment.remove_global(function);
+    }
+    for filter in ["escape", "e", "pprint", "tojson", "attr", "map", "selectattr", "rejectattr", "groupby"] {
+        environment.remove_filter(filter);
+    }
+    environment
+});
+
+/// Filters that a text may use, for the nearest right one.
+const FILTERS: [&str; 25] = [
+    "safe", "default", "d", "lower", "upper", "title", "capitalize", "replace", "trim", "join", "split", "lines",
+    "length", "count", "first", "last", "reverse", "sort", "list", "string", "int", "float", "round", "abs", "indent",
+];
+
+fn values(facts: &Facts<'_>) -> Value {
+    let recipient = facts.recipient;
+    let (first_name, last_name) = names(&recipient.name);
+    // A fact that is not known is left out, so that a text which uses it fails instead of leaving a gap.
+    let known = |value: &Option<String>| value.clone().map_or(Value::UNDEFINED, Value::from);
+    context! {
+        person => context! {
+            name => recipient.name.as_str(),
+            first_name => first_name,
+            last_name => last_name,
+            email => known(&recipient.email),
+            zone => recipient.zone.name(),
+            language => known(&recipient.language),
+        },
+        schedule => context! { name => facts.schedule.as_str(), title => facts.title },
+        occurrence => civil(facts.occurrence),
+        local => civil(facts.local),
+    }
+}
+
+fn civil(at: NaiveDateTime) -> Value {
+    context! {
+        date => at.format("%Y-%m-%d").to_string(),
+        time => at.format("%H:%M").to_string(),
+        weekday => at.format("%A").to_string(),
+    }
+}
+
+/// The first name and the rest. A name with a comma has its last part first, as directories write it.
+fn names(name: &str) -> (&str, &str) {
+    if let Some((last, first)) = name.split_once(',')
+        && !first.trim().is_empty()
+    {
+        return (first.trim(), last.trim());
+    }
+    match name.trim().split_once(char::is_whitespace) {
+        Some((first, rest)) => (first, rest.trim()),
+        None => (name.trim(), ""),
+    }
+}
+
+fn refuse_tags_for_files(text: &str) -> Result<(), TemplateProblem> {
+    match lexer::words(text).find(|word| word.role == Role::Tag && TAGS_FOR_FILES.contains(&word.name.as_str())) {
+        None => Ok(()),
+        Some(word) => Err(TemplateProblem {
+            message: format!("`{}` needs another file, and a text stands alone", word.name),
+            help: Some("write the text out here".into()),
+            range: word.range,
+        }),
+    }
+}
+
+fn unknown_names(text: &str, environment: &Environment<'_>) -> Vec<UnknownName> {
+    let Ok(template) = environment.get_template(NAME) else { return Vec::new() };
+    let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
+    let is_known = |name: &str| VOCABULARY.contains(&name) || globals.contains(&name);
+    let words: Vec<lexer::Word> = lexer::words(text).collect();
+    let mut unknown: Vec<UnknownName> = template
+        .undeclared_variables(true)
+        .into_iter()
+        .filter(|name| !is_known(name))
+        .map(|name| {
+            let place = words.iter().find(|word| word.role == Role::Name && word.name == name);
+            UnknownName {
+                range: place.map_or(0..text.len(), |word| word.range.clone()),
+                nearest: nearest_known(&name),
+                is_filter: false,
+                name,
+            }
+        })
+        .collect();
+    for word in words.iter().filter(|word| word.role == Role::Filter) {
+        let seen = unknown.iter().any(|other| other.is_filter && other.name == word.name);
+        if !seen && !FILTERS.contains(&word.name.as_str()) {
+            unknown.push(UnknownName {
+                name: word.name.clone(),
+                range: word.range.clone(),
+                nearest: nearest(&word.name, FILTERS).map(str::to_owned),
+                is_filter: true,
+            });
+        }
+    }
+    unknown.sort_by(|a, b| (a.range.start, &a.name).cmp(&(b.range.start, &b.name)));
+    unknown
+}
+
+/// The name that was meant: a near one, or for a family such as `person` its first member.
+fn nearest_known(name: &str) -> Option<String> {
+    let member = VOCABULARY.iter().find(|known| known.split('.').next() == Some(name));
+    let known = member.copied().or_else(|| nearest_name(name, '.', VOCABULARY))?;
+    Some(known.to_owned())
+}
+
+#[cfg(test)]
+mod tests;

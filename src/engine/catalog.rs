@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use crate::domain::id::ScheduleName;
 use crate::domain::problem::{Code, Problem, Severity, Source};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::parse;
+use crate::port::clock::Clock;
 use crate::port::desk::HeldBackFile;
 use crate::port::library::{Library, Shelf};
 use crate::port::store::{Document, Store, StoreError};
@@ -36,17 +37,12 @@ pub struct CatalogCell {
 
 impl CatalogCell {
     #[must_use]
-    pub fn new(catalog: Catalog) -> Self {
-        Self { current: RwLock::new(Arc::new(catalog)) }
-    }
-
-    #[must_use]
     pub fn current(&self) -> Arc<Catalog> {
         // A panic while a pointer is exchanged leaves the old one or the new one.
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub fn replace(&self, catalog: Catalog) {
+    fn replace(&self, catalog: Catalog) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
     }
 
@@ -56,18 +52,74 @@ impl CatalogCell {
     }
 }
 
-/// Reads the files and the kept documents, and keeps each good file as the new last good one.
-pub async fn load(library: &dyn Library, store: &dyn Store, now: DateTime<Utc>) -> Result<Catalog, StoreError> {
-    let shelf = library.read().await;
-    let kept = store.documents(LAST_GOOD).await?;
-    let sends = store.documents(SENDS).await?;
-    let assembled = assemble(&shelf, &kept, &sends);
-    for source in assembled.newly_good {
-        let document =
-            Document { name: format!("{LAST_GOOD}{}", source.name), text: source.text.to_string(), kept_at: now };
-        store.keep_document(document).await?;
+/// Keeps the catalog: the only one who changes it and makes it known to the store.
+pub struct CatalogKeeper {
+    pub library: Arc<dyn Library>,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+    pub fallback_zone: Tz,
+    cell: Arc<CatalogCell>,
+    /// Held while the catalog is read, changed and made known, so that two changes at once do not lose each other.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl CatalogKeeper {
+    #[must_use]
+    pub fn new(library: Arc<dyn Library>, store: Arc<dyn Store>, clock: Arc<dyn Clock>, fallback_zone: Tz) -> Self {
+        Self { library, store, clock, fallback_zone, cell: Arc::default(), turn: tokio::sync::Mutex::new(()) }
     }
-    Ok(assembled.catalog)
+
+    /// The catalog that everybody sees.
+    #[must_use]
+    pub fn cell(&self) -> Arc<CatalogCell> {
+        Arc::clone(&self.cell)
+    }
+
+    /// Reads the files and the kept documents, without changing anything.
+    pub async fn read(&self) -> Result<Catalog, StoreError> {
+        Ok(self.assemble().await?.catalog)
+    }
+
+    /// Reads the files and the kept documents, keeps each good file as the new last good one, and puts what came of it
+    /// into force.
+    pub async fn reload(&self) -> Result<Arc<Catalog>, StoreError> {
+        let _turn = self.turn.lock().await;
+        let assembled = self.assemble().await?;
+        for source in assembled.newly_good {
+            self.keep(format!("{LAST_GOOD}{}", source.name), &source).await?;
+        }
+        self.put_into_force(assembled.catalog).await
+    }
+
+    /// Keeps the schedules of a text that somebody sent and puts them into force. The text has been checked.
+    pub async fn add(&self, source: &Source) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        self.keep(source.name.to_string(), source).await?;
+        let mut catalog = Catalog::clone(&self.cell.current());
+        let (schedules, _) = parse::parse(source);
+        catalog.schedules.extend(schedules.into_iter().map(|schedule| (schedule.name.clone(), Arc::new(schedule))));
+        self.put_into_force(catalog).await?;
+        Ok(())
+    }
+
+    async fn assemble(&self) -> Result<Assembled, StoreError> {
+        let shelf = self.library.read().await;
+        let kept = self.store.documents(LAST_GOOD).await?;
+        let sends = self.store.documents(SENDS).await?;
+        Ok(assemble(&shelf, &kept, &sends))
+    }
+
+    async fn keep(&self, name: String, source: &Source) -> Result<(), StoreError> {
+        let document = Document { name, text: source.text.to_string(), kept_at: self.clock.now() };
+        self.store.keep_document(document).await
+    }
+
+    async fn put_into_force(&self, catalog: Catalog) -> Result<Arc<Catalog>, StoreError> {
+        let schedules = catalog.schedules.values().cloned().collect();
+        self.store.sync_schedules(schedules, self.fallback_zone, self.clock.now()).await?;
+        self.cell.replace(catalog);
+        Ok(self.cell.current())
+    }
 }
 
 /// What is in force, and which files are to be kept as good.
@@ -124,6 +176,13 @@ fn assemble(shelf: &Shelf, kept: &[Document], sends: &[Document]) -> Assembled {
                 let lines = problems.iter().map(|problem| problem.line(source)).collect();
                 assembled.hold_back(source.name.to_string(), lines, last_good(&source.name));
             }
+        }
+    }
+    if shelf.files.is_empty() && !shelf.unreadable.is_empty() {
+        // The directory itself can't be read: an unmounted disk must not look like "cancel everything".
+        for document in kept {
+            let file = document.name.strip_prefix(LAST_GOOD).unwrap_or(&document.name);
+            let _ = assembled.accept(&Source::new(file, document.text.as_str()));
         }
     }
     for unreadable in &shelf.unreadable {

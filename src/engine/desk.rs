@@ -2,22 +2,21 @@
 //! over the same store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use chrono_tz::Tz;
 use tokio::sync::Notify;
 
 use crate::domain::problem::Source;
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::parse;
-use crate::engine::catalog::{Catalog, CatalogCell, SENDS};
-use crate::engine::dispatcher::LEAD;
+use crate::engine::catalog::{CatalogKeeper, SENDS};
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
 use crate::port::desk::{DaemonStatus, Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status};
 use crate::port::entropy::Entropy;
-use crate::port::store::{Document, StatusQuery, Store, StoreError};
+use crate::port::store::{StatusQuery, Store, StoreError};
 
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
@@ -27,8 +26,7 @@ pub struct FrontDesk {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    pub catalog: Arc<CatalogCell>,
-    pub fallback_zone: Tz,
+    pub keeper: Arc<CatalogKeeper>,
     /// `None` where no daemon is running.
     pub daemon: Option<Running>,
 }
@@ -41,8 +39,6 @@ pub struct Running {
     pub health: Arc<Health>,
     /// Rung when what is to be planned has changed.
     pub replan: Arc<Notify>,
-    /// Held while the catalog is read, changed and made known, so that two sends at once do not lose each other.
-    pub catalog_turn: tokio::sync::Mutex<()>,
 }
 
 impl From<StoreError> for DeskError {
@@ -76,7 +72,11 @@ impl FrontDesk {
 impl Desk for FrontDesk {
     async fn status(&self, query: StatusQuery) -> Result<Status, DeskError> {
         let now = self.clock.now();
-        let catalog = self.catalog.current();
+        let catalog = match &self.daemon {
+            Some(_) => self.keeper.cell().current(),
+            // Nobody has put anything into force, so the files are looked at.
+            None => Arc::new(self.keeper.read().await?),
+        };
         let ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
         let daemon = match &self.daemon {
             None => None,
@@ -85,7 +85,7 @@ impl Desk for FrontDesk {
                 pid: running.pid,
                 started_at: running.started_at,
                 schedules: catalog.schedules.len() as u64,
-                next_wake_at: self.store.next_wake(LEAD).await?,
+                next_due_at: self.store.next_wake(Duration::ZERO).await?,
                 trouble: running.health.trouble(),
             }),
         };
@@ -104,7 +104,7 @@ impl Desk for FrontDesk {
     }
 
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {
-        let report = self.store.import_people(records, self.fallback_zone, self.clock.now()).await?;
+        let report = self.store.import_people(records, self.keeper.fallback_zone, self.clock.now()).await?;
         if let Some(running) = &self.daemon {
             running.replan.notify_one();
         }
@@ -116,18 +116,7 @@ impl Desk for FrontDesk {
             return Err(DeskError::NoDaemon("a message can only be sent by a running daemon".into()));
         };
         let (name, source) = self.write(&request)?;
-        let _turn = running.catalog_turn.lock().await;
-        let now = self.clock.now();
-        let document = Document { name: source.name.to_string(), text: source.text.to_string(), kept_at: now };
-        self.store.keep_document(document).await?;
-
-        let (schedules, _) = parse::parse(&source);
-        let current = self.catalog.current();
-        let mut catalog = Catalog::clone(&current);
-        catalog.schedules.extend(schedules.into_iter().map(|schedule| (schedule.name.clone(), Arc::new(schedule))));
-        let known = catalog.schedules.values().cloned().collect();
-        self.store.sync_schedules(known, self.fallback_zone, now).await?;
-        self.catalog.replace(catalog);
+        self.keeper.add(&source).await?;
         running.replan.notify_one();
         Ok(SendReceipt { schedule: name })
     }

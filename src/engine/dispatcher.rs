@@ -68,7 +68,7 @@ impl Dispatcher {
             let must_join = matches!(next, Next::FreeSender);
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = work, if !must_join => {}
+                () = work => {}
                 Some(joined) = in_hand.join_next(), if !in_hand.is_empty() => self.sender_ended(joined),
                 () = self.sleep(next), if !must_join => {}
             }

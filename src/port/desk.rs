@@ -59,8 +59,8 @@ pub struct DaemonStatus {
     pub pid: u32,
     pub started_at: DateTime<Utc>,
     pub schedules: u64,
-    /// When something happens next.
-    pub next_wake_at: Option<DateTime<Utc>>,
+    /// When the next message is due.
+    pub next_due_at: Option<DateTime<Utc>>,
     /// In words, when the bot's own set-up keeps it from sending.
     pub trouble: Option<String>,
 }

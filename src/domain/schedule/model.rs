@@ -110,6 +110,20 @@ pub struct Audience {
     pub except_people: Vec<Address>,
 }
 
+impl Audience {
+    /// Whether a person of these addresses and groups is in it.
+    #[must_use]
+    pub fn includes(&self, addresses: &[Address], groups: &[String]) -> bool {
+        let is_named = |address: &Address| addresses.contains(address);
+        !self.except_people.iter().any(is_named)
+            && self.to.iter().any(|target| match target {
+                Target::Everyone => true,
+                Target::Group(group) => groups.contains(group),
+                Target::Person(address) => is_named(address),
+            })
+    }
+}
+
 /// One entry of `to`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {

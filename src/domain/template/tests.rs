@@ -1,0 +1,142 @@
+use super::*;
+use crate::domain::id::RecipientId;
+use crate::domain::recipient::{RecipientKind, ZoneSource};
+
+fn person(name: &str, email: Option<&str>) -> Recipient {
+    Recipient {
+        id: RecipientId(1),
+        kind: RecipientKind::Person,
+        name: name.into(),
+        email: email.map(str::to_owned),
+        zone: chrono_tz::Tz::Asia__Tokyo,
+        zone_source: ZoneSource::Operator,
+        language: None,
+    }
+}
+
+fn render(text: &str, recipient: &Recipient) -> Result<String, RenderError> {
+    let template = Template::parse(text).expect("a template");
+    let schedule = ScheduleName::new("standup").expect("a name");
+    let at = |text: &str| text.parse().expect("a civil time");
+    template.render(&Facts {
+        recipient,
+        schedule: &schedule,
+        title: "Daily *stand-up*",
+        occurrence: at("2026-12-01T09:00:00"),
+        local: at("2026-12-01T17:30:00"),
+    })
+}
+
+#[test]
+fn every_name_of_the_vocabulary_says_something() {
+    let ana = person("Ana Maria Silva", Some("ana_s@contoso.example"));
+    let check = |text: &str, expect: &str| assert_eq!(render(text, &ana).as_deref(), Ok(expect), "{text}");
+    check("{{ person.name }}", "Ana Maria Silva");
+    check("{{ person.first_name }}|{{ person.last_name }}", "Ana|Maria Silva");
+    check("{{ person.email }}", r"ana\_s@contoso.example");
+    check("{{ person.zone }}", "Asia/Tokyo");
+    check("{{ schedule.name }}: {{ schedule.title }}", r"standup: Daily \*stand-up\*");
+    check("{{ occurrence.weekday }} {{ occurrence.date }} {{ occurrence.time }}", "Tuesday 2026-12-01 09:00");
+    check("{{ local.weekday }} {{ local.date }} {{ local.time }}", "Tuesday 2026-12-01 17:30");
+    check("**Hi** {{ person.first_name | upper }}", "**Hi** ANA");
+    check("{% if local.weekday == \"Tuesday\" %}a{% else %}b{% endif %}", "a");
+    check("{{ \"x\" if local.weekday == \"Friday\" }}", "");
+    check("plain { text } 100 %", "plain { text } 100 %");
+    for name in VOCABULARY {
+        let text = format!("{{{{ {name} | default('-') }}}}");
+        assert!(Template::parse(&text).expect("a template").unknown_names().is_empty(), "{name}");
+        assert!(render(&text, &ana).is_ok_and(|text| !text.is_empty()), "{name}");
+    }
+}
+
+#[test]
+fn values_are_escaped_unless_marked_safe() {
+    let mallory = person("*a* [x](y) <at>all</at>", None);
+    let check = |text: &str, expect: &str| assert_eq!(render(text, &mallory).as_deref(), Ok(expect), "{text}");
+    check("{{ person.name }}", r"\*a\* \[x\](y) &lt;at&gt;all&lt;/at&gt;");
+    check("{{ person.name | safe }}", "*a* [x](y) <at>all</at>");
+    check("{{ person.name | upper }}", r"\*A\* \[X\](Y) &lt;AT&gt;ALL&lt;/AT&gt;");
+    check("{% for c in person.first_name %}{{ c }}{% endfor %}", r"\*a\*");
+    check("{{ ['<a', 't>'] | join }}", "&lt;at&gt;");
+}
+
+#[test]
+fn directories_write_the_last_name_first() {
+    let check = |name: &str, expect: &str| {
+        let got = render("{{ person.first_name }}|{{ person.last_name }}", &person(name, None));
+        assert_eq!(got.as_deref(), Ok(expect), "{name}");
+    };
+    check("Keller, Mira", "Mira|Keller");
+    check("Madonna", "Madonna|");
+    check(" Li  Wei ", "Li|Wei");
+    check("Keller,", "Keller,|");
+}
+
+#[test]
+fn what_is_not_known_is_an_error_and_not_a_blank() {
+    let nobody = person("Ana", None);
+    assert_eq!(
+        render("Hi {{ person.email }}", &nobody),
+        Err(RenderError::Unknown("person.email".into())),
+    );
+    assert_eq!(render("{{ person.email | default(\"-\") }}", &nobody).as_deref(), Ok("-"));
+    assert_eq!(render("{% if person.email is defined %}a{% else %}b{% endif %}", &nobody).as_deref(), Ok("b"));
+    insta::assert_snapshot!(
+        render("{{ person.language }}", &nobody).expect_err("no language is known"),
+        @r#"the text uses person.language, which is not known for this recipient; write for example {{ person.language | default("…") }}"#
+    );
+}
+
+#[test]
+fn unknown_names_are_found_with_their_place_and_the_nearest() {
+    let check = |text: &str, expect: &[(&str, Option<&str>)]| {
+        let template = Template::parse(text).expect("a template");
+        let got: Vec<(&str, Option<&str>)> = template
+            .unknown_names()
+            .iter()
+            .map(|unknown| {
+                assert_eq!(text[unknown.range.clone()], unknown.name);
+                (unknown.name.as_str(), unknown.nearest.as_deref())
+            })
+            .collect();
+        assert_eq!(got, expect, "{text}");
+    };
+    check("{{ person.firstname }}", &[("person.firstname", Some("person.first_name"))]);
+    check("{{ firstname }} {{ person.nmae }}", &[("firstname", Some("person.first_name")), ("person.nmae", Some("person.name"))]);
+    check("{{ persn.name }}", &[("persn.name", Some("person.name"))]);
+    check("{{ person }}", &[("person", Some("person.name"))]);
+    check("{{ person.shoe_size }}", &[("person.shoe_size", None)]);
+    check("{{ person.name.first }}", &[("person.name.first", None)]);
+    check("{% if false %}{{ x_y }}{% endif %}", &[("x_y", None)]);
+    check("{% set x = 1 %}{{ x }}{% for y in [1, 2] %}{{ y }}{{ loop.index }}{% endfor %}", &[]);
+    check("{{ person.name | uper }}", &[("uper", Some("upper"))]);
+    check("{{ \"person.firstname\" }} person.firstname {# {{ x }} #}", &[]);
+}
+
+#[test]
+fn what_is_no_template_is_explained() {
+    let check = |text: &str, at: &str, message: &str| {
+        let problem = Template::parse(text).expect_err("no template");
+        assert_eq!((&text[problem.range.clone()], problem.message.as_str()), (at, message), "{text}");
+    };
+    check("Hi {{ person.name", "name", "unexpected end of input, expected end of variable block");
+    check("Hi {{ person name }}", "name", "unexpected identifier, expected end of variable block");
+    check("{% fi x %}", "fi", "unknown statement fi");
+    check("{% include 'x' %}", "include", "`include` needs another file, and a text stands alone");
+    check("{{ person.name | replace }}", "person.name | replace", "missing argument");
+}
+
+#[test]
+fn no_loop_hangs_a_sender() {
+    let text = "{% set s = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' %}{% for a in s %}{% for b in s %}{% for c in s %}{% for d in s %}{{ d }}{% endfor %}{% endfor %}{% endfor %}{% endfor %}";
+    let problem = Template::parse(text).expect_err("out of fuel");
+    assert_eq!(problem.message, "the text takes too long to make");
+}
+
+#[test]
+fn clones_share_what_was_parsed_and_go_to_other_threads() {
+    fn goes_everywhere<T: Clone + Send + Sync + 'static>(_: &T) {}
+    let template = Template::parse("{{ person.name }}").expect("a template");
+    goes_everywhere(&template);
+    assert!(Arc::ptr_eq(&template.parsed, &template.clone().parsed));
+}
