@@ -257,20 +257,20 @@ fn cron_faults_point_at_the_field() {
     );
     check(
         "0 9 * *",
-        "4:8: N108 a cron pattern has five fields, and this has 4; write minute, hour, day, month and day of the week, as in \"0 9 * * mon-fri\"",
+        "4:9: N108 a cron pattern has five fields, and this has 4; write minute, hour, day, month and day of the week, as in \"0 9 * * mon-fri\"",
     );
     check(
         "0 0 9 * * mon",
-        "4:8: N108 a cron pattern has five fields, and this has 6; leave out seconds and years: the first field is the minute",
+        "4:9: N108 a cron pattern has five fields, and this has 6; leave out seconds and years: the first field is the minute",
     );
-    check("@dayly", "4:8: N108 unknown cron pattern \"@dayly\"; did you mean \"@daily\"?");
+    check("@dayly", "4:9: N108 unknown cron pattern \"@dayly\"; did you mean \"@daily\"?");
     check(
         "0 9 31 2 *",
-        "4:8: N108 this cron pattern never fires: there is no such day; check the day and the month; for the last day of each month write `L` as the day",
+        "4:9: N108 this cron pattern never fires: there is no such day; check the day and the month; for the last day of each month write `L` as the day",
     );
     check(
         "0 9 31 4,6 *",
-        "4:8: N108 this cron pattern never fires: there is no such day; check the day and the month; for the last day of each month write `L` as the day",
+        "4:9: N108 this cron pattern never fires: there is no such day; check the day and the month; for the last day of each month write `L` as the day",
     );
     check(
         "0 9 1-7 * mon",
