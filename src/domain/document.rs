@@ -51,7 +51,7 @@ pub fn read<T>(text: &str, reader: impl FnOnce(&Document<'_>) -> T) -> (T, Vec<P
     let document = Document { text, root, mended: &mended, faults, problems: RefCell::new(problems) };
     let value = reader(&document);
     let mut problems = document.problems.into_inner();
-    problems.sort_by(|a, b| (a.span.start, a.span.end, a.code).cmp(&(b.span.start, b.span.end, b.code)));
+    problems.sort_by_key(|problem| (problem.span.start, problem.span.end, problem.code));
     problems.dedup();
     (value, problems)
 }
@@ -120,7 +120,7 @@ impl<'d> Table<'d> {
     pub fn value(&mut self, key: &'static str) -> Option<Value<'d>> {
         self.know(key);
         let (key, value) = self.entries.get_key_value(key)?;
-        let value = Value { document: self.document, key: key.get_ref(), key_span: key.span(), value };
+        let value = Value { document: self.document, key: key.get_ref(), key_span: key.span(), toml: value };
         (!value.is_damaged()).then_some(value)
     }
 
@@ -149,7 +149,10 @@ impl<'d> Table<'d> {
                 None
             }
             None => {
-                value.wrong_type("a whole number", Some(format!("write a number from {least} to {most}, without quotes")));
+                value.wrong_type(
+                    "a whole number",
+                    Some(format!("write a number from {least} to {most}, without quotes")),
+                );
                 None
             }
         }
@@ -227,7 +230,7 @@ impl<'d> Table<'d> {
     pub fn entries(&mut self) -> Vec<(Placed<&'d str>, Value<'d>)> {
         let mut entries = Vec::new();
         for (key, value) in self.entries {
-            let value = Value { document: self.document, key: key.get_ref(), key_span: key.span(), value };
+            let value = Value { document: self.document, key: key.get_ref(), key_span: key.span(), toml: value };
             if !value.is_damaged() {
                 entries.push((Placed { value: value.key, span: self.document.span(key.span()) }, value));
             }
@@ -248,19 +251,25 @@ impl<'d> Table<'d> {
     #[must_use]
     pub fn may_have_lost_keys(&self) -> bool {
         self.entries.iter().any(|(key, value)| {
-            let value = Value { document: self.document, key: key.get_ref(), key_span: key.span(), value };
-            value.table().is_none()
-                && value.is_damaged()
-                && self.document.text[value.span()].trim_end().contains('\n')
+            let value = Value { document: self.document, key: key.get_ref(), key_span: key.span(), toml: value };
+            value.table().is_none() && value.is_damaged() && self.document.text[value.span()].trim_end().contains('\n')
         })
     }
 
     /// Reports every key that nobody asked for. `later` are keys that are promised but not there yet.
     pub fn finish(self, later: &[&str]) {
+        let help = format!("the keys here are {}", self.known.join(", "));
+        self.finish_with(later, &help);
+    }
+
+    /// Like [`Table::finish`], with another help for a key that is near to none.
+    pub fn finish_with(self, later: &[&str], otherwise: &str) {
         for (key, value) in self.entries {
             let name = key.get_ref().as_ref();
-            let value = Value { document: self.document, key: name, key_span: key.span(), value };
-            if name.is_empty() || self.known.contains(&name) || value.faults().any(|fault| fault.kind == FaultKind::NoValue)
+            let value = Value { document: self.document, key: name, key_span: key.span(), toml: value };
+            if name.is_empty()
+                || self.known.contains(&name)
+                || value.faults().any(|fault| fault.kind == FaultKind::NoValue)
             {
                 continue;
             }
@@ -269,13 +278,11 @@ impl<'d> Table<'d> {
             } else {
                 match nearest(name, self.known.iter().copied()) {
                     Some(known) => format!("did you mean `{known}`?"),
-                    None => format!("the keys here are {}", self.known.join(", ")),
+                    None => otherwise.to_owned(),
                 }
             };
             let message = format!("unknown key `{}`", excerpt(name));
-            self.report(
-                Problem::new(Code::UnknownKey, self.document.span(key.span()), message).with_help(help),
-            );
+            self.report(Problem::new(Code::UnknownKey, self.document.span(key.span()), message).with_help(help));
         }
     }
 
@@ -292,14 +299,14 @@ pub struct Value<'d> {
     document: &'d Document<'d>,
     key: &'d str,
     key_span: Range<usize>,
-    value: &'d Spanned<DeValue<'d>>,
+    toml: &'d Spanned<DeValue<'d>>,
 }
 
 impl<'d> Value<'d> {
     /// The bytes of the file from which it was read.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
-        self.document.span(self.value.span())
+        self.document.span(self.toml.span())
     }
 
     /// The key under which it stands.
@@ -319,43 +326,50 @@ impl<'d> Value<'d> {
 
     #[must_use]
     pub fn text(&self) -> Option<&'d str> {
-        self.value.get_ref().as_str()
+        self.toml.get_ref().as_str()
     }
 
     #[must_use]
     pub fn integer(&self) -> Option<i64> {
-        let integer = self.value.get_ref().as_integer()?;
+        let integer = self.toml.get_ref().as_integer()?;
         i64::from_str_radix(integer.as_str(), integer.radix()).ok()
     }
 
     #[must_use]
     pub fn boolean(&self) -> Option<bool> {
-        self.value.get_ref().as_bool()
+        self.toml.get_ref().as_bool()
     }
 
     #[must_use]
     pub fn table(&self) -> Option<Table<'d>> {
-        let entries = self.value.get_ref().as_table()?;
+        let entries = self.toml.get_ref().as_table()?;
         Some(Table { document: self.document, entries, span: self.span(), known: Vec::new() })
     }
 
     #[must_use]
     pub fn is_list(&self) -> bool {
-        self.value.get_ref().is_array()
+        self.toml.get_ref().is_array()
+    }
+
+    /// The entries of a list; `None` when this is none.
+    #[must_use]
+    pub fn list(&self) -> Option<Vec<Value<'d>>> {
+        self.is_list().then(|| self.items())
     }
 
     /// The entries of a list; anything else is a list of one.
     #[must_use]
     pub fn items(&self) -> Vec<Value<'d>> {
-        match self.value.get_ref().as_array() {
-            Some(array) => array.iter().map(|value| Value { value, ..self.clone() }).collect(),
+        match self.toml.get_ref().as_array() {
+            Some(array) => array.iter().map(|toml| Value { toml, ..self.clone() }).collect(),
             None => vec![self.clone()],
         }
     }
 
     /// A date or a time, in quotes or not. What is neither becomes a problem and `None`.
+    #[must_use]
     pub fn civil(&self) -> Option<Civil> {
-        let (read, quoted) = match self.value.get_ref() {
+        let (read, quoted) = match self.toml.get_ref() {
             DeValue::Datetime(value) => (civil::from_toml(value), false),
             DeValue::String(text) => (Civil::read(text), true),
             _ => {
@@ -376,12 +390,21 @@ impl<'d> Value<'d> {
         }
     }
 
+    /// Adds a problem to the document.
+    pub fn report(&self, problem: Problem) {
+        self.document.report(problem);
+    }
+
     /// Reports that this must be something else.
     pub fn wrong_type(&self, expected: &str, help: Option<String>) {
         let raw = &self.document.text[self.span()];
-        let scalar = !matches!(self.value.get_ref(), DeValue::Array(_) | DeValue::Table(_));
+        let scalar = !matches!(self.toml.get_ref(), DeValue::Array(_) | DeValue::Table(_));
         let help = help.unwrap_or_else(|| {
-            if scalar { format!("write {} = \"{}\"", self.key, excerpt(raw)) } else { format!("write {} = \"…\"", self.key) }
+            if scalar {
+                format!("write {} = \"{}\"", self.key, excerpt(raw))
+            } else {
+                format!("write {} = \"…\"", self.key)
+            }
         });
         let message = format!("`{}` must be {expected}, not {}", excerpt(self.key), self.kind());
         self.document.report(Problem::new(Code::WrongType, self.span(), message).with_help(help));
@@ -389,7 +412,7 @@ impl<'d> Value<'d> {
 
     /// What this is, in words.
     fn kind(&self) -> &'static str {
-        match self.value.get_ref() {
+        match self.toml.get_ref() {
             DeValue::String(_) => "a text",
             DeValue::Integer(_) | DeValue::Float(_) => "a number",
             DeValue::Boolean(_) => "true or false",
@@ -401,7 +424,7 @@ impl<'d> Value<'d> {
 
     /// What the value says, whatever its layout: equal values have equal canonical forms.
     pub fn write_canonical(&self, out: &mut String) {
-        write_canonical(self.value.get_ref(), out);
+        write_canonical(self.toml.get_ref(), out);
     }
 
     /// What is wrong in the lines of this key and its value.
@@ -414,8 +437,8 @@ impl<'d> Value<'d> {
     /// A table written below its header is damaged only when the header repeats another one: then it holds keys of
     /// both. A fault inside of it is the affair of the key where it is.
     fn is_damaged(&self) -> bool {
-        let below_header = self.document.text[self.span()].starts_with('[') && self.value.get_ref().is_table();
-        if below_header || self.value.get_ref().is_table() && self.value.span() == self.key_span {
+        let below_header = self.document.text[self.span()].starts_with('[') && self.toml.get_ref().is_table();
+        if below_header || self.toml.get_ref().is_table() && self.toml.span() == self.key_span {
             return self.faults().any(|fault| fault.kind == FaultKind::SecondHeader && below_header);
         }
         self.faults().next().is_some()

@@ -23,6 +23,9 @@ pub mod template;
 pub mod backoff;
 /// The states of one delivery and what moves it from one to the next.
 pub mod delivery;
+/// People files → records.
+pub mod import;
+
 /// (schedule, zones, window) → waves.
 pub mod plan;
 /// May this delivery be sent now? The answer is a decision with a reason.

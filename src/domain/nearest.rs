@@ -1,7 +1,5 @@
 //! The nearest right word for a misspelt one.
 
-use std::cmp::Reverse;
-
 use strsim::damerau_levenshtein;
 
 /// A word longer than this was never meant to be one of ours, and comparing it would only cost time.
@@ -40,8 +38,8 @@ pub fn nearest_name<'a>(
         candidates
             .into_iter()
             .filter_map(|candidate| Some((distance(&word, &plain(last(candidate)))?, candidate)))
-            // Among names with one last part, the one with fewer parts is the better known: `Asia/Tokyo`.
-            .min_by_key(|(distance, candidate)| (*distance, candidate.matches(separator).count(), Reverse(candidate.len())))
+            // Among names with the same last part, the one with fewer parts is the better known.
+            .min_by_key(|(distance, candidate)| (*distance, candidate.matches(separator).count()))
             .map(|(_, candidate)| candidate)
     })
 }

@@ -99,7 +99,9 @@ pub struct UnknownName {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     /// A fact is not known for this recipient, and the text has no `default` for it.
-    #[error("the text uses {0}, which is not known for this recipient; write for example {{{{ {0} | default(\"…\") }}}}")]
+    #[error(
+        "the text uses {0}, which is not known for this recipient; write for example {{{{ {0} | default(\"…\") }}}}"
+    )]
     Unknown(String),
     /// The text takes too many steps.
     #[error("the text takes too long to make; is there a loop in it?")]
@@ -140,9 +142,9 @@ impl Template {
     /// The text for one recipient and one occurrence.
     pub fn render(&self, facts: &Facts<'_>) -> Result<String, RenderError> {
         self.try_render(facts).map_err(|error| match error.kind() {
-            ErrorKind::UndefinedError => RenderError::Unknown(
-                self.blamed(&error).unwrap_or_else(|| "something".into()),
-            ),
+            ErrorKind::UndefinedError => {
+                RenderError::Unknown(self.blamed(&error).unwrap_or_else(|| "something".into()))
+            }
             ErrorKind::OutOfFuel => RenderError::TooLong,
             _ => RenderError::Failed(in_words(&error)),
         })
@@ -229,7 +231,8 @@ static RULES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         if value.is_undefined() {
             return Ok(());
         }
-        let written = if value.is_safe() { out.write_str(&value.to_string()) } else { escape::write(out, &value.to_string()) };
+        let written =
+            if value.is_safe() { out.write_str(&value.to_string()) } else { escape::write(out, &value.to_string()) };
         written.map_err(Error::from)
     });
     // None of these means anything in a message, and each shows the inside of the machine or repeats without end.
@@ -244,8 +247,31 @@ static RULES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 
 /// Filters that a text may use, for the nearest right one.
 const FILTERS: [&str; 25] = [
-    "safe", "default", "d", "lower", "upper", "title", "capitalize", "replace", "trim", "join", "split", "lines",
-    "length", "count", "first", "last", "reverse", "sort", "list", "string", "int", "float", "round", "abs", "indent",
+    "safe",
+    "default",
+    "d",
+    "lower",
+    "upper",
+    "title",
+    "capitalize",
+    "replace",
+    "trim",
+    "join",
+    "split",
+    "lines",
+    "length",
+    "count",
+    "first",
+    "last",
+    "reverse",
+    "sort",
+    "list",
+    "string",
+    "int",
+    "float",
+    "round",
+    "abs",
+    "indent",
 ];
 
 fn values(facts: &Facts<'_>) -> Value {

@@ -67,7 +67,8 @@ mod tests {
         check("2 days", Some(2 * 24 * 60));
         check("1W", Some(7 * 24 * 60));
         check("120s", Some(2));
-        for bad in ["", "h", "1", "1x", "-1h", "1.5h", "0m", "1h30", "99999999999h", "4294967295w", "1 fortnight", "½h"] {
+        for bad in ["", "h", "1", "1x", "-1h", "1.5h", "0m", "1h30", "99999999999h", "4294967295w", "1 fortnight", "½h"]
+        {
             check(bad, None);
         }
     }

@@ -57,7 +57,8 @@ impl<'t> Mended<'t> {
         };
         if !insertions.is_empty() {
             mended.text = Cow::Owned(with_insertions(text, &insertions));
-            mended.complaints = errors.iter().map(|error| Complaint::new(text, error.span(), error.message())).collect();
+            mended.complaints =
+                errors.iter().map(|error| Complaint::new(text, error.span(), error.message())).collect();
         }
         mended
     }
@@ -84,9 +85,9 @@ impl<'t> Mended<'t> {
     /// Reads as much as possible, and says everything that is wrong with the form.
     pub(super) fn parse(&self) -> (DeTable<'_>, Vec<Fault>, Vec<Problem>) {
         let (root, errors) = DeTable::parse_recoverable(&self.text);
-        let rest = errors.iter().map(|error| {
-            Complaint::new(self.original, error.span().map(|span| self.original(span)), error.message())
-        });
+        let rest = errors
+            .iter()
+            .map(|error| Complaint::new(self.original, error.span().map(|span| self.original(span)), error.message()));
         let complaints: Vec<Complaint> = self.complaints.iter().cloned().chain(rest).collect();
         let faults = complaints.iter().map(|complaint| complaint.fault).collect();
         (root.into_inner(), faults, without_echoes(self.original, complaints))
@@ -198,8 +199,9 @@ fn explain(text: &str, span: &Range<usize>, message: &str) -> Problem {
     if says("duplicate key") {
         let name = &text[span.clone()];
         return if line.trim_start().starts_with('[') {
-            Problem::new(Code::DuplicateKey, span.clone(), format!("{} stands here a second time", excerpt(line.trim())))
-                .with_help("give it another name, or join the two")
+            let first = text.lines().position(|other| other.trim() == line.trim()).map_or(0, |index| index + 1);
+            let message = format!("{} is there already, in line {first}", excerpt(line.trim()));
+            Problem::new(Code::DuplicateKey, span.clone(), message).with_help("give it another name, or join the two")
         } else {
             Problem::new(Code::DuplicateKey, span.clone(), format!("`{}` is set twice", excerpt(name)))
                 .with_help("remove one of the two")
@@ -220,7 +222,10 @@ fn explain(text: &str, span: &Range<usize>, message: &str) -> Problem {
         return problem.with_help(format!("write `{} = …`, or begin the line with # for a comment", excerpt(word)));
     }
     if says("unclosed table") || says("unclosed array table") {
-        return syntax("the header is not closed".into(), "end it with `]`; names are made of letters, digits, - and _");
+        return syntax(
+            "the header is not closed".into(),
+            "end it with `]`; names are made of letters, digits, - and _",
+        );
     }
     if says("unclosed array") || says("unexpected `=` in array") {
         return syntax("the list is not closed".into(), "end it with `]`");
@@ -269,18 +274,14 @@ fn unquoted(text: &str, span: &Range<usize>, key: &str) -> Problem {
     if trimmed.starts_with(|c: char| c.is_ascii_digit())
         && (trimmed.contains([':', '-']) || super::civil::guess_time(trimmed).is_some())
     {
-        match Civil::read(value) {
-            Err(fault) => {
-                let range = span.start + fault.range.start..span.start + fault.range.end;
-                return Problem::new(fault.code, inside(text, range), fault.message).with_help(fault.help);
-            }
+        let Err(fault) = Civil::read(value) else {
             // We are more lenient than TOML, which wants no such thing unquoted.
-            Ok(_) => {
-                let message = format!("`{}` is not understood without quotes", excerpt(trimmed));
-                return Problem::new(Code::BadTime, span.clone(), message)
-                    .with_help(format!("write \"{}\"", excerpt(trimmed)));
-            }
-        }
+            let message = format!("`{}` is not understood without quotes", excerpt(trimmed));
+            return Problem::new(Code::BadTime, span.clone(), message)
+                .with_help(format!("write \"{}\"", excerpt(trimmed)));
+        };
+        let range = span.start + fault.range.start..span.start + fault.range.end;
+        return Problem::new(fault.code, inside(text, range), fault.message).with_help(fault.help);
     }
     let plain = trimmed.trim_matches(['“', '”', '„', '‘', '’', '«', '»', '"', '\'']);
     let message = if plain.len() < trimmed.len() { "these are not plain quotes" } else { "text must stand in quotes" };

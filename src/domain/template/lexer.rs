@@ -80,7 +80,13 @@ fn words_of(text: &str, start: usize, close: &str, is_block: bool, found: &mut V
             while let Some(next) = text[at..].strip_prefix('.').filter(|rest| rest.starts_with(begins_word)) {
                 at += 1 + word_length(next, goes_on);
             }
-            let role = if first { Role::Tag } else if previous == '|' { Role::Filter } else { Role::Name };
+            let role = if first {
+                Role::Tag
+            } else if previous == '|' {
+                Role::Filter
+            } else {
+                Role::Name
+            };
             found.push(Word { name: text[begin..at].to_owned(), range: begin..at, role });
             first = false;
             previous = 'a';

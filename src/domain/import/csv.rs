@@ -1,0 +1,259 @@
+//! People from a spreadsheet: one row for each.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::domain::document::{excerpt, one_of, zone};
+use crate::domain::nearest::nearest;
+use crate::domain::problem::{Code, Problem, Source};
+use crate::domain::recipient::{Address, AddressKind, PersonRecord, RecipientKind, Reference};
+
+use super::cells::{Cell, Row, rows};
+use super::{check_service_url, is_guid, kind_of_conversation};
+
+/// What a column says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Column {
+    Id,
+    Email,
+    Upn,
+    EntraId,
+    TeamsId,
+    Name,
+    Zone,
+    Language,
+    Groups,
+    ConversationId,
+    ServiceUrl,
+    TenantId,
+}
+
+const COLUMNS: [(&str, Column); 12] = [
+    ("id", Column::Id),
+    ("email", Column::Email),
+    ("upn", Column::Upn),
+    ("entra_id", Column::EntraId),
+    ("teams_id", Column::TeamsId),
+    ("name", Column::Name),
+    ("zone", Column::Zone),
+    ("language", Column::Language),
+    ("groups", Column::Groups),
+    ("conversation_id", Column::ConversationId),
+    ("service_url", Column::ServiceUrl),
+    ("tenant_id", Column::TenantId),
+];
+
+/// The columns of which one at least must be there, for a row to be somebody.
+const WHO: [Column; 6] =
+    [Column::Id, Column::Email, Column::Upn, Column::EntraId, Column::TeamsId, Column::ConversationId];
+
+/// Reads a CSV file whose first row names the columns.
+#[must_use]
+pub fn people_from_csv(source: &Source) -> (Vec<PersonRecord>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut rows = rows(&source.text).into_iter();
+    let Some(header) = rows.next() else {
+        let help = "begin with a row that names the columns, such as email,name,zone,groups";
+        return (Vec::new(), vec![Problem::new(Code::BadRow, 0..0, "the file is empty").with_help(help)]);
+    };
+    let columns = read_header(&header, &mut problems);
+    if !says_who(&columns) {
+        // Every row would only say the same again.
+        return (Vec::new(), problems);
+    }
+    let mut people = Vec::new();
+    let mut seen: BTreeMap<Address, usize> = BTreeMap::new();
+    for row in rows {
+        let before = problems.len();
+        let record = read_row(&row, &columns, &mut problems);
+        let Some(record) = record.filter(|_| problems.len() == before) else { continue };
+        let line = source.place(row.span().start).line;
+        if let Some((address, first)) = record.addresses.iter().find_map(|address| seen.get_key_value(address)) {
+            let message = format!("{address} is there already, in line {first}");
+            problems.push(Problem::new(Code::BadRow, row.span(), message).with_help("join the two rows into one"));
+            continue;
+        }
+        seen.extend(record.addresses.iter().map(|address| (address.clone(), line)));
+        people.push(record);
+    }
+    (people, problems)
+}
+
+fn says_who(columns: &[Option<Column>]) -> bool {
+    columns.iter().flatten().any(|column| WHO.contains(column))
+}
+
+/// What each column says; `None` for one that is not known.
+fn read_header(header: &Row, problems: &mut Vec<Problem>) -> Vec<Option<Column>> {
+    let before = problems.len();
+    let mut columns: Vec<Option<Column>> = Vec::new();
+    for Cell { text, span } in &header.cells {
+        let plain = text.to_lowercase().replace([' ', '-'], "_");
+        let found = COLUMNS.iter().find(|(name, _)| *name == plain).map(|(_, column)| *column);
+        let fault = match found {
+            None => {
+                let names = COLUMNS.iter().map(|(name, _)| *name);
+                let help = match nearest(text, names.clone()) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => format!("the columns are {}", names.collect::<Vec<_>>().join(", ")),
+                };
+                let message = if text.is_empty() {
+                    "a column has no name".to_owned()
+                } else {
+                    format!("unknown column `{}`", excerpt(text))
+                };
+                Some(Problem::new(Code::UnknownColumn, span.clone(), message).with_help(help))
+            }
+            Some(column) if columns.contains(&Some(column)) => {
+                let message = format!("column `{plain}` is there twice");
+                Some(Problem::new(Code::DuplicateKey, span.clone(), message).with_help("remove one of the two"))
+            }
+            Some(_) => None,
+        };
+        columns.push(found.filter(|_| fault.is_none()));
+        problems.extend(fault);
+    }
+    if problems.len() == before && !says_who(&columns) {
+        let message = "no column says who somebody is";
+        let help = "add a column `email`, `entra_id`, `teams_id` or `id`; the first row names the columns";
+        problems.push(Problem::new(Code::BadRow, header.span(), message).with_help(help));
+    }
+    columns
+}
+
+fn read_row(row: &Row, columns: &[Option<Column>], problems: &mut Vec<Problem>) -> Option<PersonRecord> {
+    let before = problems.len();
+    let mut bad = |span: Range<usize>, message: String, help: &str| {
+        problems.push(Problem::new(Code::BadRow, span, message).with_help(help));
+    };
+    if let Some(opening) = row.unclosed {
+        let message = "this quote is not closed, and the rest of the file belongs to it".to_owned();
+        bad(opening..opening + 1, message, "close it with another one; write two for one that is meant");
+        return None;
+    }
+    if row.cells.len() != columns.len() {
+        let message = format!("this row has {} cells, and the first row has {}", row.cells.len(), columns.len());
+        bad(row.span(), message, "put a cell that contains the separator in quotes");
+        return None;
+    }
+    let mut record = PersonRecord {
+        kind: RecipientKind::Person,
+        addresses: Vec::new(),
+        name: None,
+        zone: None,
+        language: None,
+        groups: None,
+        reference: Reference::default(),
+    };
+    for (column, cell) in columns.iter().zip(&row.cells) {
+        let Some(column) = *column else { continue };
+        if cell.text.is_empty() {
+            continue;
+        }
+        problems.extend(put(&mut record, column, cell).err());
+    }
+    if problems.len() > before {
+        return None;
+    }
+    let mut bad = |message: &str, help: &str| {
+        problems.push(Problem::new(Code::BadRow, row.span(), message).with_help(help));
+    };
+    let known = record.reference.conversation_id.as_deref().and_then(kind_of_conversation);
+    record.kind = known.unwrap_or(RecipientKind::Person);
+    match record.kind {
+        RecipientKind::Person if record.addresses.is_empty() => {
+            bad("this row does not say who it is", "fill in an e-mail address, an Entra object id or a 29: id");
+        }
+        RecipientKind::GroupChat | RecipientKind::Channel if !record.addresses.is_empty() => {
+            bad(
+                "this conversation is not the person's own chat with the bot",
+                "leave conversation_id empty, or give the id that begins with a:",
+            );
+        }
+        RecipientKind::Person | RecipientKind::GroupChat | RecipientKind::Channel => {}
+    }
+    Some(record)
+}
+
+/// Puts what a cell says into the record.
+fn put(record: &mut PersonRecord, column: Column, cell: &Cell) -> Result<(), Problem> {
+    let bad = |message: String, help: &str| Problem::new(Code::BadRow, cell.span.clone(), message).with_help(help);
+    let text = cell.text.clone();
+    match column {
+        Column::Id => put_address(record, cell, None)?,
+        Column::Email | Column::Upn => put_address(record, cell, Some(AddressKind::Email))?,
+        Column::EntraId => put_address(record, cell, Some(AddressKind::EntraObject))?,
+        Column::TeamsId => put_address(record, cell, Some(AddressKind::TeamsUser))?,
+        Column::Name => record.name = Some(text),
+        Column::Zone => record.zone = Some(zone::read(&text, cell.span.clone(), None)?),
+        Column::Language => {
+            let tag = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
+            if !text.split('-').all(tag) {
+                return Err(bad(format!("\"{}\" is no language", excerpt(&text)), "write for example en or de-CH"));
+            }
+            record.language = Some(text);
+        }
+        Column::Groups => {
+            let mut groups: Vec<String> = Vec::new();
+            for group in text.split([';', '|']).map(str::trim).filter(|group| !group.is_empty()) {
+                if !groups.iter().any(|known| known == group) {
+                    groups.push(group.to_owned());
+                }
+            }
+            record.groups = Some(groups);
+        }
+        Column::ConversationId => {
+            if text.contains(char::is_whitespace) {
+                return Err(bad(
+                    format!("\"{}\" is no conversation id", excerpt(&text)),
+                    "copy it whole; it begins with a: or 19:",
+                ));
+            }
+            record.reference.conversation_id = Some(text);
+        }
+        Column::ServiceUrl => {
+            check_service_url(&text)
+                .map_err(|message| bad(message, "write for example https://smba.trafficmanager.net/emea/"))?;
+            record.reference.service_url = Some(text);
+        }
+        Column::TenantId => {
+            if !is_guid(&text) {
+                return Err(bad(
+                    format!("\"{}\" is no tenant id", excerpt(&text)),
+                    "write it as in the portal, for example 11111111-2222-4333-8444-555555555555",
+                ));
+            }
+            record.reference.tenant_id = Some(text.to_ascii_lowercase());
+        }
+    }
+    Ok(())
+}
+
+fn put_address(record: &mut PersonRecord, cell: &Cell, wanted: Option<AddressKind>) -> Result<(), Problem> {
+    let bad = |message: String, help: String| Problem::new(Code::BadRow, cell.span.clone(), message).with_help(help);
+    let address = Address::new(&cell.text).filter(|address| wanted.is_none_or(|kind| address.kind() == kind));
+    let Some(address) = address else {
+        let example = match wanted {
+            Some(AddressKind::Email) => one_of(["ana@contoso.example"]),
+            Some(AddressKind::EntraObject) => one_of(["aaaaaaaa-0000-4000-8000-000000000001"]),
+            Some(AddressKind::TeamsUser) => "an id that begins with 29:".to_owned(),
+            None => "an e-mail address, an Entra object id, or an id that begins with 29:".to_owned(),
+        };
+        let what = match wanted {
+            Some(AddressKind::Email) => "no e-mail address",
+            Some(AddressKind::EntraObject) => "no Entra object id",
+            Some(AddressKind::TeamsUser) => "no Teams user id",
+            None => "nobody's id",
+        };
+        return Err(bad(format!("\"{}\" is {what}", excerpt(&cell.text)), format!("write {example}")));
+    };
+    match address.kind() {
+        AddressKind::TeamsUser => record.reference.user_id = Some(address.as_str().to_owned()),
+        AddressKind::EntraObject => record.reference.entra_object_id = Some(address.as_str().to_owned()),
+        AddressKind::Email => {}
+    }
+    if !record.addresses.contains(&address) {
+        record.addresses.push(address);
+    }
+    Ok(())
+}
