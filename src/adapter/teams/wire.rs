@@ -1,0 +1,107 @@
+//! The shapes on the wire, and nothing else. Absent fields are left out, never `null`.
+//!
+//! Sources, read in November 2026: Microsoft's Bot Framework REST API reference (Connector), the Teams page on
+//! sending proactive messages, the Activity protocol specification, and Microsoft's own measurements of "create
+//! conversation" in the Teams SDK for .NET (April 2026).
+
+use serde::{Deserialize, Serialize};
+
+/// An account with nothing but its id.
+#[derive(Debug, Serialize)]
+pub(super) struct Account<'a> {
+    pub(super) id: &'a str,
+}
+
+/// A person. One integration got 403 until the Entra id was there (its report of April 2026), so it is sent when
+/// known; Teams needs neither.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Person<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) aad_object_id: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ConversationAccount<'a> {
+    pub(super) id: &'a str,
+    pub(super) tenant_id: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Tenant<'a> {
+    pub(super) id: &'a str,
+}
+
+/// What is Teams' own in an activity.
+#[derive(Debug, Serialize)]
+pub(super) struct ChannelData<'a> {
+    pub(super) tenant: Tenant<'a>,
+}
+
+/// The body of `POST …/v3/conversations/{id}/activities`: the canonical send.
+///
+/// It has no `id`, `timestamp`, `serviceUrl` or `replyToId`: the Activity protocol (A2031, A2041, A2302) advises
+/// senders against the first three, and with a `replyToId` the classic SDKs post to an activity that never existed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Message<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) text: &'a str,
+    /// Always said, since the protocol's default is plain text while Teams behaves otherwise.
+    pub(super) text_format: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) locale: Option<&'a str>,
+    pub(super) from: Account<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) recipient: Option<Person<'a>>,
+    pub(super) conversation: ConversationAccount<'a>,
+    pub(super) channel_data: ChannelData<'a>,
+}
+
+/// The body of `POST …/v3/conversations` for a 1:1 conversation. Without an `activity` it is a create-or-get that
+/// says nothing; with one, the activity would be delivered each time.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct NewConversation<'a> {
+    pub(super) is_group: bool,
+    pub(super) bot: Account<'a>,
+    /// Exactly one: the `29:` id, or the Entra object id.
+    pub(super) members: [Account<'a>; 1],
+    pub(super) tenant_id: &'a str,
+    pub(super) channel_data: ChannelData<'a>,
+}
+
+/// The answer to [`NewConversation`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreatedConversation {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) service_url: Option<String>,
+}
+
+/// The answer of the token service. From Microsoft's page on Connector authentication, read in November 2026.
+#[derive(Deserialize)]
+pub(super) struct GrantedToken {
+    /// Plain text for the moment it takes to move into a `SecretString`; this type has no `Debug`.
+    pub(super) access_token: String,
+    pub(super) expires_in: Seconds,
+}
+
+/// A number of seconds. The identity endpoints of Azure write some of theirs as text.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "serde_json::Value")]
+pub(super) struct Seconds(pub(super) u64);
+
+impl TryFrom<serde_json::Value> for Seconds {
+    type Error = &'static str;
+
+    fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
+        let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
+        number.map(Self).ok_or("not a number of seconds")
+    }
+}
