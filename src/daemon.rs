@@ -19,11 +19,11 @@ use tokio_util::sync::CancellationToken;
 use crate::adapter::control::ControlServer;
 use crate::adapter::sqlite::{OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
-use crate::adapter::teams::{TeamsConnector, TeamsSettings, TenantKind};
+use crate::adapter::teams::{AppKind, SetupError, TeamsConnector, TeamsSettings};
 use crate::config::{BotKind, Config};
 use crate::domain::rate::Book;
 use crate::domain::time::ZoneRules;
-use crate::engine::catalog::CatalogKeeper;
+use crate::engine::catalog::{CatalogCell, CatalogKeeper};
 use crate::engine::chores::Chores;
 use crate::engine::desk::{FrontDesk, Running};
 use crate::engine::dispatcher::Dispatcher;
@@ -35,7 +35,7 @@ use crate::port::clock::Clock;
 use crate::port::desk::{Desk, HeldBackFile};
 use crate::port::entropy::Entropy;
 use crate::port::library::Library;
-use crate::port::store::{Store, StoreError};
+use crate::port::store::{Rescued, Store, StoreError};
 use crate::port::ticker::{Ticker, TickerError};
 
 /// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.
@@ -64,7 +64,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the Teams client could not be made: {0}")]
-    Client(String),
+    Client(#[from] SetupError),
     #[error("the socket {} can't be made: {source}", path.display())]
     Socket { path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -82,12 +82,8 @@ pub struct OwnedStore {
 pub fn open_store(state_dir: &Path) -> Result<OwnedStore, StartError> {
     let failed = |source| StartError::Directory { path: state_dir.to_owned(), source };
     std::fs::create_dir_all(state_dir).map_err(failed)?;
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(state_dir.join("nudged.lock"))
-        .map_err(failed)?;
+    let lock =
+        File::options().create(true).truncate(false).write(true).open(state_dir.join("nudged.lock")).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(StartError::AlreadyRunning(state_dir.to_owned())),
@@ -111,34 +107,23 @@ pub struct Daemon {
 impl Daemon {
     /// Starts everything. When it returns, the first plan is made and the daemon serves.
     pub async fn start(config: &Config, outside: Outside) -> Result<Self, StartError> {
-        let Outside { clock, entropy, zones, library, ticker } = outside;
+        let clock = Arc::clone(&outside.clock);
         let connector = connector(config, &clock)?;
         let owned = open_store(&config.state_dir)?;
         let store = Arc::clone(&owned.store);
         let started_at = clock.now();
         let taken = store.take_over(started_at).await?;
-        let held_before = taken.rescued;
-        if held_before.released + held_before.to_resend + held_before.unknown > 0 {
-            tracing::warn!(
-                released = held_before.released,
-                to_resend = held_before.to_resend,
-                unknown = held_before.unknown,
-                "the last run did not end cleanly; what it held has been rescued"
-            );
-        }
+        tell_rescued(taken.rescued);
 
-        let keeper = Arc::new(CatalogKeeper::new(
-            library,
-            Arc::clone(&store),
-            Arc::clone(&clock),
-            config.fallback_zone,
-        ));
+        let library = Arc::clone(&outside.library);
+        let keeper =
+            Arc::new(CatalogKeeper::new(library, Arc::clone(&store), Arc::clone(&clock), config.fallback_zone));
         let schedules = keeper.reload().await?.schedules.len();
         let health = Arc::new(Health::new(Arc::clone(&clock)));
         let planner = Arc::new(Planner {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            zones: Arc::clone(&zones),
+            zones: Arc::clone(&outside.zones),
             catalog: keeper.cell(),
             health: Arc::clone(&health),
         });
@@ -150,7 +135,7 @@ impl Daemon {
         let desk = Arc::new(FrontDesk {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            entropy: Arc::clone(&entropy),
+            entropy: Arc::clone(&outside.entropy),
             keeper: Arc::clone(&keeper),
             daemon: Some(Running {
                 version: env!("CARGO_PKG_VERSION"),
@@ -160,24 +145,10 @@ impl Daemon {
                 replan: Arc::clone(&replan),
             }),
         });
-        let sender = Sender {
-            store: Arc::clone(&store),
-            connector,
-            limiter: Arc::new(Limiter::new(
-                Book::published(config.limits.per_tenant_per_second),
-                Arc::clone(&clock),
-            )),
-            catalog: keeper.cell(),
-            zones: Arc::clone(&zones),
-            clock: Arc::clone(&clock),
-            entropy,
-            health: Arc::clone(&health),
-            home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
-        };
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            sender: Arc::new(sender),
+            sender: Arc::new(sender(config, &outside, connector, &store, &keeper, &health)),
             health: Arc::clone(&health),
             work: Arc::clone(&work),
             clock_stepped: Arc::clone(&replan),
@@ -193,9 +164,17 @@ impl Daemon {
             keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
             term: taken.term,
         };
+        let attendant = Attendant {
+            store: Arc::clone(&store),
+            clock,
+            health,
+            work,
+            catalog: keeper.cell(),
+            longest_request: config.limits.request_timeout * 2 + Duration::from_secs(30),
+        };
         // One beat of each kind: more of a kind would do the same work again.
         let (bell, beats) = mpsc::channel(3);
-        ticker.start(bell).await?;
+        outside.ticker.start(bell).await?;
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -207,23 +186,15 @@ impl Daemon {
                 tracing::error!(%error, "the socket failed");
             }
         }));
-        let attendant = Attendant {
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            health,
-            work,
-            schedules,
-            longest_request: config.limits.request_timeout * 2 + Duration::from_secs(30),
-        };
         tasks.spawn(named("attendant", attendant.run(stop.clone())));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             schedules,
-            zone_data = zones.version(),
+            zone_data = outside.zones.version(),
             term = taken.term.0,
             "nudged serves"
         );
-        Ok(Self { store: owned, desk, keeper, replan, ticker, tasks, stop })
+        Ok(Self { store: owned, desk, keeper, replan, ticker: outside.ticker, tasks, stop })
     }
 
     /// The desk, for whoever lives in the same process.
@@ -281,10 +252,42 @@ async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static s
     name
 }
 
+fn tell_rescued(rescued: Rescued) {
+    if rescued != Rescued::default() {
+        tracing::warn!(
+            released = rescued.released,
+            to_resend = rescued.to_resend,
+            unknown = rescued.unknown,
+            "the last run did not end cleanly; what it held has been rescued"
+        );
+    }
+}
+
+fn sender(
+    config: &Config,
+    outside: &Outside,
+    connector: Arc<TeamsConnector>,
+    store: &Arc<dyn Store>,
+    keeper: &CatalogKeeper,
+    health: &Arc<Health>,
+) -> Sender {
+    let book = Book::published(config.limits.per_tenant_per_second);
+    Sender {
+        store: Arc::clone(store),
+        connector,
+        limiter: Arc::new(Limiter::new(book, Arc::clone(&outside.clock))),
+        catalog: keeper.cell(),
+        zones: Arc::clone(&outside.zones),
+        clock: Arc::clone(&outside.clock),
+        entropy: Arc::clone(&outside.entropy),
+        health: Arc::clone(health),
+        home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
+    }
+}
+
 fn connector(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<TeamsConnector>, StartError> {
     let path = &config.bot.secret_file;
-    let secret = std::fs::read_to_string(path)
-        .map_err(|source| StartError::Secret { path: path.clone(), source })?;
+    let secret = std::fs::read_to_string(path).map_err(|source| StartError::Secret { path: path.clone(), source })?;
     if secret.trim().is_empty() {
         return Err(StartError::EmptySecret(path.clone()));
     }
@@ -292,8 +295,8 @@ fn connector(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<TeamsConnect
         app_id: config.bot.app_id.clone(),
         tenant_id: config.bot.tenant_id.clone(),
         kind: match config.bot.kind {
-            BotKind::SingleTenant => TenantKind::Single,
-            BotKind::MultiTenant => TenantKind::Multi,
+            BotKind::SingleTenant => AppKind::SingleTenant,
+            BotKind::MultiTenant => AppKind::MultiTenant,
         },
         secret: SecretString::from(secret.trim().to_owned()),
         login_url: config.bot.login_url.to_string(),
@@ -303,9 +306,7 @@ fn connector(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<TeamsConnect
         connect_timeout: Duration::from_secs(5).min(config.limits.request_timeout),
         senders: config.limits.senders,
     };
-    TeamsConnector::new(settings, Arc::clone(clock))
-        .map(Arc::new)
-        .map_err(|error| StartError::Client(error.to_string()))
+    Ok(Arc::new(TeamsConnector::new(settings, Arc::clone(clock))?))
 }
 
 /// Tells the service manager what comes next, and that everything is alive: but only when it has just been seen to be.
@@ -314,7 +315,7 @@ struct Attendant {
     clock: Arc<dyn Clock>,
     health: Arc<Health>,
     work: Arc<Notify>,
-    schedules: usize,
+    catalog: Arc<CatalogCell>,
     /// A request that is older than this hangs, time-outs or not.
     longest_request: Duration,
 }
@@ -390,8 +391,9 @@ impl Attendant {
             Err(error) => format!("store: {error}"),
         };
         let trouble = self.health.trouble().map_or_else(String::new, |trouble| format!("; CANNOT SEND: {trouble}"));
-        let plural = if self.schedules == 1 { "" } else { "s" };
-        format!("{} schedule{plural}; {next}{trouble}", self.schedules)
+        let schedules = self.catalog.current().schedules.len();
+        let plural = if schedules == 1 { "" } else { "s" };
+        format!("{schedules} schedule{plural}; {next}{trouble}")
     }
 
     fn coming(&self, at: DateTime<Utc>) -> String {

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use crate::domain::problem::Source;
 use crate::port::library::{Library, Shelf, UnreadableFile};
 
-/// Larger than this, a file is no schedule file that a person wrote.
-const MAX_BYTES: u64 = 1 << 20;
+/// Larger than this, a file is nothing that a person wrote: a hundred thousand people fit into it.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// The `*.toml` files of a directory and of those below it.
 #[derive(Debug, Clone)]
@@ -80,15 +80,23 @@ fn find(directory: &Path, found: &mut Vec<PathBuf>, shelf: &mut Shelf) -> io::Re
 }
 
 fn read_file(path: &Path, shelf: &mut Shelf) {
+    match read_text(path) {
+        Ok(source) => shelf.files.push(source),
+        Err(unreadable) => shelf.unreadable.push(unreadable),
+    }
+}
+
+/// Reads one file that a person wrote.
+pub fn read_text(path: &Path) -> Result<Source, UnreadableFile> {
     let text = std::fs::metadata(path).and_then(|metadata| {
         if metadata.len() > MAX_BYTES {
-            return Err(io::Error::other(format!("it is larger than {} KiB", MAX_BYTES / 1024)));
+            return Err(io::Error::other(format!("it is larger than {} MiB", MAX_BYTES >> 20)));
         }
         std::fs::read_to_string(path)
     });
     match text {
-        Ok(text) => shelf.files.push(Source::new(path.display().to_string(), text)),
-        Err(error) => shelf.unreadable.push(unreadable(path, &error)),
+        Ok(text) => Ok(Source::new(path.display().to_string(), text)),
+        Err(error) => Err(unreadable(path, &error)),
     }
 }
 

@@ -140,28 +140,20 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
     let path = |given: Option<Placed<&str>>| given.map(|given| directory.join(given.value));
     // systemd may name several directories, separated by colons; the first one is the service's own.
     let from_env = |name: &str| env(name).and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
-    let state_dir = path(root.text("state_dir"))
-        .or_else(|| from_env("STATE_DIRECTORY"))
-        .unwrap_or_else(|| directory.join("state"));
+    let state_dir =
+        path(root.text("state_dir")).or_else(|| from_env("STATE_DIRECTORY")).unwrap_or_else(|| directory.join("state"));
     let schedules = path(root.text("schedules")).unwrap_or_else(|| directory.join("schedules"));
     let socket = path(root.text("socket"))
         .or_else(|| from_env("RUNTIME_DIRECTORY").map(|dir| dir.join("nudged.sock")))
         .unwrap_or_else(|| state_dir.join("nudged.sock"));
     let fallback_zone = root.zone("fallback_zone");
     root.missing("fallback_zone", "`fallback_zone` is missing", ZONE_HELP);
-
-    let bot = match root.table("bot") {
-        Some(mut table) => {
-            let bot = read_bot(&mut table, directory, env);
-            table.finish(&["certificate_file", "cloud", "secret_expires_on"]);
-            bot
-        }
-        None => {
-            let help = "add [bot] with app_id and tenant_id below it";
-            root.missing("bot", "it does not say who the bot is", help);
-            None
-        }
-    };
+    root.missing("bot", "it does not say who the bot is", "add [bot] with app_id and tenant_id below it");
+    let bot = root.table("bot").and_then(|mut table| {
+        let bot = read_bot(&mut table, directory, env);
+        table.finish(&["certificate_file", "cloud", "secret_expires_on"]);
+        bot
+    });
     let limits = read_limits(root);
     let keep_attempts = read_retention(root);
     let log = read_log(root);
@@ -181,7 +173,11 @@ fn read_bot(table: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Optio
     let app_id = guid(table, "app_id");
     table.missing("app_id", "`app_id` is missing", "add the application (client) id of the bot's registration");
     let tenant_id = guid(table, "tenant_id");
-    table.missing("tenant_id", "`tenant_id` is missing", "add the directory (tenant) id in which the bot is registered");
+    table.missing(
+        "tenant_id",
+        "`tenant_id` is missing",
+        "add the directory (tenant) id in which the bot is registered",
+    );
     let kinds = [("single-tenant", BotKind::SingleTenant), ("multi-tenant", BotKind::MultiTenant)];
     let kind = table.word("type", &kinds).map_or(BotKind::SingleTenant, |kind| kind.value);
 
@@ -241,7 +237,9 @@ fn url(table: &mut Table<'_>, key: &'static str, default: &str) -> Option<Url> {
         }
         Err(error) => {
             let message = format!("`{key}` is no address: {error}");
-            table.report(Problem::new(Code::BadSetting, text.span, message).with_help(format!("write one like {default}")));
+            table.report(
+                Problem::new(Code::BadSetting, text.span, message).with_help(format!("write one like {default}")),
+            );
             None
         }
     }
@@ -261,7 +259,10 @@ fn trusted_hosts(table: &mut Table<'_>) -> Vec<String> {
     let mut hosts = Vec::new();
     for item in value.items() {
         match item.text() {
-            Some(host) if Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.path() == "/" && url.username().is_empty()) => {
+            Some(host)
+                if Url::parse(&format!("https://{host}/"))
+                    .is_ok_and(|url| url.path() == "/" && url.username().is_empty()) =>
+            {
                 hosts.push(host.to_ascii_lowercase());
             }
             Some(_) | None => table.report(
@@ -274,17 +275,17 @@ fn trusted_hosts(table: &mut Table<'_>) -> Vec<String> {
 }
 
 fn read_limits(root: &mut Table<'_>) -> Limits {
-    let default = Limits {
-        per_tenant_per_second: PER_TENANT_PER_SECOND,
-        senders: 64,
-        request_timeout: Duration::from_mins(1),
-    };
+    let default =
+        Limits { per_tenant_per_second: PER_TENANT_PER_SECOND, senders: 64, request_timeout: Duration::from_mins(1) };
     let Some(mut table) = root.table("limits") else { return default };
     let count = |placed: Option<Placed<i64>>, default: usize| {
         placed.and_then(|placed| usize::try_from(placed.value).ok()).unwrap_or(default)
     };
     let limits = Limits {
-        per_tenant_per_second: count(table.integer("per_tenant_per_second", 1..=1_000_000), default.per_tenant_per_second),
+        per_tenant_per_second: count(
+            table.integer("per_tenant_per_second", 1..=1_000_000),
+            default.per_tenant_per_second,
+        ),
         senders: count(table.integer("senders", 1..=1024), default.senders),
         request_timeout: match table.time_span("request_timeout") {
             // The lease of a claim is five minutes, and a request must end well before it.

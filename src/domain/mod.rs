@@ -3,36 +3,48 @@
 
 /// Names and row ids.
 pub mod id;
+
 /// Civil time, zones, instants, and the rules for local times that do not exist or exist twice.
 pub mod time;
 
-/// A TOML document read value by value, collecting every problem on the way.
-pub mod document;
-/// The nearest right word for a misspelt one.
-pub mod nearest;
 /// What is wrong with a file, where, and what to do about it.
 pub mod problem;
-/// Which civil times a trigger means.
-pub mod recurrence;
+
+/// A TOML document read value by value, collecting every problem on the way.
+pub mod document;
+
+/// The nearest right word for a misspelt one.
+pub mod nearest;
+
 /// What a schedule is, and how it is read from a file.
 pub mod schedule;
+
+/// Which civil times a trigger means.
+pub mod recurrence;
+
 /// Message texts: parsed once, strict about unknown names.
 pub mod template;
 
-/// (attempt, draw) → delay.
-pub mod backoff;
-/// The states of one delivery and what moves it from one to the next.
-pub mod delivery;
-/// People files → records.
+/// Who receives, where they live, and how they are reached.
+pub mod recipient;
+
+/// People files, CSV or conversation references → records.
 pub mod import;
 
 /// (schedule, zones, window) → waves.
 pub mod plan;
+
+/// The states of one delivery and what moves it from one to the next.
+pub mod delivery;
+
 /// May this delivery be sent now? The answer is a decision with a reason.
 pub mod policy;
-/// The published rate windows, counted exactly.
-pub mod rate;
-/// Who receives, where they live, and how they are reached.
-pub mod recipient;
+
 /// What an answer from Teams means.
 pub mod verdict;
+
+/// (attempt, draw) → delay.
+pub mod backoff;
+
+/// The published rate windows, counted exactly.
+pub mod rate;

@@ -9,9 +9,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono_tz::Tz;
 
 use crate::domain::id::ScheduleName;
-use crate::domain::problem::{Code, Problem, Severity, Source};
+use crate::domain::problem::{Problem, Severity, Source};
 use crate::domain::schedule::model::Schedule;
-use crate::domain::schedule::parse;
+use crate::domain::schedule::parse::{self, Duplicate};
 use crate::port::clock::Clock;
 use crate::port::desk::HeldBackFile;
 use crate::port::library::{Library, Shelf};
@@ -103,10 +103,10 @@ impl CatalogKeeper {
     }
 
     async fn assemble(&self) -> Result<Assembled, StoreError> {
-        let shelf = self.library.read().await;
+        let found = self.library.read().await;
         let kept = self.store.documents(LAST_GOOD).await?;
         let sends = self.store.documents(SENDS).await?;
-        Ok(assemble(&shelf, &kept, &sends))
+        Ok(assemble(&found, &kept, &sends))
     }
 
     async fn keep(&self, name: String, source: &Source) -> Result<(), StoreError> {
@@ -133,9 +133,9 @@ impl Assembled {
     /// Takes in the schedules of one text, or says why not.
     fn accept(&mut self, source: &Source) -> Result<(), Vec<Problem>> {
         let (schedules, mut problems) = parse::parse(source);
-        for schedule in &schedules {
-            if let Some(first) = self.catalog.schedules.get(&schedule.name) {
-                problems.push(duplicate(source, schedule, first));
+        for again in &schedules {
+            if let Some(first) = self.catalog.schedules.get(&again.name) {
+                problems.push(Duplicate::new(first, again).problem(source));
             }
         }
         if problems.iter().any(|problem| problem.severity() == Severity::Error) {
@@ -197,13 +197,4 @@ fn assemble(shelf: &Shelf, kept: &[Document], sends: &[Document]) -> Assembled {
         }
     }
     assembled
-}
-
-fn duplicate(source: &Source, second: &Schedule, first: &Schedule) -> Problem {
-    let start = source.offset(second.origin.place);
-    let message = format!(
-        "schedule \"{}\" is defined twice: {}:{} and {}:{}",
-        second.name, first.origin.file, first.origin.place.line, source.name, second.origin.place.line
-    );
-    Problem::new(Code::DuplicateName, start..start, message).with_help("give one of them another name")
 }

@@ -5,17 +5,24 @@
 
 /// The schedules in force, and the files that are held back.
 pub mod catalog;
-/// What beats ask for: planning, rescue, pruning, upkeep.
-pub mod chores;
-/// Answers to what people ask.
-pub mod desk;
-/// Waves → deliveries → claims, each at its instant.
-pub mod dispatcher;
-/// Signs of life, and what is wrong with the bot's own set-up.
-pub mod health;
-/// Permission to send, within the published windows.
-pub mod limiter;
+
 /// Schedules → waves, over a rolling horizon.
 pub mod planner;
+
+/// Waves → deliveries → claims, each at its instant.
+pub mod dispatcher;
+
 /// One claim → one outcome.
 pub mod sender;
+
+/// Permission to send, within the published windows.
+pub mod limiter;
+
+/// What beats ask for: planning, rescue, pruning, upkeep.
+pub mod chores;
+
+/// Answers to what people ask.
+pub mod desk;
+
+/// Signs of life, and what is wrong with the bot's own set-up.
+pub mod health;

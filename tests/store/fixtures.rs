@@ -124,7 +124,7 @@ impl Draft {
             },
             audience: Audience { to: self.to.clone(), except_people: self.except.clone() },
             policies: Policies { late: Duration::from_hours(1), priority: self.priority, on_unknown: self.on_unknown },
-            message: Message { text: Template, why: None },
+            message: Message { text: Template::parse("Hello").expect("a plain text is a template"), why: None },
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::id::ScheduleName;
-use crate::domain::problem::Place;
+use crate::domain::problem::{Code, Place, Problem, Source};
 use crate::domain::schedule::model::{Origin, Schedule};
 
 /// A name that is used in more than one place.
@@ -17,6 +17,20 @@ pub struct Duplicate {
 }
 
 impl Duplicate {
+    /// `again` has the name of `first`.
+    #[must_use]
+    pub fn new(first: &Schedule, again: &Schedule) -> Self {
+        Self { name: again.name.clone(), first: first.origin.clone(), again: again.origin.clone() }
+    }
+
+    /// The problem, in the file in which the name stands again.
+    #[must_use]
+    pub fn problem(&self, source: &Source) -> Problem {
+        let start = source.offset(self.again.place);
+        let end = source.text[start..].find('\n').map_or(source.text.len(), |newline| start + newline);
+        Problem::new(Code::DuplicateName, start..end, self.message()).with_help(self.help())
+    }
+
     /// What is wrong, naming both places.
     #[must_use]
     pub fn message(&self) -> String {

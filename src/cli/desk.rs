@@ -1,0 +1,117 @@
+//! Whom to ask: the daemon where one answers, else the store itself.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::adapter::clock::SystemClock;
+use crate::adapter::control::ControlClient;
+use crate::adapter::entropy::SystemEntropy;
+use crate::adapter::files::DirectoryLibrary;
+use crate::cli::screen::Screen;
+use crate::cli::{Common, Exit, settings};
+use crate::config::Config;
+use crate::daemon::{self, OwnedStore, StartError};
+use crate::domain::document::excerpt;
+use crate::engine::catalog::CatalogKeeper;
+use crate::engine::desk::FrontDesk;
+use crate::port::desk::{Desk, DeskError};
+
+/// A desk, and what it stands on.
+pub(super) struct AnyDesk {
+    pub desk: Arc<dyn Desk>,
+    /// Held while the store is read directly, so that no daemon starts meanwhile.
+    owned: Option<OwnedStore>,
+}
+
+impl AnyDesk {
+    /// Whether a daemon answers.
+    pub(super) fn is_daemon(&self) -> bool {
+        self.owned.is_none()
+    }
+
+    /// Lets go of the store.
+    pub(super) async fn close(self) {
+        if let Some(owned) = self.owned {
+            owned.store.close().await;
+        }
+    }
+}
+
+/// The daemon's desk, or one over the store where no daemon is running.
+pub(super) async fn open(screen: Screen, common: &Common) -> Result<AnyDesk, Exit> {
+    let config = settings::load(screen, common)?;
+    let client = ControlClient::new(&config.socket).map_err(|error| failed(screen, &error))?;
+    if client.is_answered().await {
+        return Ok(AnyDesk { desk: Arc::new(client), owned: None });
+    }
+    let owned = match daemon::open_store(&config.state_dir) {
+        Ok(owned) => owned,
+        Err(StartError::AlreadyRunning(_)) => {
+            return Err(unreachable(screen, &config.socket, "a daemon holds the store but does not answer"));
+        }
+        Err(error) => {
+            screen.error(error.to_string());
+            return Err(start_exit(&error));
+        }
+    };
+    Ok(AnyDesk { desk: Arc::new(over_store(&config, &owned)), owned: Some(owned) })
+}
+
+fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
+    let clock = Arc::new(SystemClock::new());
+    let library = Arc::new(DirectoryLibrary::new(config.schedules.clone()));
+    let keeper = CatalogKeeper::new(library, Arc::clone(&owned.store), clock.clone(), config.fallback_zone);
+    FrontDesk {
+        store: Arc::clone(&owned.store),
+        clock,
+        entropy: Arc::new(SystemEntropy),
+        keeper: Arc::new(keeper),
+        daemon: None,
+    }
+}
+
+/// The daemon's desk only.
+pub(super) async fn daemon_only(screen: Screen, common: &Common) -> Result<ControlClient, Exit> {
+    let config = settings::load(screen, common)?;
+    let client = ControlClient::new(&config.socket).map_err(|error| failed(screen, &error))?;
+    if client.is_answered().await {
+        return Ok(client);
+    }
+    Err(unreachable(screen, &config.socket, "no daemon answers"))
+}
+
+fn unreachable(screen: Screen, socket: &Path, what: &str) -> Exit {
+    screen.error(format!("{what} on {}; start it with `nudged run`", socket.display()));
+    Exit::DaemonNotReachable
+}
+
+/// Says what the desk could not do.
+pub(super) fn failed(screen: Screen, error: &DeskError) -> Exit {
+    screen.error(error.to_string());
+    match error {
+        DeskError::BadRequest(_) => Exit::Usage,
+        DeskError::NoDaemon(_) => Exit::DaemonNotReachable,
+        DeskError::Failed(_) => Exit::Failed,
+    }
+}
+
+/// Which end a failed start means.
+pub(super) fn start_exit(error: &StartError) -> Exit {
+    match error {
+        StartError::AlreadyRunning(_) | StartError::Store(_) | StartError::Ticker(_) => Exit::TryAgain,
+        StartError::Secret { source, .. }
+        | StartError::Directory { source, .. }
+        | StartError::Socket { source, .. } => match source.kind() {
+            std::io::ErrorKind::PermissionDenied => Exit::NotPermitted,
+            std::io::ErrorKind::NotFound => Exit::Invalid,
+            _ => Exit::Failed,
+        },
+        StartError::EmptySecret(_) | StartError::Client(_) => Exit::Invalid,
+        StartError::Open(_) => Exit::Failed,
+    }
+}
+
+/// A text that may be long or hold line breaks, fit for a cell of a table.
+pub(super) fn cell(text: &str) -> String {
+    excerpt(text)
+}

@@ -1,0 +1,77 @@
+//! Problems as a writer meets them: one line that says what, where and what to do; then the excerpt.
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use serde::Serialize;
+
+use crate::cli::screen::Screen;
+use crate::domain::problem::{Place, Problem, Severity, Source};
+
+/// A problem as `--json` prints it.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProblemView {
+    pub file: String,
+    pub line: usize,
+    pub column: usize,
+    /// The place just after the last character that is wrong.
+    pub end: Place,
+    pub code: &'static str,
+    pub severity: Severity,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+impl ProblemView {
+    #[must_use]
+    pub fn new(source: &Source, problem: &Problem) -> Self {
+        let Place { line, column } = source.place(problem.span.start);
+        Self {
+            file: source.name.to_string(),
+            line,
+            column,
+            end: source.place(problem.span.end),
+            code: problem.code.as_str(),
+            severity: problem.severity(),
+            message: problem.message.clone(),
+            help: problem.help.clone(),
+        }
+    }
+}
+
+/// The line and the excerpt.
+#[must_use]
+pub fn render(source: &Source, problem: &Problem, colour: bool) -> String {
+    let severity = match problem.severity() {
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    let Place { line, column } = source.place(problem.span.start);
+    let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+    let headline = format!("{}:{line}:{column}: {severity} {}: {}{help}", source.name, problem.code, problem.message);
+    match excerpt(source, problem, colour) {
+        Some(excerpt) => format!("{headline}\n{excerpt}"),
+        None => headline,
+    }
+}
+
+/// The lines of the file that are wrong, with a mark below; nothing where there is no text to show.
+fn excerpt(source: &Source, problem: &Problem, colour: bool) -> Option<String> {
+    if source.text.is_empty() {
+        return None;
+    }
+    let level = match problem.severity() {
+        Severity::Warning => Level::WARNING,
+        Severity::Error => Level::ERROR,
+    };
+    let snippet =
+        Snippet::source(&*source.text).line_start(1).annotation(AnnotationKind::Primary.span(problem.span.clone()));
+    let group = annotate_snippets::Group::with_level(level).element(snippet);
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    Some(renderer.render(&[group]))
+}
+
+/// Shows all problems of one file.
+pub fn show(screen: Screen, source: &Source, problems: &[Problem]) {
+    for problem in problems {
+        screen.data(render(source, problem, screen.has_colour()));
+    }
+}

@@ -1,0 +1,60 @@
+//! The only place that prints. Data goes to stdout, talk to stderr; colour is never the message.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+/// Where a command shows its results.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen {
+    /// Print JSON rather than text for people.
+    pub json: bool,
+}
+
+#[expect(clippy::unused_self, reason = "to print is a right that a command is given with its screen")]
+impl Screen {
+    /// One line, or several, of data.
+    pub fn data(self, text: impl AsRef<str>) {
+        // A reader that went away (`| head`) wants no more; there is nobody left to tell.
+        let _ = writeln!(io::stdout().lock(), "{}", text.as_ref());
+    }
+
+    /// One line, or several, of talk.
+    pub fn say(self, text: impl AsRef<str>) {
+        let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+    }
+
+    /// An error, with its causes.
+    pub fn error(self, text: impl AsRef<str>) {
+        self.say(format!("nudged: {}", text.as_ref()));
+    }
+
+    /// A value as JSON, on one line unless a person is looking.
+    pub fn json(self, value: &impl Serialize) {
+        let printed =
+            if io::stdout().is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
+        match printed {
+            Ok(text) => self.data(text),
+            Err(error) => self.error(format!("the answer could not be written: {error}")),
+        }
+    }
+
+    /// Rows under a header, aligned.
+    pub fn table(self, header: &[&str], rows: Vec<Vec<String>>) {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header(header);
+        table.add_rows(rows);
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        let lines = table.to_string();
+        self.data(lines.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+    }
+
+    /// Whether colour may be used on stdout.
+    #[must_use]
+    pub fn has_colour(self) -> bool {
+        io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    }
+}

@@ -1,0 +1,150 @@
+//! `nudged status`: where every delivery stands.
+
+use chrono_tz::Tz;
+use clap::Args;
+
+use crate::adapter::zones::ZoneData;
+use crate::cli::screen::Screen;
+use crate::cli::{Common, Ended, Exit, desk, times};
+use crate::domain::delivery::State;
+use crate::port::desk::{Counts, DeliveryStatus, OccurrenceStatus, Status};
+use crate::port::store::StatusQuery;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  nudged status\n  nudged status standup\n  nudged status --json | jq .occurrences\n\n\
+                        Without a daemon the ledger is read directly, and the exit code is 69."
+)]
+pub(super) struct StatusArgs {
+    /// Only this schedule, with every recipient
+    schedule: Option<String>,
+}
+
+pub(super) async fn run(screen: Screen, common: &Common, args: &StatusArgs) -> Ended {
+    let any = desk::open(screen, common).await?;
+    let query = StatusQuery { schedule: args.schedule.clone() };
+    let asked = any.desk.status(query).await;
+    let exit = if any.is_daemon() { Exit::Done } else { Exit::DaemonNotReachable };
+    any.close().await;
+    let status = asked.map_err(|error| desk::failed(screen, &error))?;
+    if screen.json {
+        screen.json(&status);
+    } else {
+        tell(screen, &status, args.schedule.as_deref());
+    }
+    Ok(exit)
+}
+
+/// The status for people. Also what the demo ends with.
+pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
+    match &status.daemon {
+        Some(daemon) => {
+            let next = daemon.next_due_at.map_or_else(
+                || "nothing ahead".into(),
+                |at| format!("next at {} ({})", times::utc(at), times::distance(at, status.now)),
+            );
+            screen.data(format!(
+                "nudged {} runs (pid {}); {} schedules; {next}",
+                daemon.version, daemon.pid, daemon.schedules
+            ));
+            if let Some(trouble) = &daemon.trouble {
+                screen.data(format!("CANNOT SEND: {trouble}; deliveries wait"));
+            }
+        }
+        None => screen.data("no daemon is running; this is what the ledger says"),
+    }
+    for file in &status.held_back {
+        let instead = if file.last_good_in_use { "its last good version is in use" } else { "none of it is in use" };
+        screen.data(format!("held back: {} ({instead})", file.file));
+        for problem in &file.problems {
+            screen.data(format!("  {problem}"));
+        }
+    }
+    if status.occurrences.is_empty() {
+        screen.data(schedule.map_or_else(
+            || "no occurrence is planned, open or lately ended".into(),
+            |name| format!("no occurrence of \"{name}\" is planned, open or lately ended"),
+        ));
+        return;
+    }
+    screen.data("");
+    occurrences(screen, &status.occurrences);
+    if !status.deliveries.is_empty() {
+        screen.data("");
+        deliveries(screen, &status.deliveries);
+    }
+}
+
+/// A table of occurrences whose rows add up.
+pub(super) fn occurrences(screen: Screen, occurrences: &[OccurrenceStatus]) {
+    const COLUMNS: [(&str, &[State]); 8] = [
+        ("PLANNED", &[State::Planned]),
+        ("IN HAND", &[State::Claimed, State::Sending, State::Waiting]),
+        ("SENT", &[State::Sent]),
+        ("SKIPPED", &[State::Skipped]),
+        ("FAILED", &[State::Failed]),
+        ("UNKNOWN", &[State::Unknown]),
+        ("EXPIRED", &[State::Expired]),
+        ("CANCELLED", &[State::Cancelled]),
+    ];
+    let sum = |counts: &Counts, states: &[State]| states.iter().filter_map(|state| counts.get(state)).sum::<u64>();
+    // A column in which nothing stands is left out, so that the rest can be read.
+    let used: Vec<_> = COLUMNS
+        .iter()
+        .filter(|(_, states)| occurrences.iter().any(|occurrence| sum(&occurrence.counts, states) > 0))
+        .collect();
+    let doubt = occurrences.iter().any(|occurrence| occurrence.possible_duplicates > 0);
+    let mut header = vec!["SCHEDULE", "OCCURRENCE", "AUDIENCE"];
+    header.extend(used.iter().map(|(name, _)| *name));
+    if doubt {
+        header.push("MAYBE TWICE");
+    }
+    let rows = occurrences.iter().map(|occurrence| {
+        let mut row = vec![
+            occurrence.schedule.clone(),
+            occurrence.occurrence.format("%a %Y-%m-%d %H:%M").to_string(),
+            occurrence.audience.to_string(),
+        ];
+        row.extend(used.iter().map(|(_, states)| sum(&occurrence.counts, states).to_string()));
+        if doubt {
+            row.push(occurrence.possible_duplicates.to_string());
+        }
+        row
+    });
+    screen.table(&header, rows.collect());
+    for occurrence in occurrences {
+        for reason in &occurrence.reasons {
+            screen.data(format!(
+                "  {} {}: {} {} ({})",
+                occurrence.schedule,
+                occurrence.occurrence.format("%Y-%m-%d %H:%M"),
+                reason.count,
+                reason.state,
+                reason.reason.explain()
+            ));
+        }
+    }
+}
+
+fn deliveries(screen: Screen, deliveries: &[DeliveryStatus]) {
+    let rules = ZoneData::newest();
+    let place = |delivery: &DeliveryStatus, zone: Tz| times::local(delivery.due_at, zone, &rules);
+    let rows = deliveries.iter().map(|delivery| {
+        let mut note = delivery.reason.map_or_else(String::new, |reason| reason.as_str().to_owned());
+        if let Some(detail) = &delivery.detail {
+            note = format!("{note}: {}", desk::cell(detail));
+        }
+        if delivery.possible_duplicate {
+            note.push_str(if note.is_empty() { "possible duplicate" } else { " (possible duplicate)" });
+        }
+        vec![
+            desk::cell(&delivery.recipient),
+            place(delivery, delivery.zone),
+            delivery.zone.name().to_owned(),
+            times::utc(delivery.due_at),
+            delivery.state.to_string(),
+            note,
+        ]
+    });
+    screen.table(&["RECIPIENT", "DUE, LOCAL TIME", "ZONE", "UTC", "STATE", "WHY"], rows.collect());
+}

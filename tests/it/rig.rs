@@ -1,0 +1,251 @@
+//! A directory with a configuration, an emulator in this process, and the real binary beside it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use nudged::adapter::clock::SystemClock;
+use nudged::emulator::{Emulator, ReceivedMessage, Settings, Windows};
+use nudged::port::clock::Clock;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longer than anything here takes on a busy machine; only a failure ever waits for it.
+pub const PATIENCE: Duration = Duration::from_mins(3);
+
+pub struct Rig {
+    directory: TempDir,
+    pub emulator: Emulator,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What the configuration says besides the usual.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    pub per_tenant_per_second: u32,
+    pub senders: u32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { per_tenant_per_second: 50, senders: 64 }
+    }
+}
+
+impl Rig {
+    pub async fn new() -> Self {
+        Self::with(Settings::default(), Pace::default()).await
+    }
+
+    /// An emulator without limits, and a daemon that goes as fast as `per_second`.
+    pub async fn fast(per_second: u32, latency: Duration) -> Self {
+        let settings = Settings { windows: Windows::Off, latency, ..Settings::default() };
+        Self::with(settings, Pace { per_tenant_per_second: per_second, ..Pace::default() }).await
+    }
+
+    pub async fn with(settings: Settings, pace: Pace) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let (app_id, tenant_id) = (settings.app_id.clone(), settings.tenant_id.clone());
+        let secret = settings.app_secret.clone();
+        let emulator = Emulator::start(settings, Arc::clone(&clock)).await.expect("the emulator starts");
+        let directory = tempfile::tempdir().expect("a directory");
+        let rig = Self { directory, emulator, clock };
+        rig.write("bot-secret", &secret);
+        let Pace { per_tenant_per_second, senders } = pace;
+        let (base, service, address) = (rig.emulator.base_url(), rig.emulator.service_url(), rig.emulator.address());
+        rig.write(
+            "nudged.toml",
+            &format!(
+                "fallback_zone = \"Europe/Berlin\"\n\
+                 [bot]\napp_id = \"{app_id}\"\ntenant_id = \"{tenant_id}\"\nsecret_file = \"bot-secret\"\n\
+                 login_url = \"{base}\"\nservice_url = \"{service}\"\ntrusted_hosts = [\"{address}\"]\n\
+                 [limits]\nper_tenant_per_second = {per_tenant_per_second}\nsenders = {senders}\n"
+            ),
+        );
+        std::fs::create_dir(rig.path("schedules")).expect("made");
+        rig
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    /// A schedule for everyone, once, at an instant.
+    pub fn schedule_once(&self, name: &str, at: DateTime<Utc>, more: &str) {
+        let at = at.format("%Y-%m-%dT%H:%M:%SZ");
+        self.write(
+            &format!("schedules/{name}.toml"),
+            &format!("[schedule.{name}]\nto = \"everyone\"\nat = {at}\nzone = \"UTC\"\ntext = \"Hello {{{{ person.name }}}}\"\n{more}"),
+        );
+    }
+
+    /// `count` people with a conversation each, taken in by the real command.
+    pub fn import_crowd(&self, count: usize) {
+        let mut csv = String::from("teams_id,name,zone,conversation_id\n");
+        for n in 0..count {
+            writeln!(csv, "29:person-{n},Person {n},Europe/Paris,a:conversation-{n}").expect("a string takes it");
+        }
+        self.write("people.csv", &csv);
+        self.run_ok(&["people", "import", self.path("people.csv").to_str().expect("a plain path")]);
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = binary();
+        command.args(args).arg("--config").arg(self.path("nudged.toml")).current_dir(self.directory.path());
+        command
+    }
+
+    pub fn output(&self, args: &[&str]) -> Output {
+        self.command(args).output().expect("the binary runs")
+    }
+
+    /// Stdout of a command that must end well.
+    pub fn run_ok(&self, args: &[&str]) -> String {
+        let output = self.output(args);
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// What `status` says, whether or not a daemon is running.
+    pub fn status(&self, schedule: Option<&str>) -> Value {
+        let mut args = vec!["status", "--json"];
+        args.extend(schedule);
+        let output = self.output(&args);
+        let code = output.status.code();
+        assert!(code == Some(0) || code == Some(69), "{output:?}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    }
+
+    /// Starts the daemon and waits until it answers.
+    pub async fn start(&self) -> Running {
+        let log = std::fs::File::create(self.path("log")).expect("a log");
+        let child = self
+            .command(&["run"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("the binary runs");
+        let mut running = Running { child, log: self.path("log") };
+        let socket = self.path("state/nudged.sock");
+        self.until("the daemon answers", || {
+            running.must_run();
+            std::os::unix::net::UnixStream::connect(&socket).is_ok()
+        })
+        .await;
+        running
+    }
+
+    /// Waits until `is_so`, looking again at short intervals: for what no event tells.
+    pub async fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let began = self.clock.moment();
+        while !is_so() {
+            assert!(self.clock.moment().since(began) < PATIENCE, "waited too long until {what}");
+            self.clock.sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Waits until the emulator has taken `count` messages.
+    pub async fn until_taken(&self, count: u64) {
+        let mut watch = self.emulator.watch();
+        let taken = watch.wait_for(|taken| *taken >= count);
+        tokio::select! {
+            taken = taken => { taken.expect("the emulator lives"); }
+            () = self.clock.sleep(PATIENCE) => panic!("only {} of {count} messages came", self.emulator.watch().borrow().to_owned()),
+        }
+    }
+
+    /// How often each conversation got a message.
+    pub fn copies(&self) -> BTreeMap<String, usize> {
+        let mut copies = BTreeMap::new();
+        for message in self.emulator.messages() {
+            *copies.entry(message.conversation_id).or_default() += 1;
+        }
+        copies
+    }
+
+    pub fn messages(&self) -> Vec<ReceivedMessage> {
+        self.emulator.messages()
+    }
+
+    pub fn in_seconds(&self, seconds: i64) -> DateTime<Utc> {
+        self.clock.now() + TimeDelta::seconds(seconds)
+    }
+}
+
+pub fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_nudged"))
+}
+
+/// A daemon. Dropped, it is killed.
+pub struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// SIGKILL, and gone.
+    pub fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+
+    /// SIGTERM, and a clean end.
+    pub fn stop(mut self) {
+        self.signal("TERM");
+        let status = self.child.wait().expect("ended");
+        assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    pub fn log(&self) -> String {
+        read(&self.log)
+    }
+
+    fn must_run(&mut self) {
+        let ended = self.child.try_wait().expect("it can be asked");
+        assert!(ended.is_none(), "the daemon ended: {ended:?}: {}", self.log());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended long ago; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The number of deliveries of the one occurrence in `status` that are in `state`.
+pub fn count(status: &Value, state: &str) -> u64 {
+    let occurrences = status["occurrences"].as_array().expect("occurrences");
+    occurrences.iter().map(|occurrence| occurrence["counts"][state].as_u64().unwrap_or(0)).sum()
+}
+
+/// The deliveries that may have arrived twice, by recipient.
+pub fn possible_duplicates(status: &Value) -> Vec<String> {
+    status["deliveries"]
+        .as_array()
+        .expect("deliveries")
+        .iter()
+        .filter(|delivery| delivery["possible_duplicate"].as_bool() == Some(true))
+        .map(|delivery| delivery["recipient"].as_str().expect("a name").to_owned())
+        .collect()
+}
