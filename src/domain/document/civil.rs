@@ -282,6 +282,7 @@ mod tests {
     fn what_is_wrong_is_said_with_a_cure() {
         check("2026-02-30", r#"N103 "2026-02-30": 2026-02-30 is not in the calendar; February 2026 has 28 days"#);
         check("2028-02-30T09:00", r#"N103 "2028-02-30": 2028-02-30 is not in the calendar; February 2028 has 29 days"#);
+        check("2027-01-32", r#"N103 "2027-01-32": 2027-01-32 is not in the calendar; January 2027 has 31 days"#);
         check("2026-13-01", r#"N103 "2026-13-01": 2026-13-01 is not in the calendar; months go from 01 to 12"#);
         check("2026-12-1", r#"N104 "2026-12-1": `2026-12-1` is not understood as a date; write 2026-12-01"#);
         check("9:00", r#"N104 "9:00": `9:00` is not understood as a time; write "09:00""#);

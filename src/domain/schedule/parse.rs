@@ -19,7 +19,7 @@ mod duplicates;
 mod trigger;
 
 pub use ahead::{nothing_ahead, nothing_ahead_problem};
-pub use audience::read_target;
+pub use audience::{Refused, read_target};
 pub use duplicates::{Duplicate, duplicates};
 
 /// Keys that the design of the file promises and that are not there yet.
