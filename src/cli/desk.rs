@@ -11,7 +11,6 @@ use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, settings};
 use crate::config::Config;
 use crate::daemon::{self, OwnedStore, StartError};
-use crate::domain::document::excerpt;
 use crate::engine::catalog::CatalogKeeper;
 use crate::engine::desk::FrontDesk;
 use crate::port::desk::{Desk, DeskError};
@@ -109,9 +108,4 @@ pub(super) fn start_exit(error: &StartError) -> Exit {
         StartError::EmptySecret(_) | StartError::Client(_) => Exit::Invalid,
         StartError::Open(_) => Exit::Failed,
     }
-}
-
-/// A text that may be long or hold line breaks, fit for a cell of a table.
-pub(super) fn cell(text: &str) -> String {
-    excerpt(text)
 }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::adapter::files::read_text;
 use crate::cli::problems::{ProblemView, render};
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk};
 use crate::domain::delivery::Reason;
 use crate::domain::import;
@@ -122,10 +122,10 @@ fn row(person: &PersonView) -> Vec<String> {
         Reach::Unreachable(why) => format!("no: {}", Reason::from(why).explain()),
     };
     vec![
-        desk::cell(&person.name),
-        desk::cell(person.addresses.first().map_or("", String::as_str)),
+        one_line(&person.name, 48),
+        one_line(person.addresses.first().map_or("", String::as_str), 48),
         zone,
-        desk::cell(&person.groups.join(", ")),
+        one_line(&person.groups.join(", "), 48),
         reach,
     ]
 }

@@ -8,7 +8,7 @@ use crate::domain::problem::{Place, Problem, Severity, Source};
 
 /// A problem as `--json` prints it.
 #[derive(Debug, Clone, Serialize)]
-pub struct ProblemView {
+pub(super) struct ProblemView {
     pub file: String,
     pub line: usize,
     pub column: usize,
@@ -22,7 +22,7 @@ pub struct ProblemView {
 
 impl ProblemView {
     #[must_use]
-    pub fn new(source: &Source, problem: &Problem) -> Self {
+    pub(super) fn new(source: &Source, problem: &Problem) -> Self {
         let Place { line, column } = source.place(problem.span.start);
         Self {
             file: source.name.to_string(),
@@ -39,7 +39,7 @@ impl ProblemView {
 
 /// The line and the excerpt.
 #[must_use]
-pub fn render(source: &Source, problem: &Problem, colour: bool) -> String {
+pub(super) fn render(source: &Source, problem: &Problem, colour: bool) -> String {
     let severity = match problem.severity() {
         Severity::Warning => "warning",
         Severity::Error => "error",
@@ -70,7 +70,7 @@ fn excerpt(source: &Source, problem: &Problem, colour: bool) -> Option<String> {
 }
 
 /// Shows all problems of one file.
-pub fn show(screen: Screen, source: &Source, problems: &[Problem]) {
+pub(super) fn show(screen: Screen, source: &Source, problems: &[Problem]) {
     for problem in problems {
         screen.data(render(source, problem, screen.has_colour()));
     }

@@ -5,33 +5,44 @@ use std::io::{self, IsTerminal, Write};
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+/// A text that may be long or hold line breaks, fit for one line of at most `width` characters.
+pub(super) fn one_line(text: &str, width: usize) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
+    let line = words.collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= width {
+        return line;
+    }
+    let kept: String = line.chars().take(width.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
 /// Where a command shows its results.
 #[derive(Debug, Clone, Copy)]
-pub struct Screen {
+pub(super) struct Screen {
     /// Print JSON rather than text for people.
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 #[expect(clippy::unused_self, reason = "to print is a right that a command is given with its screen")]
 impl Screen {
     /// One line, or several, of data.
-    pub fn data(self, text: impl AsRef<str>) {
+    pub(super) fn data(self, text: impl AsRef<str>) {
         // A reader that went away (`| head`) wants no more; there is nobody left to tell.
         let _ = writeln!(io::stdout().lock(), "{}", text.as_ref());
     }
 
     /// One line, or several, of talk.
-    pub fn say(self, text: impl AsRef<str>) {
+    pub(super) fn say(self, text: impl AsRef<str>) {
         let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
     }
 
     /// An error, with its causes.
-    pub fn error(self, text: impl AsRef<str>) {
+    pub(super) fn error(self, text: impl AsRef<str>) {
         self.say(format!("nudged: {}", text.as_ref()));
     }
 
     /// A value as JSON, on one line unless a person is looking.
-    pub fn json(self, value: &impl Serialize) {
+    pub(super) fn json(self, value: &impl Serialize) {
         let printed =
             if io::stdout().is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
         match printed {
@@ -41,7 +52,7 @@ impl Screen {
     }
 
     /// Rows under a header, aligned.
-    pub fn table(self, header: &[&str], rows: Vec<Vec<String>>) {
+    pub(super) fn table(self, header: &[&str], rows: Vec<Vec<String>>) {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_header(header);
         table.add_rows(rows);
@@ -54,7 +65,7 @@ impl Screen {
 
     /// Whether colour may be used on stdout.
     #[must_use]
-    pub fn has_colour(self) -> bool {
+    pub(super) fn has_colour(self) -> bool {
         io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
     }
 }

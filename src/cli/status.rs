@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use clap::Args;
 
 use crate::adapter::zones::ZoneData;
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::domain::delivery::State;
 use crate::port::desk::{Counts, DeliveryStatus, OccurrenceStatus, Status};
@@ -132,13 +132,13 @@ fn deliveries(screen: Screen, deliveries: &[DeliveryStatus]) {
     let rows = deliveries.iter().map(|delivery| {
         let mut note = delivery.reason.map_or_else(String::new, |reason| reason.as_str().to_owned());
         if let Some(detail) = &delivery.detail {
-            note = format!("{note}: {}", desk::cell(detail));
+            note = format!("{note}: {}", one_line(detail, 60));
         }
         if delivery.possible_duplicate {
             note.push_str(if note.is_empty() { "possible duplicate" } else { " (possible duplicate)" });
         }
         vec![
-            desk::cell(&delivery.recipient),
+            one_line(&delivery.recipient, 60),
             place(delivery, delivery.zone),
             delivery.zone.name().to_owned(),
             times::utc(delivery.due_at),

@@ -17,7 +17,7 @@ use crate::adapter::entropy::SystemEntropy;
 use crate::adapter::files::DirectoryLibrary;
 use crate::adapter::ticker::CronTicker;
 use crate::adapter::zones::ZoneData;
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Ended, Exit, desk, status, times};
 use crate::config::{Bot, BotKind, Config, Limits, Log, LogFormat, LogLevel};
 use crate::daemon::{Daemon, Outside};
@@ -200,7 +200,7 @@ impl Show {
         let person = message.user_id.as_ref().and_then(|id| self.people.get(id));
         let zone = person.and_then(|person| person.zone).unwrap_or(Tz::UTC);
         let name = person.and_then(|person| person.name.as_deref()).unwrap_or("?");
-        let text = desk::cell(message.text.as_deref().unwrap_or_default());
+        let text = one_line(message.text.as_deref().unwrap_or_default(), 90);
         format!(
             "{}  {:<20}  {}  {:<18}  {text}",
             self.rules.civil(message.arrived_at, zone).format("%a %H:%M"),
