@@ -49,8 +49,7 @@ pub struct TeamsSettings {
     pub trusted_hosts: Vec<String>,
     /// From the start of a request to the end of its answer. A minute or more: what takes longer ends as unknown.
     pub request_timeout: Duration,
-    /// For name resolution, TCP and TLS together. 5 s are usual. Less than `request_timeout`, so that a host that
-    /// does not answer is known as such: then nothing left.
+    /// For name resolution, TCP and TLS together. 5 s are usual; never more than half of `request_timeout`.
     pub connect_timeout: Duration,
     /// How many messages are sent at once, and so how many connections are worth keeping.
     pub senders: usize,

@@ -143,7 +143,9 @@ fn builder(limits: Limits) -> ClientBuilder {
         .referer(false)
         // One request for each connection: when it breaks, the fate of one message is unknown, not of all under way.
         .http1_only()
-        .connect_timeout(limits.connect_timeout)
+        // It must run out first. The time-out of the whole request does not say whether anything left, so a host
+        // that never answers the door would otherwise leave messages in doubt.
+        .connect_timeout(limits.connect_timeout.min(limits.request_timeout / 2))
         .timeout(limits.request_timeout)
         .pool_idle_timeout(IDLE_MAX)
         .pool_max_idle_per_host(limits.connections)

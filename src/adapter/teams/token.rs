@@ -268,3 +268,222 @@ fn granted(body: &[u8]) -> Option<Granted> {
     let fits = !access_token.is_empty() && access_token.bytes().all(|byte| byte.is_ascii_graphic());
     fits.then(|| Granted { secret: access_token.into(), life: Duration::from_secs(expires_in.0) })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::task::JoinSet;
+
+    use super::super::http::Limits;
+    use super::super::stand_in::{APP, HOME, SECRET, StandIn, StillClock, reply, reply_with};
+    use super::super::trust::TrustedHosts;
+    use super::*;
+
+    struct Bench {
+        login: StandIn,
+        clock: Arc<StillClock>,
+        tokens: Arc<Tokens>,
+    }
+
+    impl Bench {
+        async fn new() -> Self {
+            let login = StandIn::start().await;
+            let clock = Arc::new(StillClock::default());
+            let limits = Limits {
+                request_timeout: Duration::from_secs(20),
+                connect_timeout: Duration::from_secs(5),
+                connections: 4,
+            };
+            let url = TrustedHosts::check_configured(&login.url()).expect("a loopback URL");
+            let credentials = Credentials {
+                endpoint: url.below(&[HOME, "oauth2", "v2.0", "token"]).expect("a path"),
+                app_id: APP.to_owned(),
+                secret: SECRET.into(),
+                timeout: Duration::from_secs(20),
+            };
+            let doors = Arc::new(Doors::new(limits).expect("a client"));
+            let tokens = Arc::new(Tokens::new(credentials, doors, Arc::clone(&clock) as Arc<dyn Clock>));
+            Self { login, clock, tokens }
+        }
+
+        async fn get(&self) -> String {
+            self.tokens.get().await.expect("a token").secret().expose_secret().to_owned()
+        }
+
+        async fn fail(&self) -> Answer {
+            self.tokens.get().await.expect_err("no token")
+        }
+
+        /// Waits, without a clock, until this many token requests arrived.
+        async fn arrived(&self, count: usize) {
+            while self.login.logins().len() < count {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hundred_callers_make_one_request() {
+        let bench = Bench::new().await;
+        let held = bench.login.hold_logins().await;
+        let mut callers = JoinSet::new();
+        for _ in 0..100 {
+            let tokens = Arc::clone(&bench.tokens);
+            callers.spawn(async move { tokens.get().await.map(|token| token.secret().expose_secret().to_owned()) });
+        }
+        bench.arrived(1).await;
+        drop(held);
+        let got = callers.join_all().await;
+        assert!(got.iter().all(|token| token.as_deref() == Ok("token-1")), "{got:?}");
+        assert_eq!(bench.login.logins().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_hundred_callers_share_one_failure() {
+        let bench = Bench::new().await;
+        bench.login.script_login(reply(400, &json!({ "error": "invalid_client" })));
+        let held = bench.login.hold_logins().await;
+        let mut callers = JoinSet::new();
+        for _ in 0..100 {
+            let tokens = Arc::clone(&bench.tokens);
+            callers.spawn(async move { tokens.get().await.map(|_| ()).map_err(|answer| answer.verdict) });
+        }
+        bench.arrived(1).await;
+        drop(held);
+        let refused = Err(Verdict::OurFault { reason: Reason::TokenRefused });
+        assert!(callers.join_all().await.iter().all(|got| *got == refused));
+        assert_eq!(bench.login.logins().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_leader_is_replaced() {
+        let bench = Bench::new().await;
+        let held = bench.login.hold_logins().await;
+        let mut leader = JoinSet::new();
+        let tokens = Arc::clone(&bench.tokens);
+        leader.spawn(async move { tokens.get().await.map(|_| ()) });
+        bench.arrived(1).await;
+        let tokens = Arc::clone(&bench.tokens);
+        let mut follower = JoinSet::new();
+        follower.spawn(async move { tokens.get().await.map(|_| ()) });
+        tokio::task::yield_now().await;
+        leader.shutdown().await;
+        bench.arrived(2).await;
+        drop(held);
+        assert_eq!(follower.join_all().await, [Ok(())]);
+        assert_eq!(bench.get().await, "token-2");
+    }
+
+    #[tokio::test]
+    async fn a_token_is_renewed_five_minutes_early() {
+        let bench = Bench::new().await;
+        assert_eq!(bench.get().await, "token-1");
+        bench.clock.advance(3600 - 301);
+        assert_eq!(bench.get().await, "token-1");
+        bench.clock.advance(1);
+        assert_eq!(bench.get().await, "token-2");
+        assert_eq!(bench.get().await, "token-2");
+    }
+
+    #[tokio::test]
+    async fn a_short_lived_token_is_renewed_at_half_its_life() {
+        let bench = Bench::new().await;
+        bench.login.script_login(reply(200, &json!({ "access_token": "short", "expires_in": 60 })));
+        assert_eq!(bench.get().await, "short");
+        bench.clock.advance(29);
+        assert_eq!(bench.get().await, "short");
+        bench.clock.advance(1);
+        assert_eq!(bench.get().await, "token-2");
+    }
+
+    #[tokio::test]
+    async fn an_old_token_serves_while_its_successor_cannot_be_had() {
+        let bench = Bench::new().await;
+        bench.get().await;
+        bench.clock.advance(3300);
+        bench.login.script_login(reply(503, &json!({})));
+        assert_eq!(bench.get().await, "token-1");
+        assert_eq!(bench.get().await, "token-1");
+        assert_eq!(bench.login.logins().len(), 2, "the failure is remembered");
+        bench.clock.advance(300);
+        bench.login.script_login(reply(503, &json!({})));
+        assert_eq!(bench.fail().await.verdict, Verdict::OurFault { reason: Reason::TokenUnavailable });
+        bench.clock.advance(5);
+        assert_eq!(bench.get().await, "token-4");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_remembered_for_a_minute() {
+        let bench = Bench::new().await;
+        let refusal = json!({
+            "error": "invalid_client",
+            "error_description": format!("AADSTS7000215: Invalid client secret. {SECRET}\r\nTrace ID: 1"),
+            "error_codes": [7_000_215]
+        });
+        bench.login.script_login(reply(401, &refusal));
+        let answer = bench.fail().await;
+        assert_eq!(answer.verdict, Verdict::OurFault { reason: Reason::TokenRefused });
+        assert_eq!(answer.evidence.status, Some(401));
+        assert_eq!(answer.evidence.error_code.as_deref(), Some("invalid_client"));
+        assert_eq!(
+            answer.evidence.detail.as_deref(),
+            Some("the token service: AADSTS7000215: Invalid client secret. [secret] Trace ID: 1")
+        );
+        bench.clock.advance(59);
+        assert_eq!(bench.fail().await, answer);
+        assert_eq!(bench.login.logins().len(), 1);
+        bench.clock.advance(1);
+        assert_eq!(bench.get().await, "token-2");
+    }
+
+    #[tokio::test]
+    async fn the_wait_that_the_service_asks_for_is_honoured_within_reason() {
+        let bench = Bench::new().await;
+        let check = async |status: u16, after: &str, seconds: u64| {
+            bench.login.script_login(reply_with(status, "retry-after", after, "{}"));
+            let count = bench.login.logins().len();
+            bench.fail().await;
+            bench.clock.advance(seconds - 1);
+            bench.fail().await;
+            assert_eq!(bench.login.logins().len(), count + 1, "{status} {after}");
+            bench.clock.advance(1);
+            let token = bench.tokens.get().await.expect("a token");
+            bench.tokens.invalidate(&token);
+        };
+        check(429, "17", 17).await;
+        check(429, "soon", 5).await;
+        check(503, "0", 1).await;
+        check(400, "90", 90).await;
+        check(400, "10", 60).await;
+        check(429, "999999", 3600).await;
+    }
+
+    #[tokio::test]
+    async fn answers_without_a_usable_token_are_no_tokens() {
+        let bench = Bench::new().await;
+        for body in [
+            json!({}),
+            json!({ "access_token": "x" }),
+            json!({ "access_token": "", "expires_in": 60 }),
+            json!({ "access_token": "a\r\nb", "expires_in": 60 }),
+            json!({ "access_token": "x", "expires_in": -1 }),
+            json!([]),
+        ] {
+            bench.login.script_login(reply(200, &body));
+            let answer = bench.fail().await;
+            assert_eq!(answer.verdict, Verdict::OurFault { reason: Reason::TokenUnavailable }, "{body}");
+            bench.clock.advance(5);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_the_token_that_failed_is_thrown_away() {
+        let bench = Bench::new().await;
+        let first = bench.tokens.get().await.expect("a token");
+        bench.tokens.invalidate(&first);
+        assert_eq!(bench.get().await, "token-2");
+        bench.tokens.invalidate(&first);
+        assert_eq!(bench.get().await, "token-2");
+        assert!(!format!("{first:?}").contains("token-1"), "{first:?}");
+    }
+}
