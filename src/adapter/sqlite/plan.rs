@@ -9,7 +9,6 @@ use super::catalog::schedule_id;
 use super::fault::Fault;
 use super::realign::{self, Scope};
 use super::rows::{Of, civil_text, micros};
-use super::sql::Sql;
 use super::words::Word;
 use crate::domain::delivery::Reason;
 use crate::domain::id::ScheduleName;
@@ -174,11 +173,9 @@ fn record_wave(
 }
 
 /// Waves that have not ended and of which something is still to happen, or could for a new-comer.
-static OPEN_WAVES: Sql = Sql::new(
-    "
+const OPEN_WAVES: &str = "
     SELECT id, to_expand FROM waves
-    WHERE schedule_id = ?1 AND expire_at >= ?2 AND withdrawn_at IS NULL",
-);
+    WHERE schedule_id = ?1 AND expire_at >= ?2 AND withdrawn_at IS NULL";
 
 /// Withdraws every open wave that is not among `planned`.
 fn withdraw_others(
@@ -188,7 +185,7 @@ fn withdraw_others(
     now: DateTime<Utc>,
     change: &mut PlanChange,
 ) -> Result<(), Fault> {
-    let mut statement = conn.prepare_cached(OPEN_WAVES.get())?;
+    let mut statement = conn.prepare_cached(OPEN_WAVES)?;
     let open: Vec<(i64, bool)> = statement
         .query_map(params![schedule, micros(now)], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
@@ -217,6 +214,6 @@ mod tests {
     #[test]
     fn planning_costs_what_is_planned() {
         assert_scans_nothing(WAVE);
-        assert_scans_nothing(OPEN_WAVES.get());
+        assert_scans_nothing(OPEN_WAVES);
     }
 }

@@ -231,10 +231,10 @@ impl Audiences {
 static DELIVERIES: Sql = Sql::new(
     "
     WITH member AS (
-        SELECT DISTINCT m.id FROM ({members}) AS m
+        SELECT DISTINCT meant.id FROM ({members}) AS meant
         WHERE EXISTS (SELECT 1 FROM waves w WHERE w.occurrence_id = :occurrence AND w.to_expand = 1)
             AND NOT EXISTS (
-                SELECT 1 FROM deliveries d WHERE d.occurrence_id = :occurrence AND d.recipient_id = m.id
+                SELECT 1 FROM deliveries d WHERE d.occurrence_id = :occurrence AND d.recipient_id = meant.id
             )
     ),
     each AS (
