@@ -1,20 +1,20 @@
 //! One room for each outside thing. Rooms see the ports and the domain, never each other or the engine.
 
-/// The real clock, and a faster one for the demo: the only file that asks what time it is.
+// The real clock, and a faster one for the demo: the only file that asks what time it is.
 pub mod clock;
-/// The question-and-answer socket between the commands and the daemon.
+// The question-and-answer socket between the commands and the daemon.
 pub mod control;
-/// The random numbers of the machine.
+// The random numbers of the machine.
 pub mod entropy;
-/// Schedule files in a directory.
+// Schedule files in a directory.
 pub mod files;
-/// The ledger in SQLite.
+// The ledger in SQLite.
 pub mod sqlite;
-/// Readiness, status and watchdog for the service manager.
+// Readiness, status and watchdog for the service manager.
 pub mod systemd;
-/// The Bot Connector and its token service over HTTP.
+// The Bot Connector and its token service over HTTP.
 pub mod teams;
-/// Beats for the chores, from tokio-cron-scheduler.
+// Beats for the chores, from tokio-cron-scheduler.
 pub mod ticker;
-/// The rules of every zone, from the newest time-zone data at hand.
+// The rules of every zone, from the newest time-zone data at hand.
 pub mod zones;

@@ -186,7 +186,7 @@ fn read_bot(table: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Optio
             && let Some(value) = table.value(key)
         {
             table.report(
-                Problem::new(Code::BadSetting, value.span(), "a secret does not belong into this file")
+                Problem::new(Code::BadSetting, value.span(), "a secret does not belong in this file")
                     .with_help("put it into a file of its own and write secret_file = \"…\", or use LoadCredential="),
             );
         }

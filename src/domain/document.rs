@@ -21,13 +21,13 @@ use self::syntax::{Fault, FaultKind, Mended};
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Code, Problem};
 
-/// Dates and times of day.
+// Dates and times of day.
 pub mod civil;
 mod quoted;
-/// Spans of time.
+// Spans of time.
 pub mod span;
 mod syntax;
-/// Time zones.
+// Time zones.
 pub mod zone;
 
 /// A text as it may stand in a message of one line: its beginning, without control characters.

@@ -1,50 +1,50 @@
 //! The pure core: no I/O, no async, no clock, no chance, no globals, no logging. Everything here is a value or a
 //! function from values to values, so every rule can be tested without a machine around it.
 
-/// Names and row ids.
+// Names and row ids.
 pub mod id;
 
-/// Civil time, zones, instants, and the rules for local times that do not exist or exist twice.
+// Civil time, zones, instants, and the rules for local times that do not exist or exist twice.
 pub mod time;
 
-/// What is wrong with a file, where, and what to do about it.
+// What is wrong with a file, where, and what to do about it.
 pub mod problem;
 
-/// A TOML document read value by value, collecting every problem on the way.
+// A TOML document read value by value, collecting every problem on the way.
 pub mod document;
 
-/// The nearest right word for a misspelt one.
+// The nearest right word for a misspelt one.
 pub mod nearest;
 
-/// What a schedule is, and how it is read from a file.
+// What a schedule is, and how it is read from a file.
 pub mod schedule;
 
-/// Which civil times a trigger means.
+// Which civil times a trigger means.
 pub mod recurrence;
 
-/// Message texts: parsed once, strict about unknown names.
+// Message texts: parsed once, strict about unknown names.
 pub mod template;
 
-/// Who receives, where they live, and how they are reached.
+// Who receives, where they live, and how they are reached.
 pub mod recipient;
 
-/// People files, CSV or conversation references → records.
+// People files, CSV or conversation references → records.
 pub mod import;
 
-/// (schedule, zones, window) → waves.
+// (schedule, zones, window) → waves.
 pub mod plan;
 
-/// The states of one delivery and what moves it from one to the next.
+// The states of one delivery and what moves it from one to the next.
 pub mod delivery;
 
-/// May this delivery be sent now? The answer is a decision with a reason.
+// May this delivery be sent now? The answer is a decision with a reason.
 pub mod policy;
 
-/// What an answer from Teams means.
+// What an answer from Teams means.
 pub mod verdict;
 
-/// (attempt, draw) → delay.
+// (attempt, draw) → delay.
 pub mod backoff;
 
-/// The published rate windows, counted exactly.
+// The published rate windows, counted exactly.
 pub mod rate;

@@ -20,29 +20,29 @@
 //!
 //! Everything under `/emulator` is open to whoever reaches the port. Listen on loopback.
 
-/// The control interface: record, figures, faults.
+// The control interface: record, figures, faults.
 mod control;
-/// Creating conversations.
+// Creating conversations.
 mod conversations;
-/// What a fault is, in Rust and in JSON.
+// What a fault is, in Rust and in JSON.
 mod faults;
-/// Counts.
+// Counts.
 mod figures;
-/// Taking messages, and the record of them.
+// Taking messages, and the record of them.
 mod messages;
-/// The shapes of answers and refusals.
+// The shapes of answers and refusals.
 mod reply;
-/// From a raw path to an operation.
+// From a raw path to an operation.
 mod route;
-/// The queue of fault rules, and acting on them.
+// The queue of fault rules, and acting on them.
 mod rules;
-/// Connections.
+// Connections.
 mod server;
-/// What all connections share.
+// What all connections share.
 mod state;
-/// The token service.
+// The token service.
 mod token;
-/// The rate limits.
+// The rate limits.
 mod windows;
 
 #[cfg(test)]

@@ -3,26 +3,26 @@
 //! The life of one message, in the order in which the rooms have it in their hands:
 //! [`catalog`] → [`planner`] → [`dispatcher`] → [`sender`], with [`limiter`] at the sender's elbow.
 
-/// The schedules in force, and the files that are held back.
+// The schedules in force, and the files that are held back.
 pub mod catalog;
 
-/// Schedules → waves, over a rolling horizon.
+// Schedules → waves, over a rolling horizon.
 pub mod planner;
 
-/// Waves → deliveries → claims, each at its instant.
+// Waves → deliveries → claims, each at its instant.
 pub mod dispatcher;
 
-/// One claim → one outcome.
+// One claim → one outcome.
 pub mod sender;
 
-/// Permission to send, within the published windows.
+// Permission to send, within the published windows.
 pub mod limiter;
 
-/// What beats ask for: planning, rescue, pruning, upkeep.
+// What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;
 
-/// Answers to what people ask.
+// Answers to what people ask.
 pub mod desk;
 
-/// Signs of life, and what is wrong with the bot's own set-up.
+// Signs of life, and what is wrong with the bot's own set-up.
 pub mod health;

@@ -1,17 +1,17 @@
 //! The traits through which time, chance, storage and Teams come in, and the values that cross them. They are
 //! object-safe and travel as `Arc<dyn …>`.
 
-/// What time it is, and waiting.
+// What time it is, and waiting.
 pub mod clock;
-/// Teams: continue a conversation, create one.
+// Teams: continue a conversation, create one.
 pub mod connector;
-/// What people and programs may ask of the daemon, over the socket or in-process.
+// What people and programs may ask of the daemon, over the socket or in-process.
 pub mod desk;
-/// Chance.
+// Chance.
 pub mod entropy;
-/// Where the schedule files are.
+// Where the schedule files are.
 pub mod library;
-/// The durable ledger.
+// The durable ledger.
 pub mod store;
-/// The heart-beat of the chores.
+// The heart-beat of the chores.
 pub mod ticker;

@@ -1,17 +1,17 @@
 //! The whole of it: the real binary, a real database file, real HTTP to the emulator.
 
-/// A directory, an emulator and the binary.
+// A directory, an emulator and the binary.
 mod rig;
 
-/// What a person types, and what comes back.
+// What a person types, and what comes back.
 mod commands;
-/// kill -9, and what is left.
+// kill -9, and what is left.
 mod crash;
-/// Who gets what, when.
+// Who gets what, when.
 mod delivery;
-/// A whole day in a minute.
+// A whole day in a minute.
 mod demo;
-/// Never above the limits, and never far below.
+// Never above the limits, and never far below.
 mod limits;
-/// Where tokens go.
+// Where tokens go.
 mod trust;

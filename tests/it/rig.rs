@@ -15,19 +15,19 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Longer than anything here takes on a busy machine; only a failure ever waits for it.
-pub const PATIENCE: Duration = Duration::from_mins(3);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
-pub struct Rig {
+pub(crate) struct Rig {
     directory: TempDir,
-    pub emulator: Emulator,
-    pub clock: Arc<dyn Clock>,
+    pub(crate) emulator: Emulator,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// What the configuration says besides the usual.
 #[derive(Clone, Copy)]
-pub struct Pace {
-    pub per_tenant_per_second: u32,
-    pub senders: u32,
+pub(crate) struct Pace {
+    pub(crate) per_tenant_per_second: u32,
+    pub(crate) senders: u32,
 }
 
 impl Default for Pace {
@@ -37,17 +37,17 @@ impl Default for Pace {
 }
 
 impl Rig {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Settings::default(), Pace::default()).await
     }
 
     /// An emulator without limits, and a daemon that goes as fast as `per_second`.
-    pub async fn fast(per_second: u32, latency: Duration) -> Self {
+    pub(crate) async fn fast(per_second: u32, latency: Duration) -> Self {
         let settings = Settings { windows: Windows::Off, latency, ..Settings::default() };
         Self::with(settings, Pace { per_tenant_per_second: per_second, ..Pace::default() }).await
     }
 
-    pub async fn with(settings: Settings, pace: Pace) -> Self {
+    pub(crate) async fn with(settings: Settings, pace: Pace) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
         let (app_id, tenant_id) = (settings.app_id.clone(), settings.tenant_id.clone());
         let secret = settings.app_secret.clone();
@@ -70,17 +70,17 @@ impl Rig {
         rig
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
     /// A schedule for everyone, once, at an instant.
-    pub fn schedule_once(&self, name: &str, at: DateTime<Utc>, more: &str) {
+    pub(crate) fn schedule_once(&self, name: &str, at: DateTime<Utc>, more: &str) {
         let at = at.format("%Y-%m-%dT%H:%M:%SZ");
         self.write(
             &format!("schedules/{name}.toml"),
@@ -89,7 +89,7 @@ impl Rig {
     }
 
     /// `count` people with a conversation each, taken in by the real command.
-    pub fn import_crowd(&self, count: usize) {
+    pub(crate) fn import_crowd(&self, count: usize) {
         let mut csv = String::from("teams_id,name,zone,conversation_id\n");
         for n in 0..count {
             writeln!(csv, "29:person-{n},Person {n},Europe/Paris,a:conversation-{n}").expect("a string takes it");
@@ -98,25 +98,25 @@ impl Rig {
         self.run_ok(&["people", "import", self.path("people.csv").to_str().expect("a plain path")]);
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = binary();
         command.args(args).arg("--config").arg(self.path("nudged.toml")).current_dir(self.directory.path());
         command
     }
 
-    pub fn output(&self, args: &[&str]) -> Output {
+    pub(crate) fn output(&self, args: &[&str]) -> Output {
         self.command(args).output().expect("the binary runs")
     }
 
     /// Stdout of a command that must end well.
-    pub fn run_ok(&self, args: &[&str]) -> String {
+    pub(crate) fn run_ok(&self, args: &[&str]) -> String {
         let output = self.output(args);
         assert!(output.status.success(), "{args:?}: {output:?}");
         String::from_utf8(output.stdout).expect("text")
     }
 
     /// What `status` says, whether or not a daemon is running.
-    pub fn status(&self, schedule: Option<&str>) -> Value {
+    pub(crate) fn status(&self, schedule: Option<&str>) -> Value {
         let mut args = vec!["status", "--json"];
         args.extend(schedule);
         let output = self.output(&args);
@@ -126,7 +126,7 @@ impl Rig {
     }
 
     /// Starts the daemon and waits until it answers.
-    pub async fn start(&self) -> Running {
+    pub(crate) async fn start(&self) -> Running {
         let log = std::fs::File::create(self.path("log")).expect("a log");
         let child = self
             .command(&["run"])
@@ -146,7 +146,7 @@ impl Rig {
     }
 
     /// Waits until `is_so`, looking again at short intervals: for what no event tells.
-    pub async fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+    pub(crate) async fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let began = self.clock.moment();
         while !is_so() {
             assert!(self.clock.moment().since(began) < PATIENCE, "waited too long until {what}");
@@ -155,7 +155,7 @@ impl Rig {
     }
 
     /// Waits until the emulator has taken `count` messages.
-    pub async fn until_taken(&self, count: u64) {
+    pub(crate) async fn until_taken(&self, count: u64) {
         let mut watch = self.emulator.watch();
         let taken = watch.wait_for(|taken| *taken >= count);
         tokio::select! {
@@ -165,7 +165,7 @@ impl Rig {
     }
 
     /// How often each conversation got a message.
-    pub fn copies(&self) -> BTreeMap<String, usize> {
+    pub(crate) fn copies(&self) -> BTreeMap<String, usize> {
         let mut copies = BTreeMap::new();
         for message in self.emulator.messages() {
             *copies.entry(message.conversation_id).or_default() += 1;
@@ -173,45 +173,45 @@ impl Rig {
         copies
     }
 
-    pub fn messages(&self) -> Vec<ReceivedMessage> {
+    pub(crate) fn messages(&self) -> Vec<ReceivedMessage> {
         self.emulator.messages()
     }
 
-    pub fn in_seconds(&self, seconds: i64) -> DateTime<Utc> {
+    pub(crate) fn in_seconds(&self, seconds: i64) -> DateTime<Utc> {
         self.clock.now() + TimeDelta::seconds(seconds)
     }
 }
 
-pub fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_nudged"))
 }
 
 /// A daemon. Dropped, it is killed.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     log: PathBuf,
 }
 
 impl Running {
     /// SIGKILL, and gone.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("gone");
     }
 
     /// SIGTERM, and a clean end.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.signal("TERM");
         let status = self.child.wait().expect("ended");
         assert!(status.success(), "{status}: {}", self.log());
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(sent.expect("kill runs").success());
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         read(&self.log)
     }
 
@@ -229,18 +229,18 @@ impl Drop for Running {
     }
 }
 
-pub fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The number of deliveries of the one occurrence in `status` that are in `state`.
-pub fn count(status: &Value, state: &str) -> u64 {
+pub(crate) fn count(status: &Value, state: &str) -> u64 {
     let occurrences = status["occurrences"].as_array().expect("occurrences");
     occurrences.iter().map(|occurrence| occurrence["counts"][state].as_u64().unwrap_or(0)).sum()
 }
 
 /// The deliveries that may have arrived twice, by recipient.
-pub fn possible_duplicates(status: &Value) -> Vec<String> {
+pub(crate) fn possible_duplicates(status: &Value) -> Vec<String> {
     status["deliveries"]
         .as_array()
         .expect("deliveries")
