@@ -187,7 +187,16 @@ fn includes(schedule: &Schedule, person: &PersonView) -> bool {
 }
 
 async fn world(screen: Screen, common: &Common, args: &NextArgs) -> Result<World, Exit> {
+    if args.r#for.is_some() && args.schedules.is_some() {
+        screen
+            .error("--for needs the people who are known, which --schedules leaves out; name a configuration instead");
+        return Err(Exit::Usage);
+    }
     let config = if args.schedules.is_some() { None } else { settings::load_if_any(screen, common)? };
+    if args.r#for.is_some() && config.is_none() {
+        screen.error("--for needs the people who are known; name a configuration with --config");
+        return Err(Exit::Usage);
+    }
     let directory = match (&args.schedules, &config) {
         (Some(directory), _) => directory.clone(),
         (None, Some(config)) => config.schedules.clone(),

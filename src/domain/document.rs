@@ -276,7 +276,10 @@ impl<'d> Table<'d> {
             let help = if later.contains(&name) {
                 format!("`{name}` is not supported yet; remove it")
             } else {
-                match nearest(name, self.known.iter().copied()) {
+                match nearest(name, self.known.iter().chain(later).copied()) {
+                    Some(promised) if later.contains(&promised) => {
+                        format!("did you mean `{promised}`? it is not supported yet; remove it")
+                    }
                     Some(known) => format!("did you mean `{known}`?"),
                     None => otherwise.to_owned(),
                 }
