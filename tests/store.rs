@@ -92,6 +92,7 @@ macro_rules! conformance {
                 releasing_keeps_what_a_delivery_was,
                 an_old_term_cannot_claim_release_send_or_settle,
                 a_lease_that_ran_out_is_lost,
+                sending_begins_a_lease_of_its_own,
                 taking_over_counts_what_it_finds,
                 rescue_takes_only_what_is_beyond_its_lease,
             ]);

@@ -21,6 +21,9 @@ use crate::port::store::{StatusQuery, Store, StoreError};
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
 
+/// An import is one act of the store for so many people at a time, so that sending goes on meanwhile.
+const IMPORTED_AT_ONCE: usize = 5_000;
+
 /// The desk.
 pub struct FrontDesk {
     pub store: Arc<dyn Store>,
@@ -104,7 +107,15 @@ impl Desk for FrontDesk {
     }
 
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {
-        let report = self.store.import_people(records, self.keeper.fallback_zone, self.clock.now()).await?;
+        let mut report = ImportReport::default();
+        for chunk in records.chunks(IMPORTED_AT_ONCE) {
+            let now = self.clock.now();
+            let part = self.store.import_people(chunk.to_vec(), self.keeper.fallback_zone, now).await?;
+            report.added += part.added;
+            report.updated += part.updated;
+            report.unchanged += part.unchanged;
+            report.refused.extend(part.refused);
+        }
         if let Some(running) = &self.daemon {
             running.replan.notify_one();
         }

@@ -13,15 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::id::Term;
 use crate::engine::health::Health;
-use crate::engine::sender::Sender;
+use crate::engine::sender::{LEASE, Sender};
 use crate::port::clock::{Clock, Woke};
 use crate::port::store::{Store, StoreError};
 
 /// How long before it is due a wave becomes deliveries.
 pub const LEAD: Duration = Duration::from_mins(10);
-
-/// For how long a claim is ours. Longer than any request with all that may follow it (see `sender`).
-pub const LEASE: Duration = Duration::from_mins(5);
 
 /// How long to wait after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(2);

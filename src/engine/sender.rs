@@ -29,6 +29,10 @@ use crate::port::store::{AttemptEnd, Outcome, Store, StoreError};
 const SETTLE_AGAIN: Duration = Duration::from_secs(2);
 const SETTLE_TRIES: u32 = 60;
 
+/// For how long a claim is held, from the claiming and again from the sending. Longer than any request with all that
+/// may follow it.
+pub const LEASE: Duration = Duration::from_mins(5);
+
 /// Sends what is claimed.
 pub struct Sender {
     pub store: Arc<dyn Store>,
@@ -133,7 +137,7 @@ impl Sender {
                 if let Verdict::Unknown { reason } = answer.verdict {
                     answer.verdict = Verdict::Retry { reason, after: None };
                 }
-                let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now()).await?;
+                let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
                 let latency = self.clock.moment().since(began);
                 self.settle_attempt(claim, attempt, answer, latency).await?;
                 Ok(None)
@@ -160,7 +164,7 @@ impl Sender {
             Decision::NotYet => return self.give_back(claim).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         }
-        let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now()).await?;
+        let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
 
         let began = self.clock.moment();
         self.health.request_left(claim.id);

@@ -202,8 +202,14 @@ pub trait Store: Send + Sync {
     async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
 
     /// Makes it durable that a request is about to leave. Only after this returns may it leave.
-    async fn mark_sending(&self, delivery: DeliveryId, term: Term, now: DateTime<Utc>)
-    -> Result<AttemptId, StoreError>;
+    /// The claim is held for `lease` from now on: the wait for a permit may have used up the one it had.
+    async fn mark_sending(
+        &self,
+        delivery: DeliveryId,
+        term: Term,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<AttemptId, StoreError>;
 
     /// Records what became of a claim, and marks the recipient where the reason says that they can't be reached.
     async fn settle(&self, outcome: Outcome) -> Result<(), StoreError>;

@@ -140,9 +140,9 @@ async fn send_sends_now() {
     let send = |to: &str, text: &str| rig.output(&["send", "--to", to, "--text", text]);
     assert_eq!(send("everyone", "Hello").status.code(), Some(69), "no daemon");
     let daemon = rig.start().await;
-    let sent = send("everyone", "Lunch, {{ person.first_name }}!\n\"Really\"");
-    assert!(sent.status.success(), "{sent:?}");
-    let name = text(&sent.stdout).trim().to_owned();
+    let lunch = send("everyone", "Lunch, {{ person.first_name }}!\n\"Really\"");
+    assert!(lunch.status.success(), "{lunch:?}");
+    let name = text(&lunch.stdout).trim().to_owned();
     rig.until_taken(2).await;
     rig.until("the ledger knows", || count(&rig.status(Some(&name)), "sent") == 2).await;
     assert_eq!(rig.messages()[0].text.as_deref(), Some("Lunch, Person!\n\"Really\""));

@@ -137,7 +137,7 @@ pub(crate) async fn an_old_term_cannot_claim_release_send_or_settle(place: &dyn 
 
     ledger.release(&old).await;
     assert_eq!(ledger.state("s", "09:00", "ana").await.0, State::Claimed, "it is the successor's");
-    assert_lost(ledger.store.mark_sending(old.id, old.term, at("08:00")).await, &old);
+    assert_lost(ledger.store.mark_sending(old.id, old.term, at("08:00"), LEASE).await, &old);
     assert_lost(ledger.store.settle(decided(&old, "08:00", sent())).await, &old);
     let attempt = ledger.mark(&claims[0], "08:00").await;
     assert_lost(ledger.store.settle(attempted(&old, attempt, "08:00", sent())).await, &old);
@@ -148,7 +148,7 @@ pub(crate) async fn a_lease_that_ran_out_is_lost(place: &dyn Place) {
     let ledger = due(place, &["ana", "bo"]).await;
     let claims = ledger.claim("08:00").await;
     let attempt = ledger.mark(&claims[1], "08:02").await;
-    assert_lost(ledger.store.mark_sending(claims[0].id, claims[0].term, at("08:03")).await, &claims[0]);
+    assert_lost(ledger.store.mark_sending(claims[0].id, claims[0].term, at("08:03"), LEASE).await, &claims[0]);
     // Nobody has rescued it: the truth is still taken.
     ledger.settle(attempted(&claims[1], attempt, "08:03", sent())).await;
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Claimed, 1), (State::Sent, 1)]);
@@ -157,7 +157,17 @@ pub(crate) async fn a_lease_that_ran_out_is_lost(place: &dyn Place) {
     // The same daemon claims it again: the old claim and the new one are told apart by what has been done with them.
     let again = ledger.claim_one("08:03").await;
     ledger.mark(&again, "08:03").await;
-    assert_lost(ledger.store.mark_sending(claims[0].id, claims[0].term, at("08:03")).await, &claims[0]);
+    assert_lost(ledger.store.mark_sending(claims[0].id, claims[0].term, at("08:03"), LEASE).await, &claims[0]);
+}
+
+/// Claimed at 08:00 for two minutes, and about to leave at 08:01: a rescue at 08:02:30 must not take it for abandoned.
+pub(crate) async fn sending_begins_a_lease_of_its_own(place: &dyn Place) {
+    let ledger = due(place, &["ana"]).await;
+    let claim = ledger.claim_one("08:00").await;
+    let attempt = ledger.mark(&claim, "08:01").await;
+    let rescued = ledger.store.rescue(at("08:02") + chrono::TimeDelta::seconds(30)).await.expect("rescuing");
+    assert_eq!(rescued, nudged::port::store::Rescued::default());
+    ledger.settle(attempted(&claim, attempt, "08:03", sent())).await;
 }
 
 pub(crate) async fn taking_over_counts_what_it_finds(place: &dyn Place) {

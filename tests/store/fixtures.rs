@@ -242,7 +242,7 @@ impl Ledger {
     }
 
     pub(crate) async fn mark(&self, claim: &Claim, now: &str) -> AttemptId {
-        self.store.mark_sending(claim.id, claim.term, at(now)).await.expect("marking")
+        self.store.mark_sending(claim.id, claim.term, at(now), LEASE).await.expect("marking")
     }
 
     pub(crate) async fn settle(&self, outcome: Outcome) {

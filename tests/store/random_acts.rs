@@ -138,7 +138,7 @@ impl World {
             Act::Mark { claim } if !self.claims.is_empty() => {
                 let index = claim % self.claims.len();
                 let (claim, attempt) = &mut self.claims[index];
-                match store.mark_sending(claim.id, claim.term, now).await {
+                match store.mark_sending(claim.id, claim.term, now, LEASE).await {
                     Ok(id) => *attempt = Some(id),
                     Err(StoreError::LostClaim(_)) => {}
                     Err(error) => panic!("{error}"),

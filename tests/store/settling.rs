@@ -63,7 +63,7 @@ pub(crate) async fn nothing_is_sent_that_was_not_being_sent(place: &dyn Place) {
     let claim = ledger.claim_one("08:00").await;
     assert_lost(ledger.store.settle(decided(&claim, "08:00", sent())).await, &claim);
     ledger.release(&claim).await;
-    assert_lost(ledger.store.mark_sending(claim.id, claim.term, at("08:00")).await, &claim);
+    assert_lost(ledger.store.mark_sending(claim.id, claim.term, at("08:00"), LEASE).await, &claim);
     assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Planned, None));
 }
 
@@ -71,7 +71,7 @@ pub(crate) async fn a_settled_delivery_is_settled(place: &dyn Place) {
     let ledger = due(place, &["ana"]).await;
     let claim = ledger.claim_one("08:00").await;
     let attempt = ledger.mark(&claim, "08:00").await;
-    assert_lost(ledger.store.mark_sending(claim.id, claim.term, at("08:00")).await, &claim);
+    assert_lost(ledger.store.mark_sending(claim.id, claim.term, at("08:00"), LEASE).await, &claim);
     let outcome = attempted(&claim, attempt, "08:00", sent());
     ledger.settle(outcome.clone()).await;
     assert_lost(ledger.store.settle(outcome).await, &claim);
@@ -178,8 +178,8 @@ pub(crate) async fn a_failing_act_undoes_only_itself(place: &dyn Place) {
     // Asked at once, so that a store which groups its writes has them in one group.
     let (bad_plan, marked, lost, settled, bad_settle, probed) = tokio::join!(
         store.record_plans(vec![plan("s", &[wave("12:00", BERLIN)]), plan("stranger", &[])], at("08:00")),
-        store.mark_sending(claims[1].id, claims[1].term, at("08:00")),
-        store.mark_sending(claims[0].id, claims[0].term, at("08:00")),
+        store.mark_sending(claims[1].id, claims[1].term, at("08:00"), LEASE),
+        store.mark_sending(claims[0].id, claims[0].term, at("08:00"), LEASE),
         store.settle(attempted(&claims[0], first, "08:00", sent())),
         store.settle(attempted(&claims[1], first, "08:00", sent())),
         store.probe(),
@@ -202,7 +202,7 @@ pub(crate) async fn many_senders_at_once(place: &dyn Place) {
     for claim in ledger.claim("08:00").await {
         let store = ledger.store.clone();
         senders.spawn(async move {
-            let attempt = store.mark_sending(claim.id, claim.term, at("08:00")).await.expect("marking");
+            let attempt = store.mark_sending(claim.id, claim.term, at("08:00"), LEASE).await.expect("marking");
             store.settle(attempted(&claim, attempt, "08:00", sent())).await.expect("settling");
             attempt
         });

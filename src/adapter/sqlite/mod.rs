@@ -143,9 +143,10 @@ impl Store for SqliteStore {
         delivery: DeliveryId,
         term: Term,
         now: DateTime<Utc>,
+        lease: Duration,
     ) -> Result<AttemptId, StoreError> {
         self.writer
-            .call("marking a delivery as sending", move |conn| settle::mark_sending(conn, delivery, term, now))
+            .call("marking a delivery as sending", move |conn| settle::mark_sending(conn, delivery, term, now, lease))
             .await
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, named_params, params};
@@ -18,7 +19,7 @@ use crate::port::store::{AttemptEnd, Outcome, StoreError};
 /// A lease that ran out is lost, also when nobody has noticed yet.
 static SENDING: Sql = Sql::new(
     "
-    UPDATE deliveries SET state = :sending
+    UPDATE deliveries SET state = :sending, lease_until = :lease_until
     WHERE id = :id AND term = :term AND lease_until >= :now AND state IN ({before sending})",
 );
 
@@ -27,9 +28,11 @@ pub(super) fn mark_sending(
     delivery: DeliveryId,
     term: Term,
     now: DateTime<Utc>,
+    lease: Duration,
 ) -> Result<AttemptId, Fault> {
     let marked = conn.prepare_cached(SENDING.get())?.execute(named_params! {
         ":id": delivery.0, ":term": term.0, ":now": micros(now), ":sending": State::Sending.word(),
+        ":lease_until": micros(now).saturating_add(span(lease)),
     })?;
     if marked == 0 {
         return Err(StoreError::LostClaim(delivery).into());
