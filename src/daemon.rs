@@ -387,7 +387,7 @@ impl Attendant {
     async fn status(&self) -> String {
         let next = match self.store.next_wake(Duration::ZERO).await {
             Ok(Some(at)) => self.coming(at),
-            Ok(None) => "nothing ahead".into(),
+            Ok(None) => "nothing due within 48 h".into(),
             Err(error) => format!("store: {error}"),
         };
         let trouble = self.health.trouble().map_or_else(String::new, |trouble| format!("; CANNOT SEND: {trouble}"));

@@ -40,7 +40,7 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
     match &status.daemon {
         Some(daemon) => {
             let next = daemon.next_due_at.map_or_else(
-                || "nothing ahead".into(),
+                || "nothing due within 48 h".into(),
                 |at| format!("next at {} ({})", times::utc(at), times::distance(at, status.now)),
             );
             screen.data(format!(

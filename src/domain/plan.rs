@@ -96,3 +96,136 @@ fn clocks(clock: WhoseClock, zones: &[Tz]) -> impl Iterator<Item = (Tz, WaveReci
     };
     one.into_iter().chain(each.iter().map(|zone| (*zone, WaveRecipients::OfZone)))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::problem::Source;
+    use crate::domain::schedule::parse;
+    use crate::domain::time::LocalTime;
+
+    /// Zones as chrono-tz knows them: good enough where the rules are old.
+    struct KnownRules;
+
+    impl ZoneRules for KnownRules {
+        fn local_time(&self, civil: NaiveDateTime, zone: Tz) -> LocalTime {
+            use chrono::{Offset, TimeZone};
+            match zone.offset_from_local_datetime(&civil) {
+                chrono::LocalResult::Single(offset) => LocalTime::Unique(offset.fix()),
+                chrono::LocalResult::Ambiguous(first, second) => {
+                    LocalTime::Fold { first: first.fix(), second: second.fix() }
+                }
+                chrono::LocalResult::None => panic!("no gap is asked for here: {civil} {zone}"),
+            }
+        }
+
+        fn offset_at(&self, at: DateTime<Utc>, zone: Tz) -> chrono::FixedOffset {
+            use chrono::{Offset, TimeZone};
+            zone.offset_from_utc_datetime(&at.naive_utc()).fix()
+        }
+
+        fn version(&self) -> &'static str {
+            "test"
+        }
+    }
+
+    const ZONES: [Tz; 5] =
+        [Tz::Pacific__Kiritimati, Tz::Asia__Tokyo, Tz::Asia__Kolkata, Tz::Europe__Paris, Tz::Pacific__Pago_Pago];
+
+    fn schedule(when: &str) -> Schedule {
+        let text = format!("[schedule.s]\nto = \"everyone\"\ntext = \"x\"\n{when}\n");
+        let (mut schedules, problems) = parse::parse(&Source::new("s.toml", text.as_str()));
+        assert!(problems.is_empty(), "{problems:?}");
+        schedules.remove(0)
+    }
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().expect("an instant")
+    }
+
+    /// `zone due` of each wave.
+    fn check(when: &str, window: Window, expect: &[&str]) {
+        let waves = plan(&schedule(when), &ZONES, &KnownRules, window);
+        let got: Vec<_> =
+            waves.iter().map(|wave| format!("{} {}", wave.zone.name(), wave.due_at.format("%dT%H:%M"))).collect();
+        assert_eq!(got, expect, "{when}");
+    }
+
+    #[test]
+    fn one_civil_hour_is_an_instant_for_each_zone() {
+        let window = Window::Open { now: at("2027-02-28T12:00:00Z"), until: at("2027-03-02T12:00:00Z") };
+        check(
+            "at = 2027-03-01T09:00:00",
+            window,
+            &[
+                "Pacific/Kiritimati 28T19:00",
+                "Asia/Tokyo 01T00:00",
+                "Asia/Kolkata 01T03:30",
+                "Europe/Paris 01T08:00",
+                "Pacific/Pago_Pago 01T20:00",
+            ],
+        );
+        check("at = 2027-03-01T09:00:00\nzone = \"Europe/Paris\"", window, &["Europe/Paris 01T08:00"]);
+        check("at = 2027-03-01T09:00:00+01:00\nzone = \"UTC\"", window, &["UTC 01T08:00"]);
+    }
+
+    #[test]
+    fn where_the_hour_has_passed_people_are_accounted_for_as_long_as_it_is_open_somewhere() {
+        let open = |now: &str| Window::Open { now: at(now), until: at("2027-03-03T00:00:00Z") };
+        let everywhere = &[
+            "Pacific/Kiritimati 28T19:00",
+            "Asia/Tokyo 01T00:00",
+            "Asia/Kolkata 01T03:30",
+            "Europe/Paris 01T08:00",
+            "Pacific/Pago_Pago 01T20:00",
+        ];
+        let once = "at = 2027-03-01T09:00:00\nlate = \"1h\"";
+        check(once, open("2027-03-01T05:00:00Z"), everywhere);
+        check(once, open("2027-03-01T21:00:00Z"), everywhere);
+        check(once, open("2027-03-01T21:00:01Z"), &[]);
+    }
+
+    #[test]
+    fn going_on_plans_what_is_due_after_the_mark_and_nothing_twice() {
+        let daily = "every = \"day\"\nat = \"09:00\"\nzone = \"Asia/Kolkata\"";
+        let onward = |after: &str, until: &str| Window::Onward { after: at(after), until: at(until) };
+        check(daily, onward("2027-03-01T03:30:00Z", "2027-03-02T03:30:00Z"), &["Asia/Kolkata 02T03:30"]);
+        check(daily, onward("2027-03-02T03:30:00Z", "2027-03-02T04:30:00Z"), &[]);
+    }
+
+    proptest! {
+        /// In whatever steps the horizon is pushed out, the waves are those of one step: none missing, none twice.
+        #[test]
+        fn steps_add_up(
+            which in 0usize..4,
+            steps in prop::collection::vec(1i64..3000, 1..30),
+        ) {
+            let when = [
+                "every = \"day\"\nat = [\"09:00\", \"16:30\"]",
+                "every = \"week\"\non = [\"tuesday\", \"sunday\"]\nat = \"23:45\"",
+                "every = \"90m\"\nfrom = 2027-01-01T00:00:00",
+                "cron = \"30 1,13 * * *\"",
+            ];
+            let schedule = schedule(when[which]);
+            let begin = at("2027-01-04T00:00:00Z");
+            let mut mark = begin;
+            let mut stepwise = Vec::new();
+            for minutes in steps {
+                let until = mark + TimeDelta::minutes(minutes);
+                stepwise.extend(plan(&schedule, &ZONES, &KnownRules, Window::Onward { after: mark, until }));
+                mark = until;
+            }
+            let mut at_once = plan(&schedule, &ZONES, &KnownRules, Window::Onward { after: begin, until: mark });
+            let key = |wave: &PlannedWave| (wave.due_at, wave.occurrence, wave.zone.name());
+            stepwise.sort_by_key(key);
+            at_once.sort_by_key(key);
+            prop_assert_eq!(&stepwise, &at_once);
+            let mut keys: Vec<_> = at_once.iter().map(|wave| (wave.occurrence, wave.zone.name())).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            prop_assert_eq!(keys.len(), at_once.len(), "one occurrence has one instant in a zone");
+        }
+    }
+}
