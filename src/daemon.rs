@@ -148,7 +148,7 @@ impl Daemon {
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            sender: Arc::new(sender(config, &outside, connector, &store, &keeper, &health)),
+            sender: Arc::new(sender(config, &outside, connector, &store, &keeper, &health, &work)),
             health: Arc::clone(&health),
             work: Arc::clone(&work),
             clock_stepped: Arc::clone(&replan),
@@ -270,6 +270,7 @@ fn sender(
     store: &Arc<dyn Store>,
     keeper: &CatalogKeeper,
     health: &Arc<Health>,
+    work: &Arc<Notify>,
 ) -> Sender {
     let book = Book::published(config.limits.per_tenant_per_second);
     Sender {
@@ -281,6 +282,7 @@ fn sender(
         clock: Arc::clone(&outside.clock),
         entropy: Arc::clone(&outside.entropy),
         health: Arc::clone(health),
+        work: Arc::clone(work),
         home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -34,14 +34,18 @@ pub struct Dispatcher {
     /// Rung when the wall clock was stepped, for the planner.
     pub clock_stepped: Arc<Notify>,
     pub term: Term,
-    /// How many deliveries are in the senders' hands at most.
+    /// How many deliveries are being sent at once.
     pub senders: usize,
 }
 
+/// How many deliveries are claimed for each sender. With one for each, every end of a sending would cost a claim of its
+/// own; with four, they are claimed by the hundred, and what is held when the daemon dies is still little.
+const CLAIMS_PER_SENDER: usize = 4;
+
 /// What to wait for.
 enum Next {
-    /// A sender is free for more: as much was due as could be taken.
-    FreeSender,
+    /// Room for more: as much was due as could be taken.
+    Room,
     /// The next known instant, if any.
     Instant(Option<DateTime<Utc>>),
 }
@@ -50,10 +54,11 @@ impl Dispatcher {
     /// Runs until `stop`. Then it claims no more, lets requests in flight finish and gives the rest back.
     pub async fn run(self, stop: CancellationToken) {
         let mut in_hand = JoinSet::new();
+        let places = Arc::new(Semaphore::new(self.senders));
         while !stop.is_cancelled() {
             // Interest is registered before looking, so that what comes in between is not missed.
             let work = self.work.notified();
-            let next = match self.go_round(&mut in_hand, &stop).await {
+            let next = match self.go_round(&mut in_hand, &places, &stop).await {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::error!(%error, "the store failed; nothing can be claimed until it is well");
@@ -62,43 +67,76 @@ impl Dispatcher {
                 }
             };
             self.health.dispatcher_went_round();
-            let must_join = matches!(next, Next::FreeSender);
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = work => {}
-                Some(joined) = in_hand.join_next(), if !in_hand.is_empty() => self.sender_ended(joined),
-                () = self.sleep(next), if !must_join => {}
-            }
-            while let Some(joined) = in_hand.try_join_next() {
-                self.sender_ended(joined);
-            }
+            self.wait(next, work, &mut in_hand, &stop).await;
         }
         while let Some(joined) = in_hand.join_next().await {
             self.sender_ended(joined);
         }
     }
 
+    /// Waits for what comes next. Every arm is safe to cancel: a sender that ended stays in the set until it is joined.
+    async fn wait(
+        &self,
+        next: Next,
+        work: impl Future<Output = ()>,
+        in_hand: &mut JoinSet<()>,
+        stop: &CancellationToken,
+    ) {
+        let room_at = match next {
+            Next::Room => self.senders * CLAIMS_PER_SENDER / 2,
+            Next::Instant(_) => 0,
+        };
+        tokio::pin!(work);
+        let alarm = self.sleep(next);
+        tokio::pin!(alarm);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = &mut work => return,
+                () = &mut alarm => return,
+                Some(joined) = in_hand.join_next(), if !in_hand.is_empty() => {
+                    self.sender_ended(joined);
+                    if room_at > 0 && in_hand.len() <= room_at {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     /// Expands and claims what is due, and says what to wait for.
-    async fn go_round(&self, in_hand: &mut JoinSet<()>, stop: &CancellationToken) -> Result<Next, StoreError> {
+    async fn go_round(
+        &self,
+        in_hand: &mut JoinSet<()>,
+        places: &Arc<Semaphore>,
+        stop: &CancellationToken,
+    ) -> Result<Next, StoreError> {
         let now = self.clock.now();
         let lead = TimeDelta::from_std(LEAD).unwrap_or_default();
         let expanded = self.store.expand_due(now + lead, now).await?;
         if expanded.waves > 0 {
             tracing::info!(waves = expanded.waves, deliveries = expanded.deliveries, "waves expanded");
         }
-        let free = self.senders.saturating_sub(in_hand.len());
-        if free == 0 {
-            return Ok(Next::FreeSender);
+        let room = (self.senders * CLAIMS_PER_SENDER).saturating_sub(in_hand.len());
+        if room == 0 {
+            return Ok(Next::Room);
         }
-        let claims = self.store.claim_due(self.term, now, free, LEASE).await?;
+        let claims = self.store.claim_due(self.term, now, room, LEASE).await?;
         let claimed = claims.len();
         for claim in claims {
             let sender = Arc::clone(&self.sender);
-            let stop = stop.clone();
-            in_hand.spawn(async move { sender.deliver(claim, &stop).await });
+            let (places, stop) = (Arc::clone(places), stop.clone());
+            in_hand.spawn(async move {
+                // Never closed: a place comes, or the stop that gives the claim back.
+                let _place = tokio::select! {
+                    place = places.acquire() => place.ok(),
+                    () = stop.cancelled() => None,
+                };
+                sender.deliver(claim, &stop).await;
+            });
         }
-        if claimed == free {
-            return Ok(Next::FreeSender);
+        if claimed == room {
+            return Ok(Next::Room);
         }
         Ok(Next::Instant(self.store.next_wake(LEAD).await?))
     }

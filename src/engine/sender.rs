@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::delivery::{self, Claim, Reason, Settlement};
+use crate::domain::delivery::{self, Claim, Reason, Settlement, State};
 use crate::domain::id::AttemptId;
 use crate::domain::policy::{Decision, decide};
 use crate::domain::recipient::{Reference, Route};
@@ -43,6 +44,8 @@ pub struct Sender {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub health: Arc<Health>,
+    /// Rung when a delivery waits for another instant than the one known so far.
+    pub work: Arc<Notify>,
     /// The bot's own tenant, for people of whom no other is known.
     pub home_tenant: Option<Arc<str>>,
 }
@@ -63,9 +66,12 @@ impl Sender {
     }
 
     async fn try_deliver(&self, claim: &Claim, stop: &CancellationToken) -> Result<(), StoreError> {
+        if stop.is_cancelled() {
+            return self.give_back(claim).await;
+        }
         let route = match self.decision(claim) {
             Decision::Send(route) => route,
-            Decision::NotYet => return self.give_back(claim).await,
+            Decision::NotYet => return self.put_off(claim).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         };
         let Some(schedule) = self.catalog.get(&claim.schedule) else {
@@ -161,7 +167,7 @@ impl Sender {
         // The wait may have been long, so the question is asked once more.
         match self.decision(claim) {
             Decision::Send(_) => {}
-            Decision::NotYet => return self.give_back(claim).await,
+            Decision::NotYet => return self.put_off(claim).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         }
         let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
@@ -189,6 +195,13 @@ impl Sender {
 
     async fn give_back(&self, claim: &Claim) -> Result<(), StoreError> {
         self.store.release(claim.term, vec![claim.id]).await
+    }
+
+    /// Gives a claim back whose instant has moved into the future.
+    async fn put_off(&self, claim: &Claim) -> Result<(), StoreError> {
+        self.give_back(claim).await?;
+        self.work.notify_one();
+        Ok(())
     }
 
     async fn settle_unsent(
@@ -230,6 +243,7 @@ impl Sender {
     ) -> Result<(), StoreError> {
         let at = self.clock.now();
         tell(claim, &settlement, attempt.as_ref(), at);
+        let waits = settlement.state() == State::Waiting;
         let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail };
         let mut tries = 0;
         loop {
@@ -241,7 +255,12 @@ impl Sender {
                     }
                     self.clock.sleep(SETTLE_AGAIN).await;
                 }
-                settled => return settled,
+                settled => {
+                    if waits {
+                        self.work.notify_one();
+                    }
+                    return settled;
+                }
             }
         }
     }
