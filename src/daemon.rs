@@ -57,6 +57,10 @@ pub enum StartError {
     Directory { path: PathBuf, source: io::Error },
     #[error("the bot's secret can't be read from {}: {source}", path.display())]
     Secret { path: PathBuf, source: io::Error },
+    #[error(
+        "it is not said where the bot's secret is: write secret_file under [bot], or use LoadCredential=bot-secret:…"
+    )]
+    NoSecret,
     #[error("the bot's secret in {} is empty", .0.display())]
     EmptySecret(PathBuf),
     #[error(transparent)]
@@ -109,7 +113,7 @@ impl Daemon {
     pub async fn start(config: &Config, outside: Outside) -> Result<Self, StartError> {
         let clock = Arc::clone(&outside.clock);
         let connector = connector(config, &clock)?;
-        let owned = open_store(&config.state_dir)?;
+        let owned = wait_for_store(config, clock.as_ref()).await?;
         let store = Arc::clone(&owned.store);
         let started_at = clock.now();
         let taken = store.take_over(started_at).await?;
@@ -252,6 +256,21 @@ async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static s
     name
 }
 
+/// How long a start waits for whoever holds the store: a command that looks into it takes moments, a daemon for ever.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
+
+async fn wait_for_store(config: &Config, clock: &dyn Clock) -> Result<OwnedStore, StartError> {
+    let began = clock.moment();
+    loop {
+        match open_store(&config.state_dir) {
+            Err(StartError::AlreadyRunning(_)) if clock.moment().since(began) < STORE_PATIENCE => {
+                clock.sleep(Duration::from_millis(100)).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
 fn tell_rescued(rescued: Rescued) {
     if rescued != Rescued::default() {
         tracing::warn!(
@@ -288,7 +307,7 @@ fn sender(
 }
 
 fn connector(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<TeamsConnector>, StartError> {
-    let path = &config.bot.secret_file;
+    let path = config.bot.secret_file.as_ref().ok_or(StartError::NoSecret)?;
     let secret = std::fs::read_to_string(path).map_err(|source| StartError::Secret { path: path.clone(), source })?;
     if secret.trim().is_empty() {
         return Err(StartError::EmptySecret(path.clone()));
@@ -325,7 +344,10 @@ struct Attendant {
 /// How often the status line is written anew.
 const STATUS_EVERY: Duration = Duration::from_mins(1);
 /// How long a loop may take to go round once it is asked to.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+///
+/// A large expansion or import holds the store's writer for some seconds; with twice this the watchdog is still fed in
+/// time.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// Beats come every minute; without any, the chores plan after five.
 const PLANNER_WITHIN: Duration = Duration::from_mins(7);
 

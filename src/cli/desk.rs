@@ -105,7 +105,7 @@ pub(super) fn start_exit(error: &StartError) -> Exit {
             std::io::ErrorKind::NotFound => Exit::Invalid,
             _ => Exit::Failed,
         },
-        StartError::EmptySecret(_) | StartError::Client(_) => Exit::Invalid,
+        StartError::NoSecret | StartError::EmptySecret(_) | StartError::Client(_) => Exit::Invalid,
         StartError::Open(_) => Exit::Failed,
     }
 }

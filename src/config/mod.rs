@@ -39,8 +39,8 @@ pub struct Bot {
     /// The bot's own tenant.
     pub tenant_id: String,
     pub kind: BotKind,
-    /// The file that holds the client secret.
-    pub secret_file: PathBuf,
+    /// The file that holds the client secret. Only the daemon needs it, and only the daemon may be able to read it.
+    pub secret_file: Option<PathBuf>,
     pub login_url: Url,
     /// The Connector for recipients of whom no service URL is known.
     pub service_url: Url,
@@ -134,17 +134,26 @@ impl Config {
 /// Keys that are promised but not there yet.
 const LATER: &[&str] = &["quiet_hours", "admin", "endpoint", "cards", "calendars", "backup"];
 
+/// Where the configuration of an installed nudged is.
+const INSTALLED: &str = "/etc/nudged";
+
 const ZONE_HELP: &str = "add the zone of people of whom none is known, such as fallback_zone = \"Europe/Berlin\"";
 
 fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<String>) -> Option<Config> {
     let path = |given: Option<Placed<&str>>| given.map(|given| directory.join(given.value));
     // systemd may name several directories, separated by colons; the first one is the service's own.
     let from_env = |name: &str| env(name).and_then(|dirs| dirs.split(':').next().map(PathBuf::from));
-    let state_dir =
-        path(root.text("state_dir")).or_else(|| from_env("STATE_DIRECTORY")).unwrap_or_else(|| directory.join("state"));
+    // An installed nudged has its places, and the commands that an operator types must find the daemon there without
+    // the service manager's help.
+    let installed = |place: &str| (directory == Path::new(INSTALLED)).then(|| PathBuf::from(place));
+    let state_dir = path(root.text("state_dir"))
+        .or_else(|| from_env("STATE_DIRECTORY"))
+        .or_else(|| installed("/var/lib/nudged"))
+        .unwrap_or_else(|| directory.join("state"));
     let schedules = path(root.text("schedules")).unwrap_or_else(|| directory.join("schedules"));
     let socket = path(root.text("socket"))
         .or_else(|| from_env("RUNTIME_DIRECTORY").map(|dir| dir.join("nudged.sock")))
+        .or_else(|| installed("/run/nudged/nudged.sock"))
         .unwrap_or_else(|| state_dir.join("nudged.sock"));
     let fallback_zone = root.zone("fallback_zone");
     root.missing("fallback_zone", "`fallback_zone` is missing", ZONE_HELP);
@@ -195,10 +204,6 @@ fn read_bot(table: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Optio
         .text("secret_file")
         .map(|file| directory.join(file.value))
         .or_else(|| env("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join("bot-secret")));
-    if secret_file.is_none() {
-        let help = "add secret_file = \"…\", or let the service manager pass it with LoadCredential=bot-secret:…";
-        table.missing("secret_file", "it does not say where the bot's secret is", help);
-    }
     let login_url = url(table, "login_url", "https://login.microsoftonline.com");
     let service_url = url(table, "service_url", "https://smba.trafficmanager.net/teams/");
     let trusted_hosts = trusted_hosts(table);
@@ -206,7 +211,7 @@ fn read_bot(table: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Optio
         app_id: app_id?,
         tenant_id: tenant_id?,
         kind,
-        secret_file: secret_file?,
+        secret_file,
         login_url: login_url?,
         service_url: service_url?,
         trusted_hosts,
@@ -337,21 +342,21 @@ tenant_id = "11111111-2222-4333-8444-555555555555"
 secret_file = "bot-secret"
 "#;
 
-    fn parse(text: &str, env: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+    fn parse(text: &str, directory: &str, env: &[(&str, &str)]) -> Result<Config, Vec<String>> {
         let source = Source::new("nudged.toml", text);
         let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-        Config::parse(&source, Path::new("/etc/nudged"), &env)
+        Config::parse(&source, Path::new(directory), &env)
             .map(|(config, _)| config)
             .map_err(|problems| problems.iter().map(|problem| problem.line(&source)).collect())
     }
 
     #[test]
     fn defaults_are_beside_the_file() {
-        let config = parse(GOOD, &[]).expect("good");
-        assert_eq!(config.state_dir, Path::new("/etc/nudged/state"));
-        assert_eq!(config.socket, Path::new("/etc/nudged/state/nudged.sock"));
-        assert_eq!(config.schedules, Path::new("/etc/nudged/schedules"));
-        assert_eq!(config.bot.secret_file, Path::new("/etc/nudged/bot-secret"));
+        let config = parse(GOOD, "/home/ana", &[]).expect("good");
+        assert_eq!(config.state_dir, Path::new("/home/ana/state"));
+        assert_eq!(config.socket, Path::new("/home/ana/state/nudged.sock"));
+        assert_eq!(config.schedules, Path::new("/home/ana/schedules"));
+        assert_eq!(config.bot.secret_file.as_deref(), Some(Path::new("/home/ana/bot-secret")));
         assert_eq!((config.limits.per_tenant_per_second, config.limits.senders), (50, 64));
     }
 
@@ -363,10 +368,14 @@ secret_file = "bot-secret"
             ("RUNTIME_DIRECTORY", "/run/nudged"),
             ("CREDENTIALS_DIRECTORY", "/run/credentials/nudged.service"),
         ];
-        let config = parse(&without_secret, &env).expect("good");
+        let config = parse(&without_secret, "/etc/nudged", &env).expect("good");
         assert_eq!(config.state_dir, Path::new("/var/lib/nudged"));
         assert_eq!(config.socket, Path::new("/run/nudged/nudged.sock"));
-        assert_eq!(config.bot.secret_file, Path::new("/run/credentials/nudged.service/bot-secret"));
+        let secret = Path::new("/run/credentials/nudged.service/bot-secret");
+        assert_eq!(config.bot.secret_file.as_deref(), Some(secret));
+        // The operator's shell has none of these, and means the same daemon.
+        let typed = parse(&without_secret, "/etc/nudged", &[]).expect("good");
+        assert_eq!((typed.state_dir, typed.socket), (config.state_dir, config.socket));
     }
 
     #[test]
@@ -385,7 +394,7 @@ request_timeout = "1h"
 [log]
 level = "loud"
 "#;
-        let problems = parse(text, &[]).expect_err("all wrong");
+        let problems = parse(text, "/home/ana", &[]).expect_err("all wrong");
         insta::assert_snapshot!(problems.join("\n"));
         assert!(!problems.join(" ").contains("hunter2"), "a secret never comes out again");
     }

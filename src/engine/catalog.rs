@@ -85,6 +85,9 @@ impl CatalogKeeper {
     pub async fn reload(&self) -> Result<Arc<Catalog>, StoreError> {
         let _turn = self.turn.lock().await;
         let assembled = self.assemble().await?;
+        for name in assembled.gone {
+            self.store.forget_document(name).await?;
+        }
         for source in assembled.newly_good {
             self.keep(format!("{LAST_GOOD}{}", source.name), &source).await?;
         }
@@ -122,11 +125,13 @@ impl CatalogKeeper {
     }
 }
 
-/// What is in force, and which files are to be kept as good.
+/// What is in force, which files are to be kept as good, and which kept ones no longer have a file: a removed file
+/// must not come back to life on the day on which the directory can't be read.
 #[derive(Debug, Default)]
 struct Assembled {
     catalog: Catalog,
     newly_good: Vec<Source>,
+    gone: Vec<String>,
 }
 
 impl Assembled {
@@ -177,6 +182,15 @@ fn assemble(shelf: &Shelf, kept: &[Document], sends: &[Document]) -> Assembled {
                 assembled.hold_back(source.name.to_string(), lines, last_good(&source.name));
             }
         }
+    }
+    let is_on_shelf = |document: &Document| {
+        let file = document.name.strip_prefix(LAST_GOOD);
+        shelf.files.iter().any(|source| Some(&*source.name) == file)
+            || shelf.unreadable.iter().any(|unreadable| Some(unreadable.name.as_str()) == file)
+    };
+    if shelf.unreadable.is_empty() {
+        let gone = kept.iter().filter(|document| !is_on_shelf(document));
+        assembled.gone = gone.map(|document| document.name.clone()).collect();
     }
     if shelf.files.is_empty() && !shelf.unreadable.is_empty() {
         // The directory itself can't be read: an unmounted disk must not look like "cancel everything".

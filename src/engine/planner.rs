@@ -91,9 +91,11 @@ impl Planner {
             Some(mark) if mark.planned_until >= until - SLACK => return None,
             Some(mark) => (Window::Onward { after: mark.planned_until, until }, until),
             None => {
-                // The mark never goes back, also when the wall clock did.
+                // The mark never goes back, also when the wall clock did. And what fell due after it, while nobody
+                // planned, is accounted for although it may be over everywhere.
                 let until = mark.map_or(until, |mark| mark.planned_until.max(until));
-                (Window::Open { now, until }, until)
+                let since = mark.map_or(now, |mark| mark.planned_until.min(now));
+                (Window::Open { now: since, until }, until)
             }
         };
         Some(SchedulePlan {

@@ -158,7 +158,9 @@ impl Sender {
         activity: &OutgoingActivity,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let conversation = Arc::from(reference.conversation_id.as_deref().unwrap_or_default());
+        // Teams counts all threads of a channel as one conversation.
+        let conversation_id = reference.conversation_id.as_deref().unwrap_or_default();
+        let conversation = Arc::from(conversation_id.split(";messageid=").next().unwrap_or_default());
         let tenant = self.tenant(claim);
         let permit = tokio::select! {
             permit = self.limiter.permit(&tenant, &conversation) => permit,

@@ -161,6 +161,9 @@ pub trait Store: Send + Sync {
     /// Keeps a document, in place of an earlier one of the same name.
     async fn keep_document(&self, document: Document) -> Result<(), StoreError>;
 
+    /// Forgets a document, if it is kept.
+    async fn forget_document(&self, name: String) -> Result<(), StoreError>;
+
     /// Makes the schedules known: policies, audiences, and a recipient for each person whom they name and whom no
     /// import has mentioned (in `fallback_zone`). A schedule that is no longer in `schedules` is missing from `now`
     /// on: nothing of it is expanded or claimed, and [`Store::retire_missing`] ends it after a grace.

@@ -22,6 +22,10 @@ pub(crate) async fn documents_are_kept_and_found_by_prefix(place: &dyn Place) {
     assert_eq!(find("file%").await.len(), 1, "no character has a meaning of its own");
     assert_eq!(find("").await.len(), 4);
     assert_eq!(find("none").await, []);
+    for name in ["file/b", "none"] {
+        ledger.store.forget_document(name.to_owned()).await.expect("forgetting");
+    }
+    assert_eq!(find("file/").await, [document("file/a", "2", "00:00")]);
 }
 
 pub(crate) async fn pruning_keeps_what_is_needed(place: &dyn Place) {

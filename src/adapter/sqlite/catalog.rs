@@ -206,6 +206,11 @@ pub(super) fn documents(conn: &Connection, prefix: &str) -> Result<Vec<Document>
     Ok(documents)
 }
 
+pub(super) fn forget_document(conn: &Connection, name: &str) -> Result<(), Fault> {
+    conn.prepare_cached("DELETE FROM documents WHERE name = ?1")?.execute([name])?;
+    Ok(())
+}
+
 pub(super) fn keep_document(conn: &Connection, document: &Document) -> Result<(), Fault> {
     conn.prepare_cached(
         "INSERT INTO documents (name, text, kept_at) VALUES (?1, ?2, ?3)

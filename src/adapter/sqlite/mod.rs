@@ -85,6 +85,10 @@ impl Store for SqliteStore {
         self.writer.call("reading documents", move |conn| catalog::documents(conn, &prefix)).await
     }
 
+    async fn forget_document(&self, name: String) -> Result<(), StoreError> {
+        self.writer.call("forgetting a document", move |conn| catalog::forget_document(conn, &name)).await
+    }
+
     async fn keep_document(&self, document: Document) -> Result<(), StoreError> {
         self.writer.call("keeping a document", move |conn| catalog::keep_document(conn, &document)).await
     }

@@ -74,7 +74,7 @@ async fn go(screen: Screen, args: &DemoArgs, directory: &Path) -> Ended {
     std::fs::create_dir_all(directory).map_err(|error| failed("a place for the demo", &error))?;
     let settings = emulator::Settings::default();
     let config = config(&settings, directory);
-    std::fs::write(&config.bot.secret_file, &settings.app_secret).map_err(|error| failed("the secret", &error))?;
+    std::fs::write(secret_file(directory), &settings.app_secret).map_err(|error| failed("the secret", &error))?;
     let emulator =
         Emulator::start(settings, Arc::clone(&clock)).await.map_err(|error| failed("the emulator", &error))?;
     let config = aimed_at(config, &emulator)?;
@@ -126,6 +126,10 @@ async fn go(screen: Screen, args: &DemoArgs, directory: &Path) -> Ended {
     Ok(if adds_up { Exit::Done } else { Exit::Failed })
 }
 
+fn secret_file(directory: &Path) -> PathBuf {
+    directory.join("bot-secret")
+}
+
 fn config(settings: &emulator::Settings, directory: &Path) -> Config {
     let nowhere = || url::Url::parse("http://127.0.0.1/").expect("this is a URL");
     Config {
@@ -137,7 +141,7 @@ fn config(settings: &emulator::Settings, directory: &Path) -> Config {
             app_id: settings.app_id.clone(),
             tenant_id: settings.tenant_id.clone(),
             kind: BotKind::SingleTenant,
-            secret_file: directory.join("bot-secret"),
+            secret_file: Some(secret_file(directory)),
             login_url: nowhere(),
             service_url: nowhere(),
             trusted_hosts: Vec::new(),
