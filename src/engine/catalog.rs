@@ -168,6 +168,10 @@ impl Assembled {
     }
 }
 
+/// What is said of a file that went together with all others.
+const VANISHED: &str = "all schedule files are gone at once, as if a disk were not mounted, so this one goes on; \
+                        to end them all, leave one empty .toml file";
+
 fn assemble(shelf: &Shelf, kept: &[Document], sends: &[Document]) -> Assembled {
     let last_good = |file: &str| kept.iter().find(|document| document.name.strip_prefix(LAST_GOOD) == Some(file));
     let mut assembled = Assembled::default();
@@ -188,15 +192,19 @@ fn assemble(shelf: &Shelf, kept: &[Document], sends: &[Document]) -> Assembled {
         shelf.files.iter().any(|source| Some(&*source.name) == file)
             || shelf.unreadable.iter().any(|unreadable| Some(unreadable.name.as_str()) == file)
     };
-    if shelf.unreadable.is_empty() {
+    if shelf.unreadable.is_empty() && !shelf.files.is_empty() {
         let gone = kept.iter().filter(|document| !is_on_shelf(document));
         assembled.gone = gone.map(|document| document.name.clone()).collect();
     }
-    if shelf.files.is_empty() && !shelf.unreadable.is_empty() {
-        // The directory itself can't be read: an unmounted disk must not look like "cancel everything".
+    if shelf.files.is_empty() && !kept.is_empty() {
+        // Nothing can be seen of the directory: an unmounted disk must not look like "cancel everything".
         for document in kept {
             let file = document.name.strip_prefix(LAST_GOOD).unwrap_or(&document.name);
-            let _ = assembled.accept(&Source::new(file, document.text.as_str()));
+            if shelf.unreadable.is_empty() {
+                assembled.hold_back(file.to_owned(), vec![VANISHED.to_owned()], Some(document));
+            } else if let Err(problems) = assembled.accept(&Source::new(file, document.text.as_str())) {
+                tracing::error!(file, ?problems, "a file that was kept is no longer understood");
+            }
         }
     }
     for unreadable in &shelf.unreadable {
@@ -211,4 +219,56 @@ fn assemble(shelf: &Shelf, kept: &[Document], sends: &[Document]) -> Assembled {
         }
     }
     assembled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::port::library::UnreadableFile;
+
+    fn file(name: &str, schedules: &[&str]) -> Source {
+        let one = |name: &&str| {
+            format!("[schedule.{name}]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n")
+        };
+        Source::new(name, schedules.iter().map(one).collect::<String>())
+    }
+
+    fn kept(source: &Source) -> Document {
+        let kept_at = chrono::DateTime::UNIX_EPOCH;
+        Document { name: format!("{LAST_GOOD}{}", source.name), text: source.text.to_string(), kept_at }
+    }
+
+    /// What is in force, what is held back (`+` with its last good version), what is newly kept, what is forgotten.
+    fn check(files: &[Source], unreadable: &[&str], kept: &[Document], expect: [&[&str]; 4]) {
+        let unreadable = unreadable.iter().map(|name| UnreadableFile { name: (*name).into(), why: "x".into() });
+        let shelf = Shelf { files: files.to_vec(), unreadable: unreadable.collect() };
+        let assembled = assemble(&shelf, kept, &[]);
+        let held = assembled.catalog.held_back.iter();
+        let got = [
+            assembled.catalog.schedules.keys().map(ToString::to_string).collect::<Vec<_>>(),
+            held.map(|file| format!("{}{}", file.file, if file.last_good_in_use { "+" } else { "" })).collect(),
+            assembled.newly_good.iter().map(|source| source.name.to_string()).collect(),
+            assembled.gone.clone(),
+        ];
+        assert_eq!(got, expect.map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>()));
+    }
+
+    #[test]
+    fn what_comes_into_force() {
+        let (a, b) = (file("a", &["one", "two"]), file("b", &["three"]));
+        let broken = Source::new("a", "[schedule.one]\n");
+        let none: &[&str] = &[];
+        check(&[a.clone(), b.clone()], &[], &[], [&["one", "three", "two"], none, &["a", "b"], none]);
+        check(&[a.clone(), b.clone()], &[], &[kept(&a)], [&["one", "three", "two"], none, &["b"], none]);
+        // A file is refused whole, and its last good version goes on.
+        check(&[broken.clone(), b.clone()], &[], &[], [&["three"], &["a"], &["b"], none]);
+        check(&[broken, b.clone()], &[], &[kept(&a), kept(&b)], [&["one", "three", "two"], &["a+"], none, none]);
+        check(std::slice::from_ref(&b), &["a"], &[kept(&a), kept(&b)], [&["one", "three", "two"], &["a+"], none, none]);
+        // The second file of a double name is held back whole.
+        check(&[a.clone(), file("c", &["four", "two"])], &[], &[], [&["one", "two"], &["c"], &["a"], none]);
+        // A removed file is forgotten; all at once they are not removed, but out of sight.
+        check(std::slice::from_ref(&b), &[], &[kept(&a), kept(&b)], [&["three"], none, none, &["file:a"]]);
+        check(&[], &[], &[kept(&a), kept(&b)], [&["one", "three", "two"], &["a+", "b+"], none, none]);
+        check(&[], &["schedules"], &[kept(&a)], [&["one", "two"], &["schedules"], none, none]);
+    }
 }
