@@ -6,6 +6,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +86,8 @@ pub struct OwnedStore {
 /// Opens the store in `state_dir`, unless somebody else has it.
 pub fn open_store(state_dir: &Path) -> Result<OwnedStore, StartError> {
     let failed = |source| StartError::Directory { path: state_dir.to_owned(), source };
-    std::fs::create_dir_all(state_dir).map_err(failed)?;
+    // People's names and addresses are in it: for its owner only.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(failed)?;
     let lock =
         File::options().create(true).truncate(false).write(true).open(state_dir.join("nudged.lock")).map_err(failed)?;
     match lock.try_lock() {

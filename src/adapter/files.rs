@@ -89,6 +89,10 @@ fn read_file(path: &Path, shelf: &mut Shelf) {
 /// Reads one file that a person wrote.
 pub fn read_text(path: &Path) -> Result<Source, UnreadableFile> {
     let text = std::fs::metadata(path).and_then(|metadata| {
+        // A pipe or a device could be read for ever.
+        if !metadata.is_file() {
+            return Err(io::Error::other("it is no ordinary file"));
+        }
         if metadata.len() > MAX_BYTES {
             return Err(io::Error::other(format!("it is larger than {} MiB", MAX_BYTES >> 20)));
         }

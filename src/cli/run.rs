@@ -48,11 +48,12 @@ pub(super) async fn run(screen: Screen, common: &Common, _args: &RunArgs) -> End
         tokio::select! {
             asked = signals.next() => match asked {
                 Asked::Stop => break Exit::Done,
-                Asked::Reload => {
-                    if let Err(error) = daemon.reload().await {
+                Asked::Reload => tokio::select! {
+                    reloaded = daemon.reload() => if let Err(error) = reloaded {
                         tracing::error!(%error, "the schedule files could not be read again");
-                    }
-                }
+                    },
+                    () = signals.stop_again() => break Exit::Done,
+                },
             },
             who = daemon.ended_early() => {
                 screen.error(format!("stopping, since something ended that should not: {who}"));

@@ -356,6 +356,19 @@ pub fn settle(claim: &Claim, verdict: Verdict, now: DateTime<Utc>, draw: f64) ->
     }
 }
 
+/// What becomes of a delivery whose daemon ended while attempt number `attempts + 1` was under way. A delivery that ends
+/// the daemon each time must not be sent for ever, so the same bound holds as for answers that never came.
+#[must_use]
+pub fn interrupted(on_unknown: OnUnknown, attempts: u32, now: DateTime<Utc>) -> Settlement {
+    let reason = Reason::Interrupted;
+    match on_unknown {
+        OnUnknown::Resend if attempts + 1 < MAX_ATTEMPTS_IN_DOUBT => {
+            Settlement::Waiting { not_before: now, reason, possible_duplicate: true }
+        }
+        OnUnknown::Resend | OnUnknown::Hold => Settlement::Unknown(reason),
+    }
+}
+
 fn wait_or_give_up(claim: &Claim, now: DateTime<Utc>, wait: Duration, reason: Reason) -> Settlement {
     let not_before = later(now, wait);
     if not_before <= claim.expire_at {
@@ -478,6 +491,15 @@ mod tests {
         check(|c| c.on_unknown = OnUnknown::Hold, doubt.clone(), &Settlement::Unknown(Reason::NoAnswer));
         check(|c| c.attempts = MAX_ATTEMPTS_IN_DOUBT - 1, doubt.clone(), &Settlement::Unknown(Reason::NoAnswer));
         check(|c| c.expire_at = c.due_at, doubt, &Settlement::Unknown(Reason::NoAnswer));
+    }
+
+    #[test]
+    fn a_crash_loop_ends_in_doubt_and_not_in_a_flood() {
+        let now = sample::claim().due_at;
+        let states = (0..6).map(|attempts| interrupted(OnUnknown::Resend, attempts, now).state());
+        let (wait, doubt) = (State::Waiting, State::Unknown);
+        assert_eq!(states.collect::<Vec<_>>(), [wait, wait, wait, doubt, doubt, doubt]);
+        assert_eq!(interrupted(OnUnknown::Hold, 0, now), Settlement::Unknown(Reason::Interrupted));
     }
 
     #[test]

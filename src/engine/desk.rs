@@ -54,9 +54,10 @@ impl FrontDesk {
     /// Makes a schedule of a request and checks it as if a person had written it.
     fn write(&self, request: &SendRequest) -> Result<(String, Source), DeskError> {
         let now = self.clock.now();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is below 65,536")]
-        let tail = (self.entropy.draw() * 65_536.0) as u16;
-        let name = format!("send-{}-{tail:04x}", now.format("%Y%m%dT%H%M%SZ"));
+        // Two sends of one name would be one send, so chance has to tell a great many of them apart.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is below 2^48")]
+        let tail = (self.entropy.draw() * 281_474_976_710_656.0) as u64;
+        let name = format!("send-{}-{tail:012x}", now.format("%Y%m%dT%H%M%SZ"));
         let text = toml::Value::from(request.text.as_str());
         let to = toml::Value::from(request.to.clone());
         let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);

@@ -8,14 +8,14 @@ use super::fault::Fault;
 use super::rows::{Of, micros};
 use super::settle;
 use super::sql::Sql;
-use crate::domain::delivery::{Reason, Settlement, State};
+use crate::domain::delivery::{State, interrupted};
 use crate::domain::id::{DeliveryId, Term};
 use crate::domain::schedule::model::OnUnknown;
 use crate::port::store::{Rescued, TakeOver};
 
 static HELD: Sql = Sql::new(
     "
-    SELECT d.id, d.term, d.state, s.id, s.on_unknown
+    SELECT d.id, d.term, d.state, s.id, s.on_unknown, d.attempts
     FROM deliveries d INDEXED BY deliveries_held
         CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN schedules s ON s.id = w.schedule_id
     WHERE d.state IN ({held}) AND d.lease_until < :bound",
@@ -26,6 +26,7 @@ struct Held {
     term: Term,
     state: State,
     on_unknown: OnUnknown,
+    attempts: u32,
 }
 
 pub(super) fn take_over(conn: &Connection, now: DateTime<Utc>) -> Result<TakeOver, Fault> {
@@ -49,17 +50,12 @@ fn rescue_before(conn: &Connection, bound: i64, now: DateTime<Utc>) -> Result<Re
             rescued.released += 1;
             continue;
         }
-        let reason = Reason::Interrupted;
-        let settlement = match held.on_unknown {
-            OnUnknown::Resend => {
-                rescued.to_resend += 1;
-                Settlement::Waiting { not_before: now, reason, possible_duplicate: true }
-            }
-            OnUnknown::Hold => {
-                rescued.unknown += 1;
-                Settlement::Unknown(reason)
-            }
-        };
+        let settlement = interrupted(held.on_unknown, held.attempts, now);
+        if settlement.state() == State::Waiting {
+            rescued.to_resend += 1;
+        } else {
+            rescued.unknown += 1;
+        }
         settle::interrupt(conn, held.id, held.term, now, settlement)?;
     }
     Ok(rescued)
@@ -76,6 +72,7 @@ fn held(conn: &Connection, bound: i64) -> Result<Vec<Held>, Fault> {
             term: Term(row.get(1)?),
             state: of.word(row, 2, "state")?,
             on_unknown: Of { table: "schedules", id: row.get(3)? }.word(row, 4, "on_unknown")?,
+            attempts: row.get(5)?,
         });
     }
     Ok(held)
