@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::recipient::Address;
-use crate::domain::schedule::model::{Calendar, Days, Target};
+use crate::domain::schedule::model::{Calendar, Days, OnUnknown, Priority, Target, Trigger, WhoseClock};
+use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
 
 /// The problems of a text, one a line, as `line:column: CODE message; help`.
 fn problems(text: &str) -> Vec<String> {
