@@ -21,6 +21,8 @@ use self::syntax::{Fault, FaultKind, Mended};
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Code, Problem};
 
+// Dates and ranges of dates.
+pub mod dates;
 // Dates and times of day.
 pub mod civil;
 mod quoted;

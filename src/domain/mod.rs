@@ -19,6 +19,12 @@ pub mod nearest;
 // What a schedule is, and how it is read from a file.
 pub mod schedule;
 
+// Days by a rule: the last Friday, the 29th of February.
+pub mod day;
+
+// Calendars of holidays, and how they are read.
+pub mod holidays;
+
 // Which civil times a trigger means.
 pub mod recurrence;
 

@@ -8,7 +8,8 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::domain::recurrence::{instant, occurrences};
-use crate::domain::schedule::model::{Schedule, WhoseClock};
+use crate::domain::schedule::model::Schedule;
+use crate::domain::schedule::when::WhoseClock;
 use crate::domain::time::{ClockNote, ZoneRules};
 
 /// The part of one occurrence whose recipients share a zone. It has exactly one due instant.

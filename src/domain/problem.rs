@@ -130,6 +130,20 @@ codes! {
     EndsBeforeItBegins = "N109" Error,
     /// A fixed abbreviation or offset where a place is needed.
     ZoneWithoutSeasons = "N110" Warning,
+    /// A recurrence rule (RFC 5545) that is not understood or never fires.
+    BadRule = "N111" Error,
+    /// A cron pattern with a day of the month and a day of the week that does not say whether both are meant.
+    DaysInDoubt = "N112" Error,
+    /// A day that is not in every month, so some months are left out.
+    ShortMonthsSkipped = "N113" Warning,
+    /// An event that nothing announces yet.
+    EventNotReceived = "N114" Warning,
+    /// A trigger by an event with something that needs a calendar, or the reverse.
+    BadEvent = "N115" Error,
+    /// An exception that can't be.
+    BadException = "N116" Error,
+    /// Nothing falls into the life of the schedule.
+    NeverFires = "N117" Warning,
 
     /// A schedule name that is not a plain word.
     BadName = "N120" Error,
@@ -149,6 +163,11 @@ codes! {
 
     /// A setting in `nudged.toml` that can't work.
     BadSetting = "N140" Error,
+
+    /// A holiday calendar that is not understood.
+    BadCalendar = "N190" Error,
+    /// A holiday calendar that is not there.
+    UnknownCalendar = "N191" Error,
 
     /// A row of a people file that is not understood.
     BadRow = "N150" Error,

@@ -5,11 +5,20 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Days as DayCount, NaiveDate, NaiveDateTime, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::schedule::model::{Calendar, CronPattern, Days, Trigger, When};
-use crate::domain::time::{Resolved, ZoneRules, resolve};
+use crate::domain::schedule::when::{Calendar, CronPattern, Trigger, When};
+use crate::domain::time::{ClockChangePolicy, GapPolicy, Resolved, ZoneRules, resolve};
+
+// The dates of `every`.
+mod days;
+// What becomes of occurrences on days off.
+mod exceptions;
+// The text of a recurrence rule.
+pub mod rrule;
+// Recurrence rules of RFC 5545.
+pub mod rule;
 
 /// The occurrences of `when` from `start` to `end`, both included, strictly ascending.
 #[must_use]
@@ -20,14 +29,28 @@ pub fn occurrences(
 ) -> Box<dyn Iterator<Item = NaiveDateTime> + '_> {
     let start = when.from.map_or(start, |from| from.max(start));
     let end = when.until.map_or(end, |until| until.min(end));
+    if when.exceptions.is_empty() {
+        return of_trigger(when, start, end);
+    }
+    exceptions::apply(&when.exceptions, start, end, |first, last| of_trigger(when, first, last))
+}
+
+/// Without the exceptions, and never outside of the schedule's life.
+fn of_trigger(when: &When, start: NaiveDateTime, end: NaiveDateTime) -> Box<dyn Iterator<Item = NaiveDateTime> + '_> {
+    let start = when.from.map_or(start, |from| from.max(start));
+    let end = when.until.map_or(end, |until| until.min(end));
+    if end < start {
+        return Box::new(std::iter::empty());
+    }
+    let one = |at: NaiveDateTime| Box::new(std::iter::once(at).filter(move |at| (start..=end).contains(at)));
     match &when.trigger {
-        Trigger::Once(at) => Box::new(std::iter::once(*at).filter(move |at| (start..=end).contains(at))),
-        Trigger::Instant(at) => {
-            Box::new(std::iter::once(at.naive_local()).filter(move |at| (start..=end).contains(at)))
-        }
+        Trigger::Once(at) => one(*at),
+        Trigger::Instant(at) => one(at.naive_local()),
         Trigger::Calendar(calendar) => Box::new(calendar_times(calendar, start, end)),
         Trigger::Elapsed { every, anchor } => Box::new(elapsed_times(*every, *anchor, start, end)),
         Trigger::Cron(pattern) => Box::new(cron_times(pattern, start, end)),
+        Trigger::Rule(rule) => Box::new(rule.occurrences(start, end)),
+        Trigger::Event(_) => Box::new(std::iter::empty()),
     }
 }
 
@@ -36,23 +59,9 @@ fn calendar_times(
     start: NaiveDateTime,
     end: NaiveDateTime,
 ) -> impl Iterator<Item = NaiveDateTime> + '_ {
-    dates_from(start.date())
-        .take_while(move |date| *date <= end.date())
-        .filter(|date| is_on(&calendar.days, date.weekday()))
+    days::dates(&calendar.days, start.date(), end.date())
         .flat_map(|date| calendar.times.iter().map(move |time| date.and_time(*time)))
         .filter(move |at| (start..=end).contains(at))
-}
-
-fn dates_from(first: NaiveDate) -> impl Iterator<Item = NaiveDate> {
-    std::iter::successors(Some(first), |date| date.checked_add_days(DayCount::new(1)))
-}
-
-fn is_on(days: &Days, weekday: Weekday) -> bool {
-    match days {
-        Days::Every => true,
-        Days::Weekdays => !matches!(weekday, Weekday::Sat | Weekday::Sun),
-        Days::OnWeekdays(list) => list.contains(&weekday),
-    }
 }
 
 /// The nominal civil times `anchor + n × every`. They are the identities of the occurrences; the instants come from
@@ -90,12 +99,19 @@ fn cron_times(
 #[must_use]
 pub fn instant(when: &When, occurrence: NaiveDateTime, zone: Tz, rules: &dyn ZoneRules) -> Option<Resolved> {
     match &when.trigger {
-        Trigger::Once(_) | Trigger::Calendar(_) | Trigger::Cron(_) => {
+        Trigger::Once(_) | Trigger::Calendar(_) | Trigger::Cron(_) | Trigger::Rule(_) => {
             resolve(occurrence, zone, rules, when.clock_changes)
         }
+        // Its instants come from the event and not from a clock.
+        Trigger::Event(_) => None,
         Trigger::Instant(at) => Some(Resolved { at: at.with_timezone(&Utc), note: None }),
         Trigger::Elapsed { anchor, .. } => {
-            let start = resolve(*anchor, zone, rules, when.clock_changes)?;
+            // A beginning that falls into a gap must not silence the zone for ever, so it is never skipped.
+            let gap = match when.clock_changes.gap {
+                GapPolicy::FirstValid => GapPolicy::FirstValid,
+                GapPolicy::Shift | GapPolicy::Skip => GapPolicy::Shift,
+            };
+            let start = resolve(*anchor, zone, rules, ClockChangePolicy { gap, ..when.clock_changes })?;
             let at: DateTime<Utc> = start.at.checked_add_signed(occurrence - *anchor)?;
             Some(Resolved { at, note: None })
         }
@@ -104,11 +120,10 @@ pub fn instant(when: &When, occurrence: NaiveDateTime, zone: Tz, rules: &dyn Zon
 
 #[cfg(test)]
 mod tests {
-    use chrono::NaiveTime;
+    use chrono::{NaiveTime, Weekday};
 
     use super::*;
-    use crate::domain::schedule::model::WhoseClock;
-    use crate::domain::time::ClockChangePolicy;
+    use crate::domain::schedule::when::{Days, Exceptions, Rhythm, WhoseClock};
 
     fn civil(text: &str) -> NaiveDateTime {
         text.parse().expect("a civil time")
@@ -124,6 +139,7 @@ mod tests {
             clock: WhoseClock::Recipient,
             from: None,
             until: None,
+            exceptions: Exceptions::default(),
             clock_changes: ClockChangePolicy::default(),
         }
     }
@@ -164,8 +180,10 @@ mod tests {
 
     #[test]
     fn weekly_days_and_bounds() {
-        let calendar =
-            Calendar { days: Days::OnWeekdays(vec![Weekday::Tue, Weekday::Thu]), times: vec![time("14:00:00")] };
+        let calendar = Calendar {
+            days: Days::Weekly { rhythm: Rhythm::Each, on: vec![Weekday::Tue, Weekday::Thu] },
+            times: vec![time("14:00:00")],
+        };
         let mut weekly = when(Trigger::Calendar(calendar));
         weekly.from = Some(civil("2027-03-04T00:00:00"));
         weekly.until = Some(civil("2027-03-09T23:59:59"));

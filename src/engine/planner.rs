@@ -10,7 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::domain::plan::{Window, plan};
-use crate::domain::schedule::model::{Schedule, WhoseClock};
+use crate::domain::schedule::model::Schedule;
+use crate::domain::schedule::when::WhoseClock;
 use crate::domain::time::ZoneRules;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;

@@ -11,10 +11,8 @@ use nudged::domain::id::{AttemptId, Revision, ScheduleName, Term};
 use nudged::domain::plan::{PlannedWave, WaveRecipients};
 use nudged::domain::problem::Place as TextPlace;
 use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
-use nudged::domain::schedule::model::{
-    Audience, Calendar, Days, Message, OnUnknown, Origin, Policies, Priority, Schedule, Target, Trigger, When,
-    WhoseClock,
-};
+use nudged::domain::schedule::model::{Audience, Message, OnUnknown, Origin, Policies, Priority, Schedule, Target};
+use nudged::domain::schedule::when::{Calendar, Days, Exceptions, Rhythm, Trigger, When, WhoseClock};
 use nudged::domain::template::Template;
 use nudged::domain::time::ClockChangePolicy;
 use nudged::domain::verdict::Evidence;
@@ -108,7 +106,7 @@ impl Draft {
         let trigger = if self.once {
             Trigger::Once(civil("09:00"))
         } else {
-            Trigger::Calendar(Calendar { days: Days::Every, times: vec![civil("09:00").time()] })
+            Trigger::Calendar(Calendar { days: Days::Daily(Rhythm::Each), times: vec![civil("09:00").time()] })
         };
         Arc::new(Schedule {
             name: name(&self.name),
@@ -120,6 +118,7 @@ impl Draft {
                 clock: WhoseClock::Recipient,
                 from: None,
                 until: None,
+                exceptions: Exceptions::default(),
                 clock_changes: ClockChangePolicy::default(),
             },
             audience: Audience { to: self.to.clone(), except_people: self.except.clone() },

@@ -14,7 +14,7 @@ use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
 use crate::domain::delivery::Reason;
-use crate::domain::schedule::model::{Audience, Schedule, Target, Trigger};
+use crate::domain::schedule::model::{Audience, Schedule, Target};
 use crate::port::store::Document;
 
 const KNOWN_SCHEDULES: &str = "SELECT name, id, priority, missing_since IS NOT NULL FROM schedules";
@@ -70,7 +70,7 @@ pub(super) fn sync_schedules(
                 ":name": schedule.name.as_str(),
                 ":revision": schedule.revision.0,
                 ":origin": &*schedule.origin.file,
-                ":fires_once": fires_once(&schedule.when.trigger),
+                ":fires_once": schedule.when.trigger.fires_once(),
                 ":priority": priority,
                 ":on_unknown": schedule.policies.on_unknown.word(),
             },
@@ -106,13 +106,6 @@ fn known_schedules(conn: &Connection) -> Result<HashMap<String, Known>, Fault> {
         Ok((row.get(0)?, Known { id: row.get(1)?, priority: row.get(2)?, is_missing: row.get(3)? }))
     })?;
     Ok(known.collect::<Result<_, _>>()?)
-}
-
-fn fires_once(trigger: &Trigger) -> bool {
-    match trigger {
-        Trigger::Once(_) | Trigger::Instant(_) => true,
-        Trigger::Calendar(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) => false,
-    }
 }
 
 /// Keeps to whom a schedule speaks. Returns whether that differs from what was kept.

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime, NaiveTime, Weekday};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{Revision, ScheduleName};
 use crate::domain::problem::Place;
 use crate::domain::recipient::Address;
+use crate::domain::schedule::when::When;
 use crate::domain::template::Template;
-use crate::domain::time::ClockChangePolicy;
 
 /// One named entry of a schedule file: when, to whom, what, and policies.
 #[derive(Debug, Clone)]
@@ -39,68 +37,6 @@ impl Schedule {
 pub struct Origin {
     pub file: Arc<str>,
     pub place: Place,
-}
-
-/// When a schedule fires, and on whose clock.
-#[derive(Debug, Clone)]
-pub struct When {
-    pub trigger: Trigger,
-    pub clock: WhoseClock,
-    /// No occurrence before this civil time.
-    pub from: Option<NaiveDateTime>,
-    /// No occurrence after this civil time.
-    pub until: Option<NaiveDateTime>,
-    pub clock_changes: ClockChangePolicy,
-}
-
-/// Whose wall clock a civil time is read on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WhoseClock {
-    /// Each recipient's own: one wave for each zone.
-    Recipient,
-    /// One clock for everybody: one wave.
-    Zone(Tz),
-}
-
-/// What makes a schedule fire.
-#[derive(Debug, Clone)]
-pub enum Trigger {
-    /// Once, at a civil time.
-    Once(NaiveDateTime),
-    /// Once, at one instant for everybody.
-    Instant(DateTime<FixedOffset>),
-    /// On certain days, at certain times of day.
-    Calendar(Calendar),
-    /// Again and again after a fixed span of elapsed time, counted from `anchor` on the schedule's clock.
-    Elapsed { every: Duration, anchor: NaiveDateTime },
-    /// By a cron pattern, walked in civil time.
-    Cron(CronPattern),
-}
-
-/// Days and times of day.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Calendar {
-    pub days: Days,
-    /// At least one, ascending, no two alike.
-    pub times: Vec<NaiveTime>,
-}
-
-/// Which days a calendar trigger means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Days {
-    Every,
-    /// Monday to Friday.
-    Weekdays,
-    /// These days of each week; at least one.
-    OnWeekdays(Vec<Weekday>),
-}
-
-/// A cron pattern that has been understood and has at least one occurrence.
-#[derive(Debug, Clone)]
-pub struct CronPattern {
-    pub text: String,
-    /// Boxed: it is many times the size of any other trigger.
-    pub cron: Box<croner::Cron>,
 }
 
 /// To whom a schedule speaks.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::model::{Message, Origin, Policies, Schedule, When};
+use super::model::{Message, Origin, Policies, Schedule};
+use super::when::When;
 use crate::domain::document::{self, Placed, Table, Value, excerpt};
 use crate::domain::id::{Revision, ScheduleName};
 use crate::domain::problem::{Code, Problem, Severity, Source};
@@ -14,6 +15,7 @@ mod ahead;
 mod audience;
 mod cron;
 mod duplicates;
+mod except;
 mod message;
 mod policies;
 mod trigger;
@@ -25,22 +27,14 @@ pub use duplicates::{Duplicate, duplicates};
 
 /// Keys that the design of the file promises and that are not there yet.
 const LATER: &[&str] = &[
-    "after",
     "buttons",
-    "calendar",
     "canary",
     "card",
     "catch_up",
-    "days",
-    "event",
-    "except",
     "jitter",
     "max_people",
-    "missing_day",
-    "once_per",
     "overlap",
     "quiet_hours",
-    "rrule",
     "say",
     "summary",
     "thread",
@@ -124,7 +118,7 @@ type Parts = (Option<String>, When, super::model::Audience, Policies, Message);
 fn read_schedule(table: &mut Table<'_>) -> Option<Parts> {
     let title = table.text("title").map(|title| title.value.to_owned());
     let audience = audience::read(table);
-    let when = when::read(table);
+    let when = when::read(table, &[]);
     let policies = policies::read(table);
     let message = message::read(table);
 

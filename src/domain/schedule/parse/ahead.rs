@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::document;
 use crate::domain::problem::{Code, Problem, Source};
-use crate::domain::schedule::model::{Schedule, Trigger};
+use crate::domain::schedule::model::Schedule;
+use crate::domain::schedule::when::Trigger;
 
 /// The clocks of the zone that is furthest behind show a civil time this long after UTC does.
 const LAST_ZONE: TimeDelta = TimeDelta::hours(12);
@@ -16,7 +17,8 @@ pub fn nothing_ahead(schedule: &Schedule, now: DateTime<Utc>) -> bool {
     let end = match &schedule.when.trigger {
         Trigger::Instant(at) => Some(at.to_utc()),
         Trigger::Once(at) => at.checked_add_signed(LAST_ZONE).map(|at| at.and_utc()),
-        Trigger::Calendar(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) => {
+        // An event may come as long as the schedule lives.
+        Trigger::Calendar(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) | Trigger::Rule(_) | Trigger::Event(_) => {
             schedule.when.until.and_then(|until| until.checked_add_signed(LAST_ZONE)).map(|until| until.and_utc())
         }
     };
@@ -28,10 +30,7 @@ pub fn nothing_ahead(schedule: &Schedule, now: DateTime<Utc>) -> bool {
 /// The warning that says so, at the `at` or `until` of the schedule in the file from which it was read.
 #[must_use]
 pub fn nothing_ahead_problem(schedule: &Schedule, source: &Source) -> Problem {
-    let key = match schedule.when.trigger {
-        Trigger::Once(_) | Trigger::Instant(_) => "at",
-        Trigger::Calendar(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) => "until",
-    };
+    let key = if schedule.when.trigger.fires_once() { "at" } else { "until" };
     let (span, _) = document::read(&source.text, |document| {
         let mut schedules = document.root().table("schedule")?;
         let (_, value) = schedules.entries().into_iter().find(|(name, _)| name.value == schedule.name.as_str())?;

@@ -1,4 +1,4 @@
-//! Cron patterns: five fields, read on the schedule's clock.
+//! Cron patterns: five fields, or six with the seconds first, read on the schedule's clock.
 //!
 //! croner understands more than we allow and says less than a writer needs, so each field is looked at here first, and
 //! croner has the last word. What both accept is then tried on the calendar: `0 9 31 2 *` is a pattern that never fires.
@@ -8,12 +8,13 @@ use std::ops::Range;
 use chrono::{Datelike, NaiveDate, NaiveTime};
 use croner::parser::{CronParser, Seconds, Year};
 
-use crate::domain::document::{Value, excerpt};
+use super::trigger::Limit;
+use crate::domain::document::{Table, excerpt};
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Code, Problem};
-use crate::domain::schedule::model::CronPattern;
+use crate::domain::schedule::when::CronPattern;
 
-/// One of the five fields.
+/// One of the fields.
 struct Field {
     name: &'static str,
     least: u32,
@@ -34,7 +35,8 @@ enum FieldKind {
 const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-const FIELDS: [Field; 5] = [
+const FIELDS: [Field; 6] = [
+    Field { name: "second", least: 0, most: 59, names: &[], kind: FieldKind::Plain },
     Field { name: "minute", least: 0, most: 59, names: &[], kind: FieldKind::Plain },
     Field { name: "hour", least: 0, most: 23, names: &[], kind: FieldKind::Plain },
     Field { name: "day of the month", least: 1, most: 31, names: &[], kind: FieldKind::DayOfMonth },
@@ -42,37 +44,60 @@ const FIELDS: [Field; 5] = [
     Field { name: "day of the week", least: 0, most: 7, names: DAYS, kind: FieldKind::DayOfWeek },
 ];
 
-const NICKNAMES: [&str; 6] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@hourly"];
+const NICKNAMES: [&str; 7] = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 
 const EXAMPLE: &str = "write minute, hour, day, month and day of the week, as in \"0 9 * * mon-fri\"";
 
 /// What is wrong with a part of a pattern.
 struct Fault {
+    code: Code,
     range: Range<usize>,
     message: String,
     help: String,
 }
 
-/// The pattern in `value`; what is wrong with it is reported at the part of it that is wrong.
-pub(super) fn read(value: &Value<'_>) -> Option<CronPattern> {
+/// How a pattern is read in which both the day of the month and the day of the week are restricted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Together {
+    /// On days that are both.
+    Both,
+    /// On days that are the one or the other.
+    Either,
+}
+
+/// The pattern of `cron`; what is wrong with it is reported at the part of it that is wrong.
+pub(super) fn read(table: &mut Table<'_>, from: Option<&Limit>) -> Option<CronPattern> {
+    let together = table.word("days", &[("both", Together::Both), ("either", Together::Either)]);
+    let days_are_wrong = table.has("days") && together.is_none();
+    let value = table.value("cron")?;
     let Some(text) = value.text() else {
         value.wrong_type("a pattern in quotes", Some("write for example cron = \"0 9 * * mon-fri\"".into()));
         return None;
     };
-    match understand(text) {
-        Ok(pattern) => Some(pattern),
-        Err(faults) => {
-            for Fault { range, message, help } in faults {
-                value.report(Problem::new(Code::BadCron, value.part(range), message).with_help(help));
-            }
-            None
+    let together = together.map(|word| word.value);
+    let understood = understand(text, together, from);
+    let (faults, pattern) = match understood {
+        Ok((pattern, warning)) => (warning.into_iter().collect(), Some(pattern)),
+        // What `days` was to say is not known, so nothing can be missed.
+        Err(faults) if days_are_wrong => {
+            (faults.into_iter().filter(|fault| fault.code != Code::DaysInDoubt).collect(), None)
         }
+        Err(faults) => (faults, None),
+    };
+    for Fault { code, range, message, help } in faults {
+        value.report(Problem::new(code, value.part(range), message).with_help(help));
     }
+    pattern.filter(|_| !days_are_wrong)
 }
 
-fn understand(text: &str) -> Result<CronPattern, Vec<Fault>> {
-    let whole = |message: String, help: String| vec![Fault { range: 0..text.len(), message, help }];
+/// The pattern, and what is odd about it.
+type Understood = (CronPattern, Option<Fault>);
+
+fn understand(text: &str, together: Option<Together>, from: Option<&Limit>) -> Result<Understood, Vec<Fault>> {
+    let whole =
+        |message: String, help: String| vec![Fault { code: Code::BadCron, range: 0..text.len(), message, help }];
     let trimmed = text.trim();
+    let mut warning = None;
     if trimmed.starts_with('@') {
         if !NICKNAMES.contains(&trimmed.to_lowercase().as_str()) {
             let help = match nearest(trimmed, NICKNAMES) {
@@ -82,56 +107,112 @@ fn understand(text: &str) -> Result<CronPattern, Vec<Fault>> {
             return Err(whole(format!("unknown cron pattern \"{}\"", excerpt(trimmed)), help));
         }
     } else {
-        check_fields(text)?;
+        let days = check_fields(text)?;
+        if days.both_restricted && together.is_none() {
+            return Err(vec![in_doubt(trimmed, days.range, from)]);
+        }
+        warning = short_months(text, &days);
     }
-    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    let cron = parser.parse(trimmed).map_err(|error| {
+    let pattern = parse(trimmed, together.unwrap_or(Together::Either)).map_err(|error| {
         let detail = error.to_string();
         let detail = detail.split(": ").last().unwrap_or_default().trim_end_matches('.').to_lowercase();
         whole(format!("this cron pattern is not understood: {}", excerpt(&detail)), EXAMPLE.into())
     })?;
-    if !fires(&cron) {
+    if !fires(&pattern) {
         return Err(whole(
             "this cron pattern never fires: there is no such day".into(),
             "check the day and the month; for the last day of each month write `L` as the day".into(),
         ));
     }
-    Ok(CronPattern { text: trimmed.to_owned(), cron: Box::new(cron) })
+    Ok((CronPattern { text: trimmed.to_owned(), cron: Box::new(pattern) }, warning))
 }
 
-fn check_fields(text: &str) -> Result<(), Vec<Fault>> {
-    let fields = fields(text);
-    let whole = |message: String, help: &str| vec![Fault { range: 0..text.len(), message, help: help.into() }];
-    match fields.len() {
-        5 => {}
-        0 => return Err(whole("this cron pattern is empty".into(), EXAMPLE)),
-        6 | 7 => {
-            let message = format!("a cron pattern has five fields, and this has {}", fields.len());
-            return Err(whole(message, "leave out seconds and years: the first field is the minute"));
-        }
-        n => return Err(whole(format!("a cron pattern has five fields, and this has {n}"), EXAMPLE)),
+fn parse(pattern: &str, together: Together) -> Result<croner::Cron, croner::errors::CronError> {
+    let pattern = if pattern.eq_ignore_ascii_case("@midnight") { "@daily" } else { pattern };
+    let both = together == Together::Both;
+    CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).dom_and_dow(both).build().parse(pattern)
+}
+
+/// Both kinds of days are restricted and nothing says how they go together. The answer differs from one cron to the
+/// next, so it has to be written down; the next dates of each reading help to choose.
+fn in_doubt(pattern: &str, range: Range<usize>, from: Option<&Limit>) -> Fault {
+    let dates = |together| {
+        let Ok(cron) = parse(pattern, together) else { return String::new() };
+        let start = from.map_or_else(example_date, |from| from.at.date());
+        let dates = days_of(&cron, start).take(3).map(|date| date.format("%Y-%m-%d").to_string());
+        dates.collect::<Vec<_>>().join(", ")
+    };
+    Fault {
+        code: Code::DaysInDoubt,
+        range,
+        message: "a day of the month and a day of the week together can mean both or either".into(),
+        help: format!(
+            "add days = \"both\" ({} …) or days = \"either\" ({} …)",
+            dates(Together::Both),
+            dates(Together::Either)
+        ),
     }
+}
+
+/// Where examples begin when the schedule itself says nothing.
+fn example_date() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2027, 1, 1).unwrap_or_default()
+}
+
+/// What the fields say about days.
+struct DayFields {
+    /// Where the day of the month, the month and the day of the week stand.
+    range: Range<usize>,
+    day_of_month: Range<usize>,
+    any_month: bool,
+    both_restricted: bool,
+}
+
+/// The day of a pattern that is not in every month, so that cron leaves the short ones out.
+fn short_months(text: &str, days: &DayFields) -> Option<Fault> {
+    let items = text[days.day_of_month.clone()].split(',');
+    let day = items.filter_map(|item| item.parse::<u32>().ok()).filter(|day| *day > 28).max()?;
+    days.any_month.then(|| Fault {
+        code: Code::ShortMonthsSkipped,
+        range: days.day_of_month.clone(),
+        message: format!("cron leaves out the months that have no day {day}"),
+        help: "for the last day of each month write `L` as the day".into(),
+    })
+}
+
+fn check_fields(text: &str) -> Result<DayFields, Vec<Fault>> {
+    let fields = fields(text);
+    let code = Code::BadCron;
+    let whole = |message: String, help: &str| vec![Fault { code, range: 0..text.len(), message, help: help.into() }];
+    let kinds = match fields.len() {
+        5 => &FIELDS[1..],
+        6 => &FIELDS[..],
+        0 => return Err(whole("this cron pattern is empty".into(), EXAMPLE)),
+        n => return Err(whole(format!("a cron pattern has five fields, and this has {n}"), EXAMPLE)),
+    };
     let mut faults = Vec::new();
-    for (field, range) in FIELDS.iter().zip(&fields) {
+    for (field, range) in kinds.iter().zip(&fields) {
         let mut at = range.start;
         for item in text[range.clone()].split(',') {
             if let Err((message, help)) = field.check(item)
                 && faults.last().is_none_or(|last: &Fault| last.message != message)
             {
-                faults.push(Fault { range: at..at + item.len(), message, help });
+                faults.push(Fault { code, range: at..at + item.len(), message, help });
             }
             at += item.len() + 1;
         }
     }
-    let restricted = |index: usize| !matches!(&text[fields[index].clone()], "*" | "?");
-    if faults.is_empty() && restricted(2) && restricted(4) {
-        faults.push(Fault {
-            range: fields[2].start..fields[4].end,
-            message: "a day of the month and a day of the week together can mean both or either".into(),
-            help: "write `*` for one of the two, and make two schedules for either; for the first monday of a month write `* * mon#1`".into(),
-        });
+    if !faults.is_empty() {
+        return Err(faults);
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+    let [.., day_of_month, month, day_of_week] = fields.as_slice() else { return Err(faults) };
+    let restricted = |field: &Range<usize>| !matches!(&text[field.clone()], "*" | "?");
+    Ok(DayFields {
+        range: day_of_month.start..day_of_week.end,
+        day_of_month: day_of_month.clone(),
+        any_month: !restricted(month),
+        both_restricted: restricted(day_of_month) && restricted(day_of_week),
+    })
 }
 
 /// Where the fields stand, separated by white space.
@@ -225,14 +306,20 @@ impl Field {
 /// Whether there is any day on which the pattern fires. The calendar of dates and weekdays repeats after 28 years, as
 /// long as no century comes between.
 fn fires(cron: &croner::Cron) -> bool {
+    let start = NaiveDate::from_ymd_opt(2001, 1, 1).unwrap_or_default();
+    days_of(cron, start).take_while(|day| day.year() < 2001 + 28).next().is_some()
+}
+
+/// The days from `start` on on which the pattern fires, for some decades.
+fn days_of(cron: &croner::Cron, start: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     let first = |values: Vec<u16>| values.first().copied().map(u32::from);
-    let (Some(hour), Some(minute)) = (first(cron.pattern.hours.values()), first(cron.pattern.minutes.values())) else {
-        return false;
-    };
-    let Some(time) = NaiveTime::from_hms_opt(hour, minute, 0) else { return false };
-    let Some(start) = NaiveDate::from_ymd_opt(2001, 1, 1) else { return false };
-    start
-        .iter_days()
-        .take_while(|day| day.year() < 2001 + 28)
-        .any(|day| cron.is_time_matching(&day.and_time(time).and_utc()).unwrap_or(false))
+    let (hours, minutes, seconds) = (&cron.pattern.hours, &cron.pattern.minutes, &cron.pattern.seconds);
+    let time = first(hours.values())
+        .zip(first(minutes.values()))
+        .zip(first(seconds.values()))
+        .and_then(|((hour, minute), second)| NaiveTime::from_hms_opt(hour, minute, second));
+    let decades = 40 * 366;
+    start.iter_days().take(decades).filter(move |day| {
+        time.is_some_and(|time| cron.is_time_matching(&day.and_time(time).and_utc()).unwrap_or(false))
+    })
 }

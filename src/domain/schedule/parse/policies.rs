@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::domain::document::Table;
-use crate::domain::schedule::model::{OnUnknown, Policies, Priority, Trigger};
+use crate::domain::schedule::model::{OnUnknown, Policies, Priority};
+use crate::domain::schedule::when::Trigger;
 
 /// The policies as far as they were written; some defaults depend on the trigger.
 pub(super) struct Written {
@@ -23,10 +24,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Written {
 
 impl Written {
     pub(super) fn with_defaults(self, trigger: &Trigger) -> Policies {
-        let late = match trigger {
-            Trigger::Once(_) | Trigger::Instant(_) => Policies::LATE_ONCE,
-            Trigger::Calendar(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) => Policies::LATE_RECURRING,
-        };
+        let late = if trigger.fires_once() { Policies::LATE_ONCE } else { Policies::LATE_RECURRING };
         let Self { late: written, priority, on_unknown } = self;
         Policies { late: written.unwrap_or(late), priority, on_unknown }
     }

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::recipient::Address;
-use crate::domain::schedule::model::{Calendar, Days, OnUnknown, Priority, Target, Trigger, WhoseClock};
+use crate::domain::schedule::model::{OnUnknown, Priority, Target};
+use crate::domain::schedule::when::{Calendar, Days, Rhythm, Trigger, WhoseClock};
 use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
 
 /// The problems of a text, one a line, as `line:column: CODE message; help`.
@@ -68,7 +69,7 @@ text = "Good morning {{ person.first_name }}"
     assert_eq!(schedule.audience.except_people.len(), 1);
     let time = |h, m| NaiveTime::from_hms_opt(h, m, 0).expect("a time");
     assert!(matches!(&schedule.when.trigger, Trigger::Calendar(calendar) if *calendar == Calendar {
-        days: Days::OnWeekdays(vec![Weekday::Mon, Weekday::Fri]),
+        days: Days::Weekly { rhythm: Rhythm::Each, on: vec![Weekday::Mon, Weekday::Fri] },
         times: vec![time(9, 0), time(17, 30)],
     }));
     assert_eq!(schedule.when.clock, WhoseClock::Zone(chrono_tz::Tz::Europe__Paris));
@@ -100,7 +101,9 @@ fn every_way_of_saying_when() {
     check("at = 2026-12-01T09:00:00", |t| matches!(t, Trigger::Once(_)));
     check("at = \"2026-12-01 09:00\"", |t| matches!(t, Trigger::Once(_)));
     check("at = 2026-12-01T09:00:00+01:00\nzone = \"Europe/Berlin\"", |t| matches!(t, Trigger::Instant(_)));
-    check("every = \"day\"\nat = 09:00", |t| matches!(t, Trigger::Calendar(Calendar { days: Days::Every, .. })));
+    check("every = \"day\"\nat = 09:00", |t| {
+        matches!(t, Trigger::Calendar(Calendar { days: Days::Daily(Rhythm::Each), .. }))
+    });
     check("every = \"weekday\"\nat = \"09:00\"", |t| {
         matches!(t, Trigger::Calendar(Calendar { days: Days::Weekdays, .. }))
     });
@@ -184,7 +187,7 @@ fn every_needs_what_fits_it() {
         "every = \"week\"\non = [\"mondya\", \"first monday\"]\nat = \"9:00\"",
         &[
             "5:7: N007 \"mondya\" is no day of the week; did you mean \"monday\"?",
-            "5:17: N007 \"first monday\" is no day of the week; only days of the week are supported yet, such as \"monday\"",
+            "5:17: N007 \"first monday\" is no day of the week; for \"first monday\" write every = \"month\"",
             "6:7: N104 `9:00` is not understood as a time; write \"09:00\"",
         ],
     );
@@ -196,7 +199,8 @@ fn every_needs_what_fits_it() {
     check(
         "every = \"2 weeks\"\nfrom = 2026-12-01",
         &[
-            "4:9: N107 every = \"2 weeks\" is not supported yet; write \"day\" or \"week\" with `on`; or hours, such as \"48h\", for elapsed time",
+            "4:9: N107 every = \"2 weeks\" needs `on`; add on = \"monday\", or a list of days",
+            "4:9: N107 every = \"2 weeks\" needs a time of day; add at = \"09:00\"",
         ],
     );
     check(
@@ -261,9 +265,10 @@ fn cron_faults_point_at_the_field() {
         "4:9: N108 a cron pattern has five fields, and this has 4; write minute, hour, day, month and day of the week, as in \"0 9 * * mon-fri\"",
     );
     check(
-        "0 0 9 * * mon",
-        "4:9: N108 a cron pattern has five fields, and this has 6; leave out seconds and years: the first field is the minute",
+        "0 0 9 * * mon 2027",
+        "4:9: N108 a cron pattern has five fields, and this has 7; write minute, hour, day, month and day of the week, as in \"0 9 * * mon-fri\"",
     );
+    check("60 0 9 * * mon", "4:9: N108 `60` is not understood as the second; the second goes from 0 to 59");
     check("@dayly", "4:9: N108 unknown cron pattern \"@dayly\"; did you mean \"@daily\"?");
     check(
         "0 9 31 2 *",
@@ -275,7 +280,7 @@ fn cron_faults_point_at_the_field() {
     );
     check(
         "0 9 1-7 * mon",
-        "4:13: N108 a day of the month and a day of the week together can mean both or either; write `*` for one of the two, and make two schedules for either; for the first monday of a month write `* * mon#1`",
+        "4:13: N112 a day of the month and a day of the week together can mean both or either; add days = \"both\" (2027-01-04, 2027-02-01, 2027-03-01 …) or days = \"either\" (2027-01-01, 2027-01-02, 2027-01-03 …)",
     );
 }
 

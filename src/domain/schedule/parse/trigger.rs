@@ -1,29 +1,27 @@
-//! When: `at`, `every`, `on`, `cron`, `from` and `until`.
+//! When: the trigger, and the bounds of a schedule's life.
 //!
-//! There are exactly three ways to say when. `at` with a date means once; `every` means again and again; `cron` is for
-//! those who know it. Anything in between is refused with an example of what may have been meant.
+//! There are five ways to say when, and a schedule takes one of them: `at` with a date means once; `every` means again
+//! and again; `cron` and `rrule` are for those who know them; `event` waits for something to happen. Anything in
+//! between is refused with an example of what may have been meant.
 
-use chrono::{NaiveDateTime, NaiveTime, TimeDelta, Weekday};
+use std::ops::Range;
+
+use chrono::{NaiveDateTime, NaiveTime, TimeDelta};
 
 use super::cron;
 use crate::domain::document::civil::Civil;
-use crate::domain::document::span::TimeSpan;
-use crate::domain::document::{Placed, Table, Value, excerpt, one_of};
-use crate::domain::nearest::nearest;
+use crate::domain::document::{Placed, Table, Value};
 use crate::domain::problem::{Code, Problem};
-use crate::domain::schedule::model::{Calendar, Days, Trigger, WhoseClock};
+use crate::domain::schedule::when::{Trigger, WhoseClock};
 
-const WEEKDAYS: [(&str, Weekday); 7] = [
-    ("monday", Weekday::Mon),
-    ("tuesday", Weekday::Tue),
-    ("wednesday", Weekday::Wed),
-    ("thursday", Weekday::Thu),
-    ("friday", Weekday::Fri),
-    ("saturday", Weekday::Sat),
-    ("sunday", Weekday::Sun),
-];
-
-const EVERY: &str = "write \"day\", \"weekday\", \"week\", or a span such as \"90m\"";
+// When something happens.
+mod event;
+// Again and again on certain days, or after a span of time.
+mod every;
+// By a recurrence rule.
+mod rrule;
+// Times of day.
+mod times;
 
 /// Which end of a schedule's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,10 +30,20 @@ pub(super) enum Bound {
     End,
 }
 
+/// `from` or `until` as it was written.
+#[derive(Debug, Clone)]
+pub(super) struct Limit {
+    pub at: NaiveDateTime,
+    /// Whether it was a date without a time of day.
+    pub is_date: bool,
+    pub span: Range<usize>,
+}
+
 /// `from` or `until`: a date, with the whole of that day, or a civil time.
-pub(super) fn read_bound(table: &mut Table<'_>, key: &'static str, bound: Bound) -> Option<Placed<NaiveDateTime>> {
+pub(super) fn read_bound(table: &mut Table<'_>, key: &'static str, bound: Bound) -> Option<Limit> {
     let value = table.value(key)?;
-    let at = match value.civil()? {
+    let civil = value.civil()?;
+    let at = match civil {
         Civil::Date(date) if bound == Bound::Begin => date.and_time(NaiveTime::MIN),
         Civil::Date(date) => date.and_time(NaiveTime::MIN) + TimeDelta::seconds(24 * 3600 - 1),
         Civil::DateTime(at) => at,
@@ -52,35 +60,63 @@ pub(super) fn read_bound(table: &mut Table<'_>, key: &'static str, bound: Bound)
             return None;
         }
     };
-    Some(Placed { value: at, span: value.span() })
+    Some(Limit { at, is_date: matches!(civil, Civil::Date(_)), span: value.span() })
 }
 
-/// `None` when no trigger can be made; then a problem has been reported. `clock` is `None` when the zone is wrong.
-pub(super) fn read(
-    table: &mut Table<'_>,
-    clock: Option<&Placed<WhoseClock>>,
-    from: Option<&Placed<NaiveDateTime>>,
-) -> Option<Trigger> {
-    let at = table.value("at");
-    let every = table.text("every");
-    let on = table.value("on");
-    let pattern = table.value("cron");
+/// The ways to say when, each with the keys that belong to it. The first of these keys is the way's own.
+const WAYS: [&[&str]; 4] =
+    [&["cron", "days"], &["rrule", "at"], &["event", "after", "once_per"], &["every", "at", "on", "missing_day"]];
 
-    if table.has("cron") {
-        let mut alone = true;
-        for key in ["every", "at", "on"] {
-            if table.has(key) {
-                alone = false;
-                conflict(table, key, "`cron` already says when");
-            }
+/// Every key that says something about when.
+const KEYS: [&str; 10] = ["every", "at", "on", "missing_day", "cron", "days", "rrule", "event", "after", "once_per"];
+
+/// `None` when no trigger can be made; then a problem has been reported. `clock` is `None` when the zone is wrong.
+pub(super) fn read(table: &mut Table<'_>, clock: Option<&Placed<WhoseClock>>, from: Option<&Limit>) -> Option<Trigger> {
+    // Each of them is known, whether or not it fits.
+    let there: Vec<&str> = KEYS.into_iter().filter(|key| table.has(key)).collect();
+    let way = WAYS.into_iter().find(|way| there.contains(&way[0]));
+    let allowed = way.unwrap_or(&["at", "on"]);
+    let strangers: Vec<&str> = there.iter().copied().filter(|key| !allowed.contains(key)).collect();
+    for key in &strangers {
+        stranger(table, key, way.map(|way| way[0]));
+    }
+    let trigger = match way.map(|way| way[0]) {
+        Some("cron") => cron::read(table, from).map(Trigger::Cron),
+        Some("rrule") => rrule::read(table, from).map(Trigger::Rule),
+        Some("event") => event::read(table).map(Trigger::Event),
+        Some(_) => every::read(table, from),
+        None => read_once(table, clock),
+    };
+    trigger.filter(|_| strangers.is_empty())
+}
+
+/// Reports a key that does not belong to the way in which the schedule says when.
+fn stranger(table: &mut Table<'_>, key: &'static str, way: Option<&str>) {
+    let Some(value) = table.value(key) else { return };
+    let own = WAYS.into_iter().find(|way| way[0] == key);
+    let problem = match (own, way) {
+        (Some(_), Some(way)) | (None, Some(way @ ("cron" | "event"))) => {
+            let message = format!("`{way}` already says when, so `{key}` can't stand beside it");
+            Problem::new(Code::Conflict, value.span(), message).with_help("remove one of the two")
         }
-        return pattern.and_then(|pattern| cron::read(&pattern)).filter(|_| alone).map(Trigger::Cron);
-    }
-    if table.has("every") {
-        // Damaged: nothing can be said of `at` and `on` that is sure to be right.
-        let every = every?;
-        return read_every(table, &every, at.as_ref(), on.as_ref(), from);
-    }
+        (_, _) => {
+            let home = WAYS.into_iter().find(|way| way.contains(&key)).map_or("every", |way| way[0]);
+            let message = format!("`{key}` is for a schedule with `{home}`");
+            Problem::new(Code::Conflict, value.span(), message).with_help("remove it")
+        }
+    };
+    table.report(problem);
+}
+
+fn conflict(table: &mut Table<'_>, key: &'static str, because: &str) {
+    let Some(value) = table.value(key) else { return };
+    let message = format!("{because}, so `{key}` can't stand beside it");
+    table.report(Problem::new(Code::Conflict, value.span(), message).with_help("remove one of the two"));
+}
+
+/// `at` without any other way: a date and a time.
+fn read_once(table: &mut Table<'_>, clock: Option<&Placed<WhoseClock>>) -> Option<Trigger> {
+    let on = table.value("on");
     if table.has("at") {
         if table.has("on") {
             let span = on.map_or_else(|| table.span(), |on| on.span());
@@ -89,7 +125,8 @@ pub(super) fn read(
                     .with_help("add every = \"week\", or remove `on`"),
             );
         }
-        return read_once(table, &at?, clock);
+        let at = table.value("at")?;
+        return read_moment(table, &at, clock);
     }
     if !table.has("on") && !table.may_have_lost_keys() {
         table.report(Problem::new(Code::MissingKey, table.span(), "it does not say when").with_help(
@@ -104,14 +141,7 @@ pub(super) fn read(
     None
 }
 
-fn conflict(table: &mut Table<'_>, key: &'static str, because: &str) {
-    let Some(value) = table.value(key) else { return };
-    let message = format!("{because}, so `{key}` can't stand beside it");
-    table.report(Problem::new(Code::Conflict, value.span(), message).with_help("remove one of the two"));
-}
-
-/// `at` alone: a date and a time.
-fn read_once(table: &mut Table<'_>, at: &Value<'_>, clock: Option<&Placed<WhoseClock>>) -> Option<Trigger> {
+fn read_moment(table: &mut Table<'_>, at: &Value<'_>, clock: Option<&Placed<WhoseClock>>) -> Option<Trigger> {
     if at.is_list() {
         let times: Vec<Civil> = at.items().iter().filter_map(Value::civil).collect();
         if times.len() == at.items().len() {
@@ -159,7 +189,7 @@ fn read_once(table: &mut Table<'_>, at: &Value<'_>, clock: Option<&Placed<WhoseC
             return None;
         }
     };
-    for key in ["from", "until"] {
+    for key in ["from", "until", "except"] {
         if table.has(key) {
             conflict(table, key, "`at` with a date is sent once");
             return None;
@@ -168,176 +198,5 @@ fn read_once(table: &mut Table<'_>, at: &Value<'_>, clock: Option<&Placed<WhoseC
     Some(trigger)
 }
 
-fn read_every(
-    table: &mut Table<'_>,
-    every: &Placed<&str>,
-    at: Option<&Value<'_>>,
-    on: Option<&Value<'_>>,
-    from: Option<&Placed<NaiveDateTime>>,
-) -> Option<Trigger> {
-    let days = match every.value {
-        "day" => Some(Days::Every),
-        "weekday" => Some(Days::Weekdays),
-        "week" => {
-            let days = on.and_then(|on| read_days(table, on));
-            if !table.has("on") && !table.may_have_lost_keys() {
-                bad_every(table, every, "every = \"week\" needs `on`", "add on = \"monday\", or a list of days");
-            }
-            // The times are read all the same, for their problems.
-            let times = read_times(table, every, at);
-            return Some(Trigger::Calendar(Calendar { days: Days::OnWeekdays(days?), times: times? }));
-        }
-        _ => None,
-    };
-    let Some(days) = days else { return read_elapsed(table, every, at, on, from) };
-    let times = read_times(table, every, at);
-    if let Some(on) = on {
-        let message = format!("`on` does not fit every = \"{}\"", every.value);
-        table.report(
-            Problem::new(Code::BadEvery, on.span(), message).with_help("write every = \"week\", or remove `on`"),
-        );
-        return None;
-    }
-    Some(Trigger::Calendar(Calendar { days, times: times? }))
-}
-
-fn bad_every(table: &Table<'_>, every: &Placed<&str>, message: impl Into<String>, help: impl Into<String>) {
-    table.report(Problem::new(Code::BadEvery, every.span.clone(), message).with_help(help));
-}
-
-/// The times of day of `at`: ascending, no two alike.
-fn read_times(table: &mut Table<'_>, every: &Placed<&str>, at: Option<&Value<'_>>) -> Option<Vec<NaiveTime>> {
-    let Some(at) = at else {
-        if !table.has("at") && !table.may_have_lost_keys() {
-            bad_every(table, every, format!("every = \"{}\" needs a time of day", every.value), "add at = \"09:00\"");
-        }
-        return None;
-    };
-    let mut times = Vec::new();
-    let mut all_right = true;
-    for item in at.items() {
-        match item.civil() {
-            Some(Civil::Time(time)) => times.push(time),
-            Some(Civil::Date(_) | Civil::DateTime(_) | Civil::Instant(_)) => {
-                all_right = false;
-                let message = "`every` needs a time of day in `at`, not a date";
-                let help = "write at = \"09:00\", and the first day in `from`; or remove `every` to send it once";
-                table.report(Problem::new(Code::BadEvery, item.span(), message).with_help(help));
-            }
-            None => all_right = false,
-        }
-    }
-    if times.is_empty() && all_right {
-        table.report(Problem::new(Code::BadEvery, at.span(), "`at` names no time").with_help("write at = \"09:00\""));
-    }
-    times.sort_unstable();
-    times.dedup();
-    (all_right && !times.is_empty()).then_some(times)
-}
-
-/// The days of `on`: in the order of the week, no two alike.
-fn read_days(table: &mut Table<'_>, on: &Value<'_>) -> Option<Vec<Weekday>> {
-    let names = WEEKDAYS.iter().map(|(name, _)| *name);
-    let mut days = Vec::new();
-    let mut all_right = true;
-    for item in on.items() {
-        let Some(text) = item.text() else {
-            item.wrong_type("a day of the week in quotes, or a list of them", Some("write on = \"monday\"".into()));
-            all_right = false;
-            continue;
-        };
-        let plain = text.trim().to_lowercase();
-        let found = WEEKDAYS.iter().find(|(name, _)| *name == plain || name[..3] == plain);
-        if let Some((_, day)) = found {
-            days.push(*day);
-            continue;
-        }
-        all_right = false;
-        let help = if plain.contains(' ') && WEEKDAYS.iter().any(|(name, _)| plain.ends_with(name)) {
-            "only days of the week are supported yet, such as \"monday\"".into()
-        } else {
-            match nearest(text, names.clone()) {
-                Some(day) => format!("did you mean \"{day}\"?"),
-                None => format!("write {}", one_of(names.clone())),
-            }
-        };
-        let message = format!("\"{}\" is no day of the week", excerpt(text));
-        table.report(Problem::new(Code::UnknownWord, item.span(), message).with_help(help));
-    }
-    if days.is_empty() && all_right {
-        table.report(Problem::new(Code::BadEvery, on.span(), "`on` names no day").with_help("write on = \"monday\""));
-    }
-    days.sort_unstable_by_key(Weekday::num_days_from_monday);
-    days.dedup();
-    (all_right && !days.is_empty()).then_some(days)
-}
-
-/// `every = "90m"`: elapsed time, counted from `from`.
-fn read_elapsed(
-    table: &mut Table<'_>,
-    every: &Placed<&str>,
-    at: Option<&Value<'_>>,
-    on: Option<&Value<'_>>,
-    from: Option<&Placed<NaiveDateTime>>,
-) -> Option<Trigger> {
-    let word = every.value;
-    let Some(span) = TimeSpan::read(word) else {
-        bad_word(table, every);
-        return None;
-    };
-    if span.in_days {
-        let message = format!("every = \"{}\" is not supported yet", excerpt(word));
-        let help = "write \"day\" or \"week\" with `on`; or hours, such as \"48h\", for elapsed time";
-        bad_every(table, every, message, help);
-        return None;
-    }
-    let mut all_right = true;
-    if span.length.as_secs() < 60 {
-        all_right = false;
-        table.report(
-            Problem::new(Code::BadSpan, every.span.clone(), "`every` must be a minute at least")
-                .with_help("write for example \"90m\""),
-        );
-    }
-    for (key, value) in [("at", at), ("on", on)] {
-        if let Some(value) = value {
-            all_right = false;
-            let message = format!("`{key}` does not fit every = \"{}\", which counts from `from`", excerpt(word));
-            let help = match key {
-                "at" => "remove `at`, and put the first time into `from`, as in from = 2026-12-01T09:00:00",
-                _ => "remove `on`",
-            };
-            table.report(Problem::new(Code::BadEvery, value.span(), message).with_help(help));
-        }
-    }
-    if !table.has("from") && !table.may_have_lost_keys() {
-        let message = format!("every = \"{}\" needs a beginning to count from", excerpt(word));
-        bad_every(table, every, message, "add for example from = 2026-12-01T09:00:00");
-    }
-    let anchor = from?.value;
-    all_right.then_some(Trigger::Elapsed { every: span.length, anchor })
-}
-
-/// `every` is neither a word nor a span.
-fn bad_word(table: &Table<'_>, every: &Placed<&str>) {
-    let plain = every.value.trim().to_lowercase();
-    let weekday = WEEKDAYS.iter().find(|(name, _)| *name == plain || format!("{name}s") == plain);
-    let help = if let Some((day, _)) = weekday {
-        format!("write every = \"week\" and on = \"{day}\"")
-    } else {
-        match plain.as_str() {
-            "hour" | "hourly" => "write \"1h\", and the beginning in `from`".into(),
-            "minute" => "write for example \"15m\", and the beginning in `from`".into(),
-            "daily" => "did you mean \"day\"?".into(),
-            "weekly" => "did you mean \"week\"?".into(),
-            "workday" | "working day" | "weekdays" => "did you mean \"weekday\"?".into(),
-            "month" | "year" => format!("\"{plain}\" is not supported yet; {EVERY}, or use `cron`"),
-            _ => match nearest(&plain, ["day", "weekday", "week"]) {
-                Some(word) => format!("did you mean \"{word}\"?"),
-                None => EVERY.into(),
-            },
-        }
-    };
-    let message = format!("`every` can't be \"{}\"", excerpt(every.value));
-    table.report(Problem::new(Code::UnknownWord, every.span.clone(), message).with_help(help));
-}
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,22 @@
 //! When, and on whose clock: the trigger with its bounds and its rules for clock changes.
 
-use super::trigger;
+use std::sync::Arc;
+
+use super::{except, trigger};
 use crate::domain::document::{Placed, Table, zone};
+use crate::domain::holidays::HolidayCalendar;
 use crate::domain::problem::{Code, Problem};
-use crate::domain::schedule::model::{When, WhoseClock};
+use crate::domain::recurrence::occurrences;
+use crate::domain::schedule::when::{Trigger, When, WhoseClock};
 use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
 
-pub(super) fn read(table: &mut Table<'_>) -> Option<When> {
+pub(super) fn read(table: &mut Table<'_>, calendars: &[Arc<HolidayCalendar>]) -> Option<When> {
     let clock = read_clock(table);
     let from = trigger::read_bound(table, "from", trigger::Bound::Begin);
     let until = trigger::read_bound(table, "until", trigger::Bound::End);
     let trigger = trigger::read(table, clock.as_ref().ok(), from.as_ref());
     if let (Some(from), Some(until)) = (&from, &until)
-        && until.value < from.value
+        && until.at < from.at
     {
         table.report(
             Problem::new(Code::EndsBeforeItBegins, until.span.clone(), "`until` is before `from`")
@@ -23,13 +27,24 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<When> {
     let gap = table.word("dst_gap", &gaps).map_or(GapPolicy::default(), |word| word.value);
     let folds = [("first", FoldPolicy::First), ("second", FoldPolicy::Second)];
     let fold = table.word("dst_fold", &folds).map_or(FoldPolicy::default(), |word| word.value);
-    Some(When {
+    let exceptions = except::read(table, calendars);
+    let when = When {
         trigger: trigger?,
         clock: clock.ok()?.value,
-        from: from.map(|from| from.value),
-        until: until.map(|until| until.value),
+        from: from.as_ref().map(|from| from.at),
+        until: until.as_ref().map(|until| until.at),
+        exceptions: exceptions?,
         clock_changes: ClockChangePolicy { gap, fold },
-    })
+    };
+    if let (Some(from), Some(until)) = (&from, &until)
+        && from.at <= until.at
+        && !matches!(when.trigger, Trigger::Event(_))
+        && occurrences(&when, from.at, until.at).next().is_none()
+    {
+        let message = "nothing falls between `from` and `until`; nothing will be sent";
+        table.report(Problem::new(Code::NeverFires, until.span.clone(), message).with_help("change one of the two"));
+    }
+    Some(when)
 }
 
 /// That the zone was named and not understood.
