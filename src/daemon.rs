@@ -38,13 +38,14 @@ use crate::port::entropy::Entropy;
 use crate::port::library::Library;
 use crate::port::store::{Rescued, Store, StoreError};
 use crate::port::ticker::{Ticker, TickerError};
+use crate::port::zones::ZoneSource;
 
 /// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.
 #[derive(Clone)]
 pub struct Outside {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    pub zones: Arc<dyn ZoneRules>,
+    pub zones: Arc<dyn ZoneSource>,
     pub library: Arc<dyn Library>,
     pub ticker: Arc<dyn Ticker>,
 }
@@ -196,7 +197,7 @@ impl Daemon {
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
             schedules,
-            zone_data = outside.zones.version(),
+            zone_data = &*outside.zones.version(),
             term = taken.term.0,
             "nudged serves"
         );
@@ -299,7 +300,7 @@ fn sender(
         connector,
         limiter: Arc::new(Limiter::new(book, Arc::clone(&outside.clock))),
         catalog: keeper.cell(),
-        zones: Arc::clone(&outside.zones),
+        zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
         clock: Arc::clone(&outside.clock),
         entropy: Arc::clone(&outside.entropy),
         health: Arc::clone(health),

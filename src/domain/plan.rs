@@ -127,8 +127,8 @@ mod tests {
             zone.offset_from_utc_datetime(&at.naive_utc()).fix()
         }
 
-        fn version(&self) -> &'static str {
-            "test"
+        fn version(&self) -> std::sync::Arc<str> {
+            "test".into()
         }
     }
 

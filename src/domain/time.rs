@@ -5,6 +5,7 @@
 //! way from a civil time to an instant is [`resolve`], which always takes a gap rule and a fold rule: no library's
 //! own opinion about clock changes is ever used.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeDelta, Utc};
@@ -49,7 +50,7 @@ pub trait ZoneRules: Send + Sync {
     fn offset_at(&self, at: DateTime<Utc>, zone: Tz) -> FixedOffset;
 
     /// The version of the data, for example `2026b`. When it changes, open waves are resolved anew.
-    fn version(&self) -> &str;
+    fn version(&self) -> Arc<str>;
 
     /// What the clock of `zone` shows at `at`.
     fn civil(&self, at: DateTime<Utc>, zone: Tz) -> NaiveDateTime {
@@ -163,8 +164,8 @@ mod tests {
             hours(1)
         }
 
-        fn version(&self) -> &'static str {
-            "test"
+        fn version(&self) -> Arc<str> {
+            "test".into()
         }
     }
 

@@ -12,11 +12,11 @@ use chrono_tz::Tz;
 use crate::domain::plan::{Window, plan};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::when::WhoseClock;
-use crate::domain::time::ZoneRules;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
 use crate::port::store::{PlanChange, PlanMark, SchedulePlan, Store, StoreError};
+use crate::port::zones::ZoneSource;
 
 /// How far ahead waves are planned.
 pub const HORIZON: TimeDelta = TimeDelta::hours(48);
@@ -35,7 +35,7 @@ const BATCH: usize = 500;
 pub struct Planner {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
-    pub zones: Arc<dyn ZoneRules>,
+    pub zones: Arc<dyn ZoneSource>,
     pub catalog: Arc<CatalogCell>,
     pub health: Arc<Health>,
 }
@@ -47,6 +47,13 @@ impl Planner {
         let retired = self.store.retire_missing(now - MISSING_GRACE, now).await?;
         if retired > 0 {
             tracing::info!(deliveries = retired, "cancelled what was open of removed schedules");
+        }
+        if let Some(refreshed) = self.zones.refresh() {
+            tracing::warn!(
+                before = &*refreshed.before,
+                now = &*refreshed.now,
+                "newer time-zone data; what is open is planned anew"
+            );
         }
         let people_zones = self.store.zones().await?;
         let marks = self.store.plan_marks().await?;
@@ -86,7 +93,7 @@ impl Planner {
         people_zones: &[Tz],
         now: DateTime<Utc>,
     ) -> Option<SchedulePlan> {
-        let signature = signature(schedule, people_zones, self.zones.version());
+        let signature = signature(schedule, people_zones, &self.zones.version());
         let until = now + HORIZON;
         let (window, planned_until) = match mark.filter(|mark| mark.signature == signature) {
             Some(mark) if mark.planned_until >= until - SLACK => return None,

@@ -15,3 +15,5 @@ pub mod library;
 pub mod store;
 // The heart-beat of the chores.
 pub mod ticker;
+// The rules of every zone, from data that may be exchanged.
+pub mod zones;
