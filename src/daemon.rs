@@ -38,14 +38,14 @@ use crate::port::entropy::Entropy;
 use crate::port::library::Library;
 use crate::port::store::{Rescued, Store, StoreError};
 use crate::port::ticker::{Ticker, TickerError};
-use crate::port::zones::ZoneSource;
+use crate::port::zones::ZoneDatabase;
 
 /// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.
 #[derive(Clone)]
 pub struct Outside {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    pub zones: Arc<dyn ZoneSource>,
+    pub zones: Arc<dyn ZoneDatabase>,
     pub library: Arc<dyn Library>,
     pub ticker: Arc<dyn Ticker>,
 }

@@ -225,10 +225,10 @@ proptest! {
 }
 
 /// Whether the clock of the zone never showed this date.
-fn is_missing(date: NaiveDate, zone: Tz, data: &ZoneData) -> bool {
+fn is_missing(date: NaiveDate, zone: Tz, rules: &ZoneData) -> bool {
     (0..24).all(|hour| {
         let at = date.and_hms_opt(hour, 30, 0).expect("a time of day");
-        matches!(data.local_time(at, zone), LocalTime::Gap { .. })
+        matches!(rules.local_time(at, zone), LocalTime::Gap { .. })
     })
 }
 

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
 use crate::domain::time::{LocalTime, ZoneRules};
-use crate::port::zones::{Refreshed, ZoneSource};
+use crate::port::zones::{Refreshed, ZoneDatabase};
 
 const SYSTEM_DIRECTORY: &str = "/usr/share/zoneinfo";
 
@@ -100,7 +100,7 @@ impl ZoneData {
     }
 }
 
-impl ZoneSource for ZoneData {
+impl ZoneDatabase for ZoneData {
     fn refresh(&self) -> Option<Refreshed> {
         let before = self.version();
         if version_in(&self.directory).is_none_or(|version| *version <= *before) {

@@ -15,12 +15,17 @@ pub struct Source {
     /// The path as the user wrote it, or a word such as `<stdin>`.
     pub name: Arc<str>,
     pub text: Arc<str>,
+    /// Where each line begins: a file of ten thousand schedules is asked for ten thousand places.
+    lines: Arc<[usize]>,
 }
 
 impl Source {
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        let text = text.into();
+        let after_newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(after_newlines).collect();
+        Self { name: name.into(), text, lines }
     }
 
     /// Line and column of a byte offset, both counted from 1; the column counts characters, not bytes.
@@ -30,21 +35,15 @@ impl Source {
         while !self.text.is_char_boundary(offset) {
             offset -= 1;
         }
-        let before = &self.text[..offset];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Place { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let line_start = line.checked_sub(1).and_then(|index| self.lines.get(index)).copied().unwrap_or(0);
+        Place { line, column: self.text[line_start..offset].chars().count() + 1 }
     }
 
     /// The byte offset of a place; the end of the text where it has no such place.
     #[must_use]
     pub fn offset(&self, place: Place) -> usize {
-        let line_start = match place.line {
-            0 | 1 => 0,
-            line => match self.text.match_indices('\n').nth(line - 2) {
-                Some((newline, _)) => newline + 1,
-                None => return self.text.len(),
-            },
-        };
+        let Some(line_start) = self.lines.get(place.line.saturating_sub(1)).copied() else { return self.text.len() };
         let rest = &self.text[line_start..];
         let column = rest.char_indices().nth(place.column.saturating_sub(1));
         line_start + column.map_or(rest.len(), |(offset, _)| offset)

@@ -16,7 +16,7 @@ use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
 use crate::port::store::{PlanChange, PlanMark, SchedulePlan, Store, StoreError};
-use crate::port::zones::ZoneSource;
+use crate::port::zones::ZoneDatabase;
 
 /// How far ahead waves are planned.
 pub const HORIZON: TimeDelta = TimeDelta::hours(48);
@@ -35,7 +35,7 @@ const BATCH: usize = 500;
 pub struct Planner {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
-    pub zones: Arc<dyn ZoneSource>,
+    pub zones: Arc<dyn ZoneDatabase>,
     pub catalog: Arc<CatalogCell>,
     pub health: Arc<Health>,
 }

@@ -13,7 +13,7 @@ pub struct Refreshed {
 }
 
 /// Where the rules come from.
-pub trait ZoneSource: ZoneRules {
+pub trait ZoneDatabase: ZoneRules {
     /// Looks whether there is newer data, and takes it up. Cheap when there is none, so it may be asked often.
     fn refresh(&self) -> Option<Refreshed>;
 }
