@@ -9,16 +9,18 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
+use nudged::adapter::clock::SystemClock;
 use nudged::adapter::zones::ZoneData;
 use nudged::domain::plan::{Window, plan};
 use nudged::domain::problem::Source;
 use nudged::domain::schedule::model::Schedule;
 use nudged::domain::schedule::parse;
 use nudged::domain::time::ZoneRules as _;
+use nudged::port::clock::Clock as _;
 
 const SCHEDULES: usize = 10_000;
 const PER_FILE: usize = 100;
@@ -64,9 +66,10 @@ fn zones(rules: &ZoneData, now: DateTime<Utc>) -> Vec<Tz> {
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
-    let began = Instant::now();
+    let clock = SystemClock::new();
+    let began = clock.moment();
     let done = work();
-    (began.elapsed(), done)
+    (clock.moment().since(began), done)
 }
 
 /// Does `work` for every item, on both cores.

@@ -7,6 +7,7 @@ mod emulator;
 mod exit;
 mod next;
 mod people;
+mod preview;
 mod problems;
 mod run;
 mod screen;
@@ -14,6 +15,7 @@ mod send;
 mod settings;
 mod status;
 mod times;
+mod world;
 
 use std::path::PathBuf;
 
@@ -60,6 +62,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Show what is due next, in local time and UTC
     Next(next::NextArgs),
+    /// Show exactly who gets what, when, and who is left out and why
+    Preview(preview::PreviewArgs),
     /// Show where every delivery stands
     Status(status::StatusArgs),
     /// Send a message to people now
@@ -95,6 +99,7 @@ pub fn main() -> Exit {
             Command::Demo(args) => demo::run(screen, &args).await,
             Command::Check(args) => check::run(screen, &cli.common, &args),
             Command::Next(args) => next::run(screen, &cli.common, &args).await,
+            Command::Preview(args) => preview::run(screen, &cli.common, &args).await,
             Command::Status(args) => status::run(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,
             Command::People(args) => people::run(screen, &cli.common, &args).await,

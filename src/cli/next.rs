@@ -1,24 +1,17 @@
 //! `nudged next`: what is due, in local time and UTC.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use clap::Args;
 use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
-use crate::adapter::files::read_paths;
 use crate::adapter::zones::ZoneData;
-use crate::cli::problems::show;
 use crate::cli::screen::Screen;
-use crate::cli::{Common, Ended, Exit, desk, settings, times};
-use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
-use crate::domain::problem::Severity;
-use crate::domain::recipient::{Address, RecipientKind};
+use crate::cli::world::{Sources, World, includes};
+use crate::cli::{Common, Ended, Exit, times};
+use crate::domain::plan::{PlannedWave, Window, plan};
 use crate::domain::schedule::model::Schedule;
-use crate::domain::schedule::parse;
 use crate::domain::time::ClockNote;
 use crate::port::clock::Clock;
 use crate::port::desk::PersonView;
@@ -29,9 +22,8 @@ use crate::port::desk::PersonView;
                         With a configuration the people who are known give the zones. --schedules works on files \
                         alone.")]
 pub(super) struct NextArgs {
-    /// Read these schedule files, without a daemon or a store
-    #[arg(long, value_name = "DIR")]
-    schedules: Option<PathBuf>,
+    #[command(flatten)]
+    sources: Sources,
     /// Show this zone; may be given several times
     #[arg(long, value_name = "ZONE", value_parser = zone)]
     zone: Vec<Tz>,
@@ -60,7 +52,7 @@ fn zone(text: &str) -> Result<Tz, String> {
         .map_err(|problem| problem.help.map_or(problem.message.clone(), |help| format!("{}; {help}", problem.message)))
 }
 
-fn instant(text: &str) -> Result<DateTime<Utc>, String> {
+pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
     if let Ok(at) = text.parse::<DateTime<Utc>>() {
         return Ok(at);
     }
@@ -92,44 +84,43 @@ struct Listing {
     items: Vec<Item>,
 }
 
-/// Who there is, as far as it matters to when.
-struct World {
-    schedules: Vec<Arc<Schedule>>,
-    zones: Vec<Tz>,
-    people: Vec<PersonView>,
-    only: Option<PersonView>,
-}
-
 pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> Ended {
     let now = args.now.unwrap_or_else(|| SystemClock::new().now());
     let from = args.from.unwrap_or(now);
     let until = args.until.unwrap_or(from + TimeDelta::days(i64::from(args.days)));
-    let world = world(screen, common, args).await?;
+    if until < from {
+        screen.error(format!("--until ({}) is before --from ({})", times::utc(until), times::utc(from)));
+        return Err(Exit::Usage);
+    }
+    let world = World::look(screen, common, &args.sources).await?;
+    let only = args.r#for.as_deref().map(|who| world.find(screen, who)).transpose()?;
+    let zones = zones(screen, args, &world, only);
     let rules = ZoneData::newest();
     // Onward plans what is due after an instant; `from` itself is wanted too.
     let window = Window::Onward { after: from - TimeDelta::milliseconds(1), until };
     let mut items: Vec<_> = world
         .schedules
         .iter()
-        .filter(|schedule| world.concerns(schedule))
+        .filter(|schedule| only.is_none_or(|person| includes(schedule, person)))
         .flat_map(|schedule| {
-            let waves = plan(schedule, &world.zones, &rules, window);
-            waves.into_iter().map(|wave| world.item(schedule, &wave)).collect::<Vec<_>>()
+            let waves = plan(schedule, &zones, &rules, window);
+            waves.into_iter().map(|wave| item(&world, only, schedule, &wave)).collect::<Vec<_>>()
         })
-        .filter(|item| item.people != Some(0))
+        .filter(|item| item.people != Some(0) || !args.zone.is_empty())
         .collect();
     items.sort_by(|a, b| (a.due_at, &a.schedule, a.zone.name()).cmp(&(b.due_at, &b.schedule, b.zone.name())));
     let limit = args.limit.unwrap_or(if screen.json { usize::MAX } else { 40 });
     let left_out = items.len().saturating_sub(limit);
     items.truncate(limit);
+    let exit = if world.is_incomplete { Exit::Invalid } else { Exit::Done };
 
     if screen.json {
         screen.json(&Listing { schema: "nudged.next/1", items });
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     if items.is_empty() {
         screen.data(format!("nothing is due before {}", times::utc(until)));
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     let rows = items
         .iter()
@@ -141,7 +132,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
                 times::distance(item.due_at, now),
                 item.people.map_or_else(|| "?".into(), |people| people.to_string()),
                 item.schedule.clone(),
-                item.note.map_or("", note).to_owned(),
+                item.note.map_or("", times::note).to_owned(),
             ]
         })
         .collect();
@@ -149,128 +140,36 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
     if left_out > 0 {
         screen.say(format!("{left_out} more; see them with --limit"));
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
-impl World {
-    fn concerns(&self, schedule: &Schedule) -> bool {
-        self.only.as_ref().is_none_or(|person| includes(schedule, person))
+/// The zones asked for, else those of the person or the people.
+fn zones(screen: Screen, args: &NextArgs, world: &World, only: Option<&PersonView>) -> Vec<Tz> {
+    if let Some(person) = only {
+        return vec![person.zone];
     }
-
-    fn item(&self, schedule: &Schedule, wave: &PlannedWave) -> Item {
-        let reached = |person: &&PersonView| {
-            let is_there = match wave.recipients {
-                WaveRecipients::All => true,
-                WaveRecipients::OfZone => person.zone == wave.zone,
-            };
-            is_there && includes(schedule, person)
-        };
-        let people = match &self.only {
-            Some(_) => Some(1),
-            None if self.people.is_empty() => None,
-            None => Some(self.people.iter().filter(reached).count()),
-        };
-        Item {
-            schedule: schedule.name.to_string(),
-            occurrence: wave.occurrence,
-            zone: wave.zone,
-            due_at: wave.due_at,
-            people,
-            note: wave.note,
-        }
+    if !args.zone.is_empty() {
+        return args.zone.clone();
     }
+    if world.people.is_empty() {
+        let zone = world.fallback_zone.name();
+        screen.say(format!("nobody's zone is known; shown for {zone} (choose others with --zone or --people)"));
+    }
+    world.zones()
 }
 
-fn includes(schedule: &Schedule, person: &PersonView) -> bool {
-    let addresses: Vec<_> = person.addresses.iter().filter_map(|address| Address::new(address)).collect();
-    person.kind == RecipientKind::Person && schedule.audience.includes(&addresses, &person.groups)
-}
-
-async fn world(screen: Screen, common: &Common, args: &NextArgs) -> Result<World, Exit> {
-    if args.r#for.is_some() && args.schedules.is_some() {
-        screen
-            .error("--for needs the people who are known, which --schedules leaves out; name a configuration instead");
-        return Err(Exit::Usage);
-    }
-    let config = if args.schedules.is_some() { None } else { settings::load_if_any(screen, common)? };
-    if args.r#for.is_some() && config.is_none() {
-        screen.error("--for needs the people who are known; name a configuration with --config");
-        return Err(Exit::Usage);
-    }
-    let directory = match (&args.schedules, &config) {
-        (Some(directory), _) => directory.clone(),
-        (None, Some(config)) => config.schedules.clone(),
-        (None, None) => "schedules".into(),
+fn item(world: &World, only: Option<&PersonView>, schedule: &Schedule, wave: &PlannedWave) -> Item {
+    let people = match only {
+        Some(_) => Some(1),
+        None if world.people.is_empty() => None,
+        None => Some(world.reached(schedule, wave).count()),
     };
-    let schedules = read_schedules(screen, directory)?;
-    let mut people = Vec::new();
-    if config.is_some() {
-        let any = desk::open(screen, common).await?;
-        let asked = any.desk.people().await;
-        any.close().await;
-        people = asked.map_err(|error| desk::failed(screen, &error))?.people;
-    }
-    if let Some(who) = &args.r#for {
-        let Some(person) = find(&people, who) else {
-            screen.error(format!("nobody is known as \"{who}\"; see `nudged people list`"));
-            return Err(Exit::Failed);
-        };
-        return Ok(World { schedules, zones: vec![person.zone], only: Some(person), people });
-    }
-    let mut zones = args.zone.clone();
-    if zones.is_empty() {
-        zones = people.iter().map(|person| person.zone).collect();
-    }
-    if zones.is_empty() {
-        zones.push(config.map_or(Tz::UTC, |config| config.fallback_zone));
-        screen.say(format!("nobody's zone is known; shown for {} (choose others with --zone)", zones[0].name()));
-    }
-    zones.sort_by_key(|zone| zone.name());
-    zones.dedup();
-    Ok(World { schedules, zones, people, only: None })
-}
-
-fn read_schedules(screen: Screen, directory: PathBuf) -> Result<Vec<Arc<Schedule>>, Exit> {
-    let found = read_paths(&[directory]);
-    let mut is_sound = true;
-    for file in &found.unreadable {
-        screen.error(format!("{} can't be read: {}", file.name, file.why));
-        is_sound = false;
-    }
-    let mut schedules = Vec::new();
-    for source in &found.files {
-        let (read, problems) = parse::parse(source);
-        if problems.iter().any(|problem| problem.severity() == Severity::Error) {
-            let talk = Screen { json: true };
-            if screen.json {
-                talk.error(format!("{} has problems; see `nudged check`", source.name));
-            } else {
-                show(screen, source, &problems);
-            }
-            is_sound = false;
-        }
-        schedules.extend(read.into_iter().map(Arc::new));
-    }
-    if is_sound { Ok(schedules) } else { Err(Exit::Invalid) }
-}
-
-fn find(people: &[PersonView], who: &str) -> Option<PersonView> {
-    let address = Address::new(who);
-    people
-        .iter()
-        .find(|person| {
-            let has_address =
-                address.as_ref().is_some_and(|address| person.addresses.iter().any(|known| known == address.as_str()));
-            has_address || person.name.eq_ignore_ascii_case(who)
-        })
-        .cloned()
-}
-
-fn note(note: ClockNote) -> &'static str {
-    match note {
-        ClockNote::ShiftedOverGap => "this hour does not exist there; moved later by the gap",
-        ClockNote::FirstAfterGap => "this hour does not exist there; the first one that does",
-        ClockNote::FirstOfTwo => "this hour happens twice there; the first",
-        ClockNote::SecondOfTwo => "this hour happens twice there; the second",
+    Item {
+        schedule: schedule.name.to_string(),
+        occurrence: wave.occurrence,
+        zone: wave.zone,
+        due_at: wave.due_at,
+        people,
+        note: wave.note,
     }
 }

@@ -1,34 +1,40 @@
 //! Times as people read them: local, with the zone, and how far off.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::time::ZoneRules;
+use crate::domain::time::{ClockNote, ZoneRules};
 
 /// `Mon 2027-03-01 09:00`, on the clock of `zone`.
 pub(super) fn local(at: DateTime<Utc>, zone: Tz, rules: &dyn ZoneRules) -> String {
-    rules.civil(at, zone).format("%a %Y-%m-%d %H:%M").to_string()
+    civil(rules.civil(at, zone))
 }
 
-/// `2027-03-01 08:00Z`.
+/// `Mon 2027-03-01 09:00`, with seconds where there are any.
+pub(super) fn civil(at: NaiveDateTime) -> String {
+    at.format(if at.second() == 0 { "%a %Y-%m-%d %H:%M" } else { "%a %Y-%m-%d %H:%M:%S" }).to_string()
+}
+
+/// `2027-03-01 08:00Z`, with seconds where there are any.
 pub(super) fn utc(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%d %H:%MZ").to_string()
+    at.format(if at.second() == 0 { "%Y-%m-%d %H:%MZ" } else { "%Y-%m-%d %H:%M:%SZ" }).to_string()
 }
 
 /// `in 3 h 12 min`, `5 min ago`, `now`.
 pub(super) fn distance(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let span = at - now;
-    let words = span_words(span.abs());
-    if span.abs() < TimeDelta::seconds(1) {
+    let distance = at - now;
+    let words = span(distance.abs());
+    if distance.abs() < TimeDelta::seconds(1) {
         "now".into()
-    } else if span > TimeDelta::zero() {
+    } else if distance > TimeDelta::zero() {
         format!("in {words}")
     } else {
         format!("{words} ago")
     }
 }
 
-fn span_words(span: TimeDelta) -> String {
+/// `3 h 12 min`.
+pub(super) fn span(span: TimeDelta) -> String {
     let (days, hours, minutes) = (span.num_days(), span.num_hours() % 24, span.num_minutes() % 60);
     if days > 0 {
         format!("{days} d {hours} h")
@@ -38,6 +44,16 @@ fn span_words(span: TimeDelta) -> String {
         format!("{minutes} min")
     } else {
         format!("{} s", span.num_seconds())
+    }
+}
+
+/// What a clock change did to a time, in words.
+pub(super) fn note(note: ClockNote) -> &'static str {
+    match note {
+        ClockNote::ShiftedOverGap => "this hour does not exist there; moved later by the gap",
+        ClockNote::FirstAfterGap => "this hour does not exist there; the first one that does",
+        ClockNote::FirstOfTwo => "this hour happens twice there; the first",
+        ClockNote::SecondOfTwo => "this hour happens twice there; the second",
     }
 }
 

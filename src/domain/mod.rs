@@ -37,6 +37,9 @@ pub mod recipient;
 // People files, CSV or conversation references → records.
 pub mod import;
 
+// When a run will be finished, at the limits.
+pub mod forecast;
+
 // (schedule, zones, window) → waves.
 pub mod plan;
 

@@ -1,0 +1,401 @@
+//! `nudged preview`: exactly who gets what, when, and who is left out and why.
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use clap::Args;
+use serde::Serialize;
+
+use crate::adapter::clock::SystemClock;
+use crate::adapter::zones::ZoneData;
+use crate::cli::screen::{Screen, one_line};
+use crate::cli::world::{Sources, World, includes};
+use crate::cli::{Common, Ended, Exit, next, times};
+use crate::domain::delivery::Reason;
+use crate::domain::document::civil::Civil;
+use crate::domain::forecast::{Forecast, Load, forecast};
+use crate::domain::id::RecipientId;
+use crate::domain::nearest::nearest;
+use crate::domain::plan::{PlannedWave, Window, plan};
+use crate::domain::recipient::{Address, Recipient};
+use crate::domain::schedule::model::{Schedule, Target};
+use crate::domain::schedule::when::WhoseClock;
+use crate::domain::template::Facts;
+use crate::domain::time::{ClockNote, ZoneRules};
+use crate::port::clock::Clock;
+use crate::port::desk::{PersonView, Reach};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  nudged preview stand-up\n  nudged preview stand-up --who ana@contoso.example\n  \
+                        nudged preview stand-up --schedules schedules --people people.csv --at 2027-03-14T09:00\n\n\
+                        With a configuration the people who are known are meant. --schedules and --people work on \
+                        files alone.")]
+pub(super) struct PreviewArgs {
+    /// The name of the schedule
+    schedule: String,
+    #[command(flatten)]
+    sources: Sources,
+    /// The occurrence at this civil time, such as 2027-03-01T09:00 [default: the next one]
+    #[arg(long, value_name = "TIME", value_parser = civil)]
+    at: Option<NaiveDateTime>,
+    /// Only this person, with the message as they get it
+    #[arg(long, value_name = "WHO")]
+    who: Option<String>,
+    /// Take this for the present time
+    #[arg(long, value_parser = next::instant)]
+    now: Option<DateTime<Utc>>,
+    /// At most so many people are listed [default: 40; with --json all]
+    #[arg(long)]
+    limit: Option<usize>,
+}
+
+fn civil(text: &str) -> Result<NaiveDateTime, String> {
+    match Civil::read(text) {
+        Ok(Civil::DateTime(at)) => Ok(at),
+        Ok(Civil::Date(_) | Civil::Time(_) | Civil::Instant(_)) | Err(_) => {
+            Err("write a date and a time of day, such as 2027-03-01T09:00".into())
+        }
+    }
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Preview {
+    schema: &'static str,
+    schedule: String,
+    occurrence: NaiveDateTime,
+    waves: Vec<Wave>,
+    recipients: Vec<Row>,
+    /// When the last message leaves, at the limits; absent where nobody gets one.
+    finished_at: Option<DateTime<Utc>>,
+    /// How many can't be reached before the message expires.
+    too_late: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Wave {
+    zone: Tz,
+    due_at: DateTime<Utc>,
+    expire_at: DateTime<Utc>,
+    people: usize,
+    note: Option<ClockNote>,
+}
+
+/// One recipient.
+#[derive(Debug, Serialize)]
+struct Row {
+    recipient: String,
+    address: Option<String>,
+    zone: Tz,
+    due_at: DateTime<Utc>,
+    /// What the recipient's clock shows then.
+    local: NaiveDateTime,
+    /// Why not, for whom is left out.
+    left_out: Option<Reason>,
+    /// In words, where a reason is not enough.
+    detail: Option<String>,
+    text: Option<String>,
+}
+
+pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> Ended {
+    let now = args.now.unwrap_or_else(|| SystemClock::new().now());
+    let world = World::look(screen, common, &args.sources).await?;
+    let schedule = find_schedule(screen, &world, &args.schedule)?;
+    let rules = ZoneData::newest();
+    let waves = waves(schedule, &world, &rules, args.at, now);
+    let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else {
+        screen.error(match args.at {
+            Some(at) => {
+                format!("`{}` does not fire at {}; see `nudged next`", schedule.name, times::civil(at))
+            }
+            None => format!("nothing of `{}` is ahead", schedule.name),
+        });
+        return Err(Exit::Failed);
+    };
+    let only = args.who.as_deref().map(|who| world.find(screen, who)).transpose()?;
+    if let Some(person) = only
+        && !includes(schedule, person)
+    {
+        screen.error(format!("{} is not in the audience of `{}`", person.name, schedule.name));
+        return Err(Exit::Failed);
+    }
+
+    let mut rows: Vec<Row> = waves
+        .iter()
+        .flat_map(|wave| world.reached(schedule, wave).map(move |person| (wave, person)))
+        .filter(|(_, person)| only.is_none_or(|only| only == *person))
+        .map(|(wave, person)| row(schedule, wave, person, &rules, now))
+        .collect();
+    if only.is_none() {
+        rows.extend(strangers(schedule, &world, &waves, &rules));
+    }
+    let loads: Vec<Load> = waves.iter().map(|wave| load(wave, &rows)).collect();
+    let forecast = forecast(&loads, world.per_second);
+    let limit = args.limit.unwrap_or(if screen.json { usize::MAX } else { 40 });
+    if screen.json {
+        rows.truncate(limit);
+        screen.json(&Preview {
+            schema: "nudged.preview/1",
+            schedule: schedule.name.to_string(),
+            occurrence,
+            waves: waves.iter().zip(&loads).map(|(wave, load)| shown(wave, load)).collect(),
+            recipients: rows,
+            finished_at: forecast.finished_at,
+            too_late: forecast.too_late,
+        });
+        return Ok(Exit::Done);
+    }
+    let view = View { screen, schedule, rules: &rules, now, waves: &waves, loads: &loads, rows: &rows };
+    view.head(occurrence);
+    if world.people.is_empty() {
+        screen.say("nobody is known, so only the times are shown; name people with --people or a configuration");
+        return Ok(Exit::Done);
+    }
+    view.end(forecast, world.per_second);
+    view.people(limit);
+    view.message();
+    Ok(Exit::Done)
+}
+
+fn find_schedule<'w>(screen: Screen, world: &'w World, name: &str) -> Result<&'w Schedule, Exit> {
+    if let Some(schedule) = world.schedules.iter().find(|schedule| schedule.name.as_str() == name) {
+        return Ok(schedule);
+    }
+    let names = world.schedules.iter().map(|schedule| schedule.name.as_str());
+    let help = match nearest(name, names.clone()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if world.schedules.len() <= 12 => format!("there are {}", names.collect::<Vec<_>>().join(", ")),
+        None => "see `nudged check` for the files that are read".into(),
+    };
+    screen.error(format!("there is no schedule `{name}`; {help}"));
+    Err(Exit::Failed)
+}
+
+/// How far ahead the next occurrence is looked for.
+const AHEAD: TimeDelta = TimeDelta::days(3 * 366);
+
+/// The waves of one occurrence: the one asked for, or the first that is not over everywhere.
+fn waves(
+    schedule: &Schedule,
+    world: &World,
+    rules: &dyn ZoneRules,
+    at: Option<NaiveDateTime>,
+    now: DateTime<Utc>,
+) -> Vec<PlannedWave> {
+    let zones = world.zones();
+    let around = |at: NaiveDateTime| Window::Onward {
+        after: at.and_utc() - TimeDelta::days(3),
+        until: at.and_utc() + TimeDelta::days(3),
+    };
+    let of = |occurrence: NaiveDateTime, waves: Vec<PlannedWave>| {
+        waves.into_iter().filter(|wave| wave.occurrence == occurrence).collect()
+    };
+    if let Some(at) = at {
+        return of(at, plan(schedule, &zones, rules, around(at)));
+    }
+    // A schedule that fires often is found at once; one that fires every four years after a longer look.
+    for days in [2, 40, AHEAD.num_days()] {
+        let window = Window::Open { now, until: now + TimeDelta::days(days) };
+        let waves = plan(schedule, &zones, rules, window);
+        let next = waves.iter().filter(|wave| wave.due_at >= now).map(|wave| wave.occurrence).min();
+        if let Some(next) = next.or_else(|| waves.iter().map(|wave| wave.occurrence).max()) {
+            return of(next, plan(schedule, &zones, rules, around(next)));
+        }
+    }
+    Vec::new()
+}
+
+fn row(schedule: &Schedule, wave: &PlannedWave, person: &PersonView, rules: &dyn ZoneRules, now: DateTime<Utc>) -> Row {
+    let left_out = match person.reach {
+        _ if wave.expire_at < now => Some(Reason::PastWhenPlanned),
+        Reach::Conversation | Reach::CanBeCreated => None,
+        Reach::NoReference => Some(Reason::NoReference),
+        Reach::Unreachable(why) => Some(Reason::from(why)),
+    };
+    let local = rules.civil(wave.due_at, person.zone);
+    let (text, error) = match render(schedule, wave, person, local) {
+        Ok(text) => (Some(text), None),
+        Err(error) => (None, Some(error)),
+    };
+    Row {
+        recipient: person.name.clone(),
+        address: person.addresses.first().cloned(),
+        zone: person.zone,
+        due_at: wave.due_at,
+        local,
+        left_out: left_out.or(error.as_ref().map(|_| Reason::TemplateFailed)),
+        detail: error,
+        text: text.filter(|_| left_out.is_none()),
+    }
+}
+
+fn render(
+    schedule: &Schedule,
+    wave: &PlannedWave,
+    person: &PersonView,
+    local: NaiveDateTime,
+) -> Result<String, String> {
+    let email = person.addresses.iter().find(|address| address.contains('@'));
+    let recipient = Recipient {
+        id: RecipientId(0),
+        kind: person.kind,
+        name: person.name.clone(),
+        email: email.cloned(),
+        zone: person.zone,
+        zone_source: person.zone_source,
+        language: person.language.clone(),
+    };
+    let facts = Facts {
+        recipient: &recipient,
+        schedule: &schedule.name,
+        title: schedule.display_title(),
+        occurrence: wave.occurrence,
+        local,
+    };
+    schedule.message.text.render(&facts).map_err(|error| error.to_string())
+}
+
+/// People whom the schedule names and nobody knows.
+fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &dyn ZoneRules) -> Vec<Row> {
+    let is_known = |address: &Address| {
+        world.people.iter().any(|person| person.addresses.iter().any(|known| known == address.as_str()))
+    };
+    let named = schedule.audience.to.iter().filter_map(|target| match target {
+        Target::Person(address) => Some(address),
+        Target::Everyone | Target::Group(_) => None,
+    });
+    let Some(wave) = waves.first() else { return Vec::new() };
+    named
+        .filter(|address| !is_known(address) && !schedule.audience.except_people.contains(address))
+        .map(|address| Row {
+            recipient: address.to_string(),
+            address: Some(address.to_string()),
+            zone: wave.zone,
+            due_at: wave.due_at,
+            local: rules.civil(wave.due_at, wave.zone),
+            left_out: Some(Reason::UnknownRecipient),
+            detail: None,
+            text: None,
+        })
+        .collect()
+}
+
+/// How many messages leave with a wave.
+fn load(wave: &PlannedWave, rows: &[Row]) -> Load {
+    let goes = |row: &&Row| row.left_out.is_none() && row.due_at == wave.due_at;
+    let in_zone = |row: &&Row| match wave.recipients {
+        crate::domain::plan::WaveRecipients::All => true,
+        crate::domain::plan::WaveRecipients::OfZone => row.zone == wave.zone,
+    };
+    let messages = rows.iter().filter(goes).filter(in_zone).count() as u64;
+    Load { due_at: wave.due_at, expire_at: wave.expire_at, messages }
+}
+
+fn shown(wave: &PlannedWave, load: &Load) -> Wave {
+    Wave {
+        zone: wave.zone,
+        due_at: wave.due_at,
+        expire_at: wave.expire_at,
+        people: usize::try_from(load.messages).unwrap_or(usize::MAX),
+        note: wave.note,
+    }
+}
+
+/// What a person sees.
+struct View<'a> {
+    screen: Screen,
+    schedule: &'a Schedule,
+    rules: &'a dyn ZoneRules,
+    now: DateTime<Utc>,
+    waves: &'a [PlannedWave],
+    loads: &'a [Load],
+    rows: &'a [Row],
+}
+
+impl View<'_> {
+    fn head(&self, occurrence: NaiveDateTime) {
+        let schedule = self.schedule;
+        let clock = match schedule.when.clock {
+            WhoseClock::Recipient => "each recipient's own clock".to_owned(),
+            WhoseClock::Zone(zone) => format!("the clock of {}", zone.name()),
+        };
+        let place = schedule.origin.place;
+        self.screen.data(format!(
+            "{} ({}:{}){}\n{} on {clock}\n",
+            schedule.name,
+            schedule.origin.file,
+            place.line,
+            schedule.title.as_deref().map_or_else(String::new, |title| format!(": {}", one_line(title, 60))),
+            times::civil(occurrence),
+        ));
+        let rows = self
+            .waves
+            .iter()
+            .zip(self.loads)
+            .filter(|(_, load)| load.messages > 0 || self.rows.is_empty())
+            .map(|(wave, load)| {
+                vec![
+                    times::local(wave.due_at, wave.zone, self.rules),
+                    wave.zone.name().to_owned(),
+                    times::utc(wave.due_at),
+                    times::distance(wave.due_at, self.now),
+                    load.messages.to_string(),
+                    wave.note.map_or("", times::note).to_owned(),
+                ]
+            })
+            .collect();
+        self.screen.table(&["LOCAL TIME", "ZONE", "UTC", "IN", "PEOPLE", "NOTE"], rows);
+    }
+
+    fn end(&self, forecast: Forecast, per_second: usize) {
+        let getting = self.rows.iter().filter(|row| row.left_out.is_none()).count();
+        let all = self.rows.len();
+        let end = forecast
+            .finished_at
+            .map_or_else(String::new, |at| format!("; the last one at {}, at {per_second} a second", times::utc(at)));
+        let line = format!("\n{getting} of {all} get it{end}");
+        self.screen.data(line);
+        if forecast.too_late > 0 {
+            let late = times::span(TimeDelta::from_std(self.schedule.policies.late).unwrap_or_default());
+            self.screen.data(format!(
+                "{} will expire in the queue: it may be {late} late, and that is not long enough; raise `late`, or split \
+                 the audience",
+                forecast.too_late
+            ));
+        }
+    }
+
+    fn people(&self, limit: usize) {
+        let rows = self
+            .rows
+            .iter()
+            .take(limit)
+            .map(|row| {
+                let says = match (&row.detail, row.left_out) {
+                    (Some(detail), _) => format!("left out: {detail}"),
+                    (None, Some(reason)) => format!("left out: {}", reason.explain()),
+                    (None, None) => String::new(),
+                };
+                let address = row.address.as_deref().unwrap_or_default();
+                vec![
+                    one_line(&row.recipient, 40),
+                    one_line(address, 40),
+                    times::civil(row.local),
+                    row.zone.name().to_owned(),
+                    says,
+                ]
+            })
+            .collect();
+        self.screen.data("");
+        self.screen.table(&["RECIPIENT", "ADDRESS", "LOCAL TIME", "ZONE", ""], rows);
+        if self.rows.len() > limit {
+            self.screen.say(format!("{} more; see them with --limit", self.rows.len() - limit));
+        }
+    }
+
+    /// The message as the first of those listed gets it.
+    fn message(&self) {
+        let Some((row, text)) = self.rows.iter().find_map(|row| Some((row, row.text.as_ref()?))) else { return };
+        let lines: Vec<_> = text.trim_end().lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
+        self.screen.data(format!("\n{} gets:\n{}", one_line(&row.recipient, 60), lines.join("\n")));
+    }
+}

@@ -1,0 +1,176 @@
+//! What commands that look ahead know: the schedules as they stand in the files, and the people as far as anybody knows
+//! them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use clap::Args;
+
+use crate::adapter::files::{read_paths, read_text};
+use crate::cli::problems::show;
+use crate::cli::screen::Screen;
+use crate::cli::{Common, Exit, desk, settings};
+use crate::config::Config;
+use crate::domain::import;
+use crate::domain::plan::{PlannedWave, WaveRecipients};
+use crate::domain::problem::Severity;
+use crate::domain::rate::PER_TENANT_PER_SECOND;
+use crate::domain::recipient::{Address, PersonRecord, RecipientKind, ZoneSource};
+use crate::domain::schedule::model::Schedule;
+use crate::domain::schedule::parse;
+use crate::port::desk::{PersonView, Reach};
+
+/// Where to look.
+#[derive(Debug, Args)]
+pub(super) struct Sources {
+    /// Read these schedule files, without a daemon or a store
+    #[arg(long, value_name = "DIR")]
+    pub(super) schedules: Option<PathBuf>,
+    /// Take the people from this file, as `people import` reads it, without a daemon or a store
+    #[arg(long, value_name = "FILE")]
+    pub(super) people: Option<PathBuf>,
+}
+
+/// Schedules and people.
+pub(super) struct World {
+    pub(super) schedules: Vec<Arc<Schedule>>,
+    pub(super) people: Vec<PersonView>,
+    /// The zone of people of whom none is known.
+    pub(super) fallback_zone: Tz,
+    pub(super) per_second: usize,
+    /// Whether a file was left out for what is wrong with it.
+    pub(super) is_incomplete: bool,
+}
+
+impl World {
+    /// Reads the files, and asks for the people where a file or a configuration says where they are.
+    pub(super) async fn look(screen: Screen, common: &Common, sources: &Sources) -> Result<Self, Exit> {
+        let on_files_alone = sources.schedules.is_some() && common.config.is_none();
+        let config = if on_files_alone { None } else { settings::load_if_any(screen, common)? };
+        let directory = match (&sources.schedules, &config) {
+            (Some(directory), _) => directory.clone(),
+            (None, Some(config)) => config.schedules.clone(),
+            (None, None) => "schedules".into(),
+        };
+        let (schedules, is_incomplete) = read_schedules(screen, directory);
+        let fallback_zone = config.as_ref().map_or(Tz::UTC, |config| config.fallback_zone);
+        let people = match &sources.people {
+            Some(file) => read_people(screen, file, fallback_zone)?,
+            None if config.is_some() => known_people(screen, common).await?,
+            None => Vec::new(),
+        };
+        let per_second = per_second(config.as_ref());
+        Ok(Self { schedules, people, fallback_zone, per_second, is_incomplete })
+    }
+
+    /// The zones in which people live, or the fallback zone where nobody is known.
+    pub(super) fn zones(&self) -> Vec<Tz> {
+        let mut zones: Vec<Tz> = self.people.iter().map(|person| person.zone).collect();
+        if zones.is_empty() {
+            zones.push(self.fallback_zone);
+        }
+        zones.sort_by_key(|zone| zone.name());
+        zones.dedup();
+        zones
+    }
+
+    /// The people of the audience whom a wave reaches.
+    pub(super) fn reached<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        wave: &'a PlannedWave,
+    ) -> impl Iterator<Item = &'a PersonView> {
+        let is_there = |person: &&PersonView| match wave.recipients {
+            WaveRecipients::All => true,
+            WaveRecipients::OfZone => person.zone == wave.zone,
+        };
+        self.people.iter().filter(is_there).filter(|person| includes(schedule, person))
+    }
+
+    /// Who is meant by `who`: an address or a name.
+    pub(super) fn find(&self, screen: Screen, who: &str) -> Result<&PersonView, Exit> {
+        let address = Address::new(who);
+        let is_meant = |person: &&PersonView| {
+            let has_address =
+                address.as_ref().is_some_and(|address| person.addresses.iter().any(|known| known == address.as_str()));
+            has_address || person.name.eq_ignore_ascii_case(who)
+        };
+        self.people.iter().find(is_meant).ok_or_else(|| {
+            screen.error(format!("nobody is known as \"{who}\"; see `nudged people list`"));
+            Exit::Failed
+        })
+    }
+}
+
+/// How many messages a second the bot may send to one tenant.
+fn per_second(config: Option<&Config>) -> usize {
+    config.map_or(PER_TENANT_PER_SECOND, |config| config.limits.per_tenant_per_second)
+}
+
+pub(super) fn includes(schedule: &Schedule, person: &PersonView) -> bool {
+    let addresses: Vec<_> = person.addresses.iter().filter_map(|address| Address::new(address)).collect();
+    person.kind == RecipientKind::Person && schedule.audience.includes(&addresses, &person.groups)
+}
+
+/// The schedules that can be read, and whether there are others. What is wrong with those is said.
+fn read_schedules(screen: Screen, directory: PathBuf) -> (Vec<Arc<Schedule>>, bool) {
+    let found = read_paths(&[directory]);
+    for file in &found.unreadable {
+        screen.error(format!("{} can't be read: {}", file.name, file.why));
+    }
+    let mut is_incomplete = !found.unreadable.is_empty();
+    let mut schedules = Vec::new();
+    for source in &found.files {
+        match parse::accept(source) {
+            Ok(accepted) => schedules.extend(accepted.schedules.into_iter().map(Arc::new)),
+            Err(problems) => {
+                is_incomplete = true;
+                let errors = problems.iter().filter(|problem| problem.severity() == Severity::Error).count();
+                screen.error(format!("{} is left out: {errors} to mend; see `nudged check`", source.name));
+            }
+        }
+    }
+    (schedules, is_incomplete)
+}
+
+async fn known_people(screen: Screen, common: &Common) -> Result<Vec<PersonView>, Exit> {
+    let any = desk::open(screen, common).await?;
+    let asked = any.desk.people().await;
+    any.close().await;
+    Ok(asked.map_err(|error| desk::failed(screen, &error))?.people)
+}
+
+fn read_people(screen: Screen, file: &Path, fallback_zone: Tz) -> Result<Vec<PersonView>, Exit> {
+    let source = read_text(file).map_err(|error| {
+        screen.error(format!("{} can't be read: {}", error.name, error.why));
+        Exit::Failed
+    })?;
+    let (records, problems) = import::people(&source);
+    if !problems.is_empty() {
+        let talk = Screen { json: false };
+        show(talk, &source, &problems);
+        return Err(Exit::Invalid);
+    }
+    Ok(records.into_iter().map(|record| view(record, fallback_zone)).collect())
+}
+
+/// A person as the store would know them after an import.
+fn view(record: PersonRecord, fallback_zone: Tz) -> PersonView {
+    let reach = match record.reference.route(Some("home")) {
+        None => Reach::NoReference,
+        Some(_) if record.reference.conversation_id.is_some() => Reach::Conversation,
+        Some(_) => Reach::CanBeCreated,
+    };
+    let addresses: Vec<_> = record.addresses.iter().map(ToString::to_string).collect();
+    PersonView {
+        kind: record.kind,
+        name: record.name.or_else(|| addresses.first().cloned()).unwrap_or_default(),
+        addresses,
+        zone: record.zone.unwrap_or(fallback_zone),
+        zone_source: if record.zone.is_some() { ZoneSource::Operator } else { ZoneSource::Fallback },
+        language: record.language,
+        groups: record.groups.unwrap_or_default(),
+        reach,
+    }
+}
