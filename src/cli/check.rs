@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::files::read_paths;
+use crate::adapter::zones::ZoneData;
 use crate::cli::problems::{ProblemView, show};
 use crate::cli::screen::Screen;
+use crate::cli::world::Crowd;
 use crate::cli::{Common, Ended, Exit, settings};
 use crate::domain::id::ScheduleName;
+use crate::domain::plan::{Window, plan};
 use crate::domain::problem::{Code, Problem, Severity, Source};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::parse::{self, Duplicate};
@@ -27,6 +31,10 @@ pub(super) struct CheckArgs {
     /// Let warnings fail, with exit code 3
     #[arg(long)]
     strict: bool,
+    /// Check against these people whether everybody can be reached in time, as `people import` reads them
+    /// [default: the people who are known, where the configured directory is checked]
+    #[arg(long, value_name = "FILE")]
+    people: Option<PathBuf>,
 }
 
 /// What `--json` prints.
@@ -57,8 +65,9 @@ impl Checked {
     }
 }
 
-pub(super) fn run(screen: Screen, common: &Common, args: &CheckArgs) -> Ended {
-    let checked = check_all(sources(screen, common, args)?);
+pub(super) async fn run(screen: Screen, common: &Common, args: &CheckArgs) -> Ended {
+    let crowd = crowd(screen, common, args).await?;
+    let checked = check_all(sources(screen, common, args)?, &crowd);
     let sum = |severity| checked.iter().map(|file| file.count(severity)).sum::<usize>();
     let (errors, warnings) = (sum(Severity::Error), sum(Severity::Warning));
     if screen.json {
@@ -112,8 +121,44 @@ fn unreadable(why: &str) -> Problem {
         .with_help("check the path and its rights")
 }
 
-fn check_all(sources: Vec<(Source, Vec<Problem>)>) -> Vec<Checked> {
+/// The people for whom it is checked whether everybody can be reached in time.
+async fn crowd(screen: Screen, common: &Common, args: &CheckArgs) -> Result<Crowd, Exit> {
+    let is_configured = args.paths.is_empty() || common.config.is_some();
+    let config = if is_configured { settings::load_if_any(screen, common)? } else { None };
+    match (&args.people, &config) {
+        (Some(file), _) => Crowd::of_file(screen, file, config.as_ref()),
+        (None, Some(config)) => Crowd::known(screen, common, config).await,
+        (None, None) => Ok(Crowd::nobody()),
+    }
+}
+
+/// How far ahead it is looked for an occurrence that is too large.
+const AHEAD: TimeDelta = TimeDelta::days(8);
+
+/// The warning that the next occurrence of a schedule can't be sent in time.
+fn overload(
+    schedule: &Schedule,
+    source: &Source,
+    crowd: &Crowd,
+    rules: &ZoneData,
+    now: DateTime<Utc>,
+) -> Option<Problem> {
+    let window = Window::Onward { after: now, until: now + AHEAD };
+    let waves = plan(schedule, &crowd.zones(), rules, window);
+    let next = waves.first()?.occurrence;
+    let of_next = waves.into_iter().filter(|wave| wave.occurrence == next);
+    let counted: Vec<_> = of_next
+        .map(|wave| {
+            let people = crowd.reached(schedule, &wave).count() as u64;
+            (wave, people)
+        })
+        .collect();
+    parse::overload(schedule, source, &counted, crowd.per_second)
+}
+
+fn check_all(sources: Vec<(Source, Vec<Problem>)>, crowd: &Crowd) -> Vec<Checked> {
     let now = SystemClock::new().now();
+    let rules = ZoneData::newest();
     let mut names: BTreeMap<ScheduleName, Schedule> = BTreeMap::new();
     let mut checked = Vec::new();
     for (source, mut problems) in sources {
@@ -129,6 +174,9 @@ fn check_all(sources: Vec<(Source, Vec<Problem>)>) -> Vec<Checked> {
             }
             if parse::nothing_ahead(schedule, now) {
                 problems.push(parse::nothing_ahead_problem(schedule, &source));
+            }
+            if !crowd.people.is_empty() {
+                problems.extend(overload(schedule, &source, crowd, &rules, now));
             }
         }
         for schedule in schedules {

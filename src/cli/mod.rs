@@ -97,7 +97,7 @@ pub fn main() -> Exit {
         match cli.command {
             Command::Run(args) => run::run(screen, &cli.common, &args).await,
             Command::Demo(args) => demo::run(screen, &args).await,
-            Command::Check(args) => check::run(screen, &cli.common, &args),
+            Command::Check(args) => check::run(screen, &cli.common, &args).await,
             Command::Next(args) => next::run(screen, &cli.common, &args).await,
             Command::Preview(args) => preview::run(screen, &cli.common, &args).await,
             Command::Status(args) => status::run(screen, &cli.common, &args).await,

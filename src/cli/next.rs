@@ -1,6 +1,6 @@
 //! `nudged next`: what is due, in local time and UTC.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use clap::Args;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use crate::adapter::zones::ZoneData;
 use crate::cli::screen::Screen;
 use crate::cli::world::{Sources, World, includes};
 use crate::cli::{Common, Ended, Exit, times};
+use crate::domain::document::civil::Civil;
 use crate::domain::plan::{PlannedWave, Window, plan};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::time::ClockNote;
@@ -52,18 +53,15 @@ fn zone(text: &str) -> Result<Tz, String> {
         .map_err(|problem| problem.help.map_or(problem.message.clone(), |help| format!("{}; {help}", problem.message)))
 }
 
+/// A date or a time, in UTC unless it says otherwise.
 pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, String> {
-    if let Ok(at) = text.parse::<DateTime<Utc>>() {
-        return Ok(at);
+    match Civil::read(text) {
+        Ok(Civil::Date(date)) => Ok(date.and_time(NaiveTime::MIN).and_utc()),
+        Ok(Civil::DateTime(at)) => Ok(at.and_utc()),
+        Ok(Civil::Instant(at)) => Ok(at.to_utc()),
+        Ok(Civil::Time(_)) => Err("write a date as well, such as 2027-03-01T09:00".into()),
+        Err(fault) => Err(format!("{}; {}", fault.message, fault.help)),
     }
-    if let Ok(at) = text.parse::<NaiveDateTime>() {
-        return Ok(at.and_utc());
-    }
-    text.parse::<NaiveDate>()
-        .ok()
-        .and_then(|date| date.and_hms_opt(0, 0, 0))
-        .map(|at| at.and_utc())
-        .ok_or_else(|| "write a date such as 2027-03-01, or an instant such as 2027-03-01T09:00:00Z".into())
 }
 
 /// One row, and one item of `--json`.
@@ -93,7 +91,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
         return Err(Exit::Usage);
     }
     let world = World::look(screen, common, &args.sources).await?;
-    let only = args.r#for.as_deref().map(|who| world.find(screen, who)).transpose()?;
+    let only = args.r#for.as_deref().map(|who| world.crowd.find(screen, who)).transpose()?;
     let zones = zones(screen, args, &world, only);
     let rules = ZoneData::newest();
     // Onward plans what is due after an instant; `from` itself is wanted too.
@@ -151,18 +149,18 @@ fn zones(screen: Screen, args: &NextArgs, world: &World, only: Option<&PersonVie
     if !args.zone.is_empty() {
         return args.zone.clone();
     }
-    if world.people.is_empty() {
-        let zone = world.fallback_zone.name();
+    if world.crowd.people.is_empty() {
+        let zone = world.crowd.fallback_zone.name();
         screen.say(format!("nobody's zone is known; shown for {zone} (choose others with --zone or --people)"));
     }
-    world.zones()
+    world.crowd.zones()
 }
 
 fn item(world: &World, only: Option<&PersonView>, schedule: &Schedule, wave: &PlannedWave) -> Item {
     let people = match only {
         Some(_) => Some(1),
-        None if world.people.is_empty() => None,
-        None => Some(world.reached(schedule, wave).count()),
+        None if world.crowd.people.is_empty() => None,
+        None => Some(world.crowd.reached(schedule, wave).count()),
     };
     Item {
         schedule: schedule.name.to_string(),

@@ -17,6 +17,7 @@ use crate::domain::id::RecipientId;
 use crate::domain::nearest::nearest;
 use crate::domain::plan::{PlannedWave, Window, plan};
 use crate::domain::recipient::{Address, Recipient};
+use crate::domain::recurrence::instant;
 use crate::domain::schedule::model::{Schedule, Target};
 use crate::domain::schedule::when::WhoseClock;
 use crate::domain::template::Facts;
@@ -111,7 +112,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
         });
         return Err(Exit::Failed);
     };
-    let only = args.who.as_deref().map(|who| world.find(screen, who)).transpose()?;
+    let only = args.who.as_deref().map(|who| world.crowd.find(screen, who)).transpose()?;
     if let Some(person) = only
         && !includes(schedule, person)
     {
@@ -121,7 +122,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
 
     let mut rows: Vec<Row> = waves
         .iter()
-        .flat_map(|wave| world.reached(schedule, wave).map(move |person| (wave, person)))
+        .flat_map(|wave| world.crowd.reached(schedule, wave).map(move |person| (wave, person)))
         .filter(|(_, person)| only.is_none_or(|only| only == *person))
         .map(|(wave, person)| row(schedule, wave, person, &rules, now))
         .collect();
@@ -129,7 +130,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
         rows.extend(strangers(schedule, &world, &waves, &rules));
     }
     let loads: Vec<Load> = waves.iter().map(|wave| load(wave, &rows)).collect();
-    let forecast = forecast(&loads, world.per_second);
+    let forecast = forecast(&loads, world.crowd.per_second);
     let limit = args.limit.unwrap_or(if screen.json { usize::MAX } else { 40 });
     if screen.json {
         rows.truncate(limit);
@@ -146,11 +147,11 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
     }
     let view = View { screen, schedule, rules: &rules, now, waves: &waves, loads: &loads, rows: &rows };
     view.head(occurrence);
-    if world.people.is_empty() {
+    if world.crowd.people.is_empty() {
         screen.say("nobody is known, so only the times are shown; name people with --people or a configuration");
         return Ok(Exit::Done);
     }
-    view.end(forecast, world.per_second);
+    view.end(forecast, world.crowd.per_second);
     view.people(limit);
     view.message();
     Ok(Exit::Done)
@@ -181,7 +182,7 @@ fn waves(
     at: Option<NaiveDateTime>,
     now: DateTime<Utc>,
 ) -> Vec<PlannedWave> {
-    let zones = world.zones();
+    let zones = world.crowd.zones();
     let around = |at: NaiveDateTime| Window::Onward {
         after: at.and_utc() - TimeDelta::days(3),
         until: at.and_utc() + TimeDelta::days(3),
@@ -257,21 +258,27 @@ fn render(
 /// People whom the schedule names and nobody knows.
 fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &dyn ZoneRules) -> Vec<Row> {
     let is_known = |address: &Address| {
-        world.people.iter().any(|person| person.addresses.iter().any(|known| known == address.as_str()))
+        world.crowd.people.iter().any(|person| person.addresses.iter().any(|known| known == address.as_str()))
     };
     let named = schedule.audience.to.iter().filter_map(|target| match target {
         Target::Person(address) => Some(address),
         Target::Everyone | Target::Group(_) => None,
     });
-    let Some(wave) = waves.first() else { return Vec::new() };
+    let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else { return Vec::new() };
+    // Until somebody knows better, they are taken to live in the fallback zone.
+    let zone = match schedule.when.clock {
+        WhoseClock::Recipient => world.crowd.fallback_zone,
+        WhoseClock::Zone(zone) => zone,
+    };
+    let Some(due) = instant(&schedule.when, occurrence, zone, rules) else { return Vec::new() };
     named
         .filter(|address| !is_known(address) && !schedule.audience.except_people.contains(address))
         .map(|address| Row {
             recipient: address.to_string(),
             address: Some(address.to_string()),
-            zone: wave.zone,
-            due_at: wave.due_at,
-            local: rules.civil(wave.due_at, wave.zone),
+            zone: world.crowd.fallback_zone,
+            due_at: due.at,
+            local: rules.civil(due.at, world.crowd.fallback_zone),
             left_out: Some(Reason::UnknownRecipient),
             detail: None,
             text: None,

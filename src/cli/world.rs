@@ -35,10 +35,7 @@ pub(super) struct Sources {
 /// Schedules and people.
 pub(super) struct World {
     pub(super) schedules: Vec<Arc<Schedule>>,
-    pub(super) people: Vec<PersonView>,
-    /// The zone of people of whom none is known.
-    pub(super) fallback_zone: Tz,
-    pub(super) per_second: usize,
+    pub(super) crowd: Crowd,
     /// Whether a file was left out for what is wrong with it.
     pub(super) is_incomplete: bool,
 }
@@ -54,14 +51,51 @@ impl World {
             (None, None) => "schedules".into(),
         };
         let (schedules, is_incomplete) = read_schedules(screen, directory);
-        let fallback_zone = config.as_ref().map_or(Tz::UTC, |config| config.fallback_zone);
-        let people = match &sources.people {
-            Some(file) => read_people(screen, file, fallback_zone)?,
-            None if config.is_some() => known_people(screen, common).await?,
-            None => Vec::new(),
+        let crowd = match (&sources.people, &config) {
+            (Some(file), _) => Crowd::of_file(screen, file, config.as_ref())?,
+            (None, Some(config)) => Crowd::known(screen, common, config).await?,
+            (None, None) => Crowd::nobody(),
         };
-        let per_second = per_second(config.as_ref());
-        Ok(Self { schedules, people, fallback_zone, per_second, is_incomplete })
+        Ok(Self { schedules, crowd, is_incomplete })
+    }
+}
+
+/// The people, as far as anybody knows them.
+pub(super) struct Crowd {
+    pub(super) people: Vec<PersonView>,
+    /// The zone of people of whom none is known.
+    pub(super) fallback_zone: Tz,
+    /// How many messages a second the bot may send to one tenant.
+    pub(super) per_second: usize,
+}
+
+impl Crowd {
+    pub(super) fn nobody() -> Self {
+        Self { people: Vec::new(), fallback_zone: Tz::UTC, per_second: PER_TENANT_PER_SECOND }
+    }
+
+    /// The people of a file, in the circumstances of a configuration.
+    pub(super) fn of_file(screen: Screen, file: &Path, config: Option<&Config>) -> Result<Self, Exit> {
+        let mut crowd = config.map_or_else(Self::nobody, Self::empty);
+        crowd.people = read_people(screen, file, crowd.fallback_zone)?;
+        Ok(crowd)
+    }
+
+    /// The people whom the daemon or the store knows.
+    pub(super) async fn known(screen: Screen, common: &Common, config: &Config) -> Result<Self, Exit> {
+        let any = desk::open(screen, common).await?;
+        let asked = any.desk.people().await;
+        any.close().await;
+        let people = asked.map_err(|error| desk::failed(screen, &error))?.people;
+        Ok(Self { people, ..Self::empty(config) })
+    }
+
+    fn empty(config: &Config) -> Self {
+        Self {
+            people: Vec::new(),
+            fallback_zone: config.fallback_zone,
+            per_second: config.limits.per_tenant_per_second,
+        }
     }
 
     /// The zones in which people live, or the fallback zone where nobody is known.
@@ -103,11 +137,6 @@ impl World {
     }
 }
 
-/// How many messages a second the bot may send to one tenant.
-fn per_second(config: Option<&Config>) -> usize {
-    config.map_or(PER_TENANT_PER_SECOND, |config| config.limits.per_tenant_per_second)
-}
-
 pub(super) fn includes(schedule: &Schedule, person: &PersonView) -> bool {
     let addresses: Vec<_> = person.addresses.iter().filter_map(|address| Address::new(address)).collect();
     person.kind == RecipientKind::Person && schedule.audience.includes(&addresses, &person.groups)
@@ -132,13 +161,6 @@ fn read_schedules(screen: Screen, directory: PathBuf) -> (Vec<Arc<Schedule>>, bo
         }
     }
     (schedules, is_incomplete)
-}
-
-async fn known_people(screen: Screen, common: &Common) -> Result<Vec<PersonView>, Exit> {
-    let any = desk::open(screen, common).await?;
-    let asked = any.desk.people().await;
-    any.close().await;
-    Ok(asked.map_err(|error| desk::failed(screen, &error))?.people)
 }
 
 fn read_people(screen: Screen, file: &Path, fallback_zone: Tz) -> Result<Vec<PersonView>, Exit> {

@@ -143,6 +143,8 @@ codes! {
     BadException = "N116" Error,
     /// Nothing falls into the life of the schedule.
     NeverFires = "N117" Warning,
+    /// More people at once than can be reached in time at the limits of Teams.
+    TooManyAtOnce = "N118" Warning,
 
     /// A schedule name that is not a plain word.
     BadName = "N120" Error,

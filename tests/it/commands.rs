@@ -42,6 +42,206 @@ fn check_reports_everything_at_once() {
     assert_eq!((&problems[0]["line"], &problems[0]["column"]), (&Value::from(6), &Value::from(9)));
 }
 
+/// Twenty mistakes of twenty kinds, in the files of one directory. What is printed is read by people who can't program.
+#[test]
+fn twenty_mistakes_are_explained_at_once() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (name, text) in TWENTY_MISTAKES {
+        std::fs::write(directory.path().join(name), text).expect("written");
+    }
+    let run = |args: &[&str]| binary().args(args).current_dir(directory.path()).output().expect("it runs");
+    let output = run(&["check", "."]);
+    assert_eq!(output.status.code(), Some(78));
+    insta::assert_snapshot!(text(&output.stdout));
+
+    let report: Value = serde_json::from_slice(&run(&["check", ".", "--json"]).stdout).expect("JSON");
+    let problems = report["problems"].as_array().expect("problems");
+    assert_eq!(problems.len(), 20);
+    for problem in problems {
+        for key in ["file", "line", "column", "end", "code", "severity", "message", "help"] {
+            assert!(!problem[key].is_null(), "{key} of {problem}");
+        }
+        let line = format!("{}: {}; {}", problem["code"], problem["message"], problem["help"]).replace(['"', '\\'], "");
+        let shown = text(&output.stdout).replace(['"', '\\'], "");
+        assert!(shown.contains(&line), "the same words in both: {line}");
+    }
+}
+
+const TWENTY_MISTAKES: [(&str, &str); 4] = [
+    (
+        "1-when.toml",
+        r#"[schedule.retro]
+to    = "everyone"
+every = "fortnight"
+at    = "09:00"
+text  = "Retro!"
+
+[schedule.rent]
+to    = "everyone"
+every = "month"
+on    = "last firday"
+at    = "10:00"
+text  = "Rent is due."
+
+[schedule.birthday]
+to    = "everyone"
+every = "year"
+on    = "02-30"
+at    = "08:00"
+text  = "Happy birthday!"
+
+[schedule.backup]
+to    = "everyone"
+cron  = "0 9 13 * fri"
+text  = "Backups."
+
+[schedule.review]
+to    = "everyone"
+rrule = "FREQ=MONTHLI;BYDAY=1MO"
+from  = 2027-01-04T10:00:00
+text  = "Review."
+
+[schedule.launch]
+to    = "everyone"
+at    = 2027-05-01T09:00:00+02:00
+text  = "We are live."
+
+[schedule.party]
+to    = "everyone"
+at    = 2027-12-24
+text  = "Party!"
+"#,
+    ),
+    (
+        "2-who.toml",
+        r#"[schedule.lunch]
+to    = ["grup:platform", "ana.contoso.example"]
+every = "weekday"
+at    = "12:00"
+text  = "Lunch."
+
+[schedule.nobody]
+every = "day"
+at    = "12:00"
+text  = "Anybody there?"
+"#,
+    ),
+    (
+        "3-what.toml",
+        r#"[schedule.Good Morning]
+to    = "everyone"
+every = "weekday"
+at    = "08:00"
+text  = "Good morning."
+
+[schedule.greeting]
+to    = "everyone"
+every = "weekday"
+at    = "08:00"
+text  = "Hi {{ person.fist_name }}, it is {{ local.weekday | uper }}."
+
+[schedule.empty]
+to    = "everyone"
+every = "weekday"
+at    = "08:00"
+text  = ""
+"#,
+    ),
+    (
+        "4-how.toml",
+        r#"[schedule.policies]
+to       = "everyone"
+every    = "weekday"
+at       = "08:00"
+zone     = "Europa/Berlin"
+except   = "calendar:germany"
+late     = "half an hour"
+priority = "urgent"
+tilte    = "Policies"
+from     = 2027-06-01
+until    = 2027-01-01
+text     = "Hello."
+"#,
+    ),
+];
+
+/// On files alone, with the keys that programs rely on.
+#[test]
+fn next_shows_what_a_clock_change_does() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let night =
+        "[schedule.night]\nto = \"everyone\"\nevery = \"day\"\nat = \"02:30\"\nuntil = 2027-03-14\ntext = \"Hello\"\n";
+    std::fs::write(directory.path().join("night.toml"), night).expect("written");
+    let run = |args: &[&str]| binary().args(args).current_dir(directory.path()).output().expect("it runs");
+    let output = run(&[
+        "next",
+        "--schedules",
+        ".",
+        "--zone",
+        "Europe/Berlin",
+        "--zone",
+        "America/New_York",
+        "--from",
+        "2027-03-13T12:00",
+        "--until",
+        "2028-01-01",
+        "--now",
+        "2027-03-01",
+        "--json",
+    ]);
+    let listing: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(listing["schema"], "nudged.next/1");
+    let item = |zone: &str, due_at: &str, note: Value| {
+        serde_json::json!({"schedule": "night", "occurrence": "2027-03-14T02:30:00", "zone": zone, "due_at": due_at,
+                           "people": null, "note": note})
+    };
+    let expect = [
+        item("Europe/Berlin", "2027-03-14T01:30:00Z", Value::Null),
+        item("America/New_York", "2027-03-14T07:30:00Z", "shifted-over-gap".into()),
+    ];
+    assert_eq!(listing["items"], Value::from(expect.to_vec()));
+    // One broken file does not hide the others.
+    std::fs::write(directory.path().join("broken.toml"), "[schedule.x]\n").expect("written");
+    let output = run(&["next", "--schedules", ".", "--from", "2027-03-13", "--days", "1"]);
+    assert_eq!(output.status.code(), Some(78));
+    assert!(text(&output.stdout).contains("night"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("broken.toml is left out: 3 to mend"), "{}", text(&output.stderr));
+}
+
+const PEOPLE: &str = "email,name,zone,language,groups,conversation_id,service_url\n\
+    ana@contoso.example,Ana Silva,Europe/Lisbon,pt,team,a:1,https://smba.trafficmanager.net/emea/\n\
+    bob@contoso.example,Bob Stone,America/New_York,en,team,a:2,https://smba.trafficmanager.net/emea/\n\
+    eve@contoso.example,Eve Long,Europe/Lisbon,pt,team,,\n\
+    kim@contoso.example,Kim Park,Asia/Seoul,ko,other,a:4,https://smba.trafficmanager.net/emea/\n";
+
+/// On files alone: who, when by each clock, who is left out and why, when it is finished, and the very words.
+#[test]
+fn preview_says_exactly_who_gets_what() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let night = "[schedule.night]\ntitle = \"Night shift\"\nto = [\"group:team\", \"zoe@contoso.example\"]\nevery = \"day\"\n\
+        at = \"02:30\"\ntext = \"Hi {{ person.first_name }}, it is {{ local.time }}.\"\n";
+    std::fs::write(directory.path().join("night.toml"), night).expect("written");
+    std::fs::write(directory.path().join("people.csv"), PEOPLE).expect("written");
+    let run = |args: &[&str]| {
+        let files = ["--schedules", "night.toml", "--people", "people.csv", "--now", "2027-03-13T20:00:00Z"];
+        binary().arg("preview").args(args).args(files).current_dir(directory.path()).output().expect("it runs")
+    };
+    let output = run(&["night"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    insta::assert_snapshot!(text(&output.stdout));
+
+    let preview: Value = serde_json::from_slice(&run(&["night", "--who", "bob stone", "--json"]).stdout).expect("JSON");
+    assert_eq!(preview["schema"], "nudged.preview/1");
+    assert_eq!(preview["recipients"].as_array().map(Vec::len), Some(1));
+    assert_eq!(preview["recipients"][0]["local"], "2027-03-14T03:30:00");
+    assert_eq!(preview["recipients"][0]["text"], "Hi Bob, it is 03:30.");
+    assert_eq!(preview["finished_at"], "2027-03-14T07:30:00Z");
+    let output = run(&["nigth"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("did you mean `night`?"), "{}", text(&output.stderr));
+    assert_eq!(run(&["night", "--who", "kim park"]).status.code(), Some(1), "not in the audience");
+}
+
 /// Two files that are good alone and not together.
 #[test]
 fn check_names_both_places_of_a_double_name() {

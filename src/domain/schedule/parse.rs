@@ -13,16 +13,19 @@ use crate::domain::problem::{Code, Problem, Severity, Source};
 
 mod ahead;
 mod audience;
+mod capacity;
 mod cron;
 mod duplicates;
 mod except;
 mod message;
+mod place;
 mod policies;
 mod trigger;
 mod when;
 
 pub use ahead::{nothing_ahead, nothing_ahead_problem};
 pub use audience::{Refused, read_target};
+pub use capacity::overload;
 pub use duplicates::{Duplicate, duplicates};
 
 /// Keys that the design of the file promises and that are not there yet.

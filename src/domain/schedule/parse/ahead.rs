@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::document;
+use super::place::span_of;
 use crate::domain::problem::{Code, Problem, Source};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::when::Trigger;
@@ -31,14 +31,7 @@ pub fn nothing_ahead(schedule: &Schedule, now: DateTime<Utc>) -> bool {
 #[must_use]
 pub fn nothing_ahead_problem(schedule: &Schedule, source: &Source) -> Problem {
     let key = if schedule.when.trigger.fires_once() { "at" } else { "until" };
-    let (span, _) = document::read(&source.text, |document| {
-        let mut schedules = document.root().table("schedule")?;
-        let (_, value) = schedules.entries().into_iter().find(|(name, _)| name.value == schedule.name.as_str())?;
-        let mut table = value.table()?;
-        let span = table.value(key).map(|value| value.span());
-        span.or_else(|| Some(table.span()))
-    });
     let message = "the time has passed everywhere; nothing will be sent";
-    Problem::new(Code::NothingAhead, span.unwrap_or(0..0), message)
+    Problem::new(Code::NothingAhead, span_of(key, schedule, source), message)
         .with_help(format!("change `{key}`, or remove the schedule"))
 }

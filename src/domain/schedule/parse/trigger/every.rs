@@ -221,6 +221,8 @@ fn read_elapsed(
     let word = every.value;
     let Some(span) = TimeSpan::read(word) else {
         bad_word(table, every);
+        // Whatever was meant, a time that is wrong is wrong.
+        at.map(|at| times::read(at, "every"));
         return None;
     };
     if span.in_days {
