@@ -2,10 +2,11 @@
 //!
 //! The clock changes come from another reader of the same zone files, so they are a second opinion and not an echo.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use nudged::adapter::zones::ZoneData;
 use nudged::domain::problem::Source;
+use nudged::domain::quiet::QuietHours;
 use nudged::domain::recurrence::{instant, occurrences};
 use nudged::domain::schedule::parse::parse;
 use nudged::domain::schedule::when::When;
@@ -219,6 +220,40 @@ proptest! {
                 let (one, next) = (pair[0].1.at, pair[1].1.at);
                 prop_assert!(one < next || is_missing(pair[0].0, zone, &data), "{:?} {}", pair, zone);
                 prop_assert!(one <= next);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3000))]
+
+    /// Quiet hours end at the first instant at which the clock of the zone is outside of them, whatever it did in
+    /// between; and who is outside of them is never held.
+    #[test]
+    fn quiet_hours_end_at_the_first_instant_outside(
+        begin in 0_u32..1440,
+        length in 1_u32..1440,
+        near in any_civil(),
+        zone in any_zone(),
+    ) {
+        let data = ZoneData::newest();
+        let clock = |minutes: u32| format!("{:02}:{:02}", minutes / 60 % 24, minutes % 60);
+        let text = format!("{}-{}", clock(begin), clock(begin + length));
+        let quiet = QuietHours::read(&text).expect("understood");
+        let is_quiet = |at: DateTime<Utc>| {
+            let minute = data.civil(at, zone).time().num_seconds_from_midnight() / 60;
+            (minute + 1440 - begin) % 1440 < length
+        };
+        let at = near.and_utc();
+        let end = quiet.end_after(at, zone, &data);
+        prop_assert_eq!(end.is_some(), is_quiet(at), "{} {} {}", text, at, zone);
+        if let Some(end) = end {
+            prop_assert!(end > at && !is_quiet(end), "{} {} {} -> {}", text, at, zone, end);
+            let mut step = at;
+            while step < end {
+                prop_assert!(is_quiet(step), "{} {} {} was over at {}", text, at, zone, step);
+                step += TimeDelta::minutes(7);
             }
         }
     }

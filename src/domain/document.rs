@@ -25,6 +25,8 @@ use crate::domain::problem::{Code, Problem};
 pub mod dates;
 // Dates and times of day.
 pub mod civil;
+// Quiet hours.
+pub mod quiet;
 mod quoted;
 // Spans of time.
 pub mod span;

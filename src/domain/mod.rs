@@ -46,6 +46,9 @@ pub mod plan;
 // The states of one delivery and what moves it from one to the next.
 pub mod delivery;
 
+// When nobody is to be disturbed.
+pub mod quiet;
+
 // May this delivery be sent now? The answer is a decision with a reason.
 pub mod policy;
 

@@ -165,6 +165,11 @@ codes! {
     /// A setting in `nudged.toml` that can't work.
     BadSetting = "N140" Error,
 
+    /// Quiet hours that are not understood.
+    BadQuietHours = "N170" Error,
+    /// A message that always falls due in the quiet hours of its own schedule.
+    AlwaysQuiet = "N171" Warning,
+
     /// A holiday calendar that is not understood.
     BadCalendar = "N190" Error,
     /// A holiday calendar that is not there.
