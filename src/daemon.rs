@@ -298,7 +298,7 @@ fn sender(
     Sender {
         store: Arc::clone(store),
         connector,
-        limiter: Arc::new(Limiter::new(book, Arc::clone(&outside.clock))),
+        limiter: Arc::new(Limiter::new(book, config.limits.senders, Arc::clone(&outside.clock))),
         catalog: keeper.cell(),
         zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
         clock: Arc::clone(&outside.clock),

@@ -90,11 +90,14 @@ macro_rules! conformance {
                 nothing_is_claimed_before_its_time_or_twice,
                 what_is_too_late_is_claimed_too,
                 releasing_keeps_what_a_delivery_was,
+                a_postponed_claim_comes_back_at_its_time,
+                only_what_is_urgent_enough_is_claimed,
                 an_old_term_cannot_claim_release_send_or_settle,
                 a_lease_that_ran_out_is_lost,
                 sending_begins_a_lease_of_its_own,
                 taking_over_counts_what_it_finds,
                 rescue_takes_only_what_is_beyond_its_lease,
+                rescue_leaves_what_the_caller_has_in_hand,
             ]);
             conformance!(@cases $place, settling, [
                 every_settlement_is_kept,

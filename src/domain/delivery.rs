@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::backoff;
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::recipient::{Recipient, Reference, Unreachable};
-use crate::domain::schedule::model::OnUnknown;
+use crate::domain::schedule::model::{OnUnknown, Priority};
 use crate::domain::verdict::Verdict;
 
 /// The state of a delivery. It is in exactly one, from the moment it exists.
@@ -248,6 +248,7 @@ pub struct Claim {
     pub id: DeliveryId,
     /// The term under which it was claimed; every later write carries it.
     pub term: Term,
+    pub priority: Priority,
     pub schedule: ScheduleName,
     /// The civil time that is the identity of the occurrence.
     pub occurrence: NaiveDateTime,
@@ -409,6 +410,7 @@ pub(crate) mod sample {
         Claim {
             id: DeliveryId(1),
             term: Term(1),
+            priority: Priority::Normal,
             schedule: ScheduleName::new("standup").expect("a name"),
             occurrence,
             zone: Tz::Europe__Paris,

@@ -55,6 +55,9 @@ pub mod policy;
 // What an answer from Teams means.
 pub mod verdict;
 
+// What keeps the bot itself from sending.
+pub mod trouble;
+
 // (attempt, draw) → delay.
 pub mod backoff;
 

@@ -77,18 +77,13 @@ impl QuietHours {
 /// When it is quiet no more in any of `all`, counted from `at`; `None` when it is not quiet at `at`. The end of some may
 /// lie within others.
 #[must_use]
-pub fn end_of_all<'a>(
-    all: impl Iterator<Item = &'a QuietHours> + Clone,
-    at: DateTime<Utc>,
-    zone: Tz,
-    rules: &dyn ZoneRules,
-) -> Option<DateTime<Utc>> {
+pub fn end_of_all(all: &[&QuietHours], at: DateTime<Utc>, zone: Tz, rules: &dyn ZoneRules) -> Option<DateTime<Utc>> {
     /// A week of whole days has an end for each of them; whoever is quiet for ever is never disturbed.
     const MOST: usize = 16;
     let mut quiet_until = None;
     for _ in 0..MOST {
         let from = quiet_until.unwrap_or(at);
-        match all.clone().filter_map(|quiet| quiet.end_after(from, zone, rules)).max() {
+        match all.iter().filter_map(|quiet| quiet.end_after(from, zone, rules)).max() {
             Some(end) => quiet_until = Some(end),
             None => return quiet_until,
         }
@@ -149,7 +144,8 @@ mod tests {
     fn check(all: &[QuietHours], local: &str, expect: Option<&str>) {
         let hour = TimeDelta::hours(1);
         let at = local.parse::<NaiveDateTime>().expect("a time").and_utc() - hour;
-        let end = end_of_all(all.iter(), at, Tz::UTC, &HourAhead).map(|end| (end + hour).naive_utc().to_string());
+        let end = end_of_all(&all.iter().collect::<Vec<_>>(), at, Tz::UTC, &HourAhead)
+            .map(|end| (end + hour).naive_utc().to_string());
         assert_eq!(end.as_deref(), expect, "{all:?} {local}");
     }
 
@@ -178,8 +174,7 @@ mod tests {
         // The night that begins on a Friday goes on into Saturday.
         let friday = quiet("22:00-06:00").on(vec![Weekday::Fri]);
         check(&[friday], "2027-03-06T05:00:00", Some("2027-03-06 06:00:00"));
-        let always = [quiet("00:00-24:00")];
-        let for_ever = end_of_all(always.iter(), DateTime::UNIX_EPOCH, Tz::UTC, &HourAhead);
+        let for_ever = end_of_all(&[&quiet("00:00-24:00")], DateTime::UNIX_EPOCH, Tz::UTC, &HourAhead);
         assert_eq!(for_ever, Some(DateTime::<Utc>::MAX_UTC));
     }
 

@@ -84,6 +84,8 @@ struct Log {
     arrived_by: VecDeque<Moment>,
     /// Teams asked for silence until then.
     quiet_until: Moment,
+    /// The last of the moments that were promised to those who were sent away.
+    promised: Moment,
 }
 
 impl Log {
@@ -121,7 +123,7 @@ impl Log {
     }
 
     fn is_empty(&self, now: Moment) -> bool {
-        self.in_flight == 0 && self.arrived_by.is_empty() && self.quiet_until <= now
+        self.in_flight == 0 && self.arrived_by.is_empty() && self.quiet_until <= now && self.promised <= now
     }
 }
 
@@ -157,6 +159,25 @@ impl Book {
     #[must_use]
     pub fn published(per_second: usize) -> Self {
         Self::new(PER_CONVERSATION.to_vec(), vec![Window { max: per_second, span: Duration::from_secs(1) }])
+    }
+
+    /// What a request into `conversation` must wait for on account of that conversation alone.
+    #[must_use]
+    pub fn conversation_full(&self, conversation: &str, now: Moment) -> Option<NotYet> {
+        self.conversations.get(conversation)?.check(&self.per_conversation, now).err()
+    }
+
+    /// A moment for one who can't wait any longer, not before `until`: each gets another, as far apart as the bucket
+    /// lets requests through for longer than a burst. So a hundred who wait for one conversation do not come back all
+    /// at once, of whom all but a few would be sent away again.
+    pub fn promise(&mut self, bucket: Bucket, tenant: &Arc<str>, conversation: &Arc<str>, until: Moment) -> Moment {
+        let (logs, key, windows) = match bucket {
+            Bucket::Conversation => (&mut self.conversations, conversation, &self.per_conversation),
+            Bucket::Tenant => (&mut self.tenants, tenant, &self.per_tenant),
+        };
+        let log = logs.entry(Arc::clone(key)).or_default();
+        log.promised = until.max(log.promised.after(pace(windows)));
+        log.promised
     }
 
     /// Grants one request into `conversation` of `tenant`, or says what to wait for.
@@ -220,6 +241,13 @@ impl Book {
     }
 }
 
+/// How far apart requests are that go on for a minute. The windows of an hour are reached by whoever goes on for longer,
+/// and are named then.
+fn pace(windows: &[Window]) -> Duration {
+    let short = windows.iter().filter(|window| window.span <= Duration::from_mins(1));
+    short.map(|window| window.span / u32::try_from(window.max.max(1)).unwrap_or(u32::MAX)).max().unwrap_or_default()
+}
+
 fn longest(windows: &[Window]) -> Duration {
     windows.iter().map(|window| window.span).max().unwrap_or_default()
 }
@@ -255,6 +283,18 @@ mod tests {
         book.complete(&eighth, ms(1000), None);
         // 8 in 2 s: the ninth waits for the first to be two seconds old.
         assert_eq!(book.take(&tenant, &conversation, ms(1001)), full(Bucket::Conversation, NotYet::Until(ms(2000))));
+    }
+
+    #[test]
+    fn who_is_sent_away_gets_a_moment_of_their_own() {
+        let (tenant, conversation) = keys();
+        let mut book = Book::published(50);
+        let promised = [30, 30, 30, 32]
+            .map(|until| book.promise(Bucket::Conversation, &tenant, &conversation, ms(until * 1000)).0.as_millis());
+        // 60 in 30 s.
+        assert_eq!(promised, [30_000, 30_500, 31_000, 32_000]);
+        let promised = [1, 1].map(|until| book.promise(Bucket::Tenant, &tenant, &conversation, ms(until * 1000)));
+        assert_eq!(promised, [ms(1000), ms(1020)]);
     }
 
     #[test]

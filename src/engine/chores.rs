@@ -54,7 +54,7 @@ impl Chores {
         let now = self.clock.now();
         match beat {
             Beat::Plan => {
-                let rescued = self.store.rescue(now).await?;
+                let rescued = self.store.rescue(self.planner.health.requests(), now).await?;
                 if rescued != crate::port::store::Rescued::default() {
                     tracing::warn!(?rescued, term = self.term.0, "rescued what was held beyond its lease");
                 }

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::domain::id::DeliveryId;
+use crate::domain::id::{DeliveryId, RecipientId};
 use crate::domain::time::Moment;
+use crate::domain::trouble::Trouble;
+use crate::domain::verdict::Answer;
 use crate::port::clock::Clock;
 
 /// What the loops leave behind as they go round, for whoever must judge whether they still do.
@@ -15,7 +17,7 @@ pub struct Health {
     dispatcher_rounds: AtomicU64,
     planning_passes: AtomicU64,
     requests: Mutex<HashMap<DeliveryId, Moment>>,
-    trouble: Mutex<Option<String>>,
+    trouble: Mutex<Trouble>,
 }
 
 /// How far the loops have come.
@@ -53,12 +55,10 @@ impl Health {
         }
     }
 
-    pub(crate) fn request_left(&self, delivery: DeliveryId) {
+    /// A request is about to leave for `delivery`.
+    pub(crate) fn request(self: &Arc<Self>, delivery: DeliveryId) -> UnderWay {
         lock(&self.requests).insert(delivery, self.clock.moment());
-    }
-
-    pub(crate) fn request_ended(&self, delivery: DeliveryId) {
-        lock(&self.requests).remove(&delivery);
+        UnderWay { health: Arc::clone(self), delivery }
     }
 
     /// For how long the oldest request has been under way.
@@ -68,23 +68,39 @@ impl Health {
         Some(self.clock.moment().since(oldest))
     }
 
-    /// Notes what keeps the bot from sending, or that nothing does. Logged when it changes, not each time.
-    pub(crate) fn set_trouble(&self, trouble: Option<&str>) {
-        let mut known = lock(&self.trouble);
-        if known.as_deref() == trouble {
-            return;
+    /// The deliveries whose requests are under way, or whose outcome is being stored.
+    #[must_use]
+    pub fn requests(&self) -> Vec<DeliveryId> {
+        lock(&self.requests).keys().copied().collect()
+    }
+
+    /// Takes in what Teams answered. What keeps the bot from sending is logged when it changes, not each time.
+    pub(crate) fn heard(&self, recipient: RecipientId, answer: &Answer) {
+        let mut trouble = lock(&self.trouble);
+        if trouble.heard(recipient, answer) {
+            if let Some(trouble) = trouble.says() {
+                tracing::error!(trouble, "the bot cannot send; deliveries wait")
+            } else {
+                tracing::info!("the bot can send again")
+            }
         }
-        if let Some(trouble) = trouble {
-            tracing::error!(trouble, "the bot cannot send; deliveries wait");
-        } else {
-            tracing::info!("the bot can send again");
-        }
-        *known = trouble.map(str::to_owned);
     }
 
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        lock(&self.trouble).clone()
+        lock(&self.trouble).says().map(str::to_owned)
+    }
+}
+
+/// A request that is under way. It has ended when this is dropped.
+pub(crate) struct UnderWay {
+    health: Arc<Health>,
+    delivery: DeliveryId,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        lock(&self.health.requests).remove(&self.delivery);
     }
 }
 

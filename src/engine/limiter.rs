@@ -1,13 +1,32 @@
 //! Permission to send, within the published windows. The counting is [`crate::domain::rate`]; here is the waiting.
+//!
+//! Nobody waits here for long. Who would have to wait for more than a moment is sent away with the moment at which to
+//! come back, and gives the delivery back to the store until then; so a busy conversation, or a tenant that asked for
+//! silence, never keeps the senders from everybody else.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::rate::{Book, Bucket, Full, Grant, NotYet};
+use crate::domain::schedule::model::Priority;
+use crate::domain::time::Moment;
 use crate::port::clock::Clock;
+
+/// How long somebody may wait for a window. In a run that uses the whole budget of a tenant everybody waits for a part
+/// of its one second. A conversation is rarely busy, and who waits for one takes up a place that others could use.
+fn patience(bucket: Bucket) -> Duration {
+    match bucket {
+        Bucket::Tenant => Duration::from_secs(1),
+        Bucket::Conversation => Duration::from_millis(250),
+    }
+}
+
+/// How many priorities there are.
+const RANKS: usize = 3;
 
 /// Hands out permits.
 pub struct Limiter {
@@ -15,53 +34,127 @@ pub struct Limiter {
     /// Rings when a permit comes back, for those who wait for an answer.
     returned: Notify,
     /// One queue for each tenant: whoever waits for its windows waits in turn.
-    queues: Mutex<HashMap<Arc<str>, Arc<tokio::sync::Mutex<()>>>>,
+    queues: Mutex<HashMap<Arc<str>, Arc<Queue>>>,
+    /// One for each request that may be under way at once.
+    connections: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
+}
+
+/// Those who wait for the windows of one tenant. In each priority one stands at the front and the others behind, in
+/// the order in which they came; of those at the front the highest priority goes first.
+#[derive(Default)]
+struct Queue {
+    turns: [Arc<tokio::sync::Mutex<()>>; RANKS],
+    at_the_front: [AtomicUsize; RANKS],
+    /// Rings when somebody comes to the front, or leaves it.
+    changed: Notify,
+}
+
+/// A place at the front of a queue.
+struct Front {
+    queue: Arc<Queue>,
+    rank: usize,
+    _turn: tokio::sync::OwnedMutexGuard<()>,
 }
 
 /// The right to make one request. Dropped, it says that the request never left.
 pub struct Permit {
     limiter: Arc<Limiter>,
     grant: Option<Grant>,
+    _connection: Option<OwnedSemaphorePermit>,
+}
+
+/// That the wait would be too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Later {
+    /// When to come back.
+    pub at: Moment,
+}
+
+/// For whom a permit is asked.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub tenant: Arc<str>,
+    pub conversation: Arc<str>,
+    pub priority: Priority,
 }
 
 impl Limiter {
+    /// `connections` requests may be under way at once, whoever they are for.
     #[must_use]
-    pub fn new(book: Book, clock: Arc<dyn Clock>) -> Self {
-        Self { book: Mutex::new(book), returned: Notify::new(), queues: Mutex::default(), clock }
+    pub fn new(book: Book, connections: usize, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            book: Mutex::new(book),
+            returned: Notify::new(),
+            queues: Mutex::default(),
+            connections: Arc::new(Semaphore::new(connections)),
+            clock,
+        }
     }
 
-    /// Waits until one more request into `conversation` of `tenant` is within every window. Cancel-safe.
-    pub async fn permit(self: &Arc<Self>, tenant: &Arc<str>, conversation: &Arc<str>) -> Permit {
-        let queue = self.queue(tenant);
-        let mut turn = Some(queue.lock().await);
+    /// Waits until one more request is within every window, or says when to come back. Cancel-safe.
+    pub async fn permit(self: &Arc<Self>, request: &Request) -> Result<Permit, Later> {
+        let queue = self.queue(&request.tenant);
+        let mut front = None;
         loop {
             // Interest is registered before asking, so that an answer in between is not missed.
             let returned = self.returned.notified();
-            let asked = self.book().take(tenant, conversation, self.clock.moment());
+            // Who waits for a busy conversation must not hold up the rest of the tenant.
+            if let Some(wait) = self.conversation_full(request) {
+                front = None;
+                self.wait(Full { bucket: Bucket::Conversation, wait }, request, returned).await?;
+                continue;
+            }
+            let Some(own) = &front else {
+                front = Some(queue.front(request.priority).await);
+                continue;
+            };
+            let changed = queue.changed.notified();
+            if own.comes_after_another() {
+                changed.await;
+                continue;
+            }
+            let connection = Arc::clone(&self.connections).acquire_owned().await.ok();
+            let asked = self.book().take(&request.tenant, &request.conversation, self.clock.moment());
             let full = match asked {
-                Ok(grant) => return Permit { limiter: Arc::clone(self), grant: Some(grant) },
+                Ok(grant) => {
+                    return Ok(Permit { limiter: Arc::clone(self), grant: Some(grant), _connection: connection });
+                }
                 Err(full) => full,
             };
-            // Who waits for a busy conversation must not hold up the rest of the tenant.
-            if full.bucket == Bucket::Conversation {
-                turn = None;
-            }
-            self.wait(full, returned).await;
-            if turn.is_none() {
-                turn = Some(queue.lock().await);
+            drop(connection);
+            match full.bucket {
+                // Seen above, the next time round.
+                Bucket::Conversation => {}
+                // Somebody who is more urgent may come meanwhile.
+                Bucket::Tenant => tokio::select! {
+                    waited = self.wait(full, request, returned) => waited?,
+                    () = changed => {}
+                },
             }
         }
     }
 
-    async fn wait(&self, full: Full, returned: impl Future<Output = ()>) {
+    fn conversation_full(&self, request: &Request) -> Option<NotYet> {
+        self.book().conversation_full(&request.conversation, self.clock.moment())
+    }
+
+    async fn wait(&self, full: Full, request: &Request, returned: impl Future<Output = ()>) -> Result<(), Later> {
         match full.wait {
-            NotYet::Until(moment) => self.clock.sleep(moment.since(self.clock.moment())).await,
             NotYet::UntilAnAnswer => returned.await,
+            NotYet::Until(moment) => {
+                let now = self.clock.moment();
+                if moment.since(now) > patience(full.bucket) {
+                    let at = self.book().promise(full.bucket, &request.tenant, &request.conversation, moment);
+                    return Err(Later { at });
+                }
+                self.clock.sleep(moment.since(now)).await;
+            }
         }
+        Ok(())
     }
 
-    fn queue(&self, tenant: &Arc<str>) -> Arc<tokio::sync::Mutex<()>> {
+    fn queue(&self, tenant: &Arc<str>) -> Arc<Queue> {
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(queues.entry(Arc::clone(tenant)).or_default())
     }
@@ -70,6 +163,39 @@ impl Limiter {
     /// held is no reason to stop sending.
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The lowest is the most urgent.
+fn rank(priority: Priority) -> usize {
+    match priority {
+        Priority::Critical => 0,
+        Priority::Normal => 1,
+        Priority::Bulk => 2,
+    }
+}
+
+impl Queue {
+    /// Waits for a place at the front.
+    async fn front(self: &Arc<Self>, priority: Priority) -> Front {
+        let rank = rank(priority);
+        let turn = Arc::clone(&self.turns[rank]).lock_owned().await;
+        self.at_the_front[rank].fetch_add(1, Ordering::SeqCst);
+        self.changed.notify_waiters();
+        Front { queue: Arc::clone(self), rank, _turn: turn }
+    }
+}
+
+impl Front {
+    fn comes_after_another(&self) -> bool {
+        self.queue.at_the_front[..self.rank].iter().any(|count| count.load(Ordering::SeqCst) > 0)
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.queue.at_the_front[self.rank].fetch_sub(1, Ordering::SeqCst);
+        self.queue.changed.notify_waiters();
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ use crate::domain::time::ZoneRules;
 use crate::domain::verdict::{Answer, Verdict};
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
-use crate::engine::limiter::Limiter;
+use crate::engine::limiter::{Later, Limiter, Permit, Request};
 use crate::port::clock::Clock;
 use crate::port::connector::{Connector, OutgoingActivity};
 use crate::port::entropy::Entropy;
@@ -59,8 +59,23 @@ impl Sender {
                 tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost; somebody else has it now");
             }
             Err(error) => {
-                // Whatever the store did not take is still held by us; when the lease ends it is rescued.
                 tracing::error!(delivery = %claim.id, schedule = %claim.schedule, %error, "store failed");
+                self.let_go(&claim, stop).await;
+            }
+        }
+    }
+
+    /// Gives a claim back as soon as the store can write again, so that it need not wait for its lease to end. Of one
+    /// whose request has left, the store knows better: it is rescued.
+    async fn let_go(&self, claim: &Claim, stop: &CancellationToken) {
+        for _ in 0..SETTLE_TRIES {
+            tokio::select! {
+                () = self.clock.sleep(SETTLE_AGAIN) => {}
+                () = stop.cancelled() => return,
+            }
+            if self.give_back(claim).await.is_ok() {
+                self.work.notify_one();
+                return;
             }
         }
     }
@@ -114,18 +129,10 @@ impl Sender {
     ) -> Result<Option<Reference>, StoreError> {
         let user = claim.reference.user_id.as_deref().or(claim.reference.entra_object_id.as_deref());
         let thread = Arc::from(format!("create {}", user.unwrap_or_default()));
-        let tenant = self.tenant(claim);
-        let permit = tokio::select! {
-            permit = self.limiter.permit(&tenant, &thread) => permit,
-            () = stop.cancelled() => {
-                self.give_back(claim).await?;
-                return Ok(None);
-            }
-        };
+        let Some(permit) = self.permit(claim, thread, stop).await? else { return Ok(None) };
         let began = self.clock.moment();
-        self.health.request_left(claim.id);
+        let _under_way = self.health.request(claim.id);
         let created = self.connector.create_conversation(&claim.reference).await;
-        self.health.request_ended(claim.id);
         match created {
             Ok(conversation) => {
                 permit.complete(None);
@@ -161,23 +168,19 @@ impl Sender {
         // Teams counts all threads of a channel as one conversation.
         let conversation_id = reference.conversation_id.as_deref().unwrap_or_default();
         let conversation = Arc::from(conversation_id.split(";messageid=").next().unwrap_or_default());
-        let tenant = self.tenant(claim);
-        let permit = tokio::select! {
-            permit = self.limiter.permit(&tenant, &conversation) => permit,
-            () = stop.cancelled() => return self.give_back(claim).await,
-        };
+        let Some(permit) = self.permit(claim, conversation, stop).await? else { return Ok(()) };
         // The wait may have been long, so the question is asked once more.
         match self.decision(claim) {
             Decision::Send(_) => {}
             Decision::NotYet => return self.put_off(claim).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         }
+        // Until its outcome is stored, nobody here may take it for abandoned, whatever the wall clock says.
+        let _under_way = self.health.request(claim.id);
         let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
 
         let began = self.clock.moment();
-        self.health.request_left(claim.id);
         let answer = self.connector.continue_conversation(reference, activity).await;
-        self.health.request_ended(claim.id);
         let latency = self.clock.moment().since(began);
         permit.complete(silence(&answer.verdict));
         self.settle_attempt(claim, attempt, answer, latency).await
@@ -192,6 +195,34 @@ impl Sender {
         match &claim.reference.tenant_id {
             Some(tenant) => Arc::from(tenant.as_str()),
             None => self.home_tenant.clone().unwrap_or_default(),
+        }
+    }
+
+    /// The right to make a request into `conversation`. `None` when the claim has been given back: because `stop` came,
+    /// or because it is somebody else's turn for longer than one waits here.
+    async fn permit(
+        &self,
+        claim: &Claim,
+        conversation: Arc<str>,
+        stop: &CancellationToken,
+    ) -> Result<Option<Permit>, StoreError> {
+        let request = Request { tenant: self.tenant(claim), conversation, priority: claim.priority };
+        let asked = tokio::select! {
+            asked = self.limiter.permit(&request) => asked,
+            () = stop.cancelled() => {
+                self.give_back(claim).await?;
+                return Ok(None);
+            }
+        };
+        match asked {
+            Ok(permit) => Ok(Some(permit)),
+            Err(Later { at }) => {
+                let wait = TimeDelta::from_std(at.since(self.clock.moment())).unwrap_or(TimeDelta::MAX);
+                let not_before = self.clock.now().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
+                self.store.postpone(claim.term, claim.id, not_before).await?;
+                self.work.notify_one();
+                Ok(None)
+            }
         }
     }
 
@@ -222,13 +253,7 @@ impl Sender {
         answer: Answer,
         latency: Duration,
     ) -> Result<(), StoreError> {
-        match &answer.verdict {
-            Verdict::Delivered { .. } => self.health.set_trouble(None),
-            Verdict::OurFault { reason } => {
-                self.health.set_trouble(Some(answer.evidence.detail.as_deref().unwrap_or(reason.explain())));
-            }
-            Verdict::Retry { .. } | Verdict::Permanent { .. } | Verdict::Unknown { .. } => {}
-        }
+        self.health.heard(claim.recipient.id, &answer);
         let settlement = delivery::settle(claim, answer.verdict, self.clock.now(), self.entropy.draw());
         let end = AttemptEnd { attempt, evidence: answer.evidence, latency };
         self.settle(claim, settlement, Some(end), None).await

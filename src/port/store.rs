@@ -16,7 +16,7 @@ use crate::domain::delivery::{Claim, Settlement};
 use crate::domain::id::{AttemptId, DeliveryId, RecipientId, ScheduleName, Term};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::PersonRecord;
-use crate::domain::schedule::model::Schedule;
+use crate::domain::schedule::model::{Priority, Schedule};
 use crate::domain::verdict::Evidence;
 use crate::port::connector::Conversation;
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
@@ -152,8 +152,9 @@ pub trait Store: Send + Sync {
     /// is alive on this store.
     async fn take_over(&self, now: DateTime<Utc>) -> Result<TakeOver, StoreError>;
 
-    /// Rescues what has been held beyond its lease.
-    async fn rescue(&self, now: DateTime<Utc>) -> Result<Rescued, StoreError>;
+    /// Rescues what has been held beyond its lease, except what the caller has in hand itself: leases are wall time, and
+    /// a step of the wall clock must not make anybody rescue their own.
+    async fn rescue(&self, in_hand: Vec<DeliveryId>, now: DateTime<Utc>) -> Result<Rescued, StoreError>;
 
     /// The kept documents whose name begins with `prefix`, in the order of the names.
     async fn documents(&self, prefix: &str) -> Result<Vec<Document>, StoreError>;
@@ -191,18 +192,23 @@ pub trait Store: Send + Sync {
     /// lives in its zone and has none yet for this occurrence.
     async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError>;
 
-    /// Claims up to `limit` deliveries that may be tried at `now`, critical ones first, then in the order in which
-    /// they are due.
+    /// Claims up to `limit` deliveries of the priority `at_least` or a higher one that may be tried at `now`, critical ones
+    /// first, then in the order in which they are due.
     async fn claim_due(
         &self,
         term: Term,
         now: DateTime<Utc>,
+        at_least: Priority,
         limit: usize,
         lease: Duration,
     ) -> Result<Vec<Claim>, StoreError>;
 
     /// Gives claims back of which nothing has left. Claims that are not held any more are passed over.
     async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
+
+    /// Gives a claim back of which nothing has left, not to be tried before `not_before`: the limits have no room for it
+    /// until then. A claim that is not held any more is passed over.
+    async fn postpone(&self, term: Term, delivery: DeliveryId, not_before: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// Makes it durable that a request is about to leave. Only after this returns may it leave.
     /// The claim is held for `lease` from now on: the wait for a permit may have used up the one it had.

@@ -41,6 +41,7 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
     let expect = Claim {
         id: claim.id,
         term: ledger.term,
+        priority: Priority::Normal,
         schedule: name("s"),
         occurrence: civil("09:00"),
         zone: BERLIN,
@@ -76,7 +77,8 @@ pub(crate) async fn claims_come_by_priority_and_then_in_due_order(place: &dyn Pl
     ledger.expand("08:00").await;
     let mut order = Vec::new();
     for limit in [0, 1, 2, 2, 100] {
-        let claims = ledger.store.claim_due(ledger.term, at("08:00"), limit, LEASE).await.expect("claiming");
+        let claims =
+            ledger.store.claim_due(ledger.term, at("08:00"), Priority::Bulk, limit, LEASE).await.expect("claiming");
         assert!(claims.len() <= limit);
         order.extend(claims.into_iter().map(|claim| (claim.schedule.to_string(), claim.recipient.name)));
     }
@@ -124,15 +126,52 @@ pub(crate) async fn releasing_keeps_what_a_delivery_was(place: &dyn Place) {
     assert_eq!(ledger.state("s", "09:00", "ana").await.0, State::Sending, "something may have left");
 }
 
+pub(crate) async fn a_postponed_claim_comes_back_at_its_time(place: &dyn Place) {
+    let ledger = due(place, &["ana"]).await;
+    let postpone = async |claim: &Claim, until: &str| {
+        ledger.store.postpone(ledger.term, claim.id, at(until)).await.expect("postponing");
+    };
+    let claim = ledger.claim_one("08:00").await;
+    postpone(&claim, "08:05").await;
+    assert_eq!(ledger.claim("08:04").await, []);
+    assert_eq!(ledger.next_wake(std::time::Duration::ZERO).await, Some(at("08:05")));
+    let ana = ledger.delivery("s", "09:00", "ana").await;
+    assert_eq!((ana.state, ana.attempts, ana.due_at), (State::Planned, 0, at("08:00")), "nothing was tried");
+    let again = ledger.claim_one("08:05").await;
+    // Never earlier than it had to wait before.
+    postpone(&again, "08:01").await;
+    assert_eq!(ledger.claim("08:04").await, []);
+    // Who does not hold it any more changes nothing.
+    let again = ledger.claim_one("08:05").await;
+    ledger.sent(&again, "08:05").await;
+    postpone(&again, "09:00").await;
+    assert_eq!(ledger.state("s", "09:00", "ana").await.0, State::Sent);
+}
+
+pub(crate) async fn only_what_is_urgent_enough_is_claimed(place: &dyn Place) {
+    let drafts = [draft("bulk").priority(Priority::Bulk), draft("critical").priority(Priority::Critical)];
+    let ledger = Ledger::with(place, &[person("ana", BERLIN)], &drafts).await;
+    let plans = ["bulk", "critical"].map(|name| plan(name, &[wave("09:00", BERLIN)]));
+    ledger.plan(&plans, "00:00").await;
+    ledger.expand("08:00").await;
+    let claim = async |at_least| {
+        let claims = ledger.store.claim_due(ledger.term, at("08:00"), at_least, 10, LEASE).await.expect("claiming");
+        claims.iter().map(|claim| (claim.schedule.to_string(), claim.priority)).collect::<Vec<_>>()
+    };
+    assert_eq!(claim(Priority::Critical).await, [("critical".to_owned(), Priority::Critical)]);
+    assert_eq!(claim(Priority::Normal).await, []);
+    assert_eq!(claim(Priority::Bulk).await, [("bulk".to_owned(), Priority::Bulk)]);
+}
+
 pub(crate) async fn an_old_term_cannot_claim_release_send_or_settle(place: &dyn Place) {
     let ledger = due(place, &["ana"]).await;
     let old = ledger.claim_one("08:00").await;
     let successor = ledger.store.take_over(at("08:00")).await.expect("taking over").term;
     assert!(successor > ledger.term);
 
-    let claiming = ledger.store.claim_due(ledger.term, at("08:00"), 10, LEASE).await;
+    let claiming = ledger.store.claim_due(ledger.term, at("08:00"), Priority::Bulk, 10, LEASE).await;
     assert!(matches!(claiming, Err(StoreError::Failed { .. })), "{claiming:?}");
-    let claims = ledger.store.claim_due(successor, at("08:00"), 10, LEASE).await.expect("claiming");
+    let claims = ledger.store.claim_due(successor, at("08:00"), Priority::Bulk, 10, LEASE).await.expect("claiming");
     assert_eq!(claims[0].id, old.id);
 
     ledger.release(&old).await;
@@ -152,7 +191,7 @@ pub(crate) async fn a_lease_that_ran_out_is_lost(place: &dyn Place) {
     // Nobody has rescued it: the truth is still taken.
     ledger.settle(attempted(&claims[1], attempt, "08:03", sent())).await;
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Claimed, 1), (State::Sent, 1)]);
-    ledger.store.rescue(at("08:03")).await.expect("rescuing");
+    ledger.store.rescue(Vec::new(), at("08:03")).await.expect("rescuing");
     assert_lost(ledger.store.settle(decided(&claims[0], "08:03", waiting("08:04", Reason::Busy))).await, &claims[0]);
     // The same daemon claims it again: the old claim and the new one are told apart by what has been done with them.
     let again = ledger.claim_one("08:03").await;
@@ -165,7 +204,8 @@ pub(crate) async fn sending_begins_a_lease_of_its_own(place: &dyn Place) {
     let ledger = due(place, &["ana"]).await;
     let claim = ledger.claim_one("08:00").await;
     let attempt = ledger.mark(&claim, "08:01").await;
-    let rescued = ledger.store.rescue(at("08:02") + chrono::TimeDelta::seconds(30)).await.expect("rescuing");
+    let rescued =
+        ledger.store.rescue(Vec::new(), at("08:02") + chrono::TimeDelta::seconds(30)).await.expect("rescuing");
     assert_eq!(rescued, nudged::port::store::Rescued::default());
     ledger.settle(attempted(&claim, attempt, "08:03", sent())).await;
 }
@@ -207,12 +247,23 @@ pub(crate) async fn taking_over_counts_what_it_finds(place: &dyn Place) {
 
 pub(crate) async fn rescue_takes_only_what_is_beyond_its_lease(place: &dyn Place) {
     let ledger = due(place, &["ana", "bo", "cy"]).await;
-    let claims = ledger.store.claim_due(ledger.term, at("08:00"), 2, LEASE).await.expect("claiming");
+    let claims = ledger.store.claim_due(ledger.term, at("08:00"), Priority::Bulk, 2, LEASE).await.expect("claiming");
     ledger.mark(&claims[1], "08:00").await;
     let fresh = ledger.claim_one("08:01").await;
-    assert_eq!(ledger.store.rescue(at("08:02")).await.expect("rescuing"), Rescued::default());
-    let rescued = ledger.store.rescue(at("08:02") + TimeDelta::microseconds(1)).await.expect("rescuing");
+    assert_eq!(ledger.store.rescue(Vec::new(), at("08:02")).await.expect("rescuing"), Rescued::default());
+    let rescued = ledger.store.rescue(Vec::new(), at("08:02") + TimeDelta::microseconds(1)).await.expect("rescuing");
     assert_eq!(rescued, Rescued { released: 1, to_resend: 1, unknown: 0 });
     assert_lost(ledger.store.settle(decided(&claims[1], "08:03", waiting("08:04", Reason::Busy))).await, &claims[1]);
     ledger.sent(&fresh, "08:02").await;
+}
+
+/// The wall clock was stepped an hour forward while a request was under way.
+pub(crate) async fn rescue_leaves_what_the_caller_has_in_hand(place: &dyn Place) {
+    let ledger = due(place, &["ana", "bo"]).await;
+    let claims = ledger.claim("08:00").await;
+    let own = ledger.mark(&claims[0], "08:00").await;
+    ledger.mark(&claims[1], "08:00").await;
+    let rescued = ledger.store.rescue(vec![claims[0].id], at("09:00")).await.expect("rescuing");
+    assert_eq!(rescued, Rescued { released: 0, to_resend: 1, unknown: 0 });
+    ledger.settle(attempted(&claims[0], own, "09:00", sent())).await;
 }

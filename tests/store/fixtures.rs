@@ -226,7 +226,7 @@ impl Ledger {
     }
 
     pub(crate) async fn claim(&self, now: &str) -> Vec<Claim> {
-        self.store.claim_due(self.term, at(now), 100, LEASE).await.expect("claiming")
+        self.store.claim_due(self.term, at(now), Priority::Bulk, 100, LEASE).await.expect("claiming")
     }
 
     /// Claims one delivery, the only one there is to claim.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDateTime, TimeDelta};
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
+use nudged::domain::schedule::model::Priority;
 use nudged::port::store::{SchedulePlan, StoreError};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -123,7 +124,8 @@ impl World {
                 store.expand_due(now + TimeDelta::minutes(10), now).await.expect("expanding");
             }
             Act::Claim { limit } => {
-                let claims = store.claim_due(self.ledger.term, now, *limit, LEASE).await.expect("claiming");
+                let claims =
+                    store.claim_due(self.ledger.term, now, Priority::Bulk, *limit, LEASE).await.expect("claiming");
                 for claim in claims {
                     assert!(claim.due_at <= now, "{claim:?} is claimed before it is due");
                     assert!(!self.taken.contains(&claim.id.0), "{claim:?} was sent already");
@@ -150,7 +152,7 @@ impl World {
             }
             Act::Release { .. } | Act::Mark { .. } | Act::Settle { .. } => {}
             Act::Rescue => {
-                store.rescue(now).await.expect("rescuing");
+                store.rescue(Vec::new(), now).await.expect("rescuing");
             }
             Act::TakeOver => self.ledger.term = store.take_over(now).await.expect("taking over").term,
             Act::Retire => {

@@ -159,7 +159,7 @@ pub(crate) async fn a_slow_sender_does_not_speak_for_the_next(place: &dyn Place)
     let ledger = due(place, &["ana"]).await;
     let slow = ledger.claim_one("08:00").await;
     let first = ledger.mark(&slow, "08:00").await;
-    ledger.store.rescue(at("08:10")).await.expect("rescuing");
+    ledger.store.rescue(Vec::new(), at("08:10")).await.expect("rescuing");
     let next = ledger.claim_one("08:10").await;
     assert_lost(ledger.store.settle(attempted(&slow, first, "08:10", sent())).await, &slow);
     let second = ledger.mark(&next, "08:10").await;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use nudged::adapter::sqlite::{OpenError, SqliteStore};
+use nudged::domain::schedule::model::Priority;
 use nudged::port::store::Store;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -90,7 +91,11 @@ async fn nonsense_is_named_with_its_place() {
     ledger.expand("08:00").await;
     let operator = Connection::open(folder.path()).expect("the database");
     operator.execute("UPDATE recipients SET zone = 'Europe/Atlantis'", []).expect("an update");
-    let error = ledger.store.claim_due(ledger.term, at("08:00"), 1, LEASE).await.expect_err("there is no such zone");
+    let error = ledger
+        .store
+        .claim_due(ledger.term, at("08:00"), Priority::Bulk, 1, LEASE)
+        .await
+        .expect_err("there is no such zone");
     assert_eq!(error.to_string(), "recipients.zone of row 1 makes no sense: \"Europe/Atlantis\"");
 }
 

@@ -43,6 +43,7 @@ pub(super) fn claim_due(
     conn: &Connection,
     term: Term,
     now: DateTime<Utc>,
+    at_least: Priority,
     limit: usize,
     lease: Duration,
 ) -> Result<Vec<Claim>, Fault> {
@@ -52,7 +53,8 @@ pub(super) fn claim_due(
         return Err(Fault::Said(words));
     }
     let mut claims = Vec::new();
-    for queue in QUEUES {
+    // The most urgent is the smallest of them.
+    for queue in QUEUES.into_iter().filter(|queue| *queue <= at_least) {
         let left = limit.saturating_sub(claims.len());
         if left > 0 {
             claimable(conn, queue, now, left, term, &mut claims)?;
@@ -84,12 +86,12 @@ fn claimable(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut rows = statement.query(named_params! { ":queue": queue.word(), ":now": micros(now), ":limit": limit })?;
     while let Some(row) = rows.next()? {
-        claims.push(read_claim(row, term)?);
+        claims.push(read_claim(row, term, queue)?);
     }
     Ok(())
 }
 
-fn read_claim(row: &Row<'_>, term: Term) -> Result<Claim, Fault> {
+fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fault> {
     const OWN: usize = person::COLUMN_COUNT;
     let person = person::Person::read(row)?;
     let delivery = Of { table: "deliveries", id: row.get(OWN)? };
@@ -100,6 +102,7 @@ fn read_claim(row: &Row<'_>, term: Term) -> Result<Claim, Fault> {
     Ok(Claim {
         id: DeliveryId(delivery.id),
         term,
+        priority,
         schedule: ScheduleName::new(&name).ok_or_else(|| schedule.corrupt("name", &name))?,
         occurrence: occurrence.civil(row, OWN + 4, "civil")?,
         zone: wave.zone(row, OWN + 6, "zone")?,
@@ -138,6 +141,29 @@ pub(super) fn release_one(conn: &Connection, term: Term, delivery: DeliveryId) -
         realign::after_return(conn, delivery)?;
     }
     Ok(released > 0)
+}
+
+static POSTPONE: Sql = Sql::new(
+    "
+    UPDATE deliveries SET not_before = max(not_before, :not_before)
+    WHERE id = :id AND term = :term AND state = :claimed",
+);
+
+/// Gives one claim back until `not_before`.
+pub(super) fn postpone(
+    conn: &Connection,
+    term: Term,
+    delivery: DeliveryId,
+    not_before: DateTime<Utc>,
+) -> Result<(), Fault> {
+    conn.prepare_cached(POSTPONE.get())?.execute(named_params! {
+        ":id": delivery.0,
+        ":term": term.0,
+        ":claimed": State::Claimed.word(),
+        ":not_before": micros(not_before),
+    })?;
+    release_one(conn, term, delivery)?;
+    Ok(())
 }
 
 pub(super) fn release(conn: &Connection, term: Term, deliveries: &[DeliveryId]) -> Result<(), Fault> {
@@ -190,6 +216,7 @@ mod tests {
         assert_scans_nothing(CLAIMABLE.get());
         assert_scans_nothing(CLAIM.get());
         assert_scans_nothing(RELEASE.get());
+        assert_scans_nothing(POSTPONE.get());
         assert_scans_nothing(NEXT_EXPANSION);
         assert_scans_nothing(NEXT_CLAIM.get());
     }

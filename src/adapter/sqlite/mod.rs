@@ -33,13 +33,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use rusqlite::Connection;
 
 pub use self::open::OpenError;
 use self::thread::{Manner, Worker};
 use crate::domain::delivery::Claim;
 use crate::domain::id::{AttemptId, DeliveryId, RecipientId, Term};
 use crate::domain::recipient::PersonRecord;
-use crate::domain::schedule::model::Schedule;
+use crate::domain::schedule::model::{Priority, Schedule};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::store::{
@@ -76,8 +77,8 @@ impl Store for SqliteStore {
         self.writer.call("taking the ledger over", move |conn| rescue::take_over(conn, now)).await
     }
 
-    async fn rescue(&self, now: DateTime<Utc>) -> Result<Rescued, StoreError> {
-        self.writer.call("rescuing what is held beyond its lease", move |conn| rescue::rescue(conn, now)).await
+    async fn rescue(&self, in_hand: Vec<DeliveryId>, now: DateTime<Utc>) -> Result<Rescued, StoreError> {
+        self.writer.call("rescuing what was held too long", move |conn| rescue::rescue(conn, &in_hand, now)).await
     }
 
     async fn documents(&self, prefix: &str) -> Result<Vec<Document>, StoreError> {
@@ -132,14 +133,20 @@ impl Store for SqliteStore {
         &self,
         term: Term,
         now: DateTime<Utc>,
+        at_least: Priority,
         limit: usize,
         lease: Duration,
     ) -> Result<Vec<Claim>, StoreError> {
-        self.writer.call("claiming deliveries", move |conn| claim::claim_due(conn, term, now, limit, lease)).await
+        let claim = move |conn: &Connection| claim::claim_due(conn, term, now, at_least, limit, lease);
+        self.writer.call("claiming deliveries", claim).await
     }
 
     async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
         self.writer.call("releasing claims", move |conn| claim::release(conn, term, &deliveries)).await
+    }
+
+    async fn postpone(&self, term: Term, delivery: DeliveryId, not_before: DateTime<Utc>) -> Result<(), StoreError> {
+        self.writer.call("postponing a claim", move |conn| claim::postpone(conn, term, delivery, not_before)).await
     }
 
     async fn mark_sending(

@@ -30,21 +30,21 @@ struct Held {
 }
 
 pub(super) fn take_over(conn: &Connection, now: DateTime<Utc>) -> Result<TakeOver, Fault> {
-    let rescued = rescue_before(conn, i64::MAX, now)?;
+    let rescued = rescue_before(conn, i64::MAX, &[], now)?;
     conn.prepare_cached("UPDATE daemon SET term = term + 1, taken_over_at = ?1 WHERE id = 1")?
         .execute(params![micros(now)])?;
     Ok(TakeOver { term: claim::current_term(conn)?, rescued })
 }
 
-pub(super) fn rescue(conn: &Connection, now: DateTime<Utc>) -> Result<Rescued, Fault> {
-    rescue_before(conn, micros(now), now)
+pub(super) fn rescue(conn: &Connection, in_hand: &[DeliveryId], now: DateTime<Utc>) -> Result<Rescued, Fault> {
+    rescue_before(conn, micros(now), in_hand, now)
 }
 
 /// Rescues what is held under leases that ran out before `bound`. What was only claimed has not left, so it is given
 /// back.
-fn rescue_before(conn: &Connection, bound: i64, now: DateTime<Utc>) -> Result<Rescued, Fault> {
+fn rescue_before(conn: &Connection, bound: i64, in_hand: &[DeliveryId], now: DateTime<Utc>) -> Result<Rescued, Fault> {
     let mut rescued = Rescued::default();
-    for held in held(conn, bound)? {
+    for held in held(conn, bound)?.into_iter().filter(|held| !in_hand.contains(&held.id)) {
         if held.state == State::Claimed {
             claim::release_one(conn, held.term, held.id)?;
             rescued.released += 1;
