@@ -4,6 +4,8 @@
 mod claiming;
 #[path = "store/documents.rs"]
 mod documents;
+#[path = "store/editing.rs"]
+mod editing;
 #[path = "store/expanding.rs"]
 mod expanding;
 #[path = "store/fixtures.rs"]
@@ -51,6 +53,16 @@ macro_rules! conformance {
                 what_was_sent_or_may_have_arrived_is_not_revived,
                 a_claim_that_comes_back_follows_the_edit,
                 a_wave_may_change_whom_it_speaks_to,
+            ]);
+            conformance!(@cases $place, editing, [
+                a_changed_time_of_day_serves_nobody_twice,
+                only_what_moved_is_replaced,
+                who_was_not_served_yet_is_served_at_the_new_hour,
+                doubt_counts_as_served,
+                chains_of_edits_serve_once,
+                a_date_taken_away_and_given_back_serves_once,
+                planning_the_same_again_keeps_what_was_replaced,
+                what_a_sender_holds_is_decided_at_the_claim,
             ]);
             conformance!(@cases $place, expanding, [
                 a_wave_becomes_one_delivery_for_each_recipient,

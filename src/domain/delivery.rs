@@ -91,6 +91,19 @@ impl State {
         }
     }
 
+    /// Whether the recipient may have the message, or have had it: nobody can take it back.
+    #[must_use]
+    pub fn may_have_arrived(self) -> bool {
+        match self {
+            State::Sent | State::Unknown => true,
+            // Of these two it is not known yet.
+            State::Claimed | State::Sending => false,
+            State::Planned | State::Waiting | State::Skipped | State::Failed | State::Expired | State::Cancelled => {
+                false
+            }
+        }
+    }
+
     /// The states that a delivery may be in just before this one. A store changes a state only from these, so the
     /// picture at the top of this page is enforced in one place.
     #[must_use]
@@ -159,6 +172,8 @@ reasons! {
     ScheduleChanged = "schedule-changed", "the schedule was edited and no longer means this";
     ScheduleRemoved = "schedule-removed", "the schedule was removed";
     LeftAudience = "left-audience", "the recipient is no longer in the audience";
+    ServedBeforeEdit = "served-before-edit", "the recipient had it at its earlier hour, before the schedule was edited";
+    EarlierInHand = "earlier-in-hand", "the same message at its earlier hour is just being sent";
 
     UntrustedHost = "untrusted-host", "the reference's service URL is not a trusted host; nothing was sent to it";
     TemplateFailed = "template-failed", "the text could not be made for this recipient";
@@ -223,6 +238,8 @@ impl Reason {
             | Reason::ScheduleChanged
             | Reason::ScheduleRemoved
             | Reason::LeftAudience
+            | Reason::ServedBeforeEdit
+            | Reason::EarlierInHand
             | Reason::UntrustedHost
             | Reason::TemplateFailed
             | Reason::TooLarge
@@ -268,6 +285,20 @@ pub struct Claim {
     pub is_known: bool,
     pub reference: Reference,
     pub unreachable: Option<Unreachable>,
+    /// What became of the occurrences that this one replaces, for this recipient.
+    pub earlier: Earlier,
+}
+
+/// What became of the occurrences that one replaces since an edit, for its recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Earlier {
+    /// Nothing arrived: there were none, or they have been given up.
+    #[default]
+    Nothing,
+    /// One is in the hands of a sender just now.
+    InHand,
+    /// One was sent, or may have been.
+    Served,
 }
 
 /// What becomes of a delivery after a decision or an attempt.
@@ -430,6 +461,7 @@ pub(crate) mod sample {
             is_known: true,
             reference: Reference { conversation_id: Some("a:1".into()), ..Reference::default() },
             unreachable: None,
+            earlier: Earlier::Nothing,
         }
     }
 }

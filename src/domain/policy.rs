@@ -1,10 +1,14 @@
 //! May this delivery be sent now? Asked once more when it is in the hands of a sender, because a person may have
 //! moved, left or blocked the bot since it was planned, and the clock has gone on.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::delivery::{Claim, Reason, Settlement};
+use crate::domain::delivery::{Claim, Earlier, Reason, Settlement};
 use crate::domain::recipient::Route;
+
+/// How long to wait until it is known what becomes of the same message at its earlier hour. A sender holds a delivery
+/// for seconds, or as long as it waits for the limits.
+const EARLIER_IN_HAND: TimeDelta = TimeDelta::seconds(10);
 
 /// The answer, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,15 @@ pub enum Decision {
 pub fn decide(claim: &Claim, now: DateTime<Utc>, home_tenant: Option<&str>) -> Decision {
     if now < claim.due_at {
         return Decision::NotYet;
+    }
+    match claim.earlier {
+        Earlier::Nothing => {}
+        Earlier::InHand => {
+            let (reason, possible_duplicate) = (Reason::EarlierInHand, claim.possible_duplicate);
+            let not_before = now + EARLIER_IN_HAND;
+            return Decision::Settle(Settlement::Waiting { not_before, reason, possible_duplicate });
+        }
+        Earlier::Served => return Decision::Settle(skip(claim, Reason::ServedBeforeEdit)),
     }
     if now > claim.expire_at {
         return Decision::Settle(if claim.possible_duplicate {
@@ -77,6 +90,18 @@ mod tests {
         let late_comer = |claim: &mut Claim| claim.planned_at = claim.expire_at + Duration::from_secs(1);
         check(late_comer, 61, &settle(Settlement::Expired(Reason::PastWhenPlanned)));
         check(|c| c.possible_duplicate = true, 61, &settle(Settlement::Unknown(Reason::TooLate)));
+        check(|c| c.earlier = Earlier::Served, 0, &settle(Settlement::Skipped(Reason::ServedBeforeEdit)));
+        let in_doubt_too = |c: &mut Claim| {
+            c.earlier = Earlier::Served;
+            c.possible_duplicate = true;
+        };
+        check(in_doubt_too, 0, &settle(Settlement::Unknown(Reason::ServedBeforeEdit)));
+        let until_it_is_known = Settlement::Waiting {
+            not_before: claim().due_at + EARLIER_IN_HAND,
+            reason: Reason::EarlierInHand,
+            possible_duplicate: false,
+        };
+        check(|c| c.earlier = Earlier::InHand, 0, &settle(until_it_is_known));
         check(|c| c.unreachable = Some(Unreachable::Blocked), 0, &settle(Settlement::Skipped(Reason::Blocked)));
         check(|c| c.reference = Reference::default(), 0, &settle(Settlement::Skipped(Reason::NoReference)));
         let stranger = |c: &mut Claim| {

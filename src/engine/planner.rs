@@ -9,7 +9,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::plan::{Window, plan};
+use crate::domain::plan::{Window, meant, plan};
 use crate::domain::schedule::model::{Schedule, WhoseClock};
 use crate::domain::time::ZoneRules;
 use crate::engine::catalog::CatalogCell;
@@ -102,7 +102,7 @@ impl Planner {
             schedule: schedule.name.clone(),
             signature,
             planned_until,
-            replaces: matches!(window, Window::Open { .. }),
+            replaces: matches!(window, Window::Open { .. }).then(|| meant(schedule, window)),
             waves: plan(schedule, people_zones, self.zones.as_ref(), window),
         })
     }

@@ -13,6 +13,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::{Claim, Settlement};
+use crate::domain::edit::Meant;
 use crate::domain::id::{AttemptId, DeliveryId, RecipientId, ScheduleName, Term};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::PersonRecord;
@@ -85,9 +86,10 @@ pub struct SchedulePlan {
     pub schedule: ScheduleName,
     pub signature: String,
     pub planned_until: DateTime<Utc>,
-    /// True when this is the whole of what is open, so that an open wave which is not in it is withdrawn; false
-    /// when it only goes on from the last mark.
-    pub replaces: bool,
+    /// There when this is the whole of what is open: an open wave which is not in it is withdrawn, and what is new
+    /// takes the place of what is not meant any more, see [`edit`](crate::domain::edit). Absent when the plan only goes
+    /// on from the last mark.
+    pub replaces: Option<Meant>,
     /// In the order of the due instants.
     pub waves: Vec<PlannedWave>,
 }
@@ -188,7 +190,8 @@ pub trait Store: Send + Sync {
     async fn record_plans(&self, plans: Vec<SchedulePlan>, now: DateTime<Utc>) -> Result<PlanChange, StoreError>;
 
     /// Turns every wave that is due before `until` into deliveries, one for each recipient of the audience that
-    /// lives in its zone and has none yet for this occurrence.
+    /// lives in its zone and has none yet for this occurrence. Whoever has been served by an occurrence that this one
+    /// replaces, or may have been, gets one that is `skipped: served-before-edit`.
     async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError>;
 
     /// Claims up to `limit` deliveries that may be tried at `now`, critical ones first, then in the order in which

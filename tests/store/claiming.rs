@@ -1,7 +1,7 @@
 //! Claims, leases and terms.
 
 use chrono::TimeDelta;
-use nudged::domain::delivery::{Claim, Reason, State};
+use nudged::domain::delivery::{Claim, Earlier, Reason, State};
 use nudged::domain::id::Term;
 use nudged::domain::recipient::{PersonRecord, Recipient, RecipientKind, Reference, ZoneSource};
 use nudged::domain::schedule::model::{OnUnknown, Priority};
@@ -62,6 +62,7 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         is_known: true,
         reference,
         unreachable: None,
+        earlier: Earlier::Nothing,
     };
     assert_eq!(claim, expect);
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
+use nudged::domain::edit::Meant;
 use nudged::domain::id::{AttemptId, Revision, ScheduleName, Term};
 use nudged::domain::plan::{PlannedWave, WaveRecipients};
 use nudged::domain::problem::Place as TextPlace;
@@ -180,9 +181,16 @@ pub(crate) fn plan(schedule: &str, waves: &[PlannedWave]) -> SchedulePlan {
         schedule: name(schedule),
         signature: "1".to_owned(),
         planned_until: at("23:00"),
-        replaces: true,
+        replaces: Some(meant(&waves)),
         waves,
     }
+}
+
+/// What a schedule means on the day: the occurrences of its waves.
+pub(crate) fn meant(waves: &[PlannedWave]) -> Meant {
+    let day = civil("00:00").date();
+    let times: BTreeSet<_> = waves.iter().map(|wave| wave.occurrence).collect();
+    Meant { first: day, last: day, times: times.into_iter().collect() }
 }
 
 /// A store and short ways to act on it.

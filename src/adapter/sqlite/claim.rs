@@ -11,7 +11,7 @@ use super::realign;
 use super::rows::{Of, micros, span};
 use super::sql::Sql;
 use super::words::Word;
-use crate::domain::delivery::{Claim, State};
+use crate::domain::delivery::{Claim, Earlier, State};
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::schedule::model::Priority;
 
@@ -22,7 +22,12 @@ static CLAIMABLE: Sql = Sql::new(
     "
     SELECT {person},
         d.id, s.id, s.name, o.id, o.civil, w.id, w.zone, d.due_at, d.expire_at, d.planned_at, s.on_unknown,
-        d.attempts, d.possible_duplicate
+        d.attempts, d.possible_duplicate,
+        (
+            SELECT max(iif({was served}, 2, b.state IN ({held})))
+            FROM occurrences p CROSS JOIN deliveries b ON b.occurrence_id = p.id AND b.recipient_id = d.recipient_id
+            WHERE p.schedule_id = s.id AND p.replaced_by = o.civil
+        )
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
@@ -112,6 +117,11 @@ fn read_claim(row: &Row<'_>, term: Term) -> Result<Claim, Fault> {
         is_known: person.is_known,
         reference: person.reference,
         unreachable: person.unreachable,
+        earlier: match row.get(OWN + 13)? {
+            None | Some(0) => Earlier::Nothing,
+            Some(1) => Earlier::InHand,
+            Some(_) => Earlier::Served,
+        },
         recipient: person.recipient,
     })
 }

@@ -19,8 +19,11 @@ use crate::port::store::Expanded;
 /// In the order of the due instants: claims then read neighbouring rows.
 const DUE_WAVES: &str = "
     SELECT w.id, w.occurrence_id, w.schedule_id, w.zone, w.recipients, w.due_at, w.expire_at,
-        iif(w.expanded_at IS NULL, w.planned_at, ?2), w.expanded_at IS NOT NULL, s.queue
-    FROM waves w INDEXED BY waves_to_expand CROSS JOIN schedules s ON s.id = w.schedule_id
+        iif(w.expanded_at IS NULL, w.planned_at, ?2), w.expanded_at IS NOT NULL, s.queue, o.civil,
+        EXISTS (SELECT 1 FROM occurrences p WHERE p.schedule_id = w.schedule_id AND p.replaced_by = o.civil)
+    FROM waves w INDEXED BY waves_to_expand
+        CROSS JOIN schedules s ON s.id = w.schedule_id
+        CROSS JOIN occurrences o ON o.id = w.occurrence_id
     WHERE w.to_expand = 1 AND w.due_at <= ?1 AND s.missing_since IS NULL
     ORDER BY w.due_at, w.id";
 
@@ -36,24 +39,38 @@ struct DueWave {
     planned_at: i64,
     again: bool,
     queue: String,
+    civil: String,
+    /// Whether an edit has put its occurrence in the place of others.
+    replaces: bool,
 }
 
 /// A cancelled delivery that nobody can have received comes back to life when the schedule means it again: an edit
 /// from 09:00 to 10:00 and back must still deliver at 09:00. This is the one way out of a final state, and it is open
 /// only while nothing of the delivery can have been sent.
+///
+/// Who was served by an occurrence that this one replaces is accounted for and not served again. What is in the hands
+/// of a sender at this moment may still come to nothing, so of that a claim decides.
 macro_rules! expand {
     ($members:literal) => {
         Sql::new(concat!(
             "
             INSERT INTO deliveries
-                (occurrence_id, recipient_id, wave_id, queue, state, due_at, expire_at, planned_at, not_before)
-            SELECT :occurrence, member.id, :wave, :queue, :planned, :due, :expire, :planned_at, :due
-            FROM (",
+                (occurrence_id, recipient_id, wave_id, queue, state, reason, due_at, expire_at, planned_at, not_before)
+            SELECT :occurrence, each.id, :wave, :queue, iif(each.is_served, :skipped, :planned),
+                iif(each.is_served, :served, NULL), :due, :expire, :planned_at, :due
+            FROM (
+                SELECT member.id, :replaces AND EXISTS (
+                    SELECT 1 FROM occurrences p
+                        CROSS JOIN deliveries b ON b.occurrence_id = p.id AND b.recipient_id = member.id
+                    WHERE p.schedule_id = :schedule AND p.replaced_by = :civil AND {was served}
+                ) AS is_served
+                FROM (",
             $members,
             ") AS member
+            ) AS each
             WHERE true
             ON CONFLICT (occurrence_id, recipient_id) DO UPDATE SET
-                wave_id = excluded.wave_id, queue = excluded.queue, state = excluded.state, reason = NULL,
+                wave_id = excluded.wave_id, queue = excluded.queue, state = excluded.state, reason = excluded.reason,
                 detail = NULL, due_at = excluded.due_at, expire_at = excluded.expire_at,
                 planned_at = excluded.planned_at, not_before = excluded.not_before
             WHERE deliveries.state = :cancelled AND deliveries.possible_duplicate = 0
@@ -113,6 +130,8 @@ fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Res
             planned_at: row.get(7)?,
             again: row.get(8)?,
             queue: row.get(9)?,
+            civil: row.get(10)?,
+            replaces: row.get(11)?,
         });
     }
     Ok(waves)
@@ -131,11 +150,14 @@ fn expand(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
     }
     let words = [
         (":planned", State::Planned.word()),
+        (":skipped", State::Skipped.word()),
         (":cancelled", State::Cancelled.word()),
+        (":served", Reason::ServedBeforeEdit.word()),
         (":changed", Reason::ScheduleChanged.word()),
         (":removed", Reason::ScheduleRemoved.word()),
         (":left", Reason::LeftAudience.word()),
         (":queue", wave.queue.as_str()),
+        (":civil", wave.civil.as_str()),
     ];
     for (name, word) in words {
         statement.raw_bind_parameter(name, word)?;
@@ -147,6 +169,7 @@ fn expand(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
         (":due", wave.due_at),
         (":expire", wave.expire_at),
         (":planned_at", wave.planned_at),
+        (":replaces", i64::from(wave.replaces)),
     ];
     for (name, number) in numbers {
         statement.raw_bind_parameter(name, number)?;

@@ -2,12 +2,13 @@
 //!
 //! One thread owns the only connection that writes, and commits in groups ([`thread`]); another reads what takes
 //! long, so that a status never holds up a send. Each act is a function over a connection, in the file named after
-//! its subject; the schema is `0001_init.sql`.
+//! its subject; the schema is `0001_init.sql` and what follows it.
 //!
 //! Dropping the future of an act does not take the act back: it may still be done, and only its answer is lost.
 
 mod catalog;
 mod claim;
+mod edit;
 mod expand;
 mod fault;
 mod import;

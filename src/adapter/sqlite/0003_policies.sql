@@ -1,0 +1,7 @@
+-- What an edit leaves behind, so that a changed time of day does not serve anybody twice on one date.
+
+-- Whether the schedule meant it when it was last planned as a whole.
+ALTER TABLE occurrences ADD COLUMN is_meant INTEGER NOT NULL DEFAULT 1;
+-- Of one that is not meant: the civil time of the occurrence of the same schedule that is sent in its place.
+ALTER TABLE occurrences ADD COLUMN replaced_by TEXT;
+CREATE INDEX occurrences_replaced ON occurrences (schedule_id, replaced_by) WHERE replaced_by IS NOT NULL;
