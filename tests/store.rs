@@ -1,5 +1,7 @@
 //! What every store must do: one suite, written against the port. A store takes part with a [`Place`].
 
+#[path = "store/backlog.rs"]
+mod backlog;
 #[path = "store/claiming.rs"]
 mod claiming;
 #[path = "store/documents.rs"]
@@ -75,6 +77,8 @@ macro_rules! conformance {
                 a_newcomer_does_not_join_what_has_ended,
                 who_leaves_the_group_is_cancelled_and_may_come_back,
                 an_edited_audience_is_followed,
+                what_is_over_is_accounted_for_at_once,
+                what_was_over_long_ago_is_given_up,
                 next_wake_is_the_earliest_thing_to_do,
             ]);
             conformance!(@cases $place, moving, [
@@ -107,6 +111,14 @@ macro_rules! conformance {
                 sending_begins_a_lease_of_its_own,
                 taking_over_counts_what_it_finds,
                 rescue_takes_only_what_is_beyond_its_lease,
+            ]);
+            conformance!(@cases $place, backlog, [
+                a_claim_knows_whether_a_later_one_is_due,
+                a_later_one_counts_for_the_same_person_and_schedule,
+                a_later_one_may_be_in_another_wave,
+                a_later_one_that_is_not_meant_any_more_does_not_count,
+                what_nobody_asks_is_not_looked_up,
+                a_successor_hears_when_somebody_was_last_there,
             ]);
             conformance!(@cases $place, settling, [
                 every_settlement_is_kept,

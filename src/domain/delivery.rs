@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::backoff;
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::recipient::{Recipient, Reference, Unreachable};
-use crate::domain::schedule::model::OnUnknown;
+use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap};
 use crate::domain::verdict::Verdict;
 
 /// The state of a delivery. It is in exactly one, from the moment it exists.
@@ -162,6 +162,8 @@ macro_rules! reasons {
 reasons! {
     PastWhenPlanned = "past-when-planned", "the hour had already passed there when the schedule was planned";
     TooLate = "too-late", "it could not be sent within its lateness limit";
+    Superseded = "superseded", "the next one of the schedule was due before it could be sent";
+    Missed = "missed", "it fell due while nudged was not running";
 
     UnknownRecipient = "unknown-recipient", "nobody of this name is known; import the person's reference";
     NoReference = "no-reference", "neither a conversation nor a Teams or Entra id is known; import a reference";
@@ -233,6 +235,8 @@ impl Reason {
             Reason::DisabledByAdmin => Some(Unreachable::DisabledByAdmin),
             Reason::PastWhenPlanned
             | Reason::TooLate
+            | Reason::Superseded
+            | Reason::Missed
             | Reason::UnknownRecipient
             | Reason::NoReference
             | Reason::ScheduleChanged
@@ -276,6 +280,8 @@ pub struct Claim {
     /// When its wave was planned: past its due instant for a late-comer.
     pub planned_at: DateTime<Utc>,
     pub on_unknown: OnUnknown,
+    pub overlap: Overlap,
+    pub catch_up: CatchUp,
     /// Attempts made so far.
     pub attempts: u32,
     /// An earlier attempt has an unknown outcome, so this one may be the second copy.
@@ -287,6 +293,9 @@ pub struct Claim {
     pub unreachable: Option<Unreachable>,
     /// What became of the occurrences that this one replaces, for this recipient.
     pub earlier: Earlier,
+    /// Whether a later occurrence of the schedule was due for this recipient when this was claimed. Only asked where
+    /// `overlap` or `catch_up` want to know.
+    pub later_is_due: bool,
 }
 
 /// What became of the occurrences that one replaces since an edit, for its recipient.
@@ -447,6 +456,8 @@ pub(crate) mod sample {
             expire_at: due_at + TimeDelta::hours(1),
             planned_at: due_at - TimeDelta::hours(20),
             on_unknown: OnUnknown::Resend,
+            overlap: Overlap::Supersede,
+            catch_up: CatchUp::Latest,
             attempts: 0,
             possible_duplicate: false,
             recipient: Recipient {
@@ -462,6 +473,7 @@ pub(crate) mod sample {
             reference: Reference { conversation_id: Some("a:1".into()), ..Reference::default() },
             unreachable: None,
             earlier: Earlier::Nothing,
+            later_is_due: false,
         }
     }
 }

@@ -103,6 +103,12 @@ pub fn meant(schedule: &Schedule, window: Window) -> Meant {
     Meant { first, last, times: times.filter(|time| time.date() <= last).collect() }
 }
 
+/// How many times `schedule` meant between two instants, as read on a clock that shows UTC.
+#[must_use]
+pub fn count_between(schedule: &Schedule, after: DateTime<Utc>, until: DateTime<Utc>) -> usize {
+    occurrences(&schedule.when, after.naive_utc(), until.naive_utc()).count()
+}
+
 fn lateness(schedule: &Schedule) -> TimeDelta {
     TimeDelta::from_std(schedule.policies.late).unwrap_or(TimeDelta::MAX)
 }

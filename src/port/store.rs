@@ -56,6 +56,9 @@ pub struct Document {
 pub struct TakeOver {
     /// The term of this daemon, greater than all before.
     pub term: Term,
+    /// When the daemon before this one was last seen to expand what was due. What fell due after that had nobody to
+    /// send it.
+    pub went_round_at: Option<DateTime<Utc>>,
     pub rescued: Rescued,
 }
 
@@ -103,6 +106,13 @@ pub struct PlanChange {
     pub withdrawn_waves: u64,
     /// Open deliveries that became `cancelled: schedule-changed`.
     pub cancelled_deliveries: u64,
+}
+
+/// What was given up unseen of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Abandoned {
+    pub schedule: ScheduleName,
+    pub occurrences: u64,
 }
 
 /// What an expansion made.
@@ -191,8 +201,13 @@ pub trait Store: Send + Sync {
 
     /// Turns every wave that is due before `until` into deliveries, one for each recipient of the audience that
     /// lives in its zone and has none yet for this occurrence. Whoever has been served by an occurrence that this one
-    /// replaces, or may have been, gets one that is `skipped: served-before-edit`.
+    /// replaces, or may have been, gets one that is `skipped: served-before-edit`. A wave that is over already becomes deliveries
+    /// that have expired. Remembers `now` as the instant at which a daemon was last there.
     async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError>;
+
+    /// Gives up waves that have waited to be expanded until nothing of them could be sent any more, and that were over
+    /// before `over_before`: no rows are made for them. Says how much that was of each schedule.
+    async fn abandon(&self, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, StoreError>;
 
     /// Claims up to `limit` deliveries that may be tried at `now`, critical ones first, then in the order in which
     /// they are due.

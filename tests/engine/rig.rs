@@ -10,7 +10,7 @@ use nudged::adapter::sqlite::SqliteStore;
 use nudged::adapter::zones::ZoneData;
 use nudged::domain::delivery::{Claim, Settlement};
 use nudged::domain::id::Term;
-use nudged::domain::policy::{Decision, decide};
+use nudged::domain::policy::{Decision, Downtime, decide};
 use nudged::domain::problem::Source;
 use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
 use nudged::domain::time::Moment;
@@ -67,6 +67,7 @@ pub(crate) struct Rig {
     keeper: CatalogKeeper,
     planner: Planner,
     term: Term,
+    downtime: Downtime,
 }
 
 /// `at("2027-03-01T08:00")`, in UTC.
@@ -79,7 +80,8 @@ impl Rig {
     pub(crate) async fn new(now: &str) -> Self {
         let folder = TempDir::new().expect("a folder");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("ledger.db")).expect("a ledger"));
-        let term = store.take_over(at(now)).await.expect("taking over").term;
+        let taken = store.take_over(at(now)).await.expect("taking over");
+        let downtime = Downtime { since: taken.went_round_at, until: at(now) };
         let clock = Arc::new(SetClock(Mutex::new(at(now))));
         let file = Arc::new(OneFile(Mutex::default()));
         let keeper = CatalogKeeper::new(file.clone(), store.clone(), clock.clone(), Tz::UTC);
@@ -90,7 +92,17 @@ impl Rig {
             catalog: keeper.cell(),
             health: Arc::new(Health::new(clock.clone())),
         };
-        Self { _folder: folder, store, clock, file, keeper, planner, term }
+        Self { _folder: folder, store, clock, file, keeper, planner, term: taken.term, downtime }
+    }
+
+    /// The daemon ends, and another one starts then.
+    pub(crate) async fn down_until(&mut self, now: DateTime<Utc>) {
+        self.now_is(now);
+        let taken = self.store.take_over(now).await.expect("taking over");
+        self.downtime = Downtime { since: taken.went_round_at, until: now };
+        self.term = taken.term;
+        self.keeper.reload().await.expect("reloading");
+        self.plan().await;
     }
 
     pub(crate) async fn people(&self, people: &[(&str, Tz)]) {
@@ -125,10 +137,15 @@ impl Rig {
         self.planner.pass().await.expect("planning");
     }
 
-    /// One round of a dispatcher whose senders all succeed at once.
-    pub(crate) async fn go_round(&self) -> Sent {
+    pub(crate) async fn expand(&self) {
         let now = self.clock.now();
         self.store.expand_due(now + LEAD, now).await.expect("expanding");
+    }
+
+    /// One round of a dispatcher whose senders all succeed at once.
+    pub(crate) async fn go_round(&self) -> Sent {
+        self.expand().await;
+        let now = self.clock.now();
         let mut sent = Sent::new();
         loop {
             let claims = self.store.claim_due(self.term, now, 1000, Duration::from_mins(5)).await.expect("claiming");
@@ -136,7 +153,7 @@ impl Rig {
                 return sent;
             }
             for claim in claims {
-                match decide(&claim, now, Some("home")) {
+                match decide(&claim, now, &self.downtime, Some("home")) {
                     Decision::Send(_) => {
                         self.send(&claim).await;
                         sent.push((claim.occurrence, claim.recipient.name));

@@ -13,8 +13,8 @@ use nudged::domain::plan::{PlannedWave, WaveRecipients};
 use nudged::domain::problem::Place as TextPlace;
 use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
 use nudged::domain::schedule::model::{
-    Audience, Calendar, Days, Message, OnUnknown, Origin, Policies, Priority, Schedule, Target, Trigger, When,
-    WhoseClock,
+    Audience, Calendar, CatchUp, Days, Message, OnUnknown, Origin, Overlap, Policies, Priority, Schedule, Target,
+    Trigger, When, WhoseClock,
 };
 use nudged::domain::template::Template;
 use nudged::domain::time::ClockChangePolicy;
@@ -55,6 +55,8 @@ pub(crate) struct Draft {
     pub except: Vec<Address>,
     pub priority: Priority,
     pub on_unknown: OnUnknown,
+    pub overlap: Overlap,
+    pub catch_up: CatchUp,
     pub once: bool,
     pub file: String,
 }
@@ -67,6 +69,8 @@ pub(crate) fn draft(name: &str) -> Draft {
         except: Vec::new(),
         priority: Priority::Normal,
         on_unknown: OnUnknown::Resend,
+        overlap: Overlap::Supersede,
+        catch_up: CatchUp::Latest,
         once: false,
         file: "file.toml".to_owned(),
     }
@@ -98,6 +102,11 @@ impl Draft {
         self
     }
 
+    pub(crate) fn backlog(mut self, overlap: Overlap, catch_up: CatchUp) -> Self {
+        (self.overlap, self.catch_up) = (overlap, catch_up);
+        self
+    }
+
     pub(crate) fn once_from(mut self, file: &str) -> Self {
         self.once = true;
         file.clone_into(&mut self.file);
@@ -124,7 +133,13 @@ impl Draft {
                 clock_changes: ClockChangePolicy::default(),
             },
             audience: Audience { to: self.to.clone(), except_people: self.except.clone() },
-            policies: Policies { late: Duration::from_hours(1), priority: self.priority, on_unknown: self.on_unknown },
+            policies: Policies {
+                late: Duration::from_hours(1),
+                priority: self.priority,
+                on_unknown: self.on_unknown,
+                overlap: self.overlap,
+                catch_up: self.catch_up,
+            },
             message: Message { text: Template::parse("Hello").expect("a plain text is a template"), why: None },
         })
     }

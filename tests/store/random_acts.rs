@@ -198,7 +198,7 @@ impl World {
                 let now = (delivery.state, delivery.reason);
                 if let Some(before) = self.last.insert(key.clone(), now) {
                     let revived = before.0 == State::Cancelled
-                        && matches!(now, (State::Planned, _) | (_, Some(Reason::ServedBeforeEdit)));
+                        && matches!(now, (State::Planned | State::Expired, _) | (_, Some(Reason::ServedBeforeEdit)));
                     assert!(
                         !before.0.is_final() || before == now || revived,
                         "{key:?}: {before:?} → {now:?} by {act:?}"

@@ -4,17 +4,22 @@
 //! is in. A wave may therefore be expanded again whenever its audience may have grown, and then those who left the
 //! audience are cancelled as well.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params};
 
 use super::fault::Fault;
+use super::realign;
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
 use crate::domain::delivery::{Reason, State};
+use crate::domain::id::ScheduleName;
 use crate::domain::plan::WaveRecipients;
-use crate::port::store::Expanded;
+use crate::domain::policy;
+use crate::port::store::{Abandoned, Expanded};
 
 /// In the order of the due instants: claims then read neighbouring rows.
 const DUE_WAVES: &str = "
@@ -50,14 +55,16 @@ struct DueWave {
 ///
 /// Who was served by an occurrence that this one replaces is accounted for and not served again. What is in the hands
 /// of a sender at this moment may still come to nothing, so of that a claim decides.
+///
+/// What is over already is not claimed to find that out: after a downtime that may be a great many.
 macro_rules! expand {
     ($members:literal) => {
         Sql::new(concat!(
             "
             INSERT INTO deliveries
                 (occurrence_id, recipient_id, wave_id, queue, state, reason, due_at, expire_at, planned_at, not_before)
-            SELECT :occurrence, each.id, :wave, :queue, iif(each.is_served, :skipped, :planned),
-                iif(each.is_served, :served, NULL), :due, :expire, :planned_at, :due
+            SELECT :occurrence, each.id, :wave, :queue, iif(each.is_served, :skipped, :state),
+                iif(each.is_served, :served, :reason), :due, :expire, :planned_at, :due
             FROM (
                 SELECT member.id, :replaces AND EXISTS (
                     SELECT 1 FROM occurrences p
@@ -92,6 +99,9 @@ static CANCEL_LEFT: Sql = Sql::new(
 );
 
 pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, Fault> {
+    // Never back, also when the wall clock was.
+    conn.prepare_cached("UPDATE daemon SET went_round_at = max(coalesce(went_round_at, ?1), ?1) WHERE id = 1")?
+        .execute([micros(now)])?;
     let mut expanded = Expanded::default();
     for wave in due_waves(conn, until, now)? {
         if wave.again {
@@ -100,7 +110,7 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
                 ":cancelled": State::Cancelled.word(), ":left": Reason::LeftAudience.word(),
             })?;
         }
-        let made = expand(conn, &wave)?;
+        let made = expand(conn, &wave, now)?;
         conn.prepare_cached(
             "UPDATE waves SET to_expand = 0, expanded_at = ?2, has_rows = max(has_rows, ?3) WHERE id = ?1",
         )?
@@ -109,6 +119,33 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
         expanded.deliveries += made;
     }
     Ok(expanded)
+}
+
+const LONG_OVER: &str = "
+    SELECT s.id, s.name, w.occurrence_id, w.id
+    FROM waves w INDEXED BY waves_to_expand CROSS JOIN schedules s ON s.id = w.schedule_id
+    WHERE w.to_expand = 1 AND w.due_at < ?1 AND w.expire_at < ?1";
+
+pub(super) fn abandon(conn: &Connection, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, Fault> {
+    let mut statement = conn.prepare_cached(LONG_OVER)?;
+    let over: Vec<(i64, String, i64, i64)> = statement
+        .query_map([micros(over_before)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut occurrences: BTreeMap<(i64, String), BTreeSet<i64>> = BTreeMap::new();
+    for (schedule, name, occurrence, wave) in over {
+        // One that has rows stays: it only waited to be expanded once more.
+        conn.prepare_cached("UPDATE waves SET to_expand = 0 WHERE id = ?1 AND has_rows = 1")?.execute([wave])?;
+        if conn.prepare_cached("DELETE FROM waves WHERE id = ?1 AND has_rows = 0")?.execute([wave])? > 0 {
+            occurrences.entry((schedule, name)).or_default().insert(occurrence);
+        }
+    }
+    let mut abandoned = Vec::new();
+    for ((id, name), occurrences) in occurrences {
+        realign::remove_empty_occurrences(conn, id)?;
+        let schedule = ScheduleName::new(&name).ok_or_else(|| Of { table: "schedules", id }.corrupt("name", &name))?;
+        abandoned.push(Abandoned { schedule, occurrences: occurrences.len() as u64 });
+    }
+    Ok(abandoned)
 }
 
 fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<DueWave>, Fault> {
@@ -138,7 +175,10 @@ fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Res
 }
 
 /// Returns how many deliveries were made or revived.
-fn expand(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
+fn expand(conn: &Connection, wave: &DueWave, now: DateTime<Utc>) -> Result<u64, Fault> {
+    let of = Of { table: "waves", id: wave.id };
+    let instant = |column, micros| DateTime::from_timestamp_micros(micros).ok_or_else(|| of.corrupt(column, &micros));
+    let over = policy::over(now, instant("planned_at", wave.planned_at)?, instant("expire_at", wave.expire_at)?);
     let sql = match wave.recipients {
         WaveRecipients::OfZone => &EXPAND_ZONE,
         WaveRecipients::All => &EXPAND_ALL,
@@ -149,7 +189,7 @@ fn expand(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
         statement.raw_bind_parameter(index, &wave.zone)?;
     }
     let words = [
-        (":planned", State::Planned.word()),
+        (":state", if over.is_some() { State::Expired.word() } else { State::Planned.word() }),
         (":skipped", State::Skipped.word()),
         (":cancelled", State::Cancelled.word()),
         (":served", Reason::ServedBeforeEdit.word()),
@@ -161,6 +201,11 @@ fn expand(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
     ];
     for (name, word) in words {
         statement.raw_bind_parameter(name, word)?;
+    }
+    if let Some(reason) = over {
+        // Left alone, a parameter is NULL.
+        let index = statement.parameter_index(":reason")?.expect("both statements have it");
+        statement.raw_bind_parameter(index, reason.word())?;
     }
     let numbers = [
         (":occurrence", wave.occurrence),
@@ -185,6 +230,7 @@ mod tests {
     #[test]
     fn expanding_costs_what_is_in_the_audience() {
         assert_scans_nothing(DUE_WAVES);
+        assert_scans_nothing(LONG_OVER);
         assert_scans_nothing(EXPAND_ZONE.get());
         assert_scans_nothing(CANCEL_LEFT.get());
     }

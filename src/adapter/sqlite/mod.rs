@@ -44,8 +44,8 @@ use crate::domain::schedule::model::Schedule;
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::store::{
-    Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, SchedulePlan, StatusQuery, Store,
-    StoreError, TakeOver,
+    Abandoned, Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, SchedulePlan, StatusQuery,
+    Store, StoreError, TakeOver,
 };
 
 /// The ledger in one file of SQLite.
@@ -127,6 +127,10 @@ impl Store for SqliteStore {
 
     async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError> {
         self.writer.call("expanding waves", move |conn| expand::expand_due(conn, until, now)).await
+    }
+
+    async fn abandon(&self, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, StoreError> {
+        self.writer.call("giving up what was over long ago", move |conn| expand::abandon(conn, over_before)).await
     }
 
     async fn claim_due(

@@ -5,7 +5,9 @@
 
 use std::sync::OnceLock;
 
+use super::words::Word;
 use crate::domain::delivery::{Reason, State};
+use crate::domain::schedule::model::{CatchUp, Overlap};
 
 /// A statement with names in braces, which stand for:
 ///
@@ -17,6 +19,7 @@ use crate::domain::delivery::{Reason, State};
 ///   one wave to the next, so it costs as much as there are such waves, and not as much as there are deliveries;
 /// - `{members}` and `{members in zone}`: the ids of everyone to whom the schedule `:schedule` speaks (and who live
 ///   in `:zone`). Who is meant by more than one entry is there more than once;
+/// - `{supersede}`, `{latest}`: those words of `overlap` and `catch_up`;
 /// - `{was served}`: whether the delivery `b` may have reached its recipient;
 /// - `{person}`: the columns of the recipient `r` that [`Person::read`](super::person::Person::read) reads, first;
 /// - `{is member}`: whether the recipient `r` is one of them, for the schedule `:schedule`.
@@ -115,6 +118,8 @@ pub(super) fn fill(text: &str) -> String {
         .replace("{was served}", WAS_SERVED)
         .replace("{arrived}", &arrived())
         .replace("{served before edit}", Reason::ServedBeforeEdit.as_str())
+        .replace("{supersede}", Overlap::Supersede.word())
+        .replace("{latest}", CatchUp::Latest.word())
         .replace("{person}", super::person::COLUMNS)
         .replace("{open}", &open())
         .replace("{held}", &held())
