@@ -22,6 +22,7 @@ use crate::adapter::sqlite::{OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{AppKind, SetupError, TeamsConnector, TeamsSettings};
 use crate::config::{BotKind, Config};
+use crate::domain::policy::Downtime;
 use crate::domain::rate::Book;
 use crate::domain::time::ZoneRules;
 use crate::engine::catalog::{CatalogCell, CatalogKeeper};
@@ -121,6 +122,7 @@ impl Daemon {
         let started_at = clock.now();
         let taken = store.take_over(started_at).await?;
         tell_rescued(taken.rescued);
+        let downtime = Downtime { since: taken.went_round_at, until: started_at };
 
         let library = Arc::clone(&outside.library);
         let keeper =
@@ -155,7 +157,7 @@ impl Daemon {
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            sender: Arc::new(sender(config, &outside, connector, &store, &keeper, &health, &work)),
+            sender: Arc::new(sender(config, &outside, connector, &keeper, &health, &work, downtime)),
             health: Arc::clone(&health),
             work: Arc::clone(&work),
             clock_stepped: Arc::clone(&replan),
@@ -289,14 +291,14 @@ fn sender(
     config: &Config,
     outside: &Outside,
     connector: Arc<TeamsConnector>,
-    store: &Arc<dyn Store>,
     keeper: &CatalogKeeper,
     health: &Arc<Health>,
     work: &Arc<Notify>,
+    downtime: Downtime,
 ) -> Sender {
     let book = Book::published(config.limits.per_tenant_per_second);
     Sender {
-        store: Arc::clone(store),
+        store: Arc::clone(&keeper.store),
         connector,
         limiter: Arc::new(Limiter::new(book, config.limits.senders, Arc::clone(&outside.clock))),
         catalog: keeper.cell(),
@@ -306,6 +308,7 @@ fn sender(
         health: Arc::clone(health),
         work: Arc::clone(work),
         home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
+        downtime,
     }
 }
 

@@ -1,9 +1,13 @@
 //! What every store must do: one suite, written against the port. A store takes part with a [`Place`].
 
+#[path = "store/backlog.rs"]
+mod backlog;
 #[path = "store/claiming.rs"]
 mod claiming;
 #[path = "store/documents.rs"]
 mod documents;
+#[path = "store/editing.rs"]
+mod editing;
 #[path = "store/expanding.rs"]
 mod expanding;
 #[path = "store/fixtures.rs"]
@@ -52,6 +56,16 @@ macro_rules! conformance {
                 a_claim_that_comes_back_follows_the_edit,
                 a_wave_may_change_whom_it_speaks_to,
             ]);
+            conformance!(@cases $place, editing, [
+                a_changed_time_of_day_serves_nobody_twice,
+                only_what_moved_is_replaced,
+                who_was_not_served_yet_is_served_at_the_new_hour,
+                doubt_counts_as_served,
+                chains_of_edits_serve_once,
+                a_date_taken_away_and_given_back_serves_once,
+                planning_the_same_again_keeps_what_was_replaced,
+                what_a_sender_holds_is_decided_at_the_claim,
+            ]);
             conformance!(@cases $place, expanding, [
                 a_wave_becomes_one_delivery_for_each_recipient,
                 expanding_twice_makes_nothing_twice,
@@ -63,6 +77,8 @@ macro_rules! conformance {
                 a_newcomer_does_not_join_what_has_ended,
                 who_leaves_the_group_is_cancelled_and_may_come_back,
                 an_edited_audience_is_followed,
+                what_is_over_is_accounted_for_at_once,
+                what_was_over_long_ago_is_given_up,
                 next_wake_is_the_earliest_thing_to_do,
             ]);
             conformance!(@cases $place, moving, [
@@ -98,6 +114,14 @@ macro_rules! conformance {
                 taking_over_counts_what_it_finds,
                 rescue_takes_only_what_is_beyond_its_lease,
                 rescue_leaves_what_the_caller_has_in_hand,
+            ]);
+            conformance!(@cases $place, backlog, [
+                a_claim_knows_whether_a_later_one_is_due,
+                a_later_one_counts_for_the_same_person_and_schedule,
+                a_later_one_may_be_in_another_wave,
+                a_later_one_that_is_not_meant_any_more_does_not_count,
+                what_nobody_asks_is_not_looked_up,
+                a_successor_hears_when_somebody_was_last_there,
             ]);
             conformance!(@cases $place, settling, [
                 every_settlement_is_kept,

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::backoff;
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::recipient::{Recipient, Reference, Unreachable};
-use crate::domain::schedule::model::{OnUnknown, Priority};
+use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use crate::domain::verdict::Verdict;
 
 /// The state of a delivery. It is in exactly one, from the moment it exists.
@@ -91,6 +91,19 @@ impl State {
         }
     }
 
+    /// Whether the recipient may have the message, or have had it: nobody can take it back.
+    #[must_use]
+    pub fn may_have_arrived(self) -> bool {
+        match self {
+            State::Sent | State::Unknown => true,
+            // Of these two it is not known yet.
+            State::Claimed | State::Sending => false,
+            State::Planned | State::Waiting | State::Skipped | State::Failed | State::Expired | State::Cancelled => {
+                false
+            }
+        }
+    }
+
     /// The states that a delivery may be in just before this one. A store changes a state only from these, so the
     /// picture at the top of this page is enforced in one place.
     #[must_use]
@@ -149,6 +162,8 @@ macro_rules! reasons {
 reasons! {
     PastWhenPlanned = "past-when-planned", "the hour had already passed there when the schedule was planned";
     TooLate = "too-late", "it could not be sent within its lateness limit";
+    Superseded = "superseded", "the next one of the schedule was due before it could be sent";
+    Missed = "missed", "it fell due while nudged was not running";
 
     UnknownRecipient = "unknown-recipient", "nobody of this name is known; import the person's reference";
     NoReference = "no-reference", "neither a conversation nor a Teams or Entra id is known; import a reference";
@@ -159,6 +174,8 @@ reasons! {
     ScheduleChanged = "schedule-changed", "the schedule was edited and no longer means this";
     ScheduleRemoved = "schedule-removed", "the schedule was removed";
     LeftAudience = "left-audience", "the recipient is no longer in the audience";
+    ServedBeforeEdit = "served-before-edit", "the recipient had it at its earlier hour, before the schedule was edited";
+    EarlierInHand = "earlier-in-hand", "the same message at its earlier hour is just being sent";
 
     UntrustedHost = "untrusted-host", "the reference's service URL is not a trusted host; nothing was sent to it";
     TemplateFailed = "template-failed", "the text could not be made for this recipient";
@@ -218,11 +235,15 @@ impl Reason {
             Reason::DisabledByAdmin => Some(Unreachable::DisabledByAdmin),
             Reason::PastWhenPlanned
             | Reason::TooLate
+            | Reason::Superseded
+            | Reason::Missed
             | Reason::UnknownRecipient
             | Reason::NoReference
             | Reason::ScheduleChanged
             | Reason::ScheduleRemoved
             | Reason::LeftAudience
+            | Reason::ServedBeforeEdit
+            | Reason::EarlierInHand
             | Reason::UntrustedHost
             | Reason::TemplateFailed
             | Reason::TooLarge
@@ -260,6 +281,8 @@ pub struct Claim {
     /// When its wave was planned: past its due instant for a late-comer.
     pub planned_at: DateTime<Utc>,
     pub on_unknown: OnUnknown,
+    pub overlap: Overlap,
+    pub catch_up: CatchUp,
     /// Attempts made so far.
     pub attempts: u32,
     /// An earlier attempt has an unknown outcome, so this one may be the second copy.
@@ -269,6 +292,23 @@ pub struct Claim {
     pub is_known: bool,
     pub reference: Reference,
     pub unreachable: Option<Unreachable>,
+    /// What became of the occurrences that this one replaces, for this recipient.
+    pub earlier: Earlier,
+    /// Whether a later occurrence of the schedule was due for this recipient when this was claimed. Only asked where
+    /// `overlap` or `catch_up` want to know.
+    pub later_is_due: bool,
+}
+
+/// What became of the occurrences that one replaces since an edit, for its recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Earlier {
+    /// Nothing arrived: there were none, or they have been given up.
+    #[default]
+    Nothing,
+    /// One is in the hands of a sender just now.
+    InHand,
+    /// One was sent, or may have been.
+    Served,
 }
 
 /// What becomes of a delivery after a decision or an attempt.
@@ -418,6 +458,8 @@ pub(crate) mod sample {
             expire_at: due_at + TimeDelta::hours(1),
             planned_at: due_at - TimeDelta::hours(20),
             on_unknown: OnUnknown::Resend,
+            overlap: Overlap::Supersede,
+            catch_up: CatchUp::Latest,
             attempts: 0,
             possible_duplicate: false,
             recipient: Recipient {
@@ -432,6 +474,8 @@ pub(crate) mod sample {
             is_known: true,
             reference: Reference { conversation_id: Some("a:1".into()), ..Reference::default() },
             unreachable: None,
+            earlier: Earlier::Nothing,
+            later_is_due: false,
         }
     }
 }

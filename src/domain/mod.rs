@@ -43,6 +43,9 @@ pub mod forecast;
 // (schedule, zones, window) → waves.
 pub mod plan;
 
+// Which occurrence of a date takes the place of which when a schedule is edited.
+pub mod edit;
+
 // The states of one delivery and what moves it from one to the next.
 pub mod delivery;
 

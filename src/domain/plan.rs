@@ -4,9 +4,10 @@
 //! its recipients are accounted for as `expired: past-when-planned` rather than forgotten. An occurrence that is over
 //! everywhere is history, and planning does not invent history.
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
+use crate::domain::edit::Meant;
 use crate::domain::recurrence::{instant, occurrences};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::when::WhoseClock;
@@ -44,6 +45,14 @@ pub enum Window {
     Onward { after: DateTime<Utc>, until: DateTime<Utc> },
 }
 
+impl Window {
+    fn until(self) -> DateTime<Utc> {
+        match self {
+            Window::Open { until, .. } | Window::Onward { until, .. } => until,
+        }
+    }
+}
+
 /// No clock on earth is further from UTC than this, with room for the largest gap or fold.
 const FARTHEST: TimeDelta = TimeDelta::hours(15);
 
@@ -51,13 +60,9 @@ const FARTHEST: TimeDelta = TimeDelta::hours(15);
 /// live.
 #[must_use]
 pub fn plan(schedule: &Schedule, zones: &[Tz], rules: &dyn ZoneRules, window: Window) -> Vec<PlannedWave> {
-    let late = TimeDelta::from_std(schedule.policies.late).unwrap_or(TimeDelta::MAX);
-    let (earliest_due, until) = match window {
-        Window::Open { now, until } => (now.checked_sub_signed(late).unwrap_or(DateTime::<Utc>::MIN_UTC), until),
-        Window::Onward { after, until } => (after, until),
-    };
-    let start = earliest_due.naive_utc().checked_sub_signed(FARTHEST).unwrap_or(NaiveDateTime::MIN);
-    let end = until.naive_utc().checked_add_signed(FARTHEST).unwrap_or(NaiveDateTime::MAX);
+    let late = lateness(schedule);
+    let until = window.until();
+    let (start, end) = civil_times(schedule, window);
 
     let mut waves = Vec::new();
     for occurrence in occurrences(&schedule.when, start, end) {
@@ -87,6 +92,37 @@ pub fn plan(schedule: &Schedule, zones: &[Tz], rules: &dyn ZoneRules, window: Wi
     }
     waves.sort_by_key(|wave| (wave.due_at, wave.occurrence, wave.zone.name()));
     waves
+}
+
+/// All that `schedule` means on the dates of `window`, whole dates: what an edit is compared with.
+#[must_use]
+pub fn meant(schedule: &Schedule, window: Window) -> Meant {
+    let (start, end) = civil_times(schedule, window);
+    let (first, last) = (start.date(), end.date());
+    let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN);
+    let times = occurrences(&schedule.when, midnight(first), last.succ_opt().map_or(NaiveDateTime::MAX, midnight));
+    Meant { first, last, times: times.filter(|time| time.date() <= last).collect() }
+}
+
+/// How many times `schedule` meant between two instants, as read on a clock that shows UTC.
+#[must_use]
+pub fn count_between(schedule: &Schedule, after: DateTime<Utc>, until: DateTime<Utc>) -> usize {
+    occurrences(&schedule.when, after.naive_utc(), until.naive_utc()).count()
+}
+
+fn lateness(schedule: &Schedule) -> TimeDelta {
+    TimeDelta::from_std(schedule.policies.late).unwrap_or(TimeDelta::MAX)
+}
+
+/// From which to which civil time an occurrence can lie that some clock on earth brings into the window.
+fn civil_times(schedule: &Schedule, window: Window) -> (NaiveDateTime, NaiveDateTime) {
+    let earliest_due = match window {
+        Window::Open { now, .. } => now.checked_sub_signed(lateness(schedule)).unwrap_or(DateTime::<Utc>::MIN_UTC),
+        Window::Onward { after, .. } => after,
+    };
+    let start = earliest_due.naive_utc().checked_sub_signed(FARTHEST).unwrap_or(NaiveDateTime::MIN);
+    let end = window.until().naive_utc().checked_add_signed(FARTHEST).unwrap_or(NaiveDateTime::MAX);
+    (start, end)
 }
 
 /// The clocks on which a schedule is due, each with those whom it serves.

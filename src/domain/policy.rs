@@ -1,10 +1,15 @@
 //! May this delivery be sent now? Asked once more when it is in the hands of a sender, because a person may have
 //! moved, left or blocked the bot since it was planned, and the clock has gone on.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::delivery::{Claim, Reason, Settlement};
+use crate::domain::delivery::{Claim, Earlier, Reason, Settlement};
 use crate::domain::recipient::Route;
+use crate::domain::schedule::model::{CatchUp, Overlap};
+
+/// How long to wait until it is known what becomes of the same message at its earlier hour. A sender holds a delivery
+/// for seconds, or as long as it waits for the limits.
+const EARLIER_IN_HAND: TimeDelta = TimeDelta::seconds(10);
 
 /// The answer, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,21 +22,47 @@ pub enum Decision {
     Settle(Settlement),
 }
 
+/// The time before this daemon began to serve, in which no other did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Downtime {
+    /// When the one before was last seen to go round; absent when there was none.
+    pub since: Option<DateTime<Utc>>,
+    /// When this one began.
+    pub until: DateTime<Utc>,
+}
+
+impl Downtime {
+    /// Whether the delivery fell due in it. One that was planned only after its due instant did not: a new schedule, a
+    /// late-comer.
+    fn swallowed(&self, claim: &Claim) -> bool {
+        self.since.is_none_or(|since| since < claim.due_at)
+            && claim.due_at < self.until
+            && claim.planned_at <= claim.due_at
+    }
+}
+
 /// The decision for `claim` at `now`. `home_tenant` is the bot's own.
 #[must_use]
-pub fn decide(claim: &Claim, now: DateTime<Utc>, home_tenant: Option<&str>) -> Decision {
+pub fn decide(claim: &Claim, now: DateTime<Utc>, downtime: &Downtime, home_tenant: Option<&str>) -> Decision {
     if now < claim.due_at {
         return Decision::NotYet;
     }
-    if now > claim.expire_at {
-        return Decision::Settle(if claim.possible_duplicate {
-            // An earlier copy may have arrived, so "expired" would claim too much.
-            Settlement::Unknown(Reason::TooLate)
-        } else if claim.planned_at > claim.expire_at {
-            Settlement::Expired(Reason::PastWhenPlanned)
-        } else {
-            Settlement::Expired(Reason::TooLate)
-        });
+    match claim.earlier {
+        Earlier::Nothing => {}
+        Earlier::InHand => {
+            let (reason, possible_duplicate) = (Reason::EarlierInHand, claim.possible_duplicate);
+            let not_before = now + EARLIER_IN_HAND;
+            return Decision::Settle(Settlement::Waiting { not_before, reason, possible_duplicate });
+        }
+        Earlier::Served => return Decision::Settle(skip(claim, Reason::ServedBeforeEdit)),
+    }
+    if let Some(reason) = over(now, claim.planned_at, claim.expire_at) {
+        // Of what may have arrived, when it was planned says nothing.
+        let reason = if claim.possible_duplicate { Reason::TooLate } else { reason };
+        return Decision::Settle(expire(claim, reason));
+    }
+    if let Some(reason) = overtaken(claim, downtime) {
+        return Decision::Settle(expire(claim, reason));
     }
     if let Some(why) = claim.unreachable {
         return Decision::Settle(skip(claim, Reason::from(why)));
@@ -41,6 +72,33 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, home_tenant: Option<&str>) -> D
         None if claim.is_known => Decision::Settle(skip(claim, Reason::NoReference)),
         None => Decision::Settle(skip(claim, Reason::UnknownRecipient)),
     }
+}
+
+/// Why nothing can be sent any more of what was planned at `planned_at` and must not be sent after `expire_at`.
+#[must_use]
+pub fn over(now: DateTime<Utc>, planned_at: DateTime<Utc>, expire_at: DateTime<Utc>) -> Option<Reason> {
+    (now > expire_at).then_some(if planned_at > expire_at { Reason::PastWhenPlanned } else { Reason::TooLate })
+}
+
+/// Why it is not worth sending any more, although it is not too late.
+fn overtaken(claim: &Claim, downtime: &Downtime) -> Option<Reason> {
+    if downtime.swallowed(claim) {
+        match claim.catch_up {
+            CatchUp::None => Some(Reason::Missed),
+            CatchUp::Latest => claim.later_is_due.then_some(Reason::Superseded),
+            CatchUp::All => None,
+        }
+    } else {
+        match claim.overlap {
+            Overlap::Supersede => claim.later_is_due.then_some(Reason::Superseded),
+            Overlap::Keep => None,
+        }
+    }
+}
+
+/// Expired, unless an earlier copy may have arrived: then that would claim too much.
+fn expire(claim: &Claim, reason: Reason) -> Settlement {
+    if claim.possible_duplicate { Settlement::Unknown(reason) } else { Settlement::Expired(reason) }
 }
 
 /// Skipped, unless an earlier copy may have arrived.
@@ -60,7 +118,50 @@ mod tests {
         let mut claim = claim();
         change(&mut claim);
         let now = claim.due_at + chrono::TimeDelta::minutes(minutes_after_due);
-        assert_eq!(&decide(&claim, now, Some("home")), expect);
+        // The sample fell due long after the daemon began.
+        let downtime = Downtime { since: None, until: claim.due_at - chrono::TimeDelta::hours(1) };
+        assert_eq!(&decide(&claim, now, &downtime, Some("home")), expect);
+    }
+
+    /// Five minutes after the sample is due, with a daemon that began then, after the one before it was last seen at
+    /// `seen` minutes.
+    fn check_backlog(overlap: Overlap, catch_up: CatchUp, later_is_due: bool, seen: i64, expect: Option<Reason>) {
+        let claim = Claim { overlap, catch_up, later_is_due, ..claim() };
+        let minutes = |minutes| claim.due_at + chrono::TimeDelta::minutes(minutes);
+        let downtime = Downtime { since: Some(minutes(seen)), until: minutes(5) };
+        let expired = |claim: &Claim| match decide(claim, minutes(5), &downtime, Some("home")) {
+            Decision::Settle(Settlement::Expired(reason) | Settlement::Unknown(reason)) => Some(reason),
+            Decision::Send(_) => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(expired(&claim), expect, "{overlap:?} {catch_up:?} {later_is_due} {seen}");
+        let doubt = Claim { possible_duplicate: true, ..claim.clone() };
+        if let Decision::Settle(settlement) = decide(&doubt, minutes(5), &downtime, Some("home")) {
+            assert!(matches!(settlement, Settlement::Unknown(_)), "{settlement:?}");
+        }
+        // Planned after it was due, it was not missed.
+        let newcomer = Claim { planned_at: claim.due_at + chrono::TimeDelta::seconds(1), ..claim.clone() };
+        let superseded = (overlap == Overlap::Supersede && later_is_due).then_some(Reason::Superseded);
+        assert_eq!(expired(&newcomer), superseded);
+    }
+
+    #[test]
+    fn a_backlog_is_decided_by_overlap_and_what_was_missed_by_catch_up() {
+        use {CatchUp as C, Overlap as O};
+        let (superseded, missed) = (Some(Reason::Superseded), Some(Reason::Missed));
+        // Served to the end: the backlog of a daemon that was there.
+        for catch_up in [C::Latest, C::All, C::None] {
+            check_backlog(O::Supersede, catch_up, false, 1, None);
+            check_backlog(O::Supersede, catch_up, true, 1, superseded);
+            check_backlog(O::Keep, catch_up, true, 1, None);
+        }
+        // Nobody was there when it fell due.
+        for overlap in [O::Supersede, O::Keep] {
+            check_backlog(overlap, C::Latest, false, -1, None);
+            check_backlog(overlap, C::Latest, true, -1, superseded);
+            check_backlog(overlap, C::All, true, -1, None);
+            check_backlog(overlap, C::None, false, -1, missed);
+        }
     }
 
     fn settle(settlement: Settlement) -> Decision {
@@ -77,6 +178,18 @@ mod tests {
         let late_comer = |claim: &mut Claim| claim.planned_at = claim.expire_at + Duration::from_secs(1);
         check(late_comer, 61, &settle(Settlement::Expired(Reason::PastWhenPlanned)));
         check(|c| c.possible_duplicate = true, 61, &settle(Settlement::Unknown(Reason::TooLate)));
+        check(|c| c.earlier = Earlier::Served, 0, &settle(Settlement::Skipped(Reason::ServedBeforeEdit)));
+        let in_doubt_too = |c: &mut Claim| {
+            c.earlier = Earlier::Served;
+            c.possible_duplicate = true;
+        };
+        check(in_doubt_too, 0, &settle(Settlement::Unknown(Reason::ServedBeforeEdit)));
+        let until_it_is_known = Settlement::Waiting {
+            not_before: claim().due_at + EARLIER_IN_HAND,
+            reason: Reason::EarlierInHand,
+            possible_duplicate: false,
+        };
+        check(|c| c.earlier = Earlier::InHand, 0, &settle(until_it_is_known));
         check(|c| c.unreachable = Some(Unreachable::Blocked), 0, &settle(Settlement::Skipped(Reason::Blocked)));
         check(|c| c.reference = Reference::default(), 0, &settle(Settlement::Skipped(Reason::NoReference)));
         let stranger = |c: &mut Claim| {

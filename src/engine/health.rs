@@ -79,9 +79,9 @@ impl Health {
         let mut trouble = lock(&self.trouble);
         if trouble.heard(recipient, answer) {
             if let Some(trouble) = trouble.says() {
-                tracing::error!(trouble, "the bot cannot send; deliveries wait")
+                tracing::error!(trouble, "the bot cannot send; deliveries wait");
             } else {
-                tracing::info!("the bot can send again")
+                tracing::info!("the bot can send again");
             }
         }
     }

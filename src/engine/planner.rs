@@ -3,13 +3,14 @@
 //! A pass is idempotent and reads its own durable mark, so it may run at any time, twice, or late: at start, on every
 //! beat, after an import, after the wall clock was stepped. Most passes find nothing to do.
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::plan::{Window, plan};
+use crate::domain::plan::{Window, count_between, meant, plan};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::when::WhoseClock;
 use crate::engine::catalog::CatalogCell;
@@ -27,6 +28,11 @@ const SLACK: TimeDelta = TimeDelta::hours(1);
 /// For how long a schedule may be missing before what is open of it is cancelled: an editor's rename or a checkout is
 /// no deletion.
 const MISSING_GRACE: TimeDelta = TimeDelta::minutes(10);
+
+/// For how long after they were over occurrences are accounted for person by person. A daemon that was away for longer
+/// says once for each schedule how many there were before that: rows of which nobody could have got anything would fill
+/// the ledger, a quarter-hourly schedule for a thousand people nearly a million of them in a week.
+const ACCOUNTED_FOR: TimeDelta = TimeDelta::hours(48);
 
 /// How many schedules' plans go into the store together.
 const BATCH: usize = 500;
@@ -55,22 +61,38 @@ impl Planner {
                 "newer time-zone data; what is open is planned anew"
             );
         }
+        let long_over = now - ACCOUNTED_FOR;
+        let abandoned = self.store.abandon(long_over).await?;
+        let mut passed_over: HashMap<_, _> =
+            abandoned.into_iter().map(|abandoned| (abandoned.schedule, abandoned.occurrences)).collect();
         let people_zones = self.store.zones().await?;
         let marks = self.store.plan_marks().await?;
-        let mut marks: std::collections::HashMap<_, _> =
-            marks.into_iter().map(|mark| (mark.schedule.clone(), mark)).collect();
+        let mut marks: HashMap<_, _> = marks.into_iter().map(|mark| (mark.schedule.clone(), mark)).collect();
 
         let mut total = PlanChange::default();
         let mut plans = Vec::new();
         for schedule in self.catalog.current().schedules.values() {
             let mark = marks.remove(&schedule.name);
-            plans.extend(self.plan(schedule, mark.as_ref(), &people_zones, now));
+            let planned = self.plan(schedule, mark.as_ref(), &people_zones, now);
+            if let (Some(_), Some(mark)) = (&planned, mark)
+                && mark.planned_until < long_over
+            {
+                let missed = count_between(schedule, mark.planned_until, long_over);
+                *passed_over.entry(mark.schedule).or_default() += missed as u64;
+            }
+            plans.extend(planned);
             if plans.len() >= BATCH {
                 add(&mut total, self.store.record_plans(std::mem::take(&mut plans), now).await?);
             }
         }
         if !plans.is_empty() {
             add(&mut total, self.store.record_plans(plans, now).await?);
+        }
+        for (schedule, occurrences) in passed_over.into_iter().filter(|(_, occurrences)| *occurrences > 0) {
+            tracing::warn!(
+                %schedule, occurrences, over_before = %long_over,
+                "nudged was away for so long that these are not accounted for person by person; nobody got them"
+            );
         }
         if total != PlanChange::default() {
             tracing::info!(
@@ -97,12 +119,16 @@ impl Planner {
         let until = now + HORIZON;
         let (window, planned_until) = match mark.filter(|mark| mark.signature == signature) {
             Some(mark) if mark.planned_until >= until - SLACK => return None,
-            Some(mark) => (Window::Onward { after: mark.planned_until, until }, until),
+            Some(mark) => {
+                let late = TimeDelta::from_std(schedule.policies.late).unwrap_or(TimeDelta::MAX);
+                let oldest = (now - ACCOUNTED_FOR).checked_sub_signed(late).unwrap_or(DateTime::<Utc>::MIN_UTC);
+                (Window::Onward { after: mark.planned_until.max(oldest), until }, until)
+            }
             None => {
                 // The mark never goes back, also when the wall clock did. And what fell due after it, while nobody
                 // planned, is accounted for although it may be over everywhere.
                 let until = mark.map_or(until, |mark| mark.planned_until.max(until));
-                let since = mark.map_or(now, |mark| mark.planned_until.min(now));
+                let since = mark.map_or(now, |mark| mark.planned_until.clamp(now - ACCOUNTED_FOR, now));
                 (Window::Open { now: since, until }, until)
             }
         };
@@ -110,7 +136,7 @@ impl Planner {
             schedule: schedule.name.clone(),
             signature,
             planned_until,
-            replaces: matches!(window, Window::Open { .. }),
+            replaces: matches!(window, Window::Open { .. }).then(|| meant(schedule, window)),
             waves: plan(schedule, people_zones, self.zones.as_ref(), window),
         })
     }

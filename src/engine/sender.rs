@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::delivery::{self, Claim, Reason, Settlement, State};
 use crate::domain::id::AttemptId;
-use crate::domain::policy::{Decision, decide};
+use crate::domain::policy::{Decision, Downtime, decide};
 use crate::domain::recipient::{Reference, Route};
 use crate::domain::template::Facts;
 use crate::domain::time::ZoneRules;
@@ -48,6 +48,8 @@ pub struct Sender {
     pub work: Arc<Notify>,
     /// The bot's own tenant, for people of whom no other is known.
     pub home_tenant: Option<Arc<str>>,
+    /// When nobody served before this daemon did.
+    pub downtime: Downtime,
 }
 
 impl Sender {
@@ -187,7 +189,7 @@ impl Sender {
     }
 
     fn decision(&self, claim: &Claim) -> Decision {
-        decide(claim, self.clock.now(), self.home_tenant.as_deref())
+        decide(claim, self.clock.now(), &self.downtime, self.home_tenant.as_deref())
     }
 
     /// Whose budget a request takes: that of the tenant the conversation lives in.

@@ -13,6 +13,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::{Claim, Settlement};
+use crate::domain::edit::Meant;
 use crate::domain::id::{AttemptId, DeliveryId, RecipientId, ScheduleName, Term};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::PersonRecord;
@@ -55,6 +56,9 @@ pub struct Document {
 pub struct TakeOver {
     /// The term of this daemon, greater than all before.
     pub term: Term,
+    /// When the daemon before this one was last seen to expand what was due. What fell due after that had nobody to
+    /// send it.
+    pub went_round_at: Option<DateTime<Utc>>,
     pub rescued: Rescued,
 }
 
@@ -85,9 +89,10 @@ pub struct SchedulePlan {
     pub schedule: ScheduleName,
     pub signature: String,
     pub planned_until: DateTime<Utc>,
-    /// True when this is the whole of what is open, so that an open wave which is not in it is withdrawn; false
-    /// when it only goes on from the last mark.
-    pub replaces: bool,
+    /// There when this is the whole of what is open: an open wave which is not in it is withdrawn, and what is new
+    /// takes the place of what is not meant any more, see [`edit`](crate::domain::edit). Absent when the plan only goes
+    /// on from the last mark.
+    pub replaces: Option<Meant>,
     /// In the order of the due instants.
     pub waves: Vec<PlannedWave>,
 }
@@ -101,6 +106,13 @@ pub struct PlanChange {
     pub withdrawn_waves: u64,
     /// Open deliveries that became `cancelled: schedule-changed`.
     pub cancelled_deliveries: u64,
+}
+
+/// What was given up unseen of a schedule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Abandoned {
+    pub schedule: ScheduleName,
+    pub occurrences: u64,
 }
 
 /// What an expansion made.
@@ -189,8 +201,14 @@ pub trait Store: Send + Sync {
     async fn record_plans(&self, plans: Vec<SchedulePlan>, now: DateTime<Utc>) -> Result<PlanChange, StoreError>;
 
     /// Turns every wave that is due before `until` into deliveries, one for each recipient of the audience that
-    /// lives in its zone and has none yet for this occurrence.
+    /// lives in its zone and has none yet for this occurrence. Whoever has been served by an occurrence that this one
+    /// replaces, or may have been, gets one that is `skipped: served-before-edit`. A wave that is over already becomes deliveries
+    /// that have expired. Remembers `now` as the instant at which a daemon was last there.
     async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError>;
+
+    /// Gives up waves that have waited to be expanded until nothing of them could be sent any more, and that were over
+    /// before `over_before`: no rows are made for them. Says how much that was of each schedule.
+    async fn abandon(&self, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, StoreError>;
 
     /// Claims up to `limit` deliveries of the priority `at_least` or a higher one that may be tried at `now`, critical ones
     /// first, then in the order in which they are due.

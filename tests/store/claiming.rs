@@ -1,10 +1,10 @@
 //! Claims, leases and terms.
 
 use chrono::TimeDelta;
-use nudged::domain::delivery::{Claim, Reason, State};
+use nudged::domain::delivery::{Claim, Earlier, Reason, State};
 use nudged::domain::id::Term;
 use nudged::domain::recipient::{PersonRecord, Recipient, RecipientKind, Reference, ZoneSource};
-use nudged::domain::schedule::model::{OnUnknown, Priority};
+use nudged::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use nudged::port::store::{Rescued, StoreError};
 
 use crate::Place;
@@ -49,6 +49,8 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         expire_at: at("09:00"),
         planned_at: at("00:10"),
         on_unknown: OnUnknown::Hold,
+        overlap: Overlap::Supersede,
+        catch_up: CatchUp::Latest,
         attempts: 0,
         possible_duplicate: false,
         recipient: Recipient {
@@ -63,6 +65,8 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         is_known: true,
         reference,
         unreachable: None,
+        earlier: Earlier::Nothing,
+        later_is_due: false,
     };
     assert_eq!(claim, expect);
 }
@@ -74,7 +78,7 @@ pub(crate) async fn claims_come_by_priority_and_then_in_due_order(place: &dyn Pl
     for schedule in ["bulk", "normal", "critical"] {
         ledger.plan(&[plan(schedule, &[wave("09:00", BERLIN), wave("09:00", TOKYO)])], "00:00").await;
     }
-    ledger.expand("08:00").await;
+    ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
     let mut order = Vec::new();
     for limit in [0, 1, 2, 2, 100] {
         let claims =

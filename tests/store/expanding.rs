@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::recipient::{PersonRecord, RecipientKind};
-use nudged::port::store::Expanded;
+use nudged::port::store::{Abandoned, Expanded, SchedulePlan};
 
 use crate::Place;
 use crate::fixtures::*;
@@ -155,6 +155,36 @@ pub(crate) async fn an_edited_audience_is_followed(place: &dyn Place) {
     let mut claimed = ledger.claim("08:00").await;
     claimed.sort_by(|a, b| a.recipient.name.cmp(&b.recipient.name));
     assert_eq!(names(&claimed), ["bo", "cy"]);
+}
+
+pub(crate) async fn what_is_over_is_accounted_for_at_once(place: &dyn Place) {
+    let people = [person("ana", BERLIN), person("kei", TOKYO)];
+    let ledger = Ledger::with(place, &people, &[draft("s")]).await;
+    // Tokyo's was planned when it could still be sent, and nobody came; Berlin's only when it was over.
+    ledger.plan(&[SchedulePlan { replaces: None, ..plan("s", &[wave("09:00", TOKYO)]) }], "00:00").await;
+    ledger.plan(&[SchedulePlan { replaces: None, ..plan("s", &[wave("09:00", BERLIN)]) }], "09:30").await;
+    assert_eq!(ledger.expand("09:30").await, Expanded { waves: 2, deliveries: 2 });
+    assert_eq!(ledger.state("s", "09:00", "kei").await, (State::Expired, Some(Reason::TooLate)));
+    assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Expired, Some(Reason::PastWhenPlanned)));
+    assert_eq!(ledger.claim("09:30").await, []);
+}
+
+pub(crate) async fn what_was_over_long_ago_is_given_up(place: &dyn Place) {
+    let people = [person("ana", BERLIN), person("kei", TOKYO)];
+    let ledger = Ledger::with(place, &people, &[draft("s"), draft("t")]).await;
+    let times = ["09:00", "10:00", "18:00"];
+    let waves: Vec<_> = times.iter().flat_map(|time| [wave(time, BERLIN), wave(time, TOKYO)]).collect();
+    ledger.plan(&[plan("s", &waves), plan("t", &[wave("18:00", BERLIN)])], "00:00").await;
+    // Of 09:00 one zone was expanded in time.
+    ledger.expand("00:00").await;
+    let abandon = async |before| ledger.store.abandon(at(before)).await.expect("giving up");
+    assert_eq!(abandon("02:00").await, [], "at 10:00 it is over in Tokyo at two");
+    let given_up = abandon("12:00").await;
+    assert_eq!(given_up, [Abandoned { schedule: name("s"), occurrences: 3 }]);
+    assert_eq!(abandon("12:00").await, []);
+    let left: Vec<_> = ledger.occurrences("s").await.iter().map(|it| (it.occurrence, it.audience)).collect();
+    assert_eq!(left, [(civil("09:00"), 1), (civil("18:00"), 1)], "what has rows stays, and what is to come");
+    assert_eq!(ledger.expand("17:00").await.deliveries, 2, "six in the evening in Berlin, of both");
 }
 
 pub(crate) async fn next_wake_is_the_earliest_thing_to_do(place: &dyn Place) {

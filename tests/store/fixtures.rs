@@ -7,11 +7,14 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
+use nudged::domain::edit::Meant;
 use nudged::domain::id::{AttemptId, Revision, ScheduleName, Term};
 use nudged::domain::plan::{PlannedWave, WaveRecipients};
 use nudged::domain::problem::Place as TextPlace;
 use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
-use nudged::domain::schedule::model::{Audience, Message, OnUnknown, Origin, Policies, Priority, Schedule, Target};
+use nudged::domain::schedule::model::{
+    Audience, CatchUp, Message, OnUnknown, Origin, Overlap, Policies, Priority, Schedule, Target,
+};
 use nudged::domain::schedule::when::{Calendar, Days, Exceptions, Rhythm, Trigger, When, WhoseClock};
 use nudged::domain::template::Template;
 use nudged::domain::time::ClockChangePolicy;
@@ -52,6 +55,8 @@ pub(crate) struct Draft {
     pub except: Vec<Address>,
     pub priority: Priority,
     pub on_unknown: OnUnknown,
+    pub overlap: Overlap,
+    pub catch_up: CatchUp,
     pub once: bool,
     pub file: String,
 }
@@ -64,6 +69,8 @@ pub(crate) fn draft(name: &str) -> Draft {
         except: Vec::new(),
         priority: Priority::Normal,
         on_unknown: OnUnknown::Resend,
+        overlap: Overlap::Supersede,
+        catch_up: CatchUp::Latest,
         once: false,
         file: "file.toml".to_owned(),
     }
@@ -95,6 +102,11 @@ impl Draft {
         self
     }
 
+    pub(crate) fn backlog(mut self, overlap: Overlap, catch_up: CatchUp) -> Self {
+        (self.overlap, self.catch_up) = (overlap, catch_up);
+        self
+    }
+
     pub(crate) fn once_from(mut self, file: &str) -> Self {
         self.once = true;
         file.clone_into(&mut self.file);
@@ -122,7 +134,13 @@ impl Draft {
                 clock_changes: ClockChangePolicy::default(),
             },
             audience: Audience { to: self.to.clone(), except_people: self.except.clone() },
-            policies: Policies { late: Duration::from_hours(1), priority: self.priority, on_unknown: self.on_unknown },
+            policies: Policies {
+                late: Duration::from_hours(1),
+                priority: self.priority,
+                on_unknown: self.on_unknown,
+                overlap: self.overlap,
+                catch_up: self.catch_up,
+            },
             message: Message { text: Template::parse("Hello").expect("a plain text is a template"), why: None },
         })
     }
@@ -179,9 +197,16 @@ pub(crate) fn plan(schedule: &str, waves: &[PlannedWave]) -> SchedulePlan {
         schedule: name(schedule),
         signature: "1".to_owned(),
         planned_until: at("23:00"),
-        replaces: true,
+        replaces: Some(meant(&waves)),
         waves,
     }
+}
+
+/// What a schedule means on the day: the occurrences of its waves.
+pub(crate) fn meant(waves: &[PlannedWave]) -> Meant {
+    let day = civil("00:00").date();
+    let times: BTreeSet<_> = waves.iter().map(|wave| wave.occurrence).collect();
+    Meant { first: day, last: day, times: times.into_iter().collect() }
 }
 
 /// A store and short ways to act on it.

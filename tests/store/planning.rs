@@ -73,7 +73,7 @@ pub(crate) async fn a_tried_delivery_waits_at_least_as_long_as_before(place: &dy
 pub(crate) async fn a_plan_that_goes_on_withdraws_nothing(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s")]).await;
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
-    let next = SchedulePlan { replaces: false, ..plan("s", &[wave("15:00", BERLIN)]) };
+    let next = SchedulePlan { replaces: None, ..plan("s", &[wave("15:00", BERLIN)]) };
     assert_eq!(ledger.plan(&[next], "00:00").await, PlanChange { added_waves: 1, ..PlanChange::default() });
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 1)]);
     assert_eq!(ledger.counts("s", "15:00").await, [(State::Planned, 1)]);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{NaiveDateTime, TimeDelta};
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
 use nudged::domain::schedule::model::Priority;
-use nudged::port::store::{SchedulePlan, StoreError};
+use nudged::port::store::StoreError;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -117,7 +117,10 @@ impl World {
                         waves.push(later(wave(time, *zone), TimeDelta::minutes(*minutes)));
                     }
                 }
-                let plan = SchedulePlan { replaces: *replaces, ..plan(SCHEDULES[*schedule], &waves) };
+                let mut plan = plan(SCHEDULES[*schedule], &waves);
+                if !replaces {
+                    plan.replaces = None;
+                }
                 store.record_plans(vec![plan], now).await.expect("planning");
             }
             Act::Expand => {
@@ -196,7 +199,8 @@ impl World {
                 let key = (schedule, delivery.occurrence, delivery.address.expect("an address"));
                 let now = (delivery.state, delivery.reason);
                 if let Some(before) = self.last.insert(key.clone(), now) {
-                    let revived = before.0 == State::Cancelled && matches!(now.0, State::Planned);
+                    let revived = before.0 == State::Cancelled
+                        && matches!(now, (State::Planned | State::Expired, _) | (_, Some(Reason::ServedBeforeEdit)));
                     assert!(
                         !before.0.is_final() || before == now || revived,
                         "{key:?}: {before:?} → {now:?} by {act:?}"

@@ -19,7 +19,7 @@ pub(crate) async fn sums_equal_the_audience_at_every_step(place: &dyn Place) {
     let planned = audience("planned").await;
     let waves: Vec<_> = planned.waves.iter().map(|it| (it.zone, it.people, it.expanded)).collect();
     assert_eq!(waves, [(TOKYO, 1, false), (BERLIN, 2, false), (DENVER, 1, false)], "in due order");
-    ledger.expand("08:00").await;
+    ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
     let expanded = audience("expanded in part").await;
     let waves: Vec<_> = expanded.waves.iter().map(|it| (it.zone, it.people, it.expanded)).collect();
     assert_eq!(waves, [(TOKYO, 1, true), (BERLIN, 2, true), (DENVER, 1, false)]);
@@ -49,7 +49,7 @@ pub(crate) async fn recipients_are_listed_on_request(place: &dyn Place) {
     for schedule in ["s", "t"] {
         ledger.plan(&[plan(schedule, &[wave("09:00", BERLIN), wave("09:00", TOKYO)])], "00:00").await;
     }
-    ledger.expand("07:00").await;
+    ledger.expand("00:30").await;
     let all = ledger.store.status(StatusQuery::default(), at("00:00"), at("07:00")).await.expect("a status");
     assert_eq!((all.occurrences.len(), all.deliveries.len()), (2, 0));
     let listed = ledger.deliveries("s").await;

@@ -20,11 +20,12 @@ use crate::port::store::Document;
 const KNOWN_SCHEDULES: &str = "SELECT name, id, priority, missing_since IS NOT NULL FROM schedules";
 
 const KEEP_SCHEDULE: &str = "
-    INSERT INTO schedules (name, revision, origin, fires_once, priority, on_unknown)
-    VALUES (:name, :revision, :origin, :fires_once, :priority, :on_unknown)
+    INSERT INTO schedules (name, revision, origin, fires_once, priority, on_unknown, overlap, catch_up)
+    VALUES (:name, :revision, :origin, :fires_once, :priority, :on_unknown, :overlap, :catch_up)
     ON CONFLICT (name) DO UPDATE SET
         revision = excluded.revision, origin = excluded.origin, fires_once = excluded.fires_once,
         priority = excluded.priority, on_unknown = excluded.on_unknown,
+        overlap = excluded.overlap, catch_up = excluded.catch_up,
         missing_since = NULL, retired_at = NULL
     RETURNING id";
 
@@ -73,6 +74,8 @@ pub(super) fn sync_schedules(
                 ":fires_once": schedule.when.trigger.fires_once(),
                 ":priority": priority,
                 ":on_unknown": schedule.policies.on_unknown.word(),
+                ":overlap": schedule.policies.overlap.word(),
+                ":catch_up": schedule.policies.catch_up.word(),
             },
             |row| row.get(0),
         )?;

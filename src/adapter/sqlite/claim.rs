@@ -11,18 +11,34 @@ use super::realign;
 use super::rows::{Of, micros, span};
 use super::sql::Sql;
 use super::words::Word;
-use crate::domain::delivery::{Claim, State};
+use crate::domain::delivery::{Claim, Earlier, State};
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::schedule::model::Priority;
 
 /// The queues in the order in which they are served. One statement for each: a range of one index.
 const QUEUES: [Priority; 3] = [Priority::Critical, Priority::Normal, Priority::Bulk];
 
+/// Of the later waves of a schedule only those are looked at that are due by now and in which the recipient can be, so a
+/// claim that is on time looks at none.
 static CLAIMABLE: Sql = Sql::new(
     "
     SELECT {person},
         d.id, s.id, s.name, o.id, o.civil, w.id, w.zone, d.due_at, d.expire_at, d.planned_at, s.on_unknown,
-        d.attempts, d.possible_duplicate
+        d.attempts, d.possible_duplicate,
+        (
+            SELECT max(iif({was served}, 2, b.state IN ({held})))
+            FROM occurrences p CROSS JOIN deliveries b ON b.occurrence_id = p.id AND b.recipient_id = d.recipient_id
+            WHERE p.schedule_id = s.id AND p.replaced_by = o.civil
+        ),
+        s.overlap, s.catch_up,
+        s.fires_once = 0 AND (s.overlap = '{supersede}' OR s.catch_up = '{latest}') AND EXISTS (
+            SELECT 1
+            FROM waves n INDEXED BY waves_by_due
+                CROSS JOIN deliveries l ON l.occurrence_id = n.occurrence_id AND l.recipient_id = d.recipient_id
+            WHERE n.schedule_id = w.schedule_id AND n.due_at > w.due_at AND n.due_at <= :now
+                AND n.occurrence_id <> w.occurrence_id AND (n.recipients = 'all' OR n.zone IN (w.zone, r.zone))
+                AND l.due_at <= :now AND l.state <> 'cancelled'
+        )
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
@@ -115,6 +131,14 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         is_known: person.is_known,
         reference: person.reference,
         unreachable: person.unreachable,
+        earlier: match row.get(OWN + 13)? {
+            None | Some(0) => Earlier::Nothing,
+            Some(1) => Earlier::InHand,
+            Some(_) => Earlier::Served,
+        },
+        overlap: schedule.word(row, OWN + 14, "overlap")?,
+        catch_up: schedule.word(row, OWN + 15, "catch_up")?,
+        later_is_due: row.get(OWN + 16)?,
         recipient: person.recipient,
     })
 }

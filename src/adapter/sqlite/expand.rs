@@ -4,23 +4,31 @@
 //! is in. A wave may therefore be expanded again whenever its audience may have grown, and then those who left the
 //! audience are cancelled as well.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params};
 
 use super::fault::Fault;
+use super::realign;
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
 use crate::domain::delivery::{Reason, State};
+use crate::domain::id::ScheduleName;
 use crate::domain::plan::WaveRecipients;
-use crate::port::store::Expanded;
+use crate::domain::policy;
+use crate::port::store::{Abandoned, Expanded};
 
 /// In the order of the due instants: claims then read neighbouring rows.
 const DUE_WAVES: &str = "
     SELECT w.id, w.occurrence_id, w.schedule_id, w.zone, w.recipients, w.due_at, w.expire_at,
-        iif(w.expanded_at IS NULL, w.planned_at, ?2), w.expanded_at IS NOT NULL, s.queue
-    FROM waves w INDEXED BY waves_to_expand CROSS JOIN schedules s ON s.id = w.schedule_id
+        iif(w.expanded_at IS NULL, w.planned_at, ?2), w.expanded_at IS NOT NULL, s.queue, o.civil,
+        EXISTS (SELECT 1 FROM occurrences p WHERE p.schedule_id = w.schedule_id AND p.replaced_by = o.civil)
+    FROM waves w INDEXED BY waves_to_expand
+        CROSS JOIN schedules s ON s.id = w.schedule_id
+        CROSS JOIN occurrences o ON o.id = w.occurrence_id
     WHERE w.to_expand = 1 AND w.due_at <= ?1 AND s.missing_since IS NULL
     ORDER BY w.due_at, w.id";
 
@@ -36,24 +44,40 @@ struct DueWave {
     planned_at: i64,
     again: bool,
     queue: String,
+    civil: String,
+    /// Whether an edit has put its occurrence in the place of others.
+    replaces: bool,
 }
 
 /// A cancelled delivery that nobody can have received comes back to life when the schedule means it again: an edit
 /// from 09:00 to 10:00 and back must still deliver at 09:00. This is the one way out of a final state, and it is open
 /// only while nothing of the delivery can have been sent.
+///
+/// Who was served by an occurrence that this one replaces is accounted for and not served again. What is in the hands
+/// of a sender at this moment may still come to nothing, so of that a claim decides.
+///
+/// What is over already is not claimed to find that out: after a downtime that may be a great many.
 macro_rules! expand {
     ($members:literal) => {
         Sql::new(concat!(
             "
             INSERT INTO deliveries
-                (occurrence_id, recipient_id, wave_id, queue, state, due_at, expire_at, planned_at, not_before)
-            SELECT :occurrence, member.id, :wave, :queue, :planned, :due, :expire, :planned_at, :due
-            FROM (",
+                (occurrence_id, recipient_id, wave_id, queue, state, reason, due_at, expire_at, planned_at, not_before)
+            SELECT :occurrence, each.id, :wave, :queue, iif(each.is_served, :skipped, :state),
+                iif(each.is_served, :served, :reason), :due, :expire, :planned_at, :due
+            FROM (
+                SELECT member.id, :replaces AND EXISTS (
+                    SELECT 1 FROM occurrences p
+                        CROSS JOIN deliveries b ON b.occurrence_id = p.id AND b.recipient_id = member.id
+                    WHERE p.schedule_id = :schedule AND p.replaced_by = :civil AND {was served}
+                ) AS is_served
+                FROM (",
             $members,
             ") AS member
+            ) AS each
             WHERE true
             ON CONFLICT (occurrence_id, recipient_id) DO UPDATE SET
-                wave_id = excluded.wave_id, queue = excluded.queue, state = excluded.state, reason = NULL,
+                wave_id = excluded.wave_id, queue = excluded.queue, state = excluded.state, reason = excluded.reason,
                 detail = NULL, due_at = excluded.due_at, expire_at = excluded.expire_at,
                 planned_at = excluded.planned_at, not_before = excluded.not_before
             WHERE deliveries.state = :cancelled AND deliveries.possible_duplicate = 0
@@ -75,6 +99,9 @@ static CANCEL_LEFT: Sql = Sql::new(
 );
 
 pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, Fault> {
+    // Never back, also when the wall clock was.
+    conn.prepare_cached("UPDATE daemon SET went_round_at = max(coalesce(went_round_at, ?1), ?1) WHERE id = 1")?
+        .execute([micros(now)])?;
     let mut expanded = Expanded::default();
     for wave in due_waves(conn, until, now)? {
         if wave.again {
@@ -83,7 +110,7 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
                 ":cancelled": State::Cancelled.word(), ":left": Reason::LeftAudience.word(),
             })?;
         }
-        let made = expand(conn, &wave)?;
+        let made = expand(conn, &wave, now)?;
         conn.prepare_cached(
             "UPDATE waves SET to_expand = 0, expanded_at = ?2, has_rows = max(has_rows, ?3) WHERE id = ?1",
         )?
@@ -92,6 +119,33 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
         expanded.deliveries += made;
     }
     Ok(expanded)
+}
+
+const LONG_OVER: &str = "
+    SELECT s.id, s.name, w.occurrence_id, w.id
+    FROM waves w INDEXED BY waves_to_expand CROSS JOIN schedules s ON s.id = w.schedule_id
+    WHERE w.to_expand = 1 AND w.due_at < ?1 AND w.expire_at < ?1";
+
+pub(super) fn abandon(conn: &Connection, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, Fault> {
+    let mut statement = conn.prepare_cached(LONG_OVER)?;
+    let over: Vec<(i64, String, i64, i64)> = statement
+        .query_map([micros(over_before)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut occurrences: BTreeMap<(i64, String), BTreeSet<i64>> = BTreeMap::new();
+    for (schedule, name, occurrence, wave) in over {
+        // One that has rows stays: it only waited to be expanded once more.
+        conn.prepare_cached("UPDATE waves SET to_expand = 0 WHERE id = ?1 AND has_rows = 1")?.execute([wave])?;
+        if conn.prepare_cached("DELETE FROM waves WHERE id = ?1 AND has_rows = 0")?.execute([wave])? > 0 {
+            occurrences.entry((schedule, name)).or_default().insert(occurrence);
+        }
+    }
+    let mut abandoned = Vec::new();
+    for ((id, name), occurrences) in occurrences {
+        realign::remove_empty_occurrences(conn, id)?;
+        let schedule = ScheduleName::new(&name).ok_or_else(|| Of { table: "schedules", id }.corrupt("name", &name))?;
+        abandoned.push(Abandoned { schedule, occurrences: occurrences.len() as u64 });
+    }
+    Ok(abandoned)
 }
 
 fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<DueWave>, Fault> {
@@ -113,13 +167,18 @@ fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Res
             planned_at: row.get(7)?,
             again: row.get(8)?,
             queue: row.get(9)?,
+            civil: row.get(10)?,
+            replaces: row.get(11)?,
         });
     }
     Ok(waves)
 }
 
 /// Returns how many deliveries were made or revived.
-fn expand(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
+fn expand(conn: &Connection, wave: &DueWave, now: DateTime<Utc>) -> Result<u64, Fault> {
+    let of = Of { table: "waves", id: wave.id };
+    let instant = |column, micros| DateTime::from_timestamp_micros(micros).ok_or_else(|| of.corrupt(column, &micros));
+    let over = policy::over(now, instant("planned_at", wave.planned_at)?, instant("expire_at", wave.expire_at)?);
     let sql = match wave.recipients {
         WaveRecipients::OfZone => &EXPAND_ZONE,
         WaveRecipients::All => &EXPAND_ALL,
@@ -130,15 +189,23 @@ fn expand(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
         statement.raw_bind_parameter(index, &wave.zone)?;
     }
     let words = [
-        (":planned", State::Planned.word()),
+        (":state", if over.is_some() { State::Expired.word() } else { State::Planned.word() }),
+        (":skipped", State::Skipped.word()),
         (":cancelled", State::Cancelled.word()),
+        (":served", Reason::ServedBeforeEdit.word()),
         (":changed", Reason::ScheduleChanged.word()),
         (":removed", Reason::ScheduleRemoved.word()),
         (":left", Reason::LeftAudience.word()),
         (":queue", wave.queue.as_str()),
+        (":civil", wave.civil.as_str()),
     ];
     for (name, word) in words {
         statement.raw_bind_parameter(name, word)?;
+    }
+    if let Some(reason) = over {
+        // Left alone, a parameter is NULL.
+        let index = statement.parameter_index(":reason")?.expect("both statements have it");
+        statement.raw_bind_parameter(index, reason.word())?;
     }
     let numbers = [
         (":occurrence", wave.occurrence),
@@ -147,6 +214,7 @@ fn expand(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
         (":due", wave.due_at),
         (":expire", wave.expire_at),
         (":planned_at", wave.planned_at),
+        (":replaces", i64::from(wave.replaces)),
     ];
     for (name, number) in numbers {
         statement.raw_bind_parameter(name, number)?;
@@ -162,6 +230,7 @@ mod tests {
     #[test]
     fn expanding_costs_what_is_in_the_audience() {
         assert_scans_nothing(DUE_WAVES);
+        assert_scans_nothing(LONG_OVER);
         assert_scans_nothing(EXPAND_ZONE.get());
         assert_scans_nothing(CANCEL_LEFT.get());
     }

@@ -2,12 +2,13 @@
 //!
 //! One thread owns the only connection that writes, and commits in groups ([`thread`]); another reads what takes
 //! long, so that a status never holds up a send. Each act is a function over a connection, in the file named after
-//! its subject; the schema is `0001_init.sql`.
+//! its subject; the schema is `0001_init.sql` and what follows it.
 //!
 //! Dropping the future of an act does not take the act back: it may still be done, and only its answer is lost.
 
 mod catalog;
 mod claim;
+mod edit;
 mod expand;
 mod fault;
 mod import;
@@ -44,8 +45,8 @@ use crate::domain::schedule::model::{Priority, Schedule};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::store::{
-    Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, SchedulePlan, StatusQuery, Store,
-    StoreError, TakeOver,
+    Abandoned, Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, SchedulePlan, StatusQuery,
+    Store, StoreError, TakeOver,
 };
 
 /// The ledger in one file of SQLite.
@@ -127,6 +128,10 @@ impl Store for SqliteStore {
 
     async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError> {
         self.writer.call("expanding waves", move |conn| expand::expand_due(conn, until, now)).await
+    }
+
+    async fn abandon(&self, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, StoreError> {
+        self.writer.call("giving up what was over long ago", move |conn| expand::abandon(conn, over_before)).await
     }
 
     async fn claim_due(

@@ -1,11 +1,12 @@
 //! Plans: waves come, move and go.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::catalog::schedule_id;
+use super::edit;
 use super::fault::Fault;
 use super::realign::{self, Scope};
 use super::rows::{Of, civil_text, micros};
@@ -53,6 +54,7 @@ fn record_plan(
     now: DateTime<Utc>,
     change: &mut PlanChange,
 ) -> Result<(), Fault> {
+    let before = plan.replaces.as_ref().map(|meant| edit::before(conn, schedule, meant)).transpose()?;
     let mut planned = HashSet::new();
     let mut reshaped = HashSet::new();
     let mut last: Option<(NaiveDateTime, i64)> = None;
@@ -78,7 +80,9 @@ fn record_plan(
     for occurrence in reshaped {
         realign::move_to_zone(conn, Scope::Occurrence(occurrence))?;
     }
-    if plan.replaces {
+    if let (Some(meant), Some(before)) = (&plan.replaces, before) {
+        let occurrences: BTreeSet<_> = plan.waves.iter().map(|wave| wave.occurrence).collect();
+        edit::remember(conn, &before, meant, &occurrences)?;
         withdraw_others(conn, schedule, &planned, now, change)?;
     }
     Ok(())

@@ -31,9 +31,12 @@ struct Held {
 
 pub(super) fn take_over(conn: &Connection, now: DateTime<Utc>) -> Result<TakeOver, Fault> {
     let rescued = rescue_before(conn, i64::MAX, &[], now)?;
+    let went_round_at = conn
+        .prepare_cached("SELECT went_round_at FROM daemon WHERE id = 1")?
+        .query_row([], |row| Ok(Of { table: "daemon", id: 1 }.instant_if_any(row, 0, "went_round_at")))??;
     conn.prepare_cached("UPDATE daemon SET term = term + 1, taken_over_at = ?1 WHERE id = 1")?
         .execute(params![micros(now)])?;
-    Ok(TakeOver { term: claim::current_term(conn)?, rescued })
+    Ok(TakeOver { term: claim::current_term(conn)?, went_round_at, rescued })
 }
 
 pub(super) fn rescue(conn: &Connection, in_hand: &[DeliveryId], now: DateTime<Utc>) -> Result<Rescued, Fault> {

@@ -5,7 +5,9 @@
 
 use std::sync::OnceLock;
 
-use crate::domain::delivery::State;
+use super::words::Word;
+use crate::domain::delivery::{Reason, State};
+use crate::domain::schedule::model::{CatchUp, Overlap};
 
 /// A statement with names in braces, which stand for:
 ///
@@ -17,6 +19,8 @@ use crate::domain::delivery::State;
 ///   one wave to the next, so it costs as much as there are such waves, and not as much as there are deliveries;
 /// - `{members}` and `{members in zone}`: the ids of everyone to whom the schedule `:schedule` speaks (and who live
 ///   in `:zone`). Who is meant by more than one entry is there more than once;
+/// - `{supersede}`, `{latest}`: those words of `overlap` and `catch_up`;
+/// - `{was served}`: whether the delivery `b` may have reached its recipient;
 /// - `{person}`: the columns of the recipient `r` that [`Person::read`](super::person::Person::read) reads, first;
 /// - `{is member}`: whether the recipient `r` is one of them, for the schedule `:schedule`.
 pub(super) struct Sql {
@@ -50,6 +54,13 @@ fn held() -> String {
 fn unfinished() -> String {
     listed(&State::ALL.into_iter().filter(|state| !state.is_final()).collect::<Vec<_>>())
 }
+
+fn arrived() -> String {
+    listed(&State::ALL.into_iter().filter(|state| state.may_have_arrived()).collect::<Vec<_>>())
+}
+
+/// Who was not served a second time was served before.
+const WAS_SERVED: &str = "(b.state IN ({arrived}) OR b.possible_duplicate = 1 OR b.reason = '{served before edit}')";
 
 const BUSY: &str = "
     busy (id) AS (
@@ -104,6 +115,11 @@ pub(super) fn fill(text: &str) -> String {
         .replace("{members}", &MEMBERS.replace("{zone}", ""))
         .replace("{is member}", IS_MEMBER)
         .replace("{excepted}", EXCEPTED)
+        .replace("{was served}", WAS_SERVED)
+        .replace("{arrived}", &arrived())
+        .replace("{served before edit}", Reason::ServedBeforeEdit.as_str())
+        .replace("{supersede}", Overlap::Supersede.word())
+        .replace("{latest}", CatchUp::Latest.word())
         .replace("{person}", super::person::COLUMNS)
         .replace("{open}", &open())
         .replace("{held}", &held())
@@ -160,7 +176,7 @@ mod tests {
 
     #[test]
     fn every_name_is_filled_in() {
-        let filled = fill("{busy} {members} {members in zone} {is member} {before sent} {held}");
+        let filled = fill("{busy} {members} {members in zone} {is member} {before sent} {held} {was served}");
         assert!(!filled.contains('{') && !filled.contains('}'), "{filled}");
     }
 }

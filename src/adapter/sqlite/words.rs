@@ -4,7 +4,7 @@
 use crate::domain::delivery::{Reason, State};
 use crate::domain::plan::WaveRecipients;
 use crate::domain::recipient::{RecipientKind, Unreachable, ZoneSource};
-use crate::domain::schedule::model::{OnUnknown, Priority};
+use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use crate::domain::time::ClockNote;
 
 /// A value that stands in a column as a word.
@@ -36,6 +36,8 @@ words! {
     Unreachable { Blocked = "blocked", Uninstalled = "uninstalled", DisabledByAdmin = "disabled-by-admin" }
     Priority { Critical = "critical", Normal = "normal", Bulk = "bulk" }
     OnUnknown { Resend = "resend", Hold = "hold" }
+    Overlap { Supersede = "supersede", Keep = "keep" }
+    CatchUp { Latest = "latest", All = "all", None = "none" }
     WaveRecipients { OfZone = "of-zone", All = "all" }
     ClockNote {
         ShiftedOverGap = "shifted-over-gap",
@@ -82,6 +84,8 @@ mod tests {
         check(Unreachable::DisabledByAdmin);
         check(Priority::Critical);
         check(OnUnknown::Hold);
+        check(Overlap::Supersede);
+        check(CatchUp::None);
         check(ClockNote::ShiftedOverGap);
         State::ALL.into_iter().for_each(check);
         Reason::ALL.iter().copied().for_each(check);

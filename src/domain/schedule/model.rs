@@ -68,13 +68,15 @@ pub enum Target {
     Person(Address),
 }
 
-/// What a schedule decides about lateness, order and doubt.
+/// What a schedule decides about lateness, order, backlog and doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policies {
     /// How long after its due instant a message may still be sent.
     pub late: Duration,
     pub priority: Priority,
     pub on_unknown: OnUnknown,
+    pub overlap: Overlap,
+    pub catch_up: CatchUp,
 }
 
 impl Policies {
@@ -104,6 +106,30 @@ pub enum OnUnknown {
     Resend,
     /// At most once: left as unknown for a person to decide.
     Hold,
+}
+
+/// What becomes of a message that is still unsent when the next one of its schedule is due for the same person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Overlap {
+    /// The next one takes its place.
+    #[default]
+    Supersede,
+    /// Both are sent.
+    Keep,
+}
+
+/// What becomes of messages that fell due while no daemon was running, as far as they are not too late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CatchUp {
+    /// Of those of one schedule, each person gets the latest.
+    #[default]
+    Latest,
+    /// Each is sent.
+    All,
+    /// None is sent.
+    None,
 }
 
 /// What is said.

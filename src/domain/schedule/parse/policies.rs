@@ -1,9 +1,9 @@
-//! What a schedule decides about lateness, order and doubt.
+//! What a schedule decides about lateness, order, backlog and doubt.
 
 use std::time::Duration;
 
 use crate::domain::document::Table;
-use crate::domain::schedule::model::{OnUnknown, Policies, Priority};
+use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Policies, Priority};
 use crate::domain::schedule::when::Trigger;
 
 /// The policies as far as they were written; some defaults depend on the trigger.
@@ -11,6 +11,8 @@ pub(super) struct Written {
     late: Option<Duration>,
     priority: Priority,
     on_unknown: OnUnknown,
+    overlap: Overlap,
+    catch_up: CatchUp,
 }
 
 pub(super) fn read(table: &mut Table<'_>) -> Written {
@@ -19,13 +21,17 @@ pub(super) fn read(table: &mut Table<'_>) -> Written {
     let priority = table.word("priority", &priorities).map_or(Priority::default(), |word| word.value);
     let in_doubt = [("resend", OnUnknown::Resend), ("hold", OnUnknown::Hold)];
     let on_unknown = table.word("on_unknown", &in_doubt).map_or(OnUnknown::default(), |word| word.value);
-    Written { late, priority, on_unknown }
+    let overlaps = [("supersede", Overlap::Supersede), ("keep", Overlap::Keep)];
+    let overlap = table.word("overlap", &overlaps).map_or(Overlap::default(), |word| word.value);
+    let catch_ups = [("latest", CatchUp::Latest), ("all", CatchUp::All), ("none", CatchUp::None)];
+    let catch_up = table.word("catch_up", &catch_ups).map_or(CatchUp::default(), |word| word.value);
+    Written { late, priority, on_unknown, overlap, catch_up }
 }
 
 impl Written {
     pub(super) fn with_defaults(self, trigger: &Trigger) -> Policies {
         let late = if trigger.fires_once() { Policies::LATE_ONCE } else { Policies::LATE_RECURRING };
-        let Self { late: written, priority, on_unknown } = self;
-        Policies { late: written.unwrap_or(late), priority, on_unknown }
+        let Self { late: written, priority, on_unknown, overlap, catch_up } = self;
+        Policies { late: written.unwrap_or(late), priority, on_unknown, overlap, catch_up }
     }
 }

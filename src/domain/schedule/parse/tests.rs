@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::recipient::Address;
-use crate::domain::schedule::model::{OnUnknown, Priority, Target};
+use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority, Target};
 use crate::domain::schedule::when::{Calendar, Days, Rhythm, Trigger, WhoseClock};
 use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
 
@@ -55,6 +55,8 @@ until = 2027-06-30
 late = "30m"
 priority = "critical"
 on_unknown = "hold"
+overlap = "keep"
+catch_up = "all"
 dst_gap = "skip"
 dst_fold = "second"
 why = "You are in the platform team."
@@ -76,8 +78,13 @@ text = "Good morning {{ person.first_name }}"
     assert_eq!(schedule.when.from.map(|at| at.to_string()).as_deref(), Some("2026-11-23 00:00:00"));
     assert_eq!(schedule.when.until.map(|at| at.to_string()).as_deref(), Some("2027-06-30 23:59:59"));
     assert_eq!(schedule.when.clock_changes, ClockChangePolicy { gap: GapPolicy::Skip, fold: FoldPolicy::Second });
-    let policies =
-        Policies { late: Duration::from_mins(30), priority: Priority::Critical, on_unknown: OnUnknown::Hold };
+    let policies = Policies {
+        late: Duration::from_mins(30),
+        priority: Priority::Critical,
+        on_unknown: OnUnknown::Hold,
+        overlap: Overlap::Keep,
+        catch_up: CatchUp::All,
+    };
     assert_eq!(schedule.policies, policies);
     assert_eq!(schedule.message.text.as_str(), "Good morning {{ person.first_name }}");
 }
@@ -90,6 +97,7 @@ fn what_is_not_said_has_a_default() {
     assert_eq!((once.policies.priority, once.policies.on_unknown), (Priority::Normal, OnUnknown::Resend));
     let recurring = one(&with_when("every = \"day\"\nat = \"09:00\""));
     assert_eq!(recurring.policies.late, Duration::from_hours(1));
+    assert_eq!((recurring.policies.overlap, recurring.policies.catch_up), (Overlap::Supersede, CatchUp::Latest));
 }
 
 #[test]

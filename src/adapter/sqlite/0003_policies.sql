@@ -1,0 +1,15 @@
+-- What an edit leaves behind, so that a changed time of day does not serve anybody twice on one date.
+
+-- Whether the schedule meant it when it was last planned as a whole.
+ALTER TABLE occurrences ADD COLUMN is_meant INTEGER NOT NULL DEFAULT 1;
+-- Of one that is not meant: the civil time of the occurrence of the same schedule that is sent in its place.
+ALTER TABLE occurrences ADD COLUMN replaced_by TEXT;
+CREATE INDEX occurrences_replaced ON occurrences (schedule_id, replaced_by) WHERE replaced_by IS NOT NULL;
+
+-- What becomes of a backlog.
+ALTER TABLE schedules ADD COLUMN overlap TEXT NOT NULL DEFAULT 'supersede';
+ALTER TABLE schedules ADD COLUMN catch_up TEXT NOT NULL DEFAULT 'latest';
+-- To find the later waves of a schedule that are due by now.
+CREATE INDEX waves_by_due ON waves (schedule_id, due_at);
+-- When a daemon was last there to send what is due.
+ALTER TABLE daemon ADD COLUMN went_round_at INTEGER;

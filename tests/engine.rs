@@ -1,0 +1,9 @@
+//! Files, planner and ledger together, without a daemon: texts are put into force, the clock is moved by hand, and what
+//! is due is taken out of the ledger as a sender would.
+
+#[path = "engine/backlog.rs"]
+mod backlog;
+#[path = "engine/edits.rs"]
+mod edits;
+#[path = "engine/rig.rs"]
+mod rig;

@@ -1,0 +1,89 @@
+//! What is sent of what could not be sent when it was due.
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use nudged::domain::delivery::{Reason, State};
+
+use crate::rig::{Rig, at};
+
+/// A daemon that serves until 07:00, then none until 10:05; one person, and something every hour from 06:00 to 10:00.
+/// Returns the hours that were sent after the downtime, and the reasons of the rest.
+async fn after_downtime(policies: &str) -> (Vec<String>, Vec<(State, Reason)>) {
+    let mut rig = Rig::new("2027-03-01T00:00").await;
+    rig.people(&[("ana", Tz::UTC)]).await;
+    rig.file_says(&format!(
+        "[schedule.s]\nto = \"everyone\"\ntext = \"Hello\"\nevery = \"day\"\nuntil = 2027-03-01\n\
+         at = [\"06:00\", \"07:00\", \"08:00\", \"09:00\", \"10:00\"]\nlate = \"2h\"\n{policies}\n"
+    ))
+    .await;
+    for hour in [6, 7] {
+        rig.now_is(at("2027-03-01T00:00") + TimeDelta::hours(hour));
+        assert_eq!(rig.go_round().await.len(), 1);
+    }
+    rig.down_until(at("2027-03-01T10:05")).await;
+    let sent = rig.go_round().await.into_iter().map(|(occurrence, _)| occurrence.format("%H:%M").to_string());
+    let sent = sent.collect();
+    let occurrences = rig.occurrences().await;
+    assert_eq!(occurrences.len(), 5, "nothing vanishes");
+    let reasons = occurrences.iter().flat_map(|it| it.reasons.iter().map(|reason| (reason.state, reason.reason)));
+    (sent, reasons.collect())
+}
+
+#[tokio::test]
+async fn what_was_missed_is_made_up_for_as_the_schedule_says() {
+    let (late, superseded, missed) =
+        ((State::Expired, Reason::TooLate), (State::Expired, Reason::Superseded), (State::Expired, Reason::Missed));
+    let latest = after_downtime("").await;
+    assert_eq!(latest, (vec!["10:00".into()], vec![late, superseded]));
+    assert_eq!(after_downtime("overlap = \"keep\"").await, latest, "catch_up decides about what was missed");
+    let all = after_downtime("catch_up = \"all\"").await;
+    assert_eq!(all, (vec!["09:00".into(), "10:00".into()], vec![late]));
+    let none = after_downtime("catch_up = \"none\"").await;
+    assert_eq!(none, (vec![], vec![late, missed, missed]));
+}
+
+/// A restart in the middle of a run does not make what is left of it missed.
+#[tokio::test]
+async fn a_backlog_outlives_a_restart() {
+    let mut rig = Rig::new("2027-03-01T00:00").await;
+    rig.people(&[("ana", Tz::UTC), ("bo", Tz::UTC)]).await;
+    rig.file_says(
+        "[schedule.s]\nto = \"everyone\"\ntext = \"Hello\"\nevery = \"day\"\nat = \"06:00\"\ncatch_up = \"none\"\n",
+    )
+    .await;
+    rig.now_is(at("2027-03-01T06:00"));
+    // The limits let nobody through before the daemon ends.
+    rig.expand().await;
+    rig.down_until(at("2027-03-01T06:10")).await;
+    assert_eq!(rig.go_round().await.len(), 2);
+}
+
+/// A new schedule that is due already, within its lateness, was not missed by anybody.
+#[tokio::test]
+async fn what_is_new_was_not_missed() {
+    let mut rig = Rig::new("2027-03-01T00:00").await;
+    rig.people(&[("ana", Tz::UTC)]).await;
+    rig.down_until(at("2027-03-01T06:10")).await;
+    rig.file_says("[schedule.s]\nto = \"everyone\"\ntext = \"Hello\"\nat = 2027-03-01T06:00:00\ncatch_up = \"none\"\n")
+        .await;
+    assert_eq!(rig.go_round().await.len(), 1);
+}
+
+/// After a week, rows are made for what was over in the last two days, and of the time before nothing is left.
+#[tokio::test]
+async fn a_week_away_does_not_fill_the_ledger() {
+    let mut rig = Rig::new("2027-03-01T00:00").await;
+    rig.people(&[("ana", Tz::UTC), ("kei", Tz::Asia__Tokyo)]).await;
+    rig.file_says("[schedule.s]\nto = \"everyone\"\ntext = \"Hello\"\ncron = \"*/15 * * * *\"\n").await;
+    rig.now_is(at("2027-03-01T00:15"));
+    rig.go_round().await;
+    rig.down_until(at("2027-03-08T00:20")).await;
+    let sent = rig.go_round().await;
+    assert_eq!(sent.len(), 2, "the latest, to each");
+    let occurrences = rig.occurrences().await;
+    let expired = occurrences.iter().filter(|it| it.counts.contains_key(&State::Expired));
+    let missed: Vec<_> = expired.filter(|it| it.occurrence > at("2027-03-01T12:00").naive_utc()).collect();
+    // Two days, an hour of lateness, and the nine hours that Tokyo is ahead.
+    assert_eq!(missed.len(), (48 + 1 + 9) * 4 - 1);
+    assert!(missed.iter().all(|it| it.occurrence > at("2027-03-05T23:00").naive_utc()), "{:?}", missed[0]);
+}

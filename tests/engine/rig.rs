@@ -1,0 +1,191 @@
+//! A ledger, its catalog and its planner, with a clock that stands still.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
+use nudged::adapter::sqlite::SqliteStore;
+use nudged::adapter::zones::ZoneData;
+use nudged::domain::delivery::{Claim, Settlement};
+use nudged::domain::id::Term;
+use nudged::domain::policy::{Decision, Downtime, decide};
+use nudged::domain::problem::Source;
+use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
+use nudged::domain::schedule::model::Priority;
+use nudged::domain::time::Moment;
+use nudged::domain::verdict::Evidence;
+use nudged::engine::catalog::CatalogKeeper;
+use nudged::engine::dispatcher::LEAD;
+use nudged::engine::health::Health;
+use nudged::engine::planner::Planner;
+use nudged::port::clock::{Clock, Woke};
+use nudged::port::desk::OccurrenceStatus;
+use nudged::port::library::{Library, Shelf};
+use nudged::port::store::{AttemptEnd, Outcome, StatusQuery, Store};
+use tempfile::TempDir;
+
+/// A clock that shows what it was set to.
+struct SetClock(Mutex<DateTime<Utc>>);
+
+#[async_trait]
+impl Clock for SetClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().expect("nobody panics with it")
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::default()
+    }
+
+    async fn sleep_until(&self, _: DateTime<Utc>) -> Woke {
+        Woke::OnTime
+    }
+
+    async fn sleep(&self, _: Duration) {}
+}
+
+/// One schedule file.
+struct OneFile(Mutex<String>);
+
+#[async_trait]
+impl Library for OneFile {
+    async fn read(&self) -> Shelf {
+        let text = self.0.lock().expect("nobody panics with it").clone();
+        Shelf { files: vec![Source::new("file.toml", text)], unreadable: Vec::new() }
+    }
+}
+
+/// What was sent: the occurrence and to whom.
+pub(crate) type Sent = Vec<(NaiveDateTime, String)>;
+
+pub(crate) struct Rig {
+    _folder: TempDir,
+    pub(crate) store: Arc<dyn Store>,
+    clock: Arc<SetClock>,
+    file: Arc<OneFile>,
+    keeper: CatalogKeeper,
+    planner: Planner,
+    term: Term,
+    downtime: Downtime,
+}
+
+/// `at("2027-03-01T08:00")`, in UTC.
+pub(crate) fn at(text: &str) -> DateTime<Utc> {
+    format!("{text}:00Z").parse().expect("an instant")
+}
+
+impl Rig {
+    /// An empty ledger.
+    pub(crate) async fn new(now: &str) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("ledger.db")).expect("a ledger"));
+        let taken = store.take_over(at(now)).await.expect("taking over");
+        let downtime = Downtime { since: taken.went_round_at, until: at(now) };
+        let clock = Arc::new(SetClock(Mutex::new(at(now))));
+        let file = Arc::new(OneFile(Mutex::default()));
+        let keeper = CatalogKeeper::new(file.clone(), store.clone(), clock.clone(), Tz::UTC);
+        let planner = Planner {
+            store: store.clone(),
+            clock: clock.clone(),
+            zones: Arc::new(ZoneData::newest()),
+            catalog: keeper.cell(),
+            health: Arc::new(Health::new(clock.clone())),
+        };
+        Self { _folder: folder, store, clock, file, keeper, planner, term: taken.term, downtime }
+    }
+
+    /// The daemon ends, and another one starts then.
+    pub(crate) async fn down_until(&mut self, now: DateTime<Utc>) {
+        self.now_is(now);
+        let taken = self.store.take_over(now).await.expect("taking over");
+        self.downtime = Downtime { since: taken.went_round_at, until: now };
+        self.term = taken.term;
+        self.keeper.reload().await.expect("reloading");
+        self.plan().await;
+    }
+
+    pub(crate) async fn people(&self, people: &[(&str, Tz)]) {
+        let record = |(name, zone): &(&str, Tz)| PersonRecord {
+            kind: RecipientKind::Person,
+            addresses: vec![Address::new(&format!("{name}@x")).expect("an address")],
+            name: Some((*name).to_owned()),
+            zone: Some(*zone),
+            language: None,
+            groups: None,
+            reference: Reference { conversation_id: Some(format!("a:{name}")), ..Reference::default() },
+        };
+        let records = people.iter().map(record).collect();
+        let report = self.store.import_people(records, Tz::UTC, self.clock.now()).await.expect("importing");
+        assert_eq!(report.refused, Vec::<String>::new());
+    }
+
+    /// The wall clock shows this now.
+    pub(crate) fn now_is(&self, now: DateTime<Utc>) {
+        *self.clock.0.lock().expect("nobody panics with it") = now;
+    }
+
+    /// The file says this now: read, put into force, planned.
+    pub(crate) async fn file_says(&self, text: &str) {
+        text.clone_into(&mut self.file.0.lock().expect("nobody panics with it"));
+        let catalog = self.keeper.reload().await.expect("reloading");
+        assert!(catalog.held_back.is_empty(), "{:?}", catalog.held_back);
+        self.plan().await;
+    }
+
+    pub(crate) async fn plan(&self) {
+        self.planner.pass().await.expect("planning");
+    }
+
+    pub(crate) async fn expand(&self) {
+        let now = self.clock.now();
+        self.store.expand_due(now + LEAD, now).await.expect("expanding");
+    }
+
+    /// One round of a dispatcher whose senders all succeed at once.
+    pub(crate) async fn go_round(&self) -> Sent {
+        self.expand().await;
+        let now = self.clock.now();
+        let mut sent = Sent::new();
+        loop {
+            let claims = self
+                .store
+                .claim_due(self.term, now, Priority::Bulk, 1000, Duration::from_mins(5))
+                .await
+                .expect("claiming");
+            if claims.is_empty() {
+                return sent;
+            }
+            for claim in claims {
+                match decide(&claim, now, &self.downtime, Some("home")) {
+                    Decision::Send(_) => {
+                        self.send(&claim).await;
+                        sent.push((claim.occurrence, claim.recipient.name));
+                    }
+                    Decision::NotYet => panic!("{claim:?} is not due"),
+                    Decision::Settle(settlement) => self.settle(&claim, settlement, None).await,
+                }
+            }
+        }
+    }
+
+    async fn send(&self, claim: &Claim) {
+        let lease = Duration::from_mins(5);
+        let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), lease).await.expect("marking");
+        let end = AttemptEnd { attempt, evidence: Evidence::default(), latency: Duration::ZERO };
+        self.settle(claim, Settlement::Sent { activity_id: None }, Some(end)).await;
+    }
+
+    async fn settle(&self, claim: &Claim, settlement: Settlement, attempt: Option<AttemptEnd>) {
+        let at = self.clock.now();
+        let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail: None };
+        self.store.settle(outcome).await.expect("settling");
+    }
+
+    /// The occurrences of the ledger since the beginning of time.
+    pub(crate) async fn occurrences(&self) -> Vec<OccurrenceStatus> {
+        let status = self.store.status(StatusQuery::default(), DateTime::<Utc>::MIN_UTC, self.clock.now()).await;
+        status.expect("a status").occurrences
+    }
+}
