@@ -17,6 +17,8 @@ use crate::domain::nearest::{nearest, nearest_name};
 use crate::domain::recipient::Recipient;
 
 mod escape;
+// What a text may do.
+mod language;
 mod lexer;
 
 use self::lexer::Role;
@@ -39,11 +41,11 @@ pub const VOCABULARY: [&str; 14] = [
     "local.weekday",
 ];
 
-/// Tags that reach for other templates. There are none, so they would only fail when it is time to send.
-const TAGS_FOR_FILES: [&str; 5] = ["include", "import", "from", "extends", "block"];
-
 /// Steps that one message may take. A text that anybody means takes hundreds; a loop that never ends stops here.
 const FUEL: u64 = 20_000;
+
+/// The bytes into which most messages fit.
+const USUAL_LENGTH: usize = 4 * 1024;
 
 /// The name under which a text is kept in its own environment.
 const NAME: &str = "text";
@@ -105,6 +107,9 @@ pub enum RenderError {
     Unknown(String),
     /// The text takes too many steps.
     #[error("the text takes too long to make; is there a loop in it?")]
+    Endless,
+    /// The text becomes longer than any message may be.
+    #[error("the text becomes too long; is there a loop in it?")]
     TooLong,
     /// Anything else.
     #[error("the text could not be made: {0}")]
@@ -114,11 +119,12 @@ pub enum RenderError {
 impl Template {
     /// Parses a text. Names that are not in the vocabulary are no reason to fail: see [`Template::unknown_names`].
     pub fn parse(text: &str) -> Result<Self, TemplateProblem> {
+        // Before minijinja compiles it: compiling computes what is constant.
+        language::check(text)?;
         let mut environment = RULES.clone();
         environment
             .add_template_owned(NAME, text.to_owned())
             .map_err(|error| TemplateProblem::from_error(text, &error))?;
-        refuse_tags_for_files(text)?;
         let unknown_names = unknown_names(text, &environment);
         let template = Self { parsed: Arc::new(Parsed { text: text.to_owned(), environment, unknown_names }) };
         if template.parsed.unknown_names.is_empty() {
@@ -145,13 +151,29 @@ impl Template {
             ErrorKind::UndefinedError => {
                 RenderError::Unknown(self.blamed(&error).unwrap_or_else(|| "something".into()))
             }
-            ErrorKind::OutOfFuel => RenderError::TooLong,
+            ErrorKind::OutOfFuel => RenderError::Endless,
+            ErrorKind::WriteFailure => RenderError::TooLong,
             _ => RenderError::Failed(in_words(&error)),
         })
     }
 
+    /// Writes into a buffer that is full at some point. Most messages fit into the small one, and making a text has
+    /// no effect, so a longer one is simply made again.
     fn try_render(&self, facts: &Facts<'_>) -> Result<String, Error> {
-        self.parsed.environment.get_template(NAME)?.render(values(facts))
+        let template = self.parsed.environment.get_template(NAME)?;
+        let values = values(facts);
+        let render = |length: usize| {
+            let mut buffer = vec![0_u8; length];
+            let mut rest: &mut [u8] = &mut buffer;
+            template.render_captured_to(values.clone(), &mut rest)?;
+            let unused = rest.len();
+            buffer.truncate(length - unused);
+            String::from_utf8(buffer).map_err(|_| Error::new(ErrorKind::BadSerialization, "the text is no text"))
+        };
+        match render(USUAL_LENGTH) {
+            Err(error) if error.kind() == ErrorKind::WriteFailure => render(language::LONGEST_OUTPUT),
+            rendered => rendered,
+        }
     }
 
     /// Makes the text once for an invented person: mistakes that only show when it runs are found now, and not at
@@ -203,7 +225,7 @@ impl TemplateProblem {
                 Some("close it with }} right after the name, as in {{ person.first_name }}".to_owned())
             }
             ErrorKind::SyntaxError => Some("a name is put in as in {{ person.first_name }}".to_owned()),
-            ErrorKind::OutOfFuel => Some("shorten the loops".to_owned()),
+            ErrorKind::OutOfFuel | ErrorKind::WriteFailure => Some("shorten the loops".to_owned()),
             _ => None,
         };
         Self { range, message: in_words(error), help }
@@ -214,6 +236,9 @@ impl TemplateProblem {
 fn in_words(error: &Error) -> String {
     if error.kind() == ErrorKind::OutOfFuel {
         return "the text takes too long to make".into();
+    }
+    if error.kind() == ErrorKind::WriteFailure {
+        return "the text becomes too long".into();
     }
     let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     detail.lines().next().unwrap_or_default().to_owned()
@@ -236,17 +261,34 @@ static RULES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         written.map_err(Error::from)
     });
     // None of these means anything in a message, and each shows the inside of the machine or repeats without end.
-    for function in ["debug", "range", "lipsum"] {
+    for function in ["debug", "range", "dict", "namespace"] {
         environment.remove_global(function);
     }
-    for filter in ["escape", "e", "pprint", "tojson", "attr", "map", "selectattr", "rejectattr", "groupby"] {
+    for filter in [
+        "escape",
+        "e",
+        "pprint",
+        "tojson",
+        "attr",
+        "map",
+        "selectattr",
+        "rejectattr",
+        "groupby",
+        "format",
+        "indent",
+        "batch",
+        "slice",
+        "chain",
+        "zip",
+    ] {
         environment.remove_filter(filter);
     }
+    language::bound_filters(&mut environment);
     environment
 });
 
 /// Filters that a text may use, for the nearest right one.
-const FILTERS: [&str; 25] = [
+const FILTERS: [&str; 24] = [
     "safe",
     "default",
     "d",
@@ -271,7 +313,6 @@ const FILTERS: [&str; 25] = [
     "float",
     "round",
     "abs",
-    "indent",
 ];
 
 fn values(facts: &Facts<'_>) -> Value {
@@ -312,17 +353,6 @@ fn names(name: &str) -> (&str, &str) {
     match name.trim().split_once(char::is_whitespace) {
         Some((first, rest)) => (first, rest.trim()),
         None => (name.trim(), ""),
-    }
-}
-
-fn refuse_tags_for_files(text: &str) -> Result<(), TemplateProblem> {
-    match lexer::words(text).find(|word| word.role == Role::Tag && TAGS_FOR_FILES.contains(&word.name.as_str())) {
-        None => Ok(()),
-        Some(word) => Err(TemplateProblem {
-            message: format!("`{}` needs another file, and a text stands alone", word.name),
-            help: Some("write the text out here".into()),
-            range: word.range,
-        }),
     }
 }
 
