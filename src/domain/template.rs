@@ -2,8 +2,8 @@
 //!
 //! A text is a minijinja template that may speak of the [vocabulary](VOCABULARY) and of nothing else. What is put into
 //! a text by `{{ … }}` is data, and data must not become markup: a person who is called `*Boss*` gets a message that
-//! says `*Boss*`. So every value is escaped for Teams' Markdown on its way into the text, unless the writer marks it
-//! with `| safe`.
+//! says `*Boss*`. So every value is escaped on its way into the text for what the text becomes ([`Form`]), unless the
+//! writer marks it with `| safe`.
 
 use std::fmt;
 use std::ops::Range;
@@ -20,6 +20,8 @@ mod escape;
 // What a text may do.
 mod language;
 mod lexer;
+// A template, or its problems at their places.
+mod read;
 
 use self::lexer::Role;
 
@@ -47,8 +49,32 @@ const FUEL: u64 = 20_000;
 /// The bytes into which most messages fit.
 const USUAL_LENGTH: usize = 4 * 1024;
 
-/// The name under which a text is kept in its own environment.
-const NAME: &str = "text";
+/// What a text becomes, and so how values are put into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// Markdown as Teams takes it: what may mean something there is escaped.
+    #[default]
+    Markdown,
+    /// A line that is shown as it is, such as a summary or the title of a button.
+    Plain,
+    /// An address: values are percent-encoded.
+    Url,
+}
+
+impl Form {
+    /// The name under which a text is kept in its own environment. The formatter knows by it what to escape.
+    fn name(self) -> &'static str {
+        match self {
+            Form::Markdown => "text",
+            Form::Plain => "line",
+            Form::Url => "url",
+        }
+    }
+
+    fn of_name(name: &str) -> Self {
+        [Form::Plain, Form::Url].into_iter().find(|form| form.name() == name).unwrap_or_default()
+    }
+}
 
 /// A message text that has been parsed. A clone shares what was parsed.
 #[derive(Clone)]
@@ -58,6 +84,7 @@ pub struct Template {
 
 struct Parsed {
     text: String,
+    form: Form,
     /// Holds this one text. The rules and filters in it are shared by all.
     environment: Environment<'static>,
     unknown_names: Vec<UnknownName>,
@@ -119,14 +146,19 @@ pub enum RenderError {
 impl Template {
     /// Parses a text. Names that are not in the vocabulary are no reason to fail: see [`Template::unknown_names`].
     pub fn parse(text: &str) -> Result<Self, TemplateProblem> {
+        Self::parse_as(text, Form::Markdown)
+    }
+
+    /// Like [`Template::parse`], for a text that becomes something else than Markdown.
+    pub fn parse_as(text: &str, form: Form) -> Result<Self, TemplateProblem> {
         // Before minijinja compiles it: compiling computes what is constant.
         language::check(text)?;
         let mut environment = RULES.clone();
         environment
-            .add_template_owned(NAME, text.to_owned())
+            .add_template_owned(form.name(), text.to_owned())
             .map_err(|error| TemplateProblem::from_error(text, &error))?;
-        let unknown_names = unknown_names(text, &environment);
-        let template = Self { parsed: Arc::new(Parsed { text: text.to_owned(), environment, unknown_names }) };
+        let unknown_names = unknown_names(text, &environment, form);
+        let template = Self { parsed: Arc::new(Parsed { text: text.to_owned(), form, environment, unknown_names }) };
         if template.parsed.unknown_names.is_empty() {
             template.rehearse()?;
         }
@@ -160,7 +192,7 @@ impl Template {
     /// Writes into a buffer that is full at some point. Most messages fit into the small one, and making a text has
     /// no effect, so a longer one is simply made again.
     fn try_render(&self, facts: &Facts<'_>) -> Result<String, Error> {
-        let template = self.parsed.environment.get_template(NAME)?;
+        let template = self.parsed.environment.get_template(self.parsed.form.name())?;
         let values = values(facts);
         let render = |length: usize| {
             let mut buffer = vec![0_u8; length];
@@ -225,7 +257,8 @@ impl TemplateProblem {
                 Some("close it with }} right after the name, as in {{ person.first_name }}".to_owned())
             }
             ErrorKind::SyntaxError => Some("a name is put in as in {{ person.first_name }}".to_owned()),
-            ErrorKind::OutOfFuel | ErrorKind::WriteFailure => Some("shorten the loops".to_owned()),
+            ErrorKind::OutOfFuel => Some("shorten the loops".to_owned()),
+            ErrorKind::WriteFailure => Some("shorten it, or link to a page".to_owned()),
             _ => None,
         };
         Self { range, message: in_words(error), help }
@@ -251,13 +284,18 @@ static RULES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_fuel(Some(FUEL));
     environment.set_debug(false);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_formatter(|out, _, value| {
+    environment.set_formatter(|out, state, value| {
         // A condition without an else is nothing, on purpose.
         if value.is_undefined() {
             return Ok(());
         }
-        let written =
-            if value.is_safe() { out.write_str(&value.to_string()) } else { escape::write(out, &value.to_string()) };
+        let text = value.to_string();
+        let written = match Form::of_name(state.name()) {
+            _ if value.is_safe() => out.write_str(&text),
+            Form::Markdown => escape::markdown(out, &text),
+            Form::Plain => escape::plain(out, &text),
+            Form::Url => escape::url(out, &text),
+        };
         written.map_err(Error::from)
     });
     // None of these means anything in a message, and each shows the inside of the machine or repeats without end.
@@ -356,8 +394,8 @@ fn names(name: &str) -> (&str, &str) {
     }
 }
 
-fn unknown_names(text: &str, environment: &Environment<'_>) -> Vec<UnknownName> {
-    let Ok(template) = environment.get_template(NAME) else { return Vec::new() };
+fn unknown_names(text: &str, environment: &Environment<'_>, form: Form) -> Vec<UnknownName> {
+    let Ok(template) = environment.get_template(form.name()) else { return Vec::new() };
     let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
     let is_known = |name: &str| VOCABULARY.contains(&name) || globals.contains(&name);
     let words: Vec<lexer::Word> = lexer::words(text).collect();

@@ -39,7 +39,7 @@ pub(super) fn check(text: &str) -> Result<(), TemplateProblem> {
             help: Some("shorten it, or link to a page".into()),
         });
     }
-    match parse(text, super::NAME, SyntaxConfig::default()) {
+    match parse(text, "text", SyntaxConfig::default()) {
         Ok(Stmt::Template(template)) => Check { text }.body(&template.children),
         Ok(other) => Check { text }.statement(&other),
         Err(_) => Ok(()),
@@ -56,6 +56,7 @@ fn too_long() -> Error {
     Error::new(ErrorKind::WriteFailure, format!("a filter makes more than {} KiB", LONGEST_VALUE >> 10))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a filter")]
 fn replace(value: StringInput<'_>, from: StringInput<'_>, to: StringInput<'_>) -> Result<String, Error> {
     let found = value.as_str().matches(from.as_str()).count();
     let grown = found.saturating_mul(to.as_str().len()).saturating_add(value.as_str().len());
@@ -65,6 +66,7 @@ fn replace(value: StringInput<'_>, from: StringInput<'_>, to: StringInput<'_>) -
     Ok(value.as_str().replace(from.as_str(), to.as_str()))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a filter")]
 fn join(
     state: &State<'_, '_>,
     value: &Value,
@@ -72,18 +74,18 @@ fn join(
     options: Kwargs,
 ) -> Result<String, Error> {
     options.assert_all_used()?;
-    let joiner = joiner.as_ref().map_or("", StringInput::as_str);
-    let mut joined = String::new();
+    let between = joiner.as_ref().map_or("", StringInput::as_str);
+    let mut whole = String::new();
     for (at, item) in value.try_iter()?.enumerate() {
         if at > 0 {
-            joined.push_str(joiner);
+            whole.push_str(between);
         }
-        joined.push_str(StringInput::new(state, &item)?.as_str());
-        if joined.len() > LONGEST_VALUE {
+        whole.push_str(StringInput::new(state, &item)?.as_str());
+        if whole.len() > LONGEST_VALUE {
             return Err(too_long());
         }
     }
-    Ok(joined)
+    Ok(whole)
 }
 
 struct Check<'t> {

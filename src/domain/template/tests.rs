@@ -15,7 +15,10 @@ fn person(name: &str, email: Option<&str>) -> Recipient {
 }
 
 fn render(text: &str, recipient: &Recipient) -> Result<String, RenderError> {
-    let template = Template::parse(text).expect("a template");
+    render_template(&Template::parse(text).expect("a template"), recipient)
+}
+
+fn render_template(template: &Template, recipient: &Recipient) -> Result<String, RenderError> {
     let schedule = ScheduleName::new("standup").expect("a name");
     let at = |text: &str| text.parse().expect("a civil time");
     template.render(&Facts {
@@ -58,6 +61,18 @@ fn values_are_escaped_unless_marked_safe() {
     check("{{ person.name | upper }}", r"\*A\* \[X\](Y) &lt;AT&gt;ALL&lt;/AT&gt;");
     check("{% for c in person.first_name %}{{ c }}{% endfor %}", r"\*a\*");
     check("{{ ['<a', 't>'] | join }}", "&lt;at&gt;");
+}
+
+#[test]
+fn values_are_escaped_for_what_the_text_becomes() {
+    let mallory = person("*a* b", None);
+    let check = |form: Form, expect: &str| {
+        let template = Template::parse_as("?{{ person.name }}&{{ person.name | safe }}", form).expect("a template");
+        assert_eq!(render_template(&template, &mallory).as_deref(), Ok(expect), "{form:?}");
+    };
+    check(Form::Markdown, r"?\*a\* b&*a* b");
+    check(Form::Plain, "?*a* b&*a* b");
+    check(Form::Url, "?%2Aa%2A%20b&*a* b");
 }
 
 #[test]
