@@ -305,6 +305,7 @@ fn sender(
         health: Arc::clone(health),
         work: Arc::clone(work),
         home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
+        house_stop: config.stop.clone(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `nudged next`: what is due, in local time and UTC.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
-use crate::adapter::files::read_paths;
+use crate::adapter::files::read_directory;
 use crate::adapter::zones::ZoneData;
 use crate::cli::problems::show;
 use crate::cli::screen::Screen;
@@ -202,7 +202,7 @@ async fn world(screen: Screen, common: &Common, args: &NextArgs) -> Result<World
         (None, Some(config)) => config.schedules.clone(),
         (None, None) => "schedules".into(),
     };
-    let schedules = read_schedules(screen, directory)?;
+    let schedules = read_schedules(screen, &directory)?;
     let mut people = Vec::new();
     if config.is_some() {
         let any = desk::open(screen, common).await?;
@@ -230,8 +230,9 @@ async fn world(screen: Screen, common: &Common, args: &NextArgs) -> Result<World
     Ok(World { schedules, zones, people, only: None })
 }
 
-fn read_schedules(screen: Screen, directory: PathBuf) -> Result<Vec<Arc<Schedule>>, Exit> {
-    let found = read_paths(&[directory]);
+fn read_schedules(screen: Screen, directory: &Path) -> Result<Vec<Arc<Schedule>>, Exit> {
+    let found = read_directory(directory);
+    let supplies = found.understand();
     let mut is_sound = true;
     for file in &found.unreadable {
         screen.error(format!("{} can't be read: {}", file.name, file.why));
@@ -239,7 +240,7 @@ fn read_schedules(screen: Screen, directory: PathBuf) -> Result<Vec<Arc<Schedule
     }
     let mut schedules = Vec::new();
     for source in &found.files {
-        let (read, problems) = parse::parse(source);
+        let (read, problems) = parse::parse(source, &supplies);
         if problems.iter().any(|problem| problem.severity() == Severity::Error) {
             let talk = Screen { json: true };
             if screen.json {

@@ -13,9 +13,10 @@ use url::Url;
 use crate::domain::document::{self, Placed, Table};
 use crate::domain::problem::{Code, Problem, Severity, Source};
 use crate::domain::rate::PER_TENANT_PER_SECOND;
+use crate::domain::template::{Form, Template};
 
 /// Everything an operator decides.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Where the store lives.
     pub state_dir: PathBuf,
@@ -29,6 +30,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long attempts are kept.
     pub keep_attempts: Duration,
+    /// How to stop a message whose schedule does not say it.
+    pub stop: Option<Template>,
     pub log: Log,
 }
 
@@ -165,6 +168,7 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
     });
     let limits = read_limits(root);
     let keep_attempts = read_retention(root);
+    let stop = read_messages(root);
     let log = read_log(root);
     Some(Config {
         state_dir,
@@ -174,6 +178,7 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
         bot: bot?,
         limits,
         keep_attempts,
+        stop,
         log,
     })
 }
@@ -315,6 +320,19 @@ fn read_retention(root: &mut Table<'_>) -> Duration {
     let attempts = table.time_span("attempts").map_or(DEFAULT, |span| span.value);
     table.finish(&[]);
     attempts
+}
+
+/// Nothing is said where nothing is written: what nudged can't do, it does not promise.
+fn read_messages(root: &mut Table<'_>) -> Option<Template> {
+    let mut table = root.table("messages")?;
+    let stop = match (table.text("stop"), table.value("stop")) {
+        (Some(text), Some(value)) => Template::read(text.value, Form::Markdown, |range| value.part(range))
+            .map_err(|problems| problems.into_iter().for_each(|problem| table.report(problem)))
+            .ok(),
+        _ => None,
+    };
+    table.finish(&["say"]);
+    stop
 }
 
 fn read_log(root: &mut Table<'_>) -> Log {

@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use crate::domain::problem::Source;
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::parse;
+use crate::domain::supplies::Supplies;
 use crate::engine::catalog::{CatalogKeeper, SENDS};
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
@@ -63,7 +64,7 @@ impl FrontDesk {
         let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
         let written = format!("[schedule.{name}]\nto = {to}\nat = {at}\nzone = \"UTC\"\ntext = {text}\n");
         let source = Source::new(format!("{SENDS}{name}"), written);
-        let (_, problems) = parse::parse(&source);
+        let (_, problems) = parse::parse(&source, &Supplies::none());
         if let Some(problem) = problems.first() {
             let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
             return Err(DeskError::BadRequest(format!("{}: {}{help}", problem.code, problem.message)));

@@ -8,12 +8,12 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
 use nudged::domain::id::{AttemptId, Revision, ScheduleName, Term};
+use nudged::domain::message::Message;
 use nudged::domain::plan::{PlannedWave, WaveRecipients};
 use nudged::domain::problem::Place as TextPlace;
 use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
 use nudged::domain::schedule::model::{
-    Audience, Calendar, Days, Message, OnUnknown, Origin, Policies, Priority, Schedule, Target, Trigger, When,
-    WhoseClock,
+    Audience, Calendar, Days, OnUnknown, Origin, Policies, Priority, Schedule, Target, Trigger, When, WhoseClock,
 };
 use nudged::domain::template::Template;
 use nudged::domain::time::ClockChangePolicy;
@@ -124,7 +124,8 @@ impl Draft {
             },
             audience: Audience { to: self.to.clone(), except_people: self.except.clone() },
             policies: Policies { late: Duration::from_hours(1), priority: self.priority, on_unknown: self.on_unknown },
-            message: Message { text: Template::parse("Hello").expect("a plain text is a template"), why: None },
+            message: Message::from(Template::parse("Hello").expect("a plain text is a template")),
+            supplies: Vec::new(),
         })
     }
 }

@@ -8,9 +8,9 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{Revision, ScheduleName};
+use crate::domain::message::Message;
 use crate::domain::problem::Place;
 use crate::domain::recipient::Address;
-use crate::domain::template::Template;
 use crate::domain::time::ClockChangePolicy;
 
 /// One named entry of a schedule file: when, to whom, what, and policies.
@@ -24,6 +24,8 @@ pub struct Schedule {
     pub audience: Audience,
     pub policies: Policies,
     pub message: Message,
+    /// The paths of the supplies that it uses.
+    pub supplies: Vec<String>,
 }
 
 impl Schedule {
@@ -168,13 +170,4 @@ pub enum OnUnknown {
     Resend,
     /// At most once: left as unknown for a person to decide.
     Hold,
-}
-
-/// What is said.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// Markdown as Teams takes it.
-    pub text: Template,
-    /// Why the recipient gets this message, in a sentence.
-    pub why: Option<String>,
 }
