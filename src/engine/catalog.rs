@@ -161,9 +161,10 @@ impl Assembled {
         Ok(names)
     }
 
-    fn hold_back(&mut self, file: String, problems: Vec<String>, last_good_in_use: bool) {
+    /// `what` it is, for the log.
+    fn hold_back(&mut self, what: &str, file: String, problems: Vec<String>, last_good_in_use: bool) {
         for problem in &problems {
-            tracing::error!(file, last_good_in_use, "file held back: {problem}");
+            tracing::error!(file, last_good_in_use, "{what} held back: {problem}");
         }
         self.catalog.held_back.push(HeldBackFile { file, last_good_in_use, problems });
     }
@@ -211,7 +212,7 @@ impl<'a> Pantry<'a> {
         let mut now = found.good();
         let mut hold_back = |path: &str, name: &str, problems: Vec<String>| {
             let last = last_good.only(path);
-            assembled.hold_back(name.to_owned(), problems, last.get(path).is_some());
+            assembled.hold_back("supply", name.to_owned(), problems, last.get(path).is_some());
             now = now.or(&last);
         };
         for supply in &shelf.supplies {
@@ -232,6 +233,8 @@ impl<'a> Pantry<'a> {
         Self { kept_texts, found: found.good(), now, with_gone, as_before }
     }
 }
+
+const SCHEDULE_FILE: &str = "schedule file";
 
 /// What is said of a file that went together with all others.
 const VANISHED: &str = "all schedule files are gone at once, as if a disk were not mounted, so this one goes on; \
@@ -263,7 +266,7 @@ fn assemble(shelf: &Shelf, kept: &[Document], kept_supplies: &[Document], sends:
                 let lines = problems.iter().map(|problem| problem.line(source)).collect();
                 let goes_on =
                     last_good(&source.name).is_some_and(|kept| go_on(&mut assembled, &source.name, &kept.text));
-                assembled.hold_back(source.name.to_string(), lines, goes_on);
+                assembled.hold_back(SCHEDULE_FILE, source.name.to_string(), lines, goes_on);
             }
         }
     }
@@ -273,7 +276,7 @@ fn assemble(shelf: &Shelf, kept: &[Document], kept_supplies: &[Document], sends:
             let file = document.name.strip_prefix(LAST_GOOD).unwrap_or(&document.name);
             let goes_on = go_on(&mut assembled, file, &document.text);
             if shelf.unreadable.is_empty() {
-                assembled.hold_back(file.to_owned(), vec![VANISHED.to_owned()], goes_on);
+                assembled.hold_back(SCHEDULE_FILE, file.to_owned(), vec![VANISHED.to_owned()], goes_on);
             } else if !goes_on {
                 tracing::error!(file, "a file that was kept is no longer understood");
             }
@@ -283,7 +286,7 @@ fn assemble(shelf: &Shelf, kept: &[Document], kept_supplies: &[Document], sends:
         let line = format!("it can't be read: {}", unreadable.why);
         let goes_on =
             last_good(&unreadable.name).is_some_and(|kept| go_on(&mut assembled, &unreadable.name, &kept.text));
-        assembled.hold_back(unreadable.name.clone(), vec![line], goes_on);
+        assembled.hold_back(SCHEDULE_FILE, unreadable.name.clone(), vec![line], goes_on);
     }
     for document in sends {
         // These were checked when they were made; one that a newer release does not understand is left alone.

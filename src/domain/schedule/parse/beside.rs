@@ -64,7 +64,7 @@ impl<'s> Beside<'s> {
         let name = excerpt(path.value);
         if found.is_some() {
             return Problem::new(Code::MissingSupply, path.span.clone(), format!("{name} has problems of its own"))
-                .with_help("mend it first; `nudged check` with its directory shows them");
+                .with_help("mend that file first");
         }
         let kind = Kind::of(path.value);
         let others = self.supplies.iter().map(|(path, _)| path).filter(|path| Kind::of(path) == kind);

@@ -468,7 +468,7 @@ fn contents_stand_in_the_file_or_beside_it() {
     check(
         "card = \"cards/bad.json\"\nsummary = \"{{ x }}\"\nwhy = \"{{ y }}\"",
         &[
-            "4:8: N133 cards/bad.json has problems of its own; mend it first; `nudged check` with its directory shows them",
+            "4:8: N133 cards/bad.json has problems of its own; mend that file first",
             "5:15: N131 unknown name `x` in the text; the names are person.name, person.first_name, person.last_name, person.email, person.zone, person.language, schedule.name, schedule.title, occurrence.date, occurrence.time, occurrence.weekday, local.date, local.time, local.weekday",
             "6:11: N131 unknown name `y` in the text; the names are person.name, person.first_name, person.last_name, person.email, person.zone, person.language, schedule.name, schedule.title, occurrence.date, occurrence.time, occurrence.weekday, local.date, local.time, local.weekday",
         ],
