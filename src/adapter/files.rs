@@ -62,18 +62,17 @@ pub fn read_named(path: &Path) -> Shelf {
 fn read(path: &Path, home: Option<&Path>) -> Shelf {
     let mut shelf = Shelf::default();
     let rooms: Vec<PathBuf> = home.into_iter().flat_map(rooms).map(|(_, room)| room).collect();
+    let is_inside = rooms.iter().any(|room| is_below(path, room));
     if path.is_dir() {
         let mut found = Vec::new();
-        if !rooms.iter().any(|room| path.starts_with(room))
-            && let Err(error) = find(path, &["toml"], &rooms, &mut found, &mut shelf.unreadable)
-        {
+        if !is_inside && let Err(error) = find(path, &["toml"], &rooms, &mut found, &mut shelf.unreadable) {
             shelf.unreadable.push(unreadable(path, &error));
         }
         found.sort();
         for path in found {
             read_file(&path, &mut shelf);
         }
-    } else if !rooms.iter().any(|room| path.starts_with(room)) {
+    } else if !is_inside {
         read_file(path, &mut shelf);
     }
     if let Some(home) = home {
@@ -85,10 +84,16 @@ fn read(path: &Path, home: Option<&Path>) -> Shelf {
 /// The directory whose supplies belong to a path.
 fn home(path: &Path) -> Option<PathBuf> {
     let has_rooms = |directory: &Path| rooms(directory).any(|(_, room)| room.is_dir());
-    // A relative path ends where we are, and the directories above that one have other names.
+    // A relative path ends where we are (as the empty one), and the directories above that one have other names.
     let above_us = std::fs::canonicalize(path).unwrap_or_default();
-    let near = path.ancestors().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
-    near.chain(above_us.ancestors()).find(|directory| has_rooms(directory)).map(Path::to_owned)
+    path.ancestors().chain(above_us.ancestors()).find(|directory| has_rooms(directory)).map(Path::to_owned)
+}
+
+/// Whether `path` is `directory` or lies in it, whichever way the two are written.
+#[must_use]
+pub fn is_below(path: &Path, directory: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    path.starts_with(directory) || real(path).starts_with(real(directory))
 }
 
 /// Where the supplies of each kind are.
@@ -162,7 +167,8 @@ fn read_bounded(path: &Path, most: u64) -> Result<Source, UnreadableFile> {
         std::fs::read_to_string(path)
     });
     match text {
-        Ok(text) => Ok(Source::new(path.display().to_string(), text)),
+        // Some editors begin a file with a mark that says it is Unicode. It says nothing else.
+        Ok(text) => Ok(Source::new(path.display().to_string(), text.strip_prefix('\u{feff}').unwrap_or(&text))),
         Err(error) => Err(unreadable(path, &error)),
     }
 }
@@ -183,7 +189,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
             std::fs::write(path, text).expect("written");
         };
-        write("b.toml", b"b");
+        write("b.toml", "\u{feff}b".as_bytes());
         write("a.toml", b"a");
         write("team/c.toml", b"c");
         write(".a.toml.swp", b"x");

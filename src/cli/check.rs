@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
-use crate::adapter::files::read_named;
+use crate::adapter::files::{is_below, read_named};
 use crate::cli::problems::{ProblemView, show};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Ended, Exit, settings};
@@ -150,7 +150,7 @@ fn check_all(all: Vec<Named>) -> Vec<Checked> {
         }
         checked.extend(shelf.unreadable.iter().map(unreadable));
         // Of the supplies those count that were named themselves, and those that somebody uses.
-        let counts = |supply: &str, file: &str| Path::new(file).starts_with(&path) || used.contains(supply);
+        let counts = |supply: &str, file: &str| is_below(Path::new(file), &path) || used.contains(supply);
         for supply in &shelf.supplies {
             match (&supply.text, supplies.get(&supply.path)) {
                 (Err(file), _) if counts(&supply.path, &file.name) => checked.push(unreadable(file)),

@@ -379,6 +379,19 @@ secret_file = "bot-secret"
     }
 
     #[test]
+    fn a_stop_is_said_when_it_is_written() {
+        let with = |text: &str| parse(&format!("{GOOD}[messages]\nstop = \"{text}\"\n"), "/", &[]);
+        assert!(parse(GOOD, "/", &[]).expect("good").stop.is_none());
+        let stop = with("Reply STOP, {{ person.first_name }}.").expect("good").stop.expect("it is written");
+        assert_eq!(stop.as_str(), "Reply STOP, {{ person.first_name }}.");
+        let problems = with("{{ person.firstname }}").expect_err("no such name");
+        assert_eq!(
+            problems,
+            ["8:12: N131 unknown name `person.firstname` in the text; did you mean `person.first_name`?"]
+        );
+    }
+
+    #[test]
     fn the_service_manager_says_where_things_are() {
         let without_secret = GOOD.replace("secret_file = \"bot-secret\"\n", "");
         let env = [

@@ -23,6 +23,9 @@ use self::json::{Json, What};
 /// 2026.
 const NEWEST: (u32, u32) = (1, 5);
 
+/// Larger than this in bytes, a card is not read: Teams takes no message of 100 KB.
+const LONGEST: usize = 256 * 1024;
+
 /// Keys that hold an address.
 const ADDRESSES: [&str; 3] = ["url", "iconUrl", "backgroundImage"];
 
@@ -45,6 +48,11 @@ impl Card {
     /// Reads a card, and everything that is wrong with it, in the order of the text.
     #[must_use]
     pub fn read(text: &str) -> (Option<Self>, Vec<Problem>) {
+        if text.len() > LONGEST {
+            let message = format!("the card is larger than {} KiB, and Teams takes no such message", LONGEST >> 10);
+            let problem = Problem::new(Code::TooLarge, 0..0, message).with_help("shorten it, or link to a page");
+            return (None, vec![problem]);
+        }
         let root = match json::read(text) {
             Ok(root) => root,
             Err((at, why)) => {
@@ -64,7 +72,8 @@ impl Card {
 
     /// The card for one recipient and one occurrence. `footer` is Markdown and stands below all the rest.
     pub fn render(&self, facts: &Facts<'_>, footer: Option<&str>) -> Result<Value, RenderError> {
-        let mut card = render(&self.root, facts)?;
+        let mut left = LONGEST;
+        let mut card = render(&self.root, facts, &mut left)?;
         if let (Some(footer), Some(card)) = (footer, card.as_object_mut()) {
             let body = card.entry("body").or_insert_with(|| json!([]));
             if let Some(body) = body.as_array_mut() {
@@ -78,13 +87,20 @@ impl Card {
     }
 }
 
-fn render(node: &Node, facts: &Facts<'_>) -> Result<Value, RenderError> {
+/// `left` is how many bytes its texts may still become.
+fn render(node: &Node, facts: &Facts<'_>, left: &mut usize) -> Result<Value, RenderError> {
     Ok(match node {
         Node::Plain(value) => value.clone(),
-        Node::Text(template) => Value::from(template.render(facts)?),
-        Node::List(items) => Value::Array(items.iter().map(|item| render(item, facts)).collect::<Result<_, _>>()?),
+        Node::Text(template) => {
+            let text = template.render(facts)?;
+            *left = left.checked_sub(text.len()).ok_or(RenderError::TooLong)?;
+            Value::from(text)
+        }
+        Node::List(items) => {
+            Value::Array(items.iter().map(|item| render(item, facts, left)).collect::<Result<_, _>>()?)
+        }
         Node::Table(entries) => {
-            let rendered = entries.iter().map(|(key, value)| Ok((key.clone(), render(value, facts)?)));
+            let rendered = entries.iter().map(|(key, value)| Ok((key.clone(), render(value, facts, left)?)));
             Value::Object(rendered.collect::<Result<_, RenderError>>()?)
         }
     })

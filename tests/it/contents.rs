@@ -45,6 +45,14 @@ fn check_looks_into_what_schedules_refer_to() {
     let (code, shown) = check("s/text/unused.md");
     assert_eq!(code, Some(78), "{shown}");
     assert!(shown.starts_with("s/text/unused.md:1:4: error N131"), "{shown}");
+    // The same from inside.
+    for (place, path) in [("s", "text/unused.md"), ("s/text", "unused.md"), ("s/text", ".")] {
+        let here = directory.path().join(place);
+        let output = binary().args(["check", path]).current_dir(here).output().expect("it runs");
+        let shown = String::from_utf8(output.stdout).expect("text");
+        assert!(shown.contains("unused.md:1:4: error N131"), "{place}: {path}: {shown}");
+        assert!(shown.ends_with("1 file: 1 error, 0 warnings\n"), "{place}: {path}: {shown}");
+    }
 }
 
 /// A card arrives as a card, a text in the reader's language; and a card that was damaged meanwhile goes on as it was,

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::domain::id::{RecipientId, ScheduleName};
 use crate::domain::problem::Source;
@@ -12,6 +14,10 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 fn render(text: &str, name: &str, footer: Option<&str>) -> Value {
+    try_render(text, name, footer).expect("rendered")
+}
+
+fn try_render(text: &str, name: &str, footer: Option<&str>) -> Result<Value, RenderError> {
     let (card, problems) = Card::read(text);
     assert!(problems.is_empty(), "{problems:?}");
     let recipient = Recipient {
@@ -26,7 +32,7 @@ fn render(text: &str, name: &str, footer: Option<&str>) -> Value {
     let schedule = ScheduleName::new("welcome").expect("a name");
     let at = "2026-12-01T09:00:00".parse().expect("a civil time");
     let facts = Facts { recipient: &recipient, schedule: &schedule, title: "Welcome", occurrence: at, local: at };
-    card.expect("a card").render(&facts, footer).expect("rendered")
+    card.expect("a card").render(&facts, footer)
 }
 
 #[test]
@@ -126,4 +132,35 @@ fn templates_are_checked_at_their_place() {
         ],
     );
     check("{% raw %}{{DATE(2027-03-01T09:00:00Z, SHORT)}}{% endraw %}", &[]);
+}
+
+#[test]
+fn no_card_grows_without_end() {
+    let text = "{% for a in person.name %}{% for b in person.name %}xxxxxxxxxx{% endfor %}{% endfor %}";
+    let block = format!("{{ \"type\": \"TextBlock\", \"text\": \"{text}\" }}");
+    let card =
+        format!("{{ \"type\": \"AdaptiveCard\", \"version\": \"1.5\", \"body\": [{}] }}", vec![block; 100].join(", "));
+    assert!(try_render(&card, "Ana", None).is_ok());
+    assert_eq!(try_render(&card, &"x".repeat(60), None), Err(RenderError::TooLong));
+    assert_eq!(Card::read(&" ".repeat(300_000)).1[0].code, Code::TooLarge);
+}
+
+proptest! {
+    /// Whatever the text, problems lie inside it and read well.
+    #[test]
+    fn any_text_is_survived(text in "([\\[\\]{}:,\" \n\\\\]|[a-z0-9é😀]|\\\\u00e9|\\{\\{|\\}\\}|\"type\"|\"AdaptiveCard\"){0,60}") {
+        let (_, problems) = Card::read(&text);
+        for problem in problems {
+            prop_assert!(text.get(problem.span.clone()).is_some(), "{:?} outside of {:?}", problem, text);
+        }
+    }
+
+    #[test]
+    fn any_text_of_a_card_is_survived(text in "([a-z é😀|.%#]|\\\\u00e9|\\\\n|\\\\ud83d\\\\ude00|\\{\\{|\\}\\}|\\{%|%\\}|person){0,30}") {
+        let card = format!("{{ \"type\": \"AdaptiveCard\", \"version\": \"1.5\", \"body\": [\"{text}\"] }}");
+        let (_, problems) = Card::read(&card);
+        for problem in problems {
+            prop_assert!(card.get(problem.span.clone()).is_some(), "{:?} outside of {:?}", problem, card);
+        }
+    }
 }
