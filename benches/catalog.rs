@@ -19,6 +19,7 @@ use nudged::domain::plan::{Window, plan};
 use nudged::domain::problem::Source;
 use nudged::domain::schedule::model::Schedule;
 use nudged::domain::schedule::parse;
+use nudged::domain::supplies::Supplies;
 use nudged::domain::time::ZoneRules as _;
 use nudged::port::clock::Clock as _;
 
@@ -86,7 +87,7 @@ fn on_two_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) ->
 }
 
 fn check(source: &Source) -> Vec<Schedule> {
-    parse::accept(source).expect("nothing is wrong").schedules
+    parse::accept(source, &Supplies::none()).expect("nothing is wrong").schedules
 }
 
 fn main() {

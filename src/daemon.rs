@@ -309,6 +309,7 @@ fn sender(
         work: Arc::clone(work),
         home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
         downtime,
+        house_stop: config.stop.clone(),
     }
 }
 

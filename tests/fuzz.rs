@@ -11,6 +11,7 @@ use nudged::domain::holidays;
 use nudged::domain::problem::{Problem, Source};
 use nudged::domain::recurrence::occurrences;
 use nudged::domain::schedule::parse::parse;
+use nudged::domain::supplies::Supplies;
 
 /// As many as are done without being asked: some seconds of an unoptimised build.
 const CASES: u64 = 20_000;
@@ -246,7 +247,7 @@ fn assert_inside(source: &Source, problems: &[Problem]) {
 
 fn walk(text: &str) {
     let source = Source::new("x.toml", text);
-    let (schedules, problems) = parse(&source);
+    let (schedules, problems) = parse(&source, &Supplies::none());
     assert_inside(&source, &problems);
     let begin: NaiveDateTime = "2026-12-01T00:00:00".parse().expect("a time");
     for schedule in &schedules {

@@ -9,6 +9,7 @@ use nudged::domain::problem::{Severity, Source};
 use nudged::domain::recurrence::occurrences;
 use nudged::domain::schedule::parse::parse;
 use nudged::domain::schedule::when::When;
+use nudged::domain::supplies::Supplies;
 
 fn civil(text: &str) -> NaiveDateTime {
     text.parse().unwrap_or_else(|error| panic!("{text:?} is a civil time: {error}"))
@@ -17,7 +18,7 @@ fn civil(text: &str) -> NaiveDateTime {
 /// What the schedule file says when, if it is understood.
 fn when(lines: &str) -> Result<When, String> {
     let source = Source::new("x.toml", format!("[schedule.x]\nto = \"everyone\"\ntext = \"hi\"\n{lines}\n"));
-    let (schedules, problems) = parse(&source);
+    let (schedules, problems) = parse(&source, &Supplies::none());
     if let Some(problem) = problems.iter().find(|problem| problem.severity() == Severity::Error) {
         return Err(problem.line(&source));
     }

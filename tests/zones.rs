@@ -10,6 +10,7 @@ use nudged::domain::quiet::QuietHours;
 use nudged::domain::recurrence::{instant, occurrences};
 use nudged::domain::schedule::parse::parse;
 use nudged::domain::schedule::when::When;
+use nudged::domain::supplies::Supplies;
 use nudged::domain::time::{
     ClockChangePolicy, ClockNote, FoldPolicy, GapPolicy, LocalTime, Resolved, ZoneRules, resolve,
 };
@@ -127,7 +128,7 @@ fn any_civil() -> impl Strategy<Value = NaiveDateTime> {
 
 fn when(lines: &str) -> When {
     let source = Source::new("x.toml", format!("[schedule.x]\nto = \"everyone\"\ntext = \"hi\"\n{lines}\n"));
-    let (schedules, problems) = parse(&source);
+    let (schedules, problems) = parse(&source, &Supplies::none());
     schedules.into_iter().next().unwrap_or_else(|| panic!("{lines}: {problems:?}")).when
 }
 

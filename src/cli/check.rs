@@ -1,15 +1,15 @@
 //! `nudged check`: every problem at once, with its place and its cure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
-use crate::adapter::files::read_paths;
+use crate::adapter::files::{is_below, read_named};
 use crate::adapter::zones::ZoneData;
 use crate::cli::problems::{ProblemView, show};
 use crate::cli::screen::Screen;
@@ -21,10 +21,12 @@ use crate::domain::problem::{Code, Problem, Severity, Source};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::parse::{self, Duplicate};
 use crate::port::clock::Clock;
+use crate::port::library::{Shelf, UnreadableFile};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nudged check schedules/\n  nudged check --strict standup.toml\n  \
-                        nudged check - < standup.toml")]
+                        nudged check - < standup.toml\n\nCards, texts and calendars beside the schedules (cards/, text/, \
+                        calendars/) are checked with them.")]
 pub(super) struct CheckArgs {
     /// Files, directories, or - for standard input [default: the configured directory, else ./schedules]
     paths: Vec<PathBuf>,
@@ -55,7 +57,8 @@ struct FileReport {
 
 struct Checked {
     source: Source,
-    schedules: usize,
+    /// `None` where it is a supply.
+    schedules: Option<usize>,
     problems: Vec<Problem>,
 }
 
@@ -67,7 +70,7 @@ impl Checked {
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &CheckArgs) -> Ended {
     let crowd = crowd(screen, common, args).await?;
-    let checked = check_all(sources(screen, common, args)?, &crowd);
+    let checked = check_all(named(screen, common, args)?, &crowd);
     let sum = |severity| checked.iter().map(|file| file.count(severity)).sum::<usize>();
     let (errors, warnings) = (sum(Severity::Error), sum(Severity::Warning));
     if screen.json {
@@ -92,33 +95,39 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &CheckArgs) -> En
     }
 }
 
-/// The texts to check. One that can't be read is a text with that problem.
-fn sources(screen: Screen, common: &Common, args: &CheckArgs) -> Result<Vec<(Source, Vec<Problem>)>, Exit> {
+/// What a person named, and what stands there.
+struct Named {
+    path: PathBuf,
+    shelf: Shelf,
+}
+
+fn named(screen: Screen, common: &Common, args: &CheckArgs) -> Result<Vec<Named>, Exit> {
     let mut paths = args.paths.clone();
     if paths.is_empty() {
         let config = settings::load_if_any(screen, common)?;
         paths.push(config.map_or_else(|| "schedules".into(), |config| config.schedules));
     }
-    let mut sources = Vec::new();
-    for path in paths {
-        if path.as_os_str() == "-" {
-            let mut text = String::new();
-            let read = std::io::stdin().lock().read_to_string(&mut text);
-            let unreadable = read.err().map(|error| unreadable(&error.to_string()));
-            sources.push((Source::new("<stdin>", text), unreadable.into_iter().collect()));
-            continue;
-        }
-        let found = read_paths(&[path]);
-        sources.extend(found.files.into_iter().map(|source| (source, Vec::new())));
-        sources
-            .extend(found.unreadable.into_iter().map(|file| (Source::new(file.name, ""), vec![unreadable(&file.why)])));
-    }
-    Ok(sources)
+    let shelf = |path: &Path| if path.as_os_str() == "-" { standard_input() } else { read_named(path) };
+    Ok(paths.into_iter().map(|path| Named { shelf: shelf(&path), path }).collect())
 }
 
-fn unreadable(why: &str) -> Problem {
-    Problem::new(Code::Unreadable, 0..0, format!("this can't be read: {why}"))
-        .with_help("check the path and its rights")
+/// A text that stands alone: nobody knows beside what.
+fn standard_input() -> Shelf {
+    let name = "<stdin>";
+    let mut text = String::new();
+    match std::io::stdin().lock().read_to_string(&mut text) {
+        Ok(_) => Shelf { files: vec![Source::new(name, text)], ..Shelf::default() },
+        Err(error) => {
+            Shelf { unreadable: vec![UnreadableFile { name: name.into(), why: error.to_string() }], ..Shelf::default() }
+        }
+    }
+}
+
+/// A text that can't be read, as a text with that problem.
+fn unreadable(file: &UnreadableFile) -> Checked {
+    let problem = Problem::new(Code::Unreadable, 0..0, format!("this can't be read: {}", file.why))
+        .with_help("check the path and its rights");
+    Checked { source: Source::new(file.name.as_str(), ""), schedules: Some(0), problems: vec![problem] }
 }
 
 /// The people for whom it is checked whether everybody can be reached in time.
@@ -156,42 +165,63 @@ fn overload(
     parse::overload(schedule, source, &counted, crowd.per_second)
 }
 
-fn check_all(sources: Vec<(Source, Vec<Problem>)>, crowd: &Crowd) -> Vec<Checked> {
+fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
     let now = SystemClock::new().now();
     let rules = ZoneData::newest();
     let mut names: BTreeMap<ScheduleName, Schedule> = BTreeMap::new();
     let mut checked = Vec::new();
-    for (source, mut problems) in sources {
-        let (schedules, found) = parse::parse(&source);
-        let count = schedules.len();
-        // A text that could not be read has said so; that it is empty is no news.
-        if problems.is_empty() {
-            problems = found;
-        }
-        for schedule in &schedules {
-            if let Some(first) = names.get(&schedule.name) {
-                problems.push(Duplicate::new(first, schedule).problem(&source));
+    for Named { path, shelf } in all {
+        let supplies = shelf.understand();
+        let mut used = BTreeSet::new();
+        for source in &shelf.files {
+            let (schedules, mut problems) = parse::parse(source, &supplies);
+            for schedule in &schedules {
+                if let Some(first) = names.get(&schedule.name) {
+                    problems.push(Duplicate::new(first, schedule).problem(source));
+                }
+                if parse::nothing_ahead(schedule, now) {
+                    problems.push(parse::nothing_ahead_problem(schedule, source));
+                }
+                if !crowd.people.is_empty() {
+                    problems.extend(overload(schedule, source, crowd, &rules, now));
+                }
             }
-            if parse::nothing_ahead(schedule, now) {
-                problems.push(parse::nothing_ahead_problem(schedule, &source));
-            }
-            if !crowd.people.is_empty() {
-                problems.extend(overload(schedule, &source, crowd, &rules, now));
+            problems.sort_by_key(|problem| problem.span.start);
+            checked.push(Checked { source: source.clone(), schedules: Some(schedules.len()), problems });
+            // A schedule that is not right because of a supply tells only by its text that it uses it.
+            let in_text = supplies.iter().map(|(path, _)| path).filter(|path| source.text.contains(path));
+            used.extend(in_text.map(str::to_owned));
+            used.extend(schedules.iter().flat_map(|schedule| schedule.supplies.iter().cloned()));
+            for schedule in schedules {
+                names.entry(schedule.name.clone()).or_insert(schedule);
             }
         }
-        for schedule in schedules {
-            names.entry(schedule.name.clone()).or_insert(schedule);
+        checked.extend(shelf.unreadable.iter().map(unreadable));
+        // Of the supplies those count that were named themselves, and those that somebody uses.
+        let counts = |supply: &str, file: &str| is_below(Path::new(file), &path) || used.contains(supply);
+        for supply in &shelf.supplies {
+            match (&supply.text, supplies.get(&supply.path)) {
+                (Err(file), _) if counts(&supply.path, &file.name) => checked.push(unreadable(file)),
+                (Ok(source), Some(understood)) if counts(&supply.path, &source.name) => checked.push(Checked {
+                    source: source.clone(),
+                    schedules: None,
+                    problems: understood.problems.clone(),
+                }),
+                _ => {}
+            }
         }
-        problems.sort_by_key(|problem| problem.span.start);
-        checked.push(Checked { source, schedules: count, problems });
     }
+    // Two paths may have brought the same supply.
+    let mut seen = BTreeSet::new();
+    checked.retain(|file| file.schedules.is_some() || seen.insert(file.source.name.clone()));
     checked
 }
 
 fn tell(screen: Screen, file: &Checked) {
     show(screen, &file.source, &file.problems);
     if file.count(Severity::Error) == 0 {
-        screen.data(format!("{}: ok, {}", file.source.name, counted(file.schedules, "schedule")));
+        let what = file.schedules.map_or_else(String::new, |count| format!(", {}", counted(count, "schedule")));
+        screen.data(format!("{}: ok{what}", file.source.name));
     }
 }
 
@@ -202,7 +232,7 @@ fn report(checked: &[Checked]) -> Report {
             .iter()
             .map(|file| FileReport {
                 file: file.source.name.to_string(),
-                schedules: file.schedules,
+                schedules: file.schedules.unwrap_or_default(),
                 errors: file.count(Severity::Error),
                 warnings: file.count(Severity::Warning),
             })

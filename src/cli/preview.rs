@@ -14,13 +14,14 @@ use crate::domain::delivery::Reason;
 use crate::domain::document::civil::Civil;
 use crate::domain::forecast::{Forecast, Load, forecast};
 use crate::domain::id::RecipientId;
+use crate::domain::message::Said;
 use crate::domain::nearest::nearest;
 use crate::domain::plan::{PlannedWave, Window, plan};
 use crate::domain::recipient::{Address, Recipient};
 use crate::domain::recurrence::instant;
 use crate::domain::schedule::model::{Schedule, Target};
 use crate::domain::schedule::when::WhoseClock;
-use crate::domain::template::Facts;
+use crate::domain::template::{Facts, Template};
 use crate::domain::time::{ClockNote, ZoneRules};
 use crate::port::clock::Clock;
 use crate::port::desk::{PersonView, Reach};
@@ -94,7 +95,21 @@ struct Row {
     left_out: Option<Reason>,
     /// In words, where a reason is not enough.
     detail: Option<String>,
+    /// The message in Markdown, where it is a text.
     text: Option<String>,
+    /// The line for notifications and the card itself, where it is one.
+    summary: Option<String>,
+    card: Option<serde_json::Value>,
+}
+
+impl Row {
+    /// Takes in the message as this recipient gets it.
+    fn say(&mut self, said: Said) {
+        match said {
+            Said::Text(text) => self.text = Some(text),
+            Said::Card { summary, card } => (self.summary, self.card) = (Some(summary), Some(card)),
+        }
+    }
 }
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> Ended {
@@ -124,7 +139,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
         .iter()
         .flat_map(|wave| world.crowd.reached(schedule, wave).map(move |person| (wave, person)))
         .filter(|(_, person)| only.is_none_or(|only| only == *person))
-        .map(|(wave, person)| row(schedule, wave, person, &rules, now))
+        .map(|(wave, person)| row(schedule, wave, person, world.house_stop.as_ref(), &rules, now))
         .collect();
     if only.is_none() {
         rows.extend(strangers(schedule, &world, &waves, &rules));
@@ -205,7 +220,14 @@ fn waves(
     Vec::new()
 }
 
-fn row(schedule: &Schedule, wave: &PlannedWave, person: &PersonView, rules: &dyn ZoneRules, now: DateTime<Utc>) -> Row {
+fn row(
+    schedule: &Schedule,
+    wave: &PlannedWave,
+    person: &PersonView,
+    house_stop: Option<&Template>,
+    rules: &dyn ZoneRules,
+    now: DateTime<Utc>,
+) -> Row {
     let left_out = match person.reach {
         _ if wave.expire_at < now => Some(Reason::PastWhenPlanned),
         Reach::Conversation | Reach::CanBeCreated => None,
@@ -213,11 +235,9 @@ fn row(schedule: &Schedule, wave: &PlannedWave, person: &PersonView, rules: &dyn
         Reach::Unreachable(why) => Some(Reason::from(why)),
     };
     let local = rules.civil(wave.due_at, person.zone);
-    let (text, error) = match render(schedule, wave, person, local) {
-        Ok(text) => (Some(text), None),
-        Err(error) => (None, Some(error)),
-    };
-    Row {
+    let said = render(schedule, wave, person, local, house_stop);
+    let error = said.as_ref().err().cloned();
+    let mut row = Row {
         recipient: person.name.clone(),
         address: person.addresses.first().cloned(),
         zone: person.zone,
@@ -225,8 +245,14 @@ fn row(schedule: &Schedule, wave: &PlannedWave, person: &PersonView, rules: &dyn
         local,
         left_out: left_out.or(error.as_ref().map(|_| Reason::TemplateFailed)),
         detail: error,
-        text: text.filter(|_| left_out.is_none()),
+        text: None,
+        summary: None,
+        card: None,
+    };
+    if let (Ok(said), None) = (said, left_out) {
+        row.say(said);
     }
+    row
 }
 
 fn render(
@@ -234,7 +260,8 @@ fn render(
     wave: &PlannedWave,
     person: &PersonView,
     local: NaiveDateTime,
-) -> Result<String, String> {
+    house_stop: Option<&Template>,
+) -> Result<Said, String> {
     let email = person.addresses.iter().find(|address| address.contains('@'));
     let recipient = Recipient {
         id: RecipientId(0),
@@ -252,7 +279,7 @@ fn render(
         occurrence: wave.occurrence,
         local,
     };
-    schedule.message.text.render(&facts).map_err(|error| error.to_string())
+    schedule.message.render(&facts, house_stop).map_err(|error| error.to_string())
 }
 
 /// People whom the schedule names and nobody knows.
@@ -282,6 +309,8 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
             left_out: Some(Reason::UnknownRecipient),
             detail: None,
             text: None,
+            summary: None,
+            card: None,
         })
         .collect()
 }
@@ -401,8 +430,13 @@ impl View<'_> {
 
     /// The message as the first of those listed gets it.
     fn message(&self) {
-        let Some((row, text)) = self.rows.iter().find_map(|row| Some((row, row.text.as_ref()?))) else { return };
+        let Some((row, text)) =
+            self.rows.iter().find_map(|row| Some((row, row.text.as_ref().or(row.summary.as_ref())?)))
+        else {
+            return;
+        };
         let lines: Vec<_> = text.trim_end().lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
-        self.screen.data(format!("\n{} gets:\n{}", one_line(&row.recipient, 60), lines.join("\n")));
+        let what = if row.card.is_some() { "gets a card, announced as" } else { "gets" };
+        self.screen.data(format!("\n{} {what}:\n{}", one_line(&row.recipient, 60), lines.join("\n")));
     }
 }

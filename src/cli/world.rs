@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use clap::Args;
 
-use crate::adapter::files::{read_paths, read_text};
+use crate::adapter::files::{read_named, read_text};
 use crate::cli::problems::show;
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, desk, settings};
@@ -19,6 +19,7 @@ use crate::domain::rate::PER_TENANT_PER_SECOND;
 use crate::domain::recipient::{Address, PersonRecord, RecipientKind, ZoneSource};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::parse;
+use crate::domain::template::Template;
 use crate::port::desk::{PersonView, Reach};
 
 /// Where to look.
@@ -36,6 +37,8 @@ pub(super) struct Sources {
 pub(super) struct World {
     pub(super) schedules: Vec<Arc<Schedule>>,
     pub(super) crowd: Crowd,
+    /// How to stop a message whose schedule does not say it.
+    pub(super) house_stop: Option<Template>,
     /// Whether a file was left out for what is wrong with it.
     pub(super) is_incomplete: bool,
 }
@@ -50,13 +53,14 @@ impl World {
             (None, Some(config)) => config.schedules.clone(),
             (None, None) => "schedules".into(),
         };
-        let (schedules, is_incomplete) = read_schedules(screen, directory);
+        let (schedules, is_incomplete) = read_schedules(screen, &directory);
         let crowd = match (&sources.people, &config) {
             (Some(file), _) => Crowd::of_file(screen, file, config.as_ref())?,
             (None, Some(config)) => Crowd::known(screen, common, config).await?,
             (None, None) => Crowd::nobody(),
         };
-        Ok(Self { schedules, crowd, is_incomplete })
+        let house_stop = config.and_then(|config| config.stop);
+        Ok(Self { schedules, crowd, house_stop, is_incomplete })
     }
 }
 
@@ -143,15 +147,16 @@ pub(super) fn includes(schedule: &Schedule, person: &PersonView) -> bool {
 }
 
 /// The schedules that can be read, and whether there are others. What is wrong with those is said.
-fn read_schedules(screen: Screen, directory: PathBuf) -> (Vec<Arc<Schedule>>, bool) {
-    let found = read_paths(&[directory]);
+fn read_schedules(screen: Screen, directory: &Path) -> (Vec<Arc<Schedule>>, bool) {
+    let found = read_named(directory);
+    let supplies = found.understand();
     for file in &found.unreadable {
         screen.error(format!("{} can't be read: {}", file.name, file.why));
     }
     let mut is_incomplete = !found.unreadable.is_empty();
     let mut schedules = Vec::new();
     for source in &found.files {
-        match parse::accept(source) {
+        match parse::accept(source, &supplies) {
             Ok(accepted) => schedules.extend(accepted.schedules.into_iter().map(Arc::new)),
             Err(problems) => {
                 is_incomplete = true;

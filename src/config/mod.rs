@@ -13,9 +13,10 @@ use url::Url;
 use crate::domain::document::{self, Placed, Table};
 use crate::domain::problem::{Code, Problem, Severity, Source};
 use crate::domain::rate::PER_TENANT_PER_SECOND;
+use crate::domain::template::{Form, Template};
 
 /// Everything an operator decides.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Where the store lives.
     pub state_dir: PathBuf,
@@ -29,6 +30,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long attempts are kept.
     pub keep_attempts: Duration,
+    /// How to stop a message whose schedule does not say it.
+    pub stop: Option<Template>,
     pub log: Log,
 }
 
@@ -165,6 +168,7 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
     });
     let limits = read_limits(root);
     let keep_attempts = read_retention(root);
+    let stop = read_messages(root);
     let log = read_log(root);
     Some(Config {
         state_dir,
@@ -174,6 +178,7 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
         bot: bot?,
         limits,
         keep_attempts,
+        stop,
         log,
     })
 }
@@ -317,6 +322,19 @@ fn read_retention(root: &mut Table<'_>) -> Duration {
     attempts
 }
 
+/// Nothing is said where nothing is written: what nudged can't do, it does not promise.
+fn read_messages(root: &mut Table<'_>) -> Option<Template> {
+    let mut table = root.table("messages")?;
+    let stop = match (table.text("stop"), table.value("stop")) {
+        (Some(text), Some(value)) => Template::read(text.value, Form::Markdown, |range| value.part(range))
+            .map_err(|problems| problems.into_iter().for_each(|problem| table.report(problem)))
+            .ok(),
+        _ => None,
+    };
+    table.finish(&["say"]);
+    stop
+}
+
 fn read_log(root: &mut Table<'_>) -> Log {
     let formats = [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
     let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
@@ -358,6 +376,19 @@ secret_file = "bot-secret"
         assert_eq!(config.schedules, Path::new("/home/ana/schedules"));
         assert_eq!(config.bot.secret_file.as_deref(), Some(Path::new("/home/ana/bot-secret")));
         assert_eq!((config.limits.per_tenant_per_second, config.limits.senders), (50, 64));
+    }
+
+    #[test]
+    fn a_stop_is_said_when_it_is_written() {
+        let with = |text: &str| parse(&format!("{GOOD}[messages]\nstop = \"{text}\"\n"), "/", &[]);
+        assert!(parse(GOOD, "/", &[]).expect("good").stop.is_none());
+        let stop = with("Reply STOP, {{ person.first_name }}.").expect("good").stop.expect("it is written");
+        assert_eq!(stop.as_str(), "Reply STOP, {{ person.first_name }}.");
+        let problems = with("{{ person.firstname }}").expect_err("no such name");
+        assert_eq!(
+            problems,
+            ["8:12: N131 unknown name `person.firstname` in the text; did you mean `person.first_name`?"]
+        );
     }
 
     #[test]

@@ -31,6 +31,18 @@ pub mod recurrence;
 // Message texts: parsed once, strict about unknown names.
 pub mod template;
 
+// Languages of people, and the choice among what there is.
+pub mod language;
+
+// Adaptive Cards: JSON in which every text is a template.
+pub mod card;
+
+// What is said, in which language, and what of it reaches one recipient.
+pub mod message;
+
+// The files beside the schedules: cards, texts, calendars.
+pub mod supplies;
+
 // Who receives, where they live, and how they are reached.
 pub mod recipient;
 

@@ -141,6 +141,7 @@ mod tests {
     use super::*;
     use crate::domain::problem::Source;
     use crate::domain::schedule::parse;
+    use crate::domain::supplies::Supplies;
     use crate::domain::time::LocalTime;
 
     /// Zones as chrono-tz knows them: good enough where the rules are old.
@@ -173,7 +174,7 @@ mod tests {
 
     fn schedule(when: &str) -> Schedule {
         let text = format!("[schedule.s]\nto = \"everyone\"\ntext = \"x\"\n{when}\n");
-        let (mut schedules, problems) = parse::parse(&Source::new("s.toml", text.as_str()));
+        let (mut schedules, problems) = parse::parse(&Source::new("s.toml", text.as_str()), &Supplies::none());
         assert!(problems.is_empty(), "{problems:?}");
         schedules.remove(0)
     }

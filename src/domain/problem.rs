@@ -161,6 +161,18 @@ codes! {
     UnknownTemplateName = "N131" Error,
     /// A text that is empty.
     EmptyText = "N132" Error,
+    /// A file that a schedule refers to is not there, or not right.
+    MissingSupply = "N133" Error,
+    /// A card that is not understood.
+    BadCard = "N134" Error,
+    /// A card of a version that Teams does not show.
+    CardTooNew = "N135" Warning,
+    /// A language that is not understood.
+    BadLanguage = "N136" Error,
+    /// A message that is larger than Teams takes.
+    TooLarge = "N137" Error,
+    /// A message that is nearly larger than Teams takes.
+    NearlyTooLarge = "N138" Warning,
 
     /// A setting in `nudged.toml` that can't work.
     BadSetting = "N140" Error,

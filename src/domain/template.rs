@@ -2,8 +2,8 @@
 //!
 //! A text is a minijinja template that may speak of the [vocabulary](VOCABULARY) and of nothing else. What is put into
 //! a text by `{{ … }}` is data, and data must not become markup: a person who is called `*Boss*` gets a message that
-//! says `*Boss*`. So every value is escaped for Teams' Markdown on its way into the text, unless the writer marks it
-//! with `| safe`.
+//! says `*Boss*`. So every value is escaped on its way into the text for what the text becomes ([`Form`]), unless the
+//! writer marks it with `| safe`.
 
 use std::fmt;
 use std::ops::Range;
@@ -17,7 +17,11 @@ use crate::domain::nearest::{nearest, nearest_name};
 use crate::domain::recipient::Recipient;
 
 mod escape;
+// What a text may do.
+mod language;
 mod lexer;
+// A template, or its problems at their places.
+mod read;
 
 use self::lexer::Role;
 
@@ -39,14 +43,38 @@ pub const VOCABULARY: [&str; 14] = [
     "local.weekday",
 ];
 
-/// Tags that reach for other templates. There are none, so they would only fail when it is time to send.
-const TAGS_FOR_FILES: [&str; 5] = ["include", "import", "from", "extends", "block"];
-
 /// Steps that one message may take. A text that anybody means takes hundreds; a loop that never ends stops here.
 const FUEL: u64 = 20_000;
 
-/// The name under which a text is kept in its own environment.
-const NAME: &str = "text";
+/// The bytes into which most messages fit.
+const USUAL_LENGTH: usize = 4 * 1024;
+
+/// What a text becomes, and so how values are put into it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// Markdown as Teams takes it: what may mean something there is escaped.
+    #[default]
+    Markdown,
+    /// A line that is shown as it is, such as a summary or the title of a button.
+    Plain,
+    /// An address: values are percent-encoded.
+    Url,
+}
+
+impl Form {
+    /// The name under which a text is kept in its own environment. The formatter knows by it what to escape.
+    fn name(self) -> &'static str {
+        match self {
+            Form::Markdown => "text",
+            Form::Plain => "line",
+            Form::Url => "url",
+        }
+    }
+
+    fn of_name(name: &str) -> Self {
+        [Form::Plain, Form::Url].into_iter().find(|form| form.name() == name).unwrap_or_default()
+    }
+}
 
 /// A message text that has been parsed. A clone shares what was parsed.
 #[derive(Clone)]
@@ -56,6 +84,7 @@ pub struct Template {
 
 struct Parsed {
     text: String,
+    form: Form,
     /// Holds this one text. The rules and filters in it are shared by all.
     environment: Environment<'static>,
     unknown_names: Vec<UnknownName>,
@@ -105,6 +134,9 @@ pub enum RenderError {
     Unknown(String),
     /// The text takes too many steps.
     #[error("the text takes too long to make; is there a loop in it?")]
+    Endless,
+    /// The text becomes longer than any message may be.
+    #[error("the text becomes too long; is there a loop in it?")]
     TooLong,
     /// Anything else.
     #[error("the text could not be made: {0}")]
@@ -114,13 +146,19 @@ pub enum RenderError {
 impl Template {
     /// Parses a text. Names that are not in the vocabulary are no reason to fail: see [`Template::unknown_names`].
     pub fn parse(text: &str) -> Result<Self, TemplateProblem> {
+        Self::parse_as(text, Form::Markdown)
+    }
+
+    /// Like [`Template::parse`], for a text that becomes something else than Markdown.
+    pub fn parse_as(text: &str, form: Form) -> Result<Self, TemplateProblem> {
+        // Before minijinja compiles it: compiling computes what is constant.
+        language::check(text)?;
         let mut environment = RULES.clone();
         environment
-            .add_template_owned(NAME, text.to_owned())
+            .add_template_owned(form.name(), text.to_owned())
             .map_err(|error| TemplateProblem::from_error(text, &error))?;
-        refuse_tags_for_files(text)?;
-        let unknown_names = unknown_names(text, &environment);
-        let template = Self { parsed: Arc::new(Parsed { text: text.to_owned(), environment, unknown_names }) };
+        let unknown_names = unknown_names(text, &environment, form);
+        let template = Self { parsed: Arc::new(Parsed { text: text.to_owned(), form, environment, unknown_names }) };
         if template.parsed.unknown_names.is_empty() {
             template.rehearse()?;
         }
@@ -145,13 +183,29 @@ impl Template {
             ErrorKind::UndefinedError => {
                 RenderError::Unknown(self.blamed(&error).unwrap_or_else(|| "something".into()))
             }
-            ErrorKind::OutOfFuel => RenderError::TooLong,
+            ErrorKind::OutOfFuel => RenderError::Endless,
+            ErrorKind::WriteFailure => RenderError::TooLong,
             _ => RenderError::Failed(in_words(&error)),
         })
     }
 
+    /// Writes into a buffer that is full at some point. Most messages fit into the small one, and making a text has
+    /// no effect, so a longer one is simply made again.
     fn try_render(&self, facts: &Facts<'_>) -> Result<String, Error> {
-        self.parsed.environment.get_template(NAME)?.render(values(facts))
+        let template = self.parsed.environment.get_template(self.parsed.form.name())?;
+        let values = values(facts);
+        let render = |length: usize| {
+            let mut buffer = vec![0_u8; length];
+            let mut rest: &mut [u8] = &mut buffer;
+            template.render_captured_to(values.clone(), &mut rest)?;
+            let unused = rest.len();
+            buffer.truncate(length - unused);
+            String::from_utf8(buffer).map_err(|_| Error::new(ErrorKind::BadSerialization, "the text is no text"))
+        };
+        match render(USUAL_LENGTH) {
+            Err(error) if error.kind() == ErrorKind::WriteFailure => render(language::LONGEST_OUTPUT),
+            rendered => rendered,
+        }
     }
 
     /// Makes the text once for an invented person: mistakes that only show when it runs are found now, and not at
@@ -204,6 +258,7 @@ impl TemplateProblem {
             }
             ErrorKind::SyntaxError => Some("a name is put in as in {{ person.first_name }}".to_owned()),
             ErrorKind::OutOfFuel => Some("shorten the loops".to_owned()),
+            ErrorKind::WriteFailure => Some("shorten it, or link to a page".to_owned()),
             _ => None,
         };
         Self { range, message: in_words(error), help }
@@ -214,6 +269,9 @@ impl TemplateProblem {
 fn in_words(error: &Error) -> String {
     if error.kind() == ErrorKind::OutOfFuel {
         return "the text takes too long to make".into();
+    }
+    if error.kind() == ErrorKind::WriteFailure {
+        return "the text becomes too long".into();
     }
     let detail = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
     detail.lines().next().unwrap_or_default().to_owned()
@@ -226,27 +284,49 @@ static RULES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_fuel(Some(FUEL));
     environment.set_debug(false);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-    environment.set_formatter(|out, _, value| {
+    environment.set_formatter(|out, state, value| {
         // A condition without an else is nothing, on purpose.
         if value.is_undefined() {
             return Ok(());
         }
-        let written =
-            if value.is_safe() { out.write_str(&value.to_string()) } else { escape::write(out, &value.to_string()) };
+        let text = value.to_string();
+        let written = match Form::of_name(state.name()) {
+            _ if value.is_safe() => out.write_str(&text),
+            Form::Markdown => escape::markdown(out, &text),
+            Form::Plain => escape::plain(out, &text),
+            Form::Url => escape::url(out, &text),
+        };
         written.map_err(Error::from)
     });
     // None of these means anything in a message, and each shows the inside of the machine or repeats without end.
-    for function in ["debug", "range", "lipsum"] {
+    for function in ["debug", "range", "dict", "namespace"] {
         environment.remove_global(function);
     }
-    for filter in ["escape", "e", "pprint", "tojson", "attr", "map", "selectattr", "rejectattr", "groupby"] {
+    for filter in [
+        "escape",
+        "e",
+        "pprint",
+        "tojson",
+        "attr",
+        "map",
+        "selectattr",
+        "rejectattr",
+        "groupby",
+        "format",
+        "indent",
+        "batch",
+        "slice",
+        "chain",
+        "zip",
+    ] {
         environment.remove_filter(filter);
     }
+    language::bound_filters(&mut environment);
     environment
 });
 
 /// Filters that a text may use, for the nearest right one.
-const FILTERS: [&str; 25] = [
+const FILTERS: [&str; 24] = [
     "safe",
     "default",
     "d",
@@ -271,7 +351,6 @@ const FILTERS: [&str; 25] = [
     "float",
     "round",
     "abs",
-    "indent",
 ];
 
 fn values(facts: &Facts<'_>) -> Value {
@@ -315,19 +394,8 @@ fn names(name: &str) -> (&str, &str) {
     }
 }
 
-fn refuse_tags_for_files(text: &str) -> Result<(), TemplateProblem> {
-    match lexer::words(text).find(|word| word.role == Role::Tag && TAGS_FOR_FILES.contains(&word.name.as_str())) {
-        None => Ok(()),
-        Some(word) => Err(TemplateProblem {
-            message: format!("`{}` needs another file, and a text stands alone", word.name),
-            help: Some("write the text out here".into()),
-            range: word.range,
-        }),
-    }
-}
-
-fn unknown_names(text: &str, environment: &Environment<'_>) -> Vec<UnknownName> {
-    let Ok(template) = environment.get_template(NAME) else { return Vec::new() };
+fn unknown_names(text: &str, environment: &Environment<'_>, form: Form) -> Vec<UnknownName> {
+    let Ok(template) = environment.get_template(form.name()) else { return Vec::new() };
     let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
     let is_known = |name: &str| VOCABULARY.contains(&name) || globals.contains(&name);
     let words: Vec<lexer::Word> = lexer::words(text).collect();

@@ -35,6 +35,8 @@ pub struct ReceivedMessage {
     pub arrived_moment_us: u64,
     /// The activity's `text`.
     pub text: Option<String>,
+    /// The activity's `summary`: what notifications show of a card.
+    pub summary: Option<String>,
     /// The whole activity, as it came.
     pub activity: Value,
     /// The path of the request, still encoded.
@@ -92,6 +94,7 @@ impl Taken {
             arrived_at: self.arrived_at,
             arrived_moment_us: self.arrived_moment_us,
             text: string_at(&activity, "/text").map(str::to_owned),
+            summary: string_at(&activity, "/summary").map(str::to_owned),
             activity,
             path: letter.envelope.path.clone(),
             user_agent: letter.envelope.user_agent.clone(),

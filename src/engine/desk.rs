@@ -8,9 +8,10 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use tokio::sync::Notify;
 
-use crate::domain::problem::Source;
+use crate::domain::problem::{Severity, Source};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::parse;
+use crate::domain::supplies::Supplies;
 use crate::engine::catalog::{CatalogKeeper, SENDS};
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
@@ -63,8 +64,8 @@ impl FrontDesk {
         let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
         let written = format!("[schedule.{name}]\nto = {to}\nat = {at}\nzone = \"UTC\"\ntext = {text}\n");
         let source = Source::new(format!("{SENDS}{name}"), written);
-        let (_, problems) = parse::parse(&source);
-        if let Some(problem) = problems.first() {
+        let (_, problems) = parse::parse(&source, &Supplies::none());
+        if let Some(problem) = problems.iter().find(|problem| problem.severity() == Severity::Error) {
             let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
             return Err(DeskError::BadRequest(format!("{}: {}{help}", problem.code, problem.message)));
         }

@@ -14,7 +14,7 @@ use crate::domain::delivery::{self, Claim, Reason, Settlement, State};
 use crate::domain::id::AttemptId;
 use crate::domain::policy::{Decision, Downtime, decide};
 use crate::domain::recipient::{Reference, Route};
-use crate::domain::template::Facts;
+use crate::domain::template::{Facts, Template};
 use crate::domain::time::ZoneRules;
 use crate::domain::verdict::{Answer, Verdict};
 use crate::engine::catalog::CatalogCell;
@@ -50,6 +50,8 @@ pub struct Sender {
     pub home_tenant: Option<Arc<str>>,
     /// When nobody served before this daemon did.
     pub downtime: Downtime,
+    /// How to stop a message whose schedule does not say it.
+    pub house_stop: Option<Template>,
 }
 
 impl Sender {
@@ -103,14 +105,14 @@ impl Sender {
             occurrence: claim.occurrence,
             local,
         };
-        let text = match schedule.message.text.render(&facts) {
-            Ok(text) => text,
+        let said = match schedule.message.render(&facts, self.house_stop.as_ref()) {
+            Ok(said) => said,
             Err(error) => {
                 let failed = Settlement::Failed(Reason::TemplateFailed);
                 return self.settle_unsent(claim, failed, Some(error.to_string())).await;
             }
         };
-        let activity = OutgoingActivity { text, locale: claim.recipient.language.clone() };
+        let activity = OutgoingActivity { said, locale: claim.recipient.language.clone() };
 
         let reference = match route {
             Route::Continue { .. } => claim.reference.clone(),

@@ -5,14 +5,14 @@
 
 use async_trait::async_trait;
 
+use crate::domain::message::Said;
 use crate::domain::recipient::Reference;
 use crate::domain::verdict::Answer;
 
 /// What is said, ready to be put on the wire.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OutgoingActivity {
-    /// Markdown as Teams takes it.
-    pub text: String,
+    pub said: Said,
     /// BCP 47, when known.
     pub locale: Option<String>,
 }

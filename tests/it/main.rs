@@ -5,6 +5,8 @@ mod rig;
 
 // What a person types, and what comes back.
 mod commands;
+// Cards, texts and languages, from the file to Teams.
+mod contents;
 // kill -9, and what is left.
 mod crash;
 // Who gets what, when.

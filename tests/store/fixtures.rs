@@ -9,11 +9,12 @@ use chrono_tz::Tz;
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
 use nudged::domain::edit::Meant;
 use nudged::domain::id::{AttemptId, Revision, ScheduleName, Term};
+use nudged::domain::message::Message;
 use nudged::domain::plan::{PlannedWave, WaveRecipients};
 use nudged::domain::problem::Place as TextPlace;
 use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
 use nudged::domain::schedule::model::{
-    Audience, CatchUp, Message, OnUnknown, Origin, Overlap, Policies, Priority, Schedule, Target,
+    Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, Schedule, Target,
 };
 use nudged::domain::schedule::when::{Calendar, Days, Exceptions, Rhythm, Trigger, When, WhoseClock};
 use nudged::domain::template::Template;
@@ -141,7 +142,8 @@ impl Draft {
                 overlap: self.overlap,
                 catch_up: self.catch_up,
             },
-            message: Message { text: Template::parse("Hello").expect("a plain text is a template"), why: None },
+            message: Message::from(Template::parse("Hello").expect("a plain text is a template")),
+            supplies: Vec::new(),
         })
     }
 }

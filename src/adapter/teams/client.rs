@@ -12,7 +12,7 @@ use super::token::{Credentials, Tokens};
 use super::trust::{TrustedHosts, TrustedUrl, Untrusted};
 use super::verdict;
 use super::wire::{
-    Account, ChannelData, ConversationAccount, CreatedConversation, Message, NewConversation, Person, Tenant,
+    Account, ChannelData, Content, ConversationAccount, CreatedConversation, Message, NewConversation, Person, Tenant,
 };
 use crate::domain::delivery::Reason;
 use crate::domain::recipient::Reference;
@@ -177,8 +177,7 @@ impl TeamsConnector {
         let person = Person { id: reference.user_id.as_deref(), aad_object_id: reference.entra_object_id.as_deref() };
         let message = Message {
             kind: "message",
-            text: &activity.text,
-            text_format: "markdown",
+            content: Content::of(&activity.said),
             locale: activity.locale.as_deref(),
             from: self.bot(reference),
             recipient: (person.id.is_some() || person.aad_object_id.is_some()).then_some(person),

@@ -20,6 +20,7 @@ use tokio::sync::{RwLock, RwLockWriteGuard};
 use tokio::task::JoinSet;
 
 use super::{AppKind, TeamsConnector, TeamsSettings};
+use crate::domain::message::Said;
 use crate::domain::recipient::Reference;
 use crate::domain::time::Moment;
 use crate::port::clock::{Clock, Woke};
@@ -253,7 +254,7 @@ async fn read_request(stream: &mut TcpStream) -> bool {
 }
 
 pub(super) fn hello() -> OutgoingActivity {
-    OutgoingActivity { text: "**Stand-up** in 5 minutes".to_owned(), locale: Some("de-CH".to_owned()) }
+    OutgoingActivity { said: Said::Text("**Stand-up** in 5 minutes".to_owned()), locale: Some("de-CH".to_owned()) }
 }
 
 /// A reference to a conversation that the default service URL serves.

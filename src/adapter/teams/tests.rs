@@ -84,6 +84,27 @@ async fn a_message_looks_like_this_on_the_wire() {
 }
 
 #[tokio::test]
+async fn a_card_is_an_attachment_with_a_summary_and_without_a_text() {
+    let teams = StandIn::start().await;
+    let card = json!({ "type": "AdaptiveCard", "version": "1.5", "body": [] });
+    let said = crate::domain::message::Said::Card { summary: "News".into(), card: card.clone() };
+    let activity = crate::port::connector::OutgoingActivity { said, locale: None };
+    teams.connector().continue_conversation(&known("a:1"), &activity).await;
+    let [sent] = &teams.requests()[..] else { panic!("one request") };
+    assert_eq!(
+        sent.json(),
+        json!({
+            "type": "message",
+            "summary": "News",
+            "attachments": [{ "contentType": "application/vnd.microsoft.card.adaptive", "content": card }],
+            "from": { "id": format!("28:{APP}") },
+            "conversation": { "id": "a:1", "tenantId": HOME },
+            "channelData": { "tenant": { "id": HOME } }
+        })
+    );
+}
+
+#[tokio::test]
 async fn what_a_reference_lacks_is_left_out_or_filled_from_home() {
     let teams = StandIn::start().await;
     let activity = crate::port::connector::OutgoingActivity { locale: None, ..hello() };

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::message::Said;
+
 /// An account with nothing but its id.
 #[derive(Debug, Serialize)]
 pub(super) struct Account<'a> {
@@ -50,9 +52,8 @@ pub(super) struct ChannelData<'a> {
 pub(super) struct Message<'a> {
     #[serde(rename = "type")]
     pub(super) kind: &'static str,
-    pub(super) text: &'a str,
-    /// Always said, since the protocol's default is plain text while Teams behaves otherwise.
-    pub(super) text_format: &'static str,
+    #[serde(flatten)]
+    pub(super) content: Content<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) locale: Option<&'a str>,
     pub(super) from: Account<'a>,
@@ -60,6 +61,41 @@ pub(super) struct Message<'a> {
     pub(super) recipient: Option<Person<'a>>,
     pub(super) conversation: ConversationAccount<'a>,
     pub(super) channel_data: ChannelData<'a>,
+}
+
+/// What is said: a text or a card. Of an activity with both, Teams makes two posts and answers without an id.
+#[derive(Debug, Serialize)]
+#[serde(untagged, rename_all_fields = "camelCase")]
+pub(super) enum Content<'a> {
+    Text {
+        text: &'a str,
+        /// Always said, since the protocol's default is plain text while Teams behaves otherwise.
+        text_format: &'static str,
+    },
+    Card {
+        /// What notifications and lists of chats show.
+        summary: &'a str,
+        attachments: [Attachment<'a>; 1],
+    },
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Attachment<'a> {
+    pub(super) content_type: &'static str,
+    pub(super) content: &'a serde_json::Value,
+}
+
+impl<'a> Content<'a> {
+    pub(super) fn of(said: &'a Said) -> Self {
+        match said {
+            Said::Text(text) => Self::Text { text, text_format: "markdown" },
+            Said::Card { summary, card } => Self::Card {
+                summary,
+                attachments: [Attachment { content_type: "application/vnd.microsoft.card.adaptive", content: card }],
+            },
+        }
+    }
 }
 
 /// The body of `POST …/v3/conversations` for a 1:1 conversation. Without an `activity` it is a create-or-get that

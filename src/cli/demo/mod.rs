@@ -148,6 +148,7 @@ fn config(settings: &emulator::Settings, directory: &Path) -> Config {
         },
         limits: Limits { per_tenant_per_second: 50, senders: 64, request_timeout: Duration::from_mins(1) },
         keep_attempts: Duration::from_hours(24 * 90),
+        stop: None,
         log: Log { format: LogFormat::Auto, level: LogLevel::Warn },
     }
 }
@@ -204,7 +205,12 @@ impl Show {
         let person = message.user_id.as_ref().and_then(|id| self.people.get(id));
         let zone = person.and_then(|person| person.zone).unwrap_or(Tz::UTC);
         let name = person.and_then(|person| person.name.as_deref()).unwrap_or("?");
-        let text = one_line(message.text.as_deref().unwrap_or_default(), 90);
+        // Of a card one sees what a notification shows.
+        let text = match (&message.text, &message.summary) {
+            (Some(text), _) => one_line(text, 90),
+            (None, Some(summary)) => format!("[card] {}", one_line(summary, 83)),
+            (None, None) => String::new(),
+        };
         format!(
             "{}  {:<20}  {}  {:<18}  {text}",
             self.rules.civil(message.arrived_at, zone).format("%a %H:%M"),

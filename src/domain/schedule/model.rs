@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{Revision, ScheduleName};
+use crate::domain::message::Message;
 use crate::domain::problem::Place;
 use crate::domain::recipient::Address;
 use crate::domain::schedule::when::When;
-use crate::domain::template::Template;
 
 /// One named entry of a schedule file: when, to whom, what, and policies.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub struct Schedule {
     pub audience: Audience,
     pub policies: Policies,
     pub message: Message,
+    /// The paths of the supplies that it uses.
+    pub supplies: Vec<String>,
 }
 
 impl Schedule {
@@ -130,13 +132,4 @@ pub enum CatchUp {
     All,
     /// None is sent.
     None,
-}
-
-/// What is said.
-#[derive(Debug, Clone)]
-pub struct Message {
-    /// Markdown as Teams takes it.
-    pub text: Template,
-    /// Why the recipient gets this message, in a sentence.
-    pub why: Option<String>,
 }

@@ -5,14 +5,19 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::model::{Message, Origin, Policies, Schedule};
+use self::beside::Beside;
+use super::model::{Origin, Policies, Schedule};
 use super::when::When;
 use crate::domain::document::{self, Placed, Table, Value, excerpt};
 use crate::domain::id::{Revision, ScheduleName};
+use crate::domain::message::Message;
 use crate::domain::problem::{Code, Problem, Severity, Source};
+use crate::domain::supplies::Supplies;
 
 mod ahead;
 mod audience;
+// The supplies that a schedule uses.
+mod beside;
 mod capacity;
 mod cron;
 mod duplicates;
@@ -29,19 +34,7 @@ pub use capacity::overload;
 pub use duplicates::{Duplicate, duplicates};
 
 /// Keys that the design of the file promises and that are not there yet.
-const LATER: &[&str] = &[
-    "buttons",
-    "canary",
-    "card",
-    "jitter",
-    "max_people",
-    "quiet_hours",
-    "say",
-    "summary",
-    "thread",
-    "topic",
-    "zone_unknown",
-];
+const LATER: &[&str] = &["buttons", "canary", "jitter", "max_people", "quiet_hours", "thread", "topic", "zone_unknown"];
 
 /// The help for a key that stands outside of a schedule.
 const NO_HEADER: &str = "put it below a header with a name, such as [schedule.standup]";
@@ -55,8 +48,8 @@ pub struct Accepted {
 }
 
 /// Reads a file and accepts it as a whole, or not at all: half a file is not what its writer means.
-pub fn accept(source: &Source) -> Result<Accepted, Vec<Problem>> {
-    let (schedules, problems) = parse(source);
+pub fn accept(source: &Source, supplies: &Supplies) -> Result<Accepted, Vec<Problem>> {
+    let (schedules, problems) = parse(source, supplies);
     if problems.iter().any(|problem| problem.severity() == Severity::Error) {
         Err(problems)
     } else {
@@ -65,14 +58,15 @@ pub fn accept(source: &Source) -> Result<Accepted, Vec<Problem>> {
 }
 
 /// The schedules of a file that could be read, and everything that is wrong with it, in the order of the file.
+/// `supplies` are what stands beside it.
 #[must_use]
-pub fn parse(source: &Source) -> (Vec<Schedule>, Vec<Problem>) {
+pub fn parse(source: &Source, supplies: &Supplies) -> (Vec<Schedule>, Vec<Problem>) {
     let (schedules, mut problems) = document::read(&source.text, |document| {
         let mut root = document.root();
         let mut schedules = Vec::new();
         if let Some(mut table) = root.table("schedule") {
             for (name, value) in table.entries() {
-                schedules.extend(read_entry(source, &name, &value));
+                schedules.extend(read_entry(source, supplies, &name, &value));
             }
         }
         root.finish_with(&[], NO_HEADER);
@@ -89,17 +83,18 @@ pub fn parse(source: &Source) -> (Vec<Schedule>, Vec<Problem>) {
 }
 
 /// One `[schedule.NAME]`.
-fn read_entry(source: &Source, name: &Placed<&str>, value: &Value<'_>) -> Option<Schedule> {
+fn read_entry(source: &Source, supplies: &Supplies, name: &Placed<&str>, value: &Value<'_>) -> Option<Schedule> {
     let Some(mut table) = value.table() else {
         let message = format!("`{}` does not belong to a schedule", excerpt(name.value));
         value.report(Problem::new(Code::WrongType, name.span.clone(), message).with_help(NO_HEADER));
         return None;
     };
-    let revision = revision(name.value, value);
     let checked_name = read_name(&table, name);
     let header = table.span();
-    let schedule = read_schedule(&mut table);
+    let beside = Beside::new(supplies);
+    let schedule = read_schedule(&mut table, &beside, name.value);
     table.finish(LATER);
+    let revision = revision(name.value, value, &beside);
     let (title, when, audience, policies, message) = schedule?;
     Some(Schedule {
         name: checked_name?,
@@ -110,18 +105,19 @@ fn read_entry(source: &Source, name: &Placed<&str>, value: &Value<'_>) -> Option
         audience,
         policies,
         message,
+        supplies: beside.used(),
     })
 }
 
 type Parts = (Option<String>, When, super::model::Audience, Policies, Message);
 
 /// Every part is read before any is missed, so that all problems come at once.
-fn read_schedule(table: &mut Table<'_>) -> Option<Parts> {
+fn read_schedule(table: &mut Table<'_>, beside: &Beside<'_>, name: &str) -> Option<Parts> {
     let title = table.text("title").map(|title| title.value.to_owned());
     let audience = audience::read(table);
-    let when = when::read(table, &[]);
+    let when = when::read(table, beside);
     let policies = policies::read(table);
-    let message = message::read(table);
+    let message = message::read(table, beside, name);
 
     let when = when?;
     let policies = policies.with_defaults(&when.trigger);
@@ -147,10 +143,11 @@ fn read_name(table: &Table<'_>, name: &Placed<&str>) -> Option<ScheduleName> {
     checked
 }
 
-/// The fingerprint of what a schedule says, whatever its comments and layout.
-fn revision(name: &str, value: &Value<'_>) -> Revision {
+/// The fingerprint of what a schedule says, whatever its comments and layout, and of the supplies that it uses.
+fn revision(name: &str, value: &Value<'_>, beside: &Beside<'_>) -> Revision {
     let mut canonical = format!("{}:{name}=", name.len());
     value.write_canonical(&mut canonical);
+    beside.write_canonical(&mut canonical);
     let digest = Sha256::digest(canonical.as_bytes());
     let mut revision = String::with_capacity(16);
     for byte in digest.iter().take(8) {

@@ -15,7 +15,10 @@ fn person(name: &str, email: Option<&str>) -> Recipient {
 }
 
 fn render(text: &str, recipient: &Recipient) -> Result<String, RenderError> {
-    let template = Template::parse(text).expect("a template");
+    render_template(&Template::parse(text).expect("a template"), recipient)
+}
+
+fn render_template(template: &Template, recipient: &Recipient) -> Result<String, RenderError> {
     let schedule = ScheduleName::new("standup").expect("a name");
     let at = |text: &str| text.parse().expect("a civil time");
     template.render(&Facts {
@@ -58,6 +61,18 @@ fn values_are_escaped_unless_marked_safe() {
     check("{{ person.name | upper }}", r"\*A\* \[X\](Y) &lt;AT&gt;ALL&lt;/AT&gt;");
     check("{% for c in person.first_name %}{{ c }}{% endfor %}", r"\*a\*");
     check("{{ ['<a', 't>'] | join }}", "&lt;at&gt;");
+}
+
+#[test]
+fn values_are_escaped_for_what_the_text_becomes() {
+    let mallory = person("*a* b", None);
+    let check = |form: Form, expect: &str| {
+        let template = Template::parse_as("?{{ person.name }}&{{ person.name | safe }}", form).expect("a template");
+        assert_eq!(render_template(&template, &mallory).as_deref(), Ok(expect), "{form:?}");
+    };
+    check(Form::Markdown, r"?\*a\* b&*a* b");
+    check(Form::Plain, "?*a* b&*a* b");
+    check(Form::Url, "?%2Aa%2A%20b&*a* b");
 }
 
 #[test]
@@ -108,7 +123,7 @@ fn unknown_names_are_found_with_their_place_and_the_nearest() {
     check("{{ person.shoe_size }}", &[("person.shoe_size", None)]);
     check("{{ person.name.first }}", &[("person.name.first", None)]);
     check("{% if false %}{{ x_y }}{% endif %}", &[("x_y", None)]);
-    check("{% set x = 1 %}{{ x }}{% for y in [1, 2] %}{{ y }}{{ loop.index }}{% endfor %}", &[]);
+    check("{% for y in [1, 2] %}{{ y }}{{ loop.index }}{% endfor %}", &[]);
     check("{{ person.name | uper }}", &[("uper", Some("upper"))]);
     check("{{ \"person.firstname\" }} person.firstname {# {{ x }} #}", &[]);
 }
@@ -128,9 +143,60 @@ fn what_is_no_template_is_explained() {
 
 #[test]
 fn no_loop_hangs_a_sender() {
-    let text = "{% set s = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' %}{% for a in s %}{% for b in s %}{% for c in s %}{% for d in s %}{{ d }}{% endfor %}{% endfor %}{% endfor %}{% endfor %}";
-    let problem = Template::parse(text).expect_err("out of fuel");
+    let many = format!("'{}'", "a".repeat(200));
+    let text = format!("{{% for a in {many} %}}{{% for b in {many} %}}{{{{ b }}}}{{% endfor %}}{{% endfor %}}");
+    let problem = Template::parse(&text).expect_err("out of fuel");
     assert_eq!(problem.message, "the text takes too long to make");
+}
+
+#[test]
+fn no_text_grows_without_end() {
+    let check = |text: &str, at: &str, message: &str| {
+        let problem = Template::parse(text).expect_err("it is refused");
+        assert_eq!((&text[problem.range.clone()], problem.message.as_str()), (at, message), "{text}");
+    };
+    // Each of these would take a hundred megabytes or more, some of them while they are parsed.
+    check("{{ \"a\" * 100000000 }}", "\"a\" * 100000000", "a text can't calculate with `*`");
+    check("{% for x in \"a\" * 100000000 %}{% endfor %}", "\"a\" * 100000000", "a text can't calculate with `*`");
+    check("{% if x == 'a' * 100000000 %}{% endif %}", "'a' * 100000000", "a text can't calculate with `*`");
+    check("{{ person.name | default('a' * 100000000) }}", "'a' * 100000000", "a text can't calculate with `*`");
+    check("{{ {'a': {}} }}{{ 'a' * 100000000 }}", "{'a': {}}", "a text can't make tables");
+    check("{% set x = \"a\" * 1000000000 %}", "set", "a text can't use `set`");
+    check("{%- set x %}a{% endset %}", "set", "a text can't use `set`");
+    check("{% with a = person.name %}{{ a }}{% endwith %}", "with", "a text can't use `with`");
+    check("{% macro m(x) %}{{ x }}{{ x }}{% endmacro %}", "macro", "a text can't use `macro`");
+    check("{{ person.name ~ person.name }}", "person.name ~ person.name", "a text can't join with `~`");
+    check(
+        "{% for a in [person.name] %}{% endfor %}",
+        "person.name",
+        "a list in a text may hold only plain texts and numbers",
+    );
+    check("{% for a in 'ab' recursive %}{{ loop('ab') }}{% endfor %}", "'ab'", "a loop can't be `recursive`");
+    check("{{ person.name.upper() }}", ".upper()", "a text can't call functions");
+    let long = "x".repeat(200);
+    let twice = format!("{{{{ 'x' | replace('x', '{long}') | replace('x', '{long}') }}}}");
+    assert_eq!(Template::parse(&twice).expect_err("long").message, "the text becomes too long");
+    let joined = format!("{{{{ '{long}' | join('{long}') }}}}");
+    assert_eq!(Template::parse(&joined).expect_err("long").message, "the text becomes too long");
+    let raw = format!("{{% for a in '{long}' %}}{}{{% endfor %}}", "x".repeat(2000));
+    assert_eq!(Template::parse(&raw).expect_err("long").message, "the text becomes too long");
+    assert!(Template::parse(&"x".repeat(300_000)).is_err());
+    assert!(Template::parse("{{ 1.5 | round(1000000000) }}{{ 1.5 | round(-1000000000) }}").is_ok());
+    for unknown in ["{{ '%1000000000d' | format(1) }}", "{{ 'a' | indent(1000000000) }}", "{{ 'a' | center(9) }}"] {
+        assert_eq!(Template::parse(unknown).expect("a template").unknown_names().len(), 1, "{unknown}");
+    }
+}
+
+#[test]
+fn long_messages_are_made_whole() {
+    let ana = person("Ana", None);
+    let check = |length: usize| {
+        let text = format!("{}{{{{ person.name }}}}", "é".repeat(length));
+        assert_eq!(render(&text, &ana).map(|text| text.len()), Ok(2 * length + 3), "{length}");
+    };
+    for length in [0, 2046, 2047, 50_000] {
+        check(length);
+    }
 }
 
 #[test]

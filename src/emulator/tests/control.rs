@@ -41,6 +41,7 @@ async fn the_record_is_read_in_pages_and_cleared() {
         "conversation_id",
         "path",
         "seq",
+        "summary",
         "tenant_id",
         "text",
         "user_agent",

@@ -34,6 +34,19 @@ async fn a_message_is_taken_with_all_that_it_came_with() {
 }
 
 #[tokio::test]
+async fn of_a_card_the_summary_is_on_record() {
+    let rig = Rig::start().await;
+    let card =
+        json!({ "contentType": "application/vnd.microsoft.card.adaptive", "content": { "type": "AdaptiveCard" } });
+    let activity = json!({ "type": "message", "summary": "News", "attachments": [card] });
+    assert_eq!(rig.post(&activities(CHAT), &activity).await.0, StatusCode::CREATED);
+    let messages = rig.emulator.messages();
+    let [message] = messages.as_slice() else { panic!("{messages:?}") };
+    assert_eq!((message.text.as_deref(), message.summary.as_deref()), (None, Some("News")));
+    assert_eq!(message.activity["attachments"][0], card);
+}
+
+#[tokio::test]
 async fn ids_increase_within_a_millisecond_and_over_many_connections() {
     let rig = Rig::with(Settings { windows: Windows::Off, ..Settings::default() }).await;
     // The clock stands still, so only the count keeps them apart.

@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::domain::plan::WaveRecipients;
     use crate::domain::schedule::parse::parse;
+    use crate::domain::supplies::Supplies;
 
     #[test]
     fn a_crowd_that_is_too_large_for_its_lateness_is_warned_of() {
@@ -75,7 +76,7 @@ mod tests {
             let text =
                 format!("[schedule.x]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"hi\"\n{late}\n");
             let source = Source::new("x.toml", text);
-            let (schedules, _) = parse(&source);
+            let (schedules, _) = parse(&source, &Supplies::none());
             let due_at = "2027-03-01T08:00:00Z".parse().expect("an instant");
             let wave = PlannedWave {
                 occurrence: "2027-03-01T09:00:00".parse().expect("a time"),

@@ -1,16 +1,14 @@
 //! When, and on whose clock: the trigger with its bounds and its rules for clock changes.
 
-use std::sync::Arc;
-
+use super::beside::Beside;
 use super::{except, trigger};
 use crate::domain::document::{Placed, Table, zone};
-use crate::domain::holidays::HolidayCalendar;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::recurrence::occurrences;
 use crate::domain::schedule::when::{Trigger, When, WhoseClock};
 use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
 
-pub(super) fn read(table: &mut Table<'_>, calendars: &[Arc<HolidayCalendar>]) -> Option<When> {
+pub(super) fn read(table: &mut Table<'_>, beside: &Beside<'_>) -> Option<When> {
     let clock = read_clock(table);
     let from = trigger::read_bound(table, "from", trigger::Bound::Begin);
     let until = trigger::read_bound(table, "until", trigger::Bound::End);
@@ -27,7 +25,7 @@ pub(super) fn read(table: &mut Table<'_>, calendars: &[Arc<HolidayCalendar>]) ->
     let gap = table.word("dst_gap", &gaps).map_or(GapPolicy::default(), |word| word.value);
     let folds = [("first", FoldPolicy::First), ("second", FoldPolicy::Second)];
     let fold = table.word("dst_fold", &folds).map_or(FoldPolicy::default(), |word| word.value);
-    let exceptions = except::read(table, calendars);
+    let exceptions = except::read(table, beside);
     let when = When {
         trigger: trigger?,
         clock: clock.ok()?.value,

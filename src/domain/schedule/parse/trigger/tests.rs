@@ -3,11 +3,12 @@ use chrono::NaiveDateTime;
 use crate::domain::problem::{Severity, Source};
 use crate::domain::recurrence::occurrences;
 use crate::domain::schedule::parse::parse;
+use crate::domain::supplies::Supplies;
 
 /// The first occurrences from 2027-01-01 on, as many as are expected, with nothing in between left out.
 fn fires(when: &str, expect: &[&str]) {
     let source = Source::new("x.toml", format!("[schedule.x]\nto = \"everyone\"\ntext = \"hi\"\n{when}\n"));
-    let (schedules, problems) = parse(&source);
+    let (schedules, problems) = parse(&source, &Supplies::none());
     let errors: Vec<_> = problems.iter().filter(|problem| problem.severity() == Severity::Error).collect();
     assert!(errors.is_empty(), "{when}\n{errors:?}");
     let begin: NaiveDateTime = "2027-01-01T00:00:00".parse().expect("a time");
@@ -20,7 +21,7 @@ fn fires(when: &str, expect: &[&str]) {
 /// `line:column: CODE message; help` of all problems, where `when` begins on line 4.
 fn problems(when: &str, expect: &[&str]) {
     let source = Source::new("x.toml", format!("[schedule.x]\nto = \"everyone\"\ntext = \"hi\"\n{when}\n"));
-    let (_, problems) = parse(&source);
+    let (_, problems) = parse(&source, &Supplies::none());
     let got: Vec<_> = problems.iter().map(|problem| problem.line(&source)).collect();
     assert_eq!(got, expect, "{when}");
 }

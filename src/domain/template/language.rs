@@ -1,0 +1,260 @@
+//! What a text may do: put facts in, choose with `if`, repeat with `for`. Nothing else.
+//!
+//! minijinja is a whole language, and some of it grows without end: `"a" * 100000000` is computed while the text is
+//! *parsed*, `{% set x = x ~ x %}` doubles in every line. Fuel counts steps and not bytes. So before minijinja compiles a
+//! text, its syntax tree is held against a list of what is harmless. The argument that nothing grows:
+//!
+//! - a value is a fact, a part of one, a plain literal, or the result of a filter, and every filter that can make its
+//!   result longer than what it was given is bounded ([`LONGEST_VALUE`]);
+//! - nothing joins values outside of filters: no arithmetic, no `~`, no lists of anything but literals;
+//! - nothing keeps a part of the output to use it again: no `set`, no macros, no recursion;
+//! - and what is written is bounded ([`LONGEST_OUTPUT`]).
+
+use std::ops::Range;
+
+use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
+use minijinja::machinery::{Span, parse};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Kwargs, StringInput};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+
+use super::TemplateProblem;
+
+/// Longer than this in bytes, a text is not parsed: Teams takes about 80 KB, counted in UTF-16, and a character has at
+/// most three bytes of UTF-8 for two of UTF-16; the rest is for tags.
+pub(super) const LONGEST_TEXT: usize = 256 * 1024;
+
+/// The bytes that a text may become. More than Teams takes, whatever the script.
+pub(super) const LONGEST_OUTPUT: usize = 128 * 1024;
+
+/// The bytes of a value that a filter makes.
+const LONGEST_VALUE: usize = 16 * 1024;
+
+/// Finds what a text must not do. A text that is no template at all passes: minijinja says it better.
+pub(super) fn check(text: &str) -> Result<(), TemplateProblem> {
+    if text.len() > LONGEST_TEXT {
+        return Err(TemplateProblem {
+            range: 0..0,
+            message: format!("the text is longer than {} KiB, and Teams takes no such message", LONGEST_TEXT >> 10),
+            help: Some("shorten it, or link to a page".into()),
+        });
+    }
+    match parse(text, "text", SyntaxConfig::default()) {
+        Ok(Stmt::Template(template)) => Check { text }.body(&template.children),
+        Ok(other) => Check { text }.statement(&other),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Replaces the filters that make their result longer than what they are given.
+pub(super) fn bound_filters(environment: &mut Environment<'_>) {
+    environment.add_filter("replace", replace);
+    environment.add_filter("join", join);
+}
+
+fn too_long() -> Error {
+    Error::new(ErrorKind::WriteFailure, format!("a filter makes more than {} KiB", LONGEST_VALUE >> 10))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a filter")]
+fn replace(value: StringInput<'_>, from: StringInput<'_>, to: StringInput<'_>) -> Result<String, Error> {
+    let found = value.as_str().matches(from.as_str()).count();
+    let grown = found.saturating_mul(to.as_str().len()).saturating_add(value.as_str().len());
+    if grown > LONGEST_VALUE {
+        return Err(too_long());
+    }
+    Ok(value.as_str().replace(from.as_str(), to.as_str()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape of a filter")]
+fn join(
+    state: &State<'_, '_>,
+    value: &Value,
+    joiner: Option<StringInput<'_>>,
+    options: Kwargs,
+) -> Result<String, Error> {
+    options.assert_all_used()?;
+    let between = joiner.as_ref().map_or("", StringInput::as_str);
+    let mut whole = String::new();
+    for (at, item) in value.try_iter()?.enumerate() {
+        if at > 0 {
+            whole.push_str(between);
+        }
+        whole.push_str(StringInput::new(state, &item)?.as_str());
+        if whole.len() > LONGEST_VALUE {
+            return Err(too_long());
+        }
+    }
+    Ok(whole)
+}
+
+struct Check<'t> {
+    text: &'t str,
+}
+
+type Checked = Result<(), TemplateProblem>;
+
+impl Check<'_> {
+    fn body(&self, body: &[Stmt<'_>]) -> Checked {
+        body.iter().try_for_each(|statement| self.statement(statement))
+    }
+
+    fn statement(&self, statement: &Stmt<'_>) -> Checked {
+        match statement {
+            Stmt::EmitRaw(_) => Ok(()),
+            Stmt::EmitExpr(emit) => self.expression(&emit.expr),
+            Stmt::IfCond(choice) => {
+                self.expression(&choice.expr)?;
+                self.body(&choice.true_body)?;
+                self.body(&choice.false_body)
+            }
+            Stmt::ForLoop(repeat) => {
+                if repeat.recursive {
+                    return Err(self.refuse(
+                        repeat.iter.span(),
+                        "a loop can't be `recursive`",
+                        "write the loops one in the other",
+                    ));
+                }
+                self.expression(&repeat.iter)?;
+                repeat.filter_expr.as_ref().map_or(Ok(()), |condition| self.expression(condition))?;
+                self.body(&repeat.body)?;
+                self.body(&repeat.else_body)
+            }
+            Stmt::Block(tag) => Err(self.needs_file("block", tag.span())),
+            Stmt::Import(tag) => Err(self.needs_file("import", tag.span())),
+            Stmt::FromImport(tag) => Err(self.needs_file("from", tag.span())),
+            Stmt::Extends(tag) => Err(self.needs_file("extends", tag.span())),
+            Stmt::Include(tag) => Err(self.needs_file("include", tag.span())),
+            Stmt::Template(tag) => Err(self.no_tag("template", tag.span())),
+            Stmt::WithBlock(tag) => Err(self.no_tag("with", tag.span())),
+            Stmt::Set(tag) => Err(self.no_tag("set", tag.span())),
+            Stmt::SetBlock(tag) => Err(self.no_tag("set", tag.span())),
+            Stmt::AutoEscape(tag) => Err(self.no_tag("autoescape", tag.span())),
+            Stmt::FilterBlock(tag) => Err(self.no_tag("filter", tag.span())),
+            Stmt::Macro(tag) => Err(self.no_tag("macro", tag.span())),
+            Stmt::CallBlock(tag) => Err(self.no_tag("call", tag.span())),
+            Stmt::Do(tag) => Err(self.no_tag("do", tag.span())),
+        }
+    }
+
+    fn expression(&self, expression: &Expr<'_>) -> Checked {
+        match expression {
+            Expr::Var(_) | Expr::Const(_) => Ok(()),
+            Expr::GetAttr(part) => self.expression(&part.expr),
+            Expr::GetItem(part) => {
+                self.expression(&part.expr)?;
+                self.expression(&part.subscript_expr)
+            }
+            Expr::Slice(slice) => {
+                self.expression(&slice.expr)?;
+                [&slice.start, &slice.stop, &slice.step].into_iter().flatten().try_for_each(|end| self.expression(end))
+            }
+            Expr::UnaryOp(operation) => self.expression(&operation.expr),
+            Expr::BinOp(operation) => {
+                self.operator(operation.op, operation.span())?;
+                self.expression(&operation.left)?;
+                self.expression(&operation.right)
+            }
+            Expr::Compare(comparison) => {
+                self.expression(&comparison.expr)?;
+                comparison.ops.iter().try_for_each(|operation| self.expression(&operation.expr))
+            }
+            Expr::IfExpr(choice) => {
+                self.expression(&choice.test_expr)?;
+                self.expression(&choice.true_expr)?;
+                choice.false_expr.as_ref().map_or(Ok(()), |otherwise| self.expression(otherwise))
+            }
+            Expr::Filter(filter) => {
+                filter.expr.as_ref().map_or(Ok(()), |value| self.expression(value))?;
+                self.arguments(&filter.args)
+            }
+            Expr::Test(test) => {
+                self.expression(&test.expr)?;
+                self.arguments(&test.args)
+            }
+            Expr::List(list) => self.literals(&list.items),
+            Expr::Tuple(tuple) => self.literals(&tuple.items),
+            Expr::Call(call) => Err(self.refuse(
+                call.span(),
+                "a text can't call functions",
+                "a filter stands behind a |, as in {{ person.name | upper }}",
+            )),
+            Expr::Map(map) => Err(self.refuse(map.span(), "a text can't make tables", "choose with {% if … %}")),
+        }
+    }
+
+    fn arguments(&self, arguments: &[CallArg<'_>]) -> Checked {
+        arguments.iter().try_for_each(|argument| match argument {
+            CallArg::Pos(value) | CallArg::Kwarg(_, value) => self.expression(value),
+            CallArg::PosSplat(value) | CallArg::KwargSplat(value) => {
+                Err(self.refuse(value.span(), "`*` can't stand here", "write the arguments one by one"))
+            }
+        })
+    }
+
+    fn literals(&self, items: &[Expr<'_>]) -> Checked {
+        match items.iter().find(|item| !matches!(item, Expr::Const(_))) {
+            None => Ok(()),
+            Some(item) => Err(self.refuse(
+                item.span(),
+                "a list in a text may hold only plain texts and numbers",
+                "write it as in [\"Saturday\", \"Sunday\"]",
+            )),
+        }
+    }
+
+    fn operator(&self, operator: BinOpKind, span: Span) -> Checked {
+        let sign = match operator {
+            BinOpKind::Eq
+            | BinOpKind::Ne
+            | BinOpKind::Lt
+            | BinOpKind::Lte
+            | BinOpKind::Gt
+            | BinOpKind::Gte
+            | BinOpKind::ScAnd
+            | BinOpKind::ScOr
+            | BinOpKind::In => return Ok(()),
+            BinOpKind::Concat => {
+                let help = "write the parts one behind the other, as in {{ local.date }} {{ local.time }}";
+                return Err(self.refuse(span, "a text can't join with `~`", help));
+            }
+            BinOpKind::Add => "+",
+            BinOpKind::Sub => "-",
+            BinOpKind::Mul => "*",
+            BinOpKind::Div => "/",
+            BinOpKind::FloorDiv => "//",
+            BinOpKind::Rem => "%",
+            BinOpKind::Pow => "**",
+        };
+        Err(self.refuse(span, &format!("a text can't calculate with `{sign}`"), "write the result"))
+    }
+
+    fn needs_file(&self, tag: &str, span: Span) -> TemplateProblem {
+        let message = format!("`{tag}` needs another file, and a text stands alone");
+        TemplateProblem { range: self.tag(tag, span), message, help: Some("write the text out here".into()) }
+    }
+
+    fn no_tag(&self, tag: &str, span: Span) -> TemplateProblem {
+        TemplateProblem {
+            range: self.tag(tag, span),
+            message: format!("a text can't use `{tag}`"),
+            help: Some("a text can use `if` and `for`; write the value where it is needed".into()),
+        }
+    }
+
+    fn refuse(&self, span: Span, message: &str, help: &str) -> TemplateProblem {
+        TemplateProblem { range: self.range(span), message: message.to_owned(), help: Some(help.to_owned()) }
+    }
+
+    /// The name of a tag, where its statement begins.
+    fn tag(&self, tag: &str, span: Span) -> Range<usize> {
+        let whole = self.range(span);
+        if self.text[whole.clone()].starts_with(tag) { whole.start..whole.start + tag.len() } else { whole }
+    }
+
+    fn range(&self, span: Span) -> Range<usize> {
+        let range = span.start_offset as usize..span.end_offset as usize;
+        if self.text.get(range.clone()).is_some() { range } else { 0..self.text.len() }
+    }
+}
