@@ -134,12 +134,6 @@ pub fn lookup<'a, T>(wanted: &str, available: &'a [(LanguageTag, T)]) -> Option<
             return Some(found);
         }
         rest = rest.rsplit_once('-')?.0;
-        // A single letter only introduces what was cut off.
-        if let Some((before, last)) = rest.rsplit_once('-')
-            && last.len() == 1
-        {
-            rest = before;
-        }
     }
 }
 

@@ -25,7 +25,8 @@ mod read;
 
 use self::lexer::Role;
 
-/// Every name that a text may use.
+/// Every name that a text may use. Weekdays are English whatever the recipient's language, so that a text can choose by
+/// them.
 pub const VOCABULARY: [&str; 14] = [
     "person.name",
     "person.first_name",

@@ -192,8 +192,6 @@ struct Pantry<'a> {
     found: Supplies,
     /// Those that are there; of one that is broken, its last good version.
     now: Supplies,
-    /// Those, and the last good version of each that is no longer there.
-    with_gone: Supplies,
     /// The last good version of each, and what is new.
     as_before: Supplies,
 }
@@ -228,9 +226,8 @@ impl<'a> Pantry<'a> {
                 hold_back(path, &supply.source.name, lines);
             }
         }
-        let with_gone = now.or(&last_good);
         let as_before = last_good.or(&now);
-        Self { kept_texts, found: found.good(), now, with_gone, as_before }
+        Self { kept_texts, found: found.good(), now, as_before }
     }
 }
 
@@ -248,7 +245,7 @@ fn assemble(shelf: &Shelf, kept: &[Document], kept_supplies: &[Document], sends:
     let mut pinned: Vec<String> = Vec::new();
     let mut go_on = |assembled: &mut Assembled, file: &str, text: &str| {
         let source = Source::new(file, text);
-        if assembled.accept(&source, &pantry.with_gone).is_ok() {
+        if assembled.accept(&source, &pantry.now).is_ok() {
             return true;
         }
         let Ok(names) = assembled.accept(&source, &pantry.as_before) else { return false };
