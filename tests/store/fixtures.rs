@@ -16,6 +16,7 @@ use nudged::domain::schedule::model::{
     Audience, Calendar, CatchUp, Days, Message, OnUnknown, Origin, Overlap, Policies, Priority, Schedule, Target,
     Trigger, When, WhoseClock,
 };
+use nudged::domain::spread::Spread;
 use nudged::domain::template::Template;
 use nudged::domain::time::ClockChangePolicy;
 use nudged::domain::verdict::Evidence;
@@ -139,6 +140,7 @@ impl Draft {
                 on_unknown: self.on_unknown,
                 overlap: self.overlap,
                 catch_up: self.catch_up,
+                jitter: Duration::ZERO,
             },
             message: Message { text: Template::parse("Hello").expect("a plain text is a template"), why: None },
         })
@@ -174,7 +176,15 @@ pub(crate) fn member(name: &str, zone: Tz, groups: &[&str]) -> PersonRecord {
 pub(crate) fn wave(time: &str, zone: Tz) -> PlannedWave {
     let occurrence = civil(time);
     let due_at = zone.from_local_datetime(&occurrence).single().expect("no clock changes that day").to_utc();
-    PlannedWave { occurrence, zone, recipients: WaveRecipients::OfZone, due_at, expire_at: due_at + LATE, note: None }
+    PlannedWave {
+        occurrence,
+        zone,
+        recipients: WaveRecipients::OfZone,
+        due_at,
+        expire_at: due_at + LATE,
+        spread: Spread::default(),
+        note: None,
+    }
 }
 
 /// One wave for everybody, due at that time in UTC.
