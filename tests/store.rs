@@ -24,6 +24,8 @@ mod random_acts;
 mod schedules;
 #[path = "store/settling.rs"]
 mod settling;
+#[path = "store/spreading.rs"]
+mod spreading;
 #[path = "store/sqlite_file.rs"]
 mod sqlite_file;
 #[path = "store/status.rs"]
@@ -122,6 +124,12 @@ macro_rules! conformance {
                 a_later_one_that_is_not_meant_any_more_does_not_count,
                 what_nobody_asks_is_not_looked_up,
                 a_successor_hears_when_somebody_was_last_there,
+            ]);
+            conformance!(@cases $place, spreading, [
+                each_person_has_their_own_instant,
+                a_place_in_the_spread_is_kept_wherever_a_delivery_goes,
+                an_edited_jitter_is_followed,
+                a_wave_is_open_as_long_as_its_last_person,
             ]);
             conformance!(@cases $place, settling, [
                 every_settlement_is_kept,

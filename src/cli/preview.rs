@@ -363,6 +363,10 @@ impl View<'_> {
             schedule.title.as_deref().map_or_else(String::new, |title| format!(": {}", one_line(title, 60))),
             times::civil(occurrence),
         ));
+        if !schedule.policies.jitter.is_zero() {
+            let jitter = times::span(TimeDelta::from_std(schedule.policies.jitter).unwrap_or_default());
+            self.screen.data(format!("each person up to {jitter} after the times below, as `jitter` says\n"));
+        }
         let rows = self
             .waves
             .iter()

@@ -55,6 +55,9 @@ pub mod forecast;
 // (schedule, zones, window) → waves.
 pub mod plan;
 
+// Jitter: where each person of a wave stands in the span.
+pub mod spread;
+
 // Which occurrence of a date takes the place of which when a schedule is edited.
 pub mod edit;
 

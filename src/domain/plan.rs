@@ -11,6 +11,7 @@ use crate::domain::edit::Meant;
 use crate::domain::recurrence::{instant, occurrences};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::when::WhoseClock;
+use crate::domain::spread::Spread;
 use crate::domain::time::{ClockNote, ZoneRules};
 
 /// The part of one occurrence whose recipients share a zone. It has exactly one due instant.
@@ -21,9 +22,12 @@ pub struct PlannedWave {
     /// Whose clock gave the due instant.
     pub zone: Tz,
     pub recipients: WaveRecipients,
+    /// When the first of its recipients are due.
     pub due_at: DateTime<Utc>,
-    /// After this nothing of it may be sent.
+    /// After this nothing of it may be sent, also not to the last of its recipients.
     pub expire_at: DateTime<Utc>,
+    /// How its recipients are spread after `due_at`.
+    pub spread: Spread,
     pub note: Option<ClockNote>,
 }
 
@@ -60,7 +64,6 @@ const FARTHEST: TimeDelta = TimeDelta::hours(15);
 /// live.
 #[must_use]
 pub fn plan(schedule: &Schedule, zones: &[Tz], rules: &dyn ZoneRules, window: Window) -> Vec<PlannedWave> {
-    let late = lateness(schedule);
     let until = window.until();
     let (start, end) = civil_times(schedule, window);
 
@@ -68,10 +71,11 @@ pub fn plan(schedule: &Schedule, zones: &[Tz], rules: &dyn ZoneRules, window: Wi
     for occurrence in occurrences(&schedule.when, start, end) {
         let first = waves.len();
         let mut is_open = false;
+        let spread = Spread::of(&schedule.name, occurrence, schedule.policies.jitter);
         for (zone, recipients) in clocks(schedule.when.clock, zones) {
             let Some(resolved) = instant(&schedule.when, occurrence, zone, rules) else { continue };
             let due_at = resolved.at;
-            let expire_at = due_at.checked_add_signed(late).unwrap_or(DateTime::<Utc>::MAX_UTC);
+            let expire_at = due_at.checked_add_signed(schedule.policies.open_for()).unwrap_or(DateTime::<Utc>::MAX_UTC);
             let wanted = match window {
                 Window::Open { now, .. } => {
                     is_open |= expire_at >= now;
@@ -83,7 +87,15 @@ pub fn plan(schedule: &Schedule, zones: &[Tz], rules: &dyn ZoneRules, window: Wi
                 }
             };
             if wanted {
-                waves.push(PlannedWave { occurrence, zone, recipients, due_at, expire_at, note: resolved.note });
+                waves.push(PlannedWave {
+                    occurrence,
+                    zone,
+                    recipients,
+                    due_at,
+                    expire_at,
+                    spread,
+                    note: resolved.note,
+                });
             }
         }
         if !is_open {
@@ -110,14 +122,12 @@ pub fn count_between(schedule: &Schedule, after: DateTime<Utc>, until: DateTime<
     occurrences(&schedule.when, after.naive_utc(), until.naive_utc()).count()
 }
 
-fn lateness(schedule: &Schedule) -> TimeDelta {
-    TimeDelta::from_std(schedule.policies.late).unwrap_or(TimeDelta::MAX)
-}
-
 /// From which to which civil time an occurrence can lie that some clock on earth brings into the window.
 fn civil_times(schedule: &Schedule, window: Window) -> (NaiveDateTime, NaiveDateTime) {
     let earliest_due = match window {
-        Window::Open { now, .. } => now.checked_sub_signed(lateness(schedule)).unwrap_or(DateTime::<Utc>::MIN_UTC),
+        Window::Open { now, .. } => {
+            now.checked_sub_signed(schedule.policies.open_for()).unwrap_or(DateTime::<Utc>::MIN_UTC)
+        }
         Window::Onward { after, .. } => after,
     };
     let start = earliest_due.naive_utc().checked_sub_signed(FARTHEST).unwrap_or(NaiveDateTime::MIN);

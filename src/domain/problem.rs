@@ -193,6 +193,9 @@ codes! {
     UnknownColumn = "N151" Error,
     /// A conversation reference that is not understood.
     BadReference = "N152" Error,
+
+    /// A span over which people can't be spread.
+    BadJitter = "N180" Error,
 }
 
 impl fmt::Display for Code {

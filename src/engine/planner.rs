@@ -120,8 +120,8 @@ impl Planner {
         let (window, planned_until) = match mark.filter(|mark| mark.signature == signature) {
             Some(mark) if mark.planned_until >= until - SLACK => return None,
             Some(mark) => {
-                let late = TimeDelta::from_std(schedule.policies.late).unwrap_or(TimeDelta::MAX);
-                let oldest = (now - ACCOUNTED_FOR).checked_sub_signed(late).unwrap_or(DateTime::<Utc>::MIN_UTC);
+                let oldest = (now - ACCOUNTED_FOR).checked_sub_signed(schedule.policies.open_for());
+                let oldest = oldest.unwrap_or(DateTime::<Utc>::MIN_UTC);
                 (Window::Onward { after: mark.planned_until.max(oldest), until }, until)
             }
             None => {

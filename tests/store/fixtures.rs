@@ -17,6 +17,7 @@ use nudged::domain::schedule::model::{
     Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, Schedule, Target,
 };
 use nudged::domain::schedule::when::{Calendar, Days, Exceptions, Rhythm, Trigger, When, WhoseClock};
+use nudged::domain::spread::Spread;
 use nudged::domain::template::Template;
 use nudged::domain::time::ClockChangePolicy;
 use nudged::domain::verdict::Evidence;
@@ -141,6 +142,7 @@ impl Draft {
                 on_unknown: self.on_unknown,
                 overlap: self.overlap,
                 catch_up: self.catch_up,
+                jitter: Duration::ZERO,
             },
             message: Message::from(Template::parse("Hello").expect("a plain text is a template")),
             supplies: Vec::new(),
@@ -177,7 +179,15 @@ pub(crate) fn member(name: &str, zone: Tz, groups: &[&str]) -> PersonRecord {
 pub(crate) fn wave(time: &str, zone: Tz) -> PlannedWave {
     let occurrence = civil(time);
     let due_at = zone.from_local_datetime(&occurrence).single().expect("no clock changes that day").to_utc();
-    PlannedWave { occurrence, zone, recipients: WaveRecipients::OfZone, due_at, expire_at: due_at + LATE, note: None }
+    PlannedWave {
+        occurrence,
+        zone,
+        recipients: WaveRecipients::OfZone,
+        due_at,
+        expire_at: due_at + LATE,
+        spread: Spread::default(),
+        note: None,
+    }
 }
 
 /// One wave for everybody, due at that time in UTC.

@@ -13,3 +13,8 @@ ALTER TABLE schedules ADD COLUMN catch_up TEXT NOT NULL DEFAULT 'latest';
 CREATE INDEX waves_by_due ON waves (schedule_id, due_at);
 -- When a daemon was last there to send what is due.
 ALTER TABLE daemon ADD COLUMN went_round_at INTEGER;
+
+-- Over how many microseconds the recipients of a wave are spread, and what sets its spread apart from others. A delivery
+-- is due so long after its wave as `domain/spread.rs` says; `expire_at` of a wave is that of its last recipient.
+ALTER TABLE waves ADD COLUMN jitter INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE waves ADD COLUMN salt INTEGER NOT NULL DEFAULT 0;

@@ -25,7 +25,8 @@ use crate::port::store::{Abandoned, Expanded};
 const DUE_WAVES: &str = "
     SELECT w.id, w.occurrence_id, w.schedule_id, w.zone, w.recipients, w.due_at, w.expire_at,
         iif(w.expanded_at IS NULL, w.planned_at, ?2), w.expanded_at IS NOT NULL, s.queue, o.civil,
-        EXISTS (SELECT 1 FROM occurrences p WHERE p.schedule_id = w.schedule_id AND p.replaced_by = o.civil)
+        EXISTS (SELECT 1 FROM occurrences p WHERE p.schedule_id = w.schedule_id AND p.replaced_by = o.civil),
+        w.jitter, w.salt
     FROM waves w INDEXED BY waves_to_expand
         CROSS JOIN schedules s ON s.id = w.schedule_id
         CROSS JOIN occurrences o ON o.id = w.occurrence_id
@@ -47,6 +48,8 @@ struct DueWave {
     civil: String,
     /// Whether an edit has put its occurrence in the place of others.
     replaces: bool,
+    jitter: i64,
+    salt: i64,
 }
 
 /// A cancelled delivery that nobody can have received comes back to life when the schedule means it again: an edit
@@ -64,13 +67,14 @@ macro_rules! expand {
             INSERT INTO deliveries
                 (occurrence_id, recipient_id, wave_id, queue, state, reason, due_at, expire_at, planned_at, not_before)
             SELECT :occurrence, each.id, :wave, :queue, iif(each.is_served, :skipped, :state),
-                iif(each.is_served, :served, :reason), :due, :expire, :planned_at, :due
+                iif(each.is_served, :served, :reason), :due + each.spread, :expire - :jitter + each.spread,
+                :planned_at, :due + each.spread
             FROM (
                 SELECT member.id, :replaces AND EXISTS (
                     SELECT 1 FROM occurrences p
                         CROSS JOIN deliveries b ON b.occurrence_id = p.id AND b.recipient_id = member.id
                     WHERE p.schedule_id = :schedule AND p.replaced_by = :civil AND {was served}
-                ) AS is_served
+                ) AS is_served, {spread member.id :} AS spread
                 FROM (",
             $members,
             ") AS member
@@ -169,6 +173,8 @@ fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Res
             queue: row.get(9)?,
             civil: row.get(10)?,
             replaces: row.get(11)?,
+            jitter: row.get(12)?,
+            salt: row.get(13)?,
         });
     }
     Ok(waves)
@@ -215,6 +221,8 @@ fn expand(conn: &Connection, wave: &DueWave, now: DateTime<Utc>) -> Result<u64, 
         (":expire", wave.expire_at),
         (":planned_at", wave.planned_at),
         (":replaces", i64::from(wave.replaces)),
+        (":jitter", wave.jitter),
+        (":salt", wave.salt),
     ];
     for (name, number) in numbers {
         statement.raw_bind_parameter(name, number)?;

@@ -114,16 +114,18 @@ enum Effect {
 }
 
 const WAVE: &str = "
-    SELECT id, recipients, due_at, expire_at, note, withdrawn_at IS NOT NULL
+    SELECT id, recipients, due_at, expire_at, jitter, salt, note, withdrawn_at IS NOT NULL
     FROM waves WHERE occurrence_id = ?1 AND zone = ?2";
 
 const ADD_WAVE: &str = "
-    INSERT INTO waves (occurrence_id, schedule_id, zone, recipients, due_at, expire_at, note, planned_at)
-    VALUES (:occurrence, :schedule, :zone, :recipients, :due, :expire, :note, :now)";
+    INSERT INTO waves
+        (occurrence_id, schedule_id, zone, recipients, due_at, expire_at, jitter, salt, note, planned_at)
+    VALUES (:occurrence, :schedule, :zone, :recipients, :due, :expire, :jitter, :salt, :note, :now)";
 
 const CHANGE_WAVE: &str = "
     UPDATE waves SET
-        recipients = :recipients, due_at = :due, expire_at = :expire, note = :note, withdrawn_at = NULL,
+        recipients = :recipients, due_at = :due, expire_at = :expire, jitter = :jitter, salt = :salt, note = :note,
+        withdrawn_at = NULL,
         to_expand = max(to_expand, :anew), planned_at = iif(:planned_anew, :now, planned_at)
     WHERE id = :id";
 
@@ -138,22 +140,26 @@ fn record_wave(
     let recipients = wave.recipients.word();
     let note = wave.note.map(Word::word);
     let (due, expire) = (micros(wave.due_at), micros(wave.expire_at));
+    let jitter = wave.spread.jitter().num_microseconds().unwrap_or_default();
+    let times = [due, expire, jitter, wave.spread.salt()];
     let known = conn
         .prepare_cached(WAVE)?
         .query_row(params![occurrence, zone], |row| {
             let id: i64 = row.get(0)?;
-            let kept: (String, i64, i64, Option<String>) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-            Ok((id, kept, row.get::<_, bool>(5)?))
+            let times: [i64; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
+            let kept: (String, [i64; 4], Option<String>) = (row.get(1)?, times, row.get(6)?);
+            Ok((id, kept, row.get::<_, bool>(7)?))
         })
         .optional()?;
     let Some((id, kept, was_withdrawn)) = known else {
         let id = conn.prepare_cached(ADD_WAVE)?.insert(named_params! {
             ":occurrence": occurrence, ":schedule": schedule, ":zone": zone, ":recipients": recipients,
-            ":due": due, ":expire": expire, ":note": note, ":now": micros(now),
+            ":due": due, ":expire": expire, ":jitter": jitter, ":salt": wave.spread.salt(), ":note": note,
+            ":now": micros(now),
         })?;
         return Ok((id, Effect::Added));
     };
-    let has_moved = kept.1 != due;
+    let has_moved = kept.1[0] != due;
     let effect = if was_withdrawn {
         Effect::Added
     } else if kept.0 != recipients {
@@ -163,12 +169,13 @@ fn record_wave(
     } else {
         Effect::Nothing
     };
-    let same = (kept.0.as_str(), kept.1, kept.2, kept.3.as_deref()) == (recipients, due, expire, note);
+    let same = (kept.0.as_str(), kept.1, kept.2.as_deref()) == (recipients, times, note);
     if same && !was_withdrawn {
         return Ok((id, effect));
     }
     conn.prepare_cached(CHANGE_WAVE)?.execute(named_params! {
-        ":id": id, ":recipients": recipients, ":due": due, ":expire": expire, ":note": note,
+        ":id": id, ":recipients": recipients, ":due": due, ":expire": expire, ":jitter": jitter,
+        ":salt": wave.spread.salt(), ":note": note,
         ":anew": matches!(effect, Effect::Added | Effect::Reshaped),
         ":planned_anew": was_withdrawn || has_moved, ":now": micros(now),
     })?;

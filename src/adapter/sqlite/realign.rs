@@ -1,6 +1,8 @@
 //! Keeps open deliveries where they belong: in the wave of their recipient's zone, at that wave's instants, and not
 //! at all when the wave was withdrawn.
 //!
+//! Wherever a delivery goes, its recipient keeps their place in the spread of the occurrence.
+//!
 //! Claimed and sending deliveries are left alone: a sender holds them. They are looked at when they come back, see
 //! [`after_return`].
 
@@ -35,8 +37,11 @@ macro_rules! move_to_zone {
         Sql::new(concat!(
             "WITH RECURSIVE {busy}
             UPDATE deliveries SET (wave_id, due_at, expire_at, planned_at, not_before) = (
-                SELECT n.id, n.due_at, n.expire_at, n.planned_at,
-                    iif(deliveries.not_before = deliveries.due_at, n.due_at, max(deliveries.not_before, n.due_at))
+                SELECT n.id, n.due_at + {spread r.id n.}, n.expire_at - n.jitter + {spread r.id n.}, n.planned_at,
+                    iif(
+                        deliveries.not_before = deliveries.due_at, n.due_at + {spread r.id n.},
+                        max(deliveries.not_before, n.due_at + {spread r.id n.})
+                    )
                 FROM recipients r
                     CROSS JOIN waves n ON n.occurrence_id = deliveries.occurrence_id AND n.zone = r.zone
                 WHERE r.id = deliveries.recipient_id
@@ -97,9 +102,14 @@ macro_rules! follow_wave {
     ($which:literal) => {
         Sql::new(concat!(
             "UPDATE deliveries SET (due_at, expire_at, planned_at, not_before) = (
-                SELECT w.due_at, w.expire_at, iif(deliveries.due_at = w.due_at, deliveries.planned_at, w.planned_at),
-                    iif(deliveries.not_before = deliveries.due_at, w.due_at, max(deliveries.not_before, w.due_at))
-                FROM waves w WHERE w.id = deliveries.wave_id
+                SELECT own.due_at, own.expire_at,
+                    iif(deliveries.due_at = own.due_at, deliveries.planned_at, own.planned_at),
+                    iif(deliveries.not_before = deliveries.due_at, own.due_at, max(deliveries.not_before, own.due_at))
+                FROM (
+                    SELECT w.due_at + {spread deliveries.recipient_id w.} AS due_at,
+                        w.expire_at - w.jitter + {spread deliveries.recipient_id w.} AS expire_at, w.planned_at
+                    FROM waves w WHERE w.id = deliveries.wave_id
+                ) AS own
             )
             WHERE state IN ({unfinished}) AND state IN ({open}) AND ",
             $which
@@ -149,13 +159,16 @@ pub(super) fn remove_empty_occurrences(conn: &Connection, schedule: i64) -> Resu
 }
 
 /// Whether a delivery that comes back from a sender finds things as they were.
-const HAS_CHANGED: &str = "
+static HAS_CHANGED: Sql = Sql::new(
+    "
     SELECT 1
     FROM deliveries d CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN recipients r ON r.id = d.recipient_id
     WHERE d.id = ?1 AND (
-        w.withdrawn_at IS NOT NULL OR w.due_at <> d.due_at OR w.expire_at <> d.expire_at
+        w.withdrawn_at IS NOT NULL OR w.due_at + {spread r.id w.} <> d.due_at
+        OR w.expire_at - w.jitter + {spread r.id w.} <> d.expire_at
         OR (w.recipients = 'of-zone' AND w.zone <> r.zone)
-    )";
+    )",
+);
 
 static CANCEL_RETURNED: Sql = Sql::new(
     "
@@ -171,7 +184,7 @@ static CANCEL_RETURNED: Sql = Sql::new(
 /// an edit, a move to another zone.
 pub(super) fn after_return(conn: &Connection, delivery: DeliveryId) -> Result<(), Fault> {
     let of: &dyn ToSql = &delivery.0;
-    if !conn.prepare_cached(HAS_CHANGED)?.exists([of])? {
+    if !conn.prepare_cached(HAS_CHANGED.get())?.exists([of])? {
         return Ok(());
     }
     move_to_zone(conn, Scope::Delivery(delivery))?;
@@ -199,7 +212,7 @@ mod tests {
         assert_scans_nothing(FOLLOW_WAVE.get());
         assert_scans_nothing(FOLLOW_OWN_WAVE.get());
         assert_scans_nothing(CANCEL_OF_WAVE.get());
-        assert_scans_nothing(HAS_CHANGED);
+        assert_scans_nothing(HAS_CHANGED.get());
         assert_scans_nothing(CANCEL_RETURNED.get());
     }
 }

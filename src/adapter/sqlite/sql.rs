@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use super::words::Word;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::schedule::model::{CatchUp, Overlap};
+use crate::domain::spread::Spread;
 
 /// A statement with names in braces, which stand for:
 ///
@@ -19,6 +20,8 @@ use crate::domain::schedule::model::{CatchUp, Overlap};
 ///   one wave to the next, so it costs as much as there are such waves, and not as much as there are deliveries;
 /// - `{members}` and `{members in zone}`: the ids of everyone to whom the schedule `:schedule` speaks (and who live
 ///   in `:zone`). Who is meant by more than one entry is there more than once;
+/// - `{spread PERSON WAVE}`: how long after the due instant of a wave a person is due, where WAVE is the alias of the
+///   wave with its full stop, or a colon where the wave's numbers are parameters;
 /// - `{supersede}`, `{latest}`: those words of `overlap` and `catch_up`;
 /// - `{was served}`: whether the delivery `b` may have reached its recipient;
 /// - `{person}`: the columns of the recipient `r` that [`Person::read`](super::person::Person::read) reads, first;
@@ -107,6 +110,30 @@ const IS_MEMBER: &str = "(
     AND r.id NOT IN ({excepted})
 )";
 
+/// The formula of [`Spread::offset`], in the unit of the instants.
+fn spread(person: &str, wave: &str) -> String {
+    let (factor, modulus) = (Spread::FACTOR, Spread::MODULUS);
+    let mix = |number: &str| {
+        let moved = format!("(({number} * {factor} + {wave}salt) % {modulus})");
+        format!("({moved} * {moved} % {modulus})")
+    };
+    let place = mix(&mix(&format!("{person} % {modulus}")));
+    // Without jitter, which is how most are, nothing is worked out.
+    format!("iif({wave}jitter = 0, 0, {place} * ({wave}jitter / 1000) / {modulus} * 1000)")
+}
+
+/// Puts the formula in the place of each `{spread PERSON WAVE}`.
+fn fill_spread(mut text: String) -> String {
+    const NAME: &str = "{spread ";
+    while let Some(from) = text.find(NAME) {
+        let Some(length) = text[from..].find('}') else { break };
+        let words = text[from + NAME.len()..from + length].split_once(' ');
+        let formula = words.map(|(person, wave)| spread(person, wave)).unwrap_or_default();
+        text.replace_range(from..=from + length, &formula);
+    }
+    text
+}
+
 /// Puts what they stand for in the place of the names.
 pub(super) fn fill(text: &str) -> String {
     let mut filled = text
@@ -124,6 +151,7 @@ pub(super) fn fill(text: &str) -> String {
         .replace("{open}", &open())
         .replace("{held}", &held())
         .replace("{unfinished}", &unfinished());
+    filled = fill_spread(filled);
     for state in State::ALL {
         filled = filled.replace(&format!("{{before {state}}}"), &listed(state.comes_from()));
     }
@@ -161,8 +189,13 @@ pub(super) fn assert_scans_nothing(sql: &str) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
     use super::super::migrations;
     use super::*;
+    use crate::domain::id::RecipientId;
 
     #[test]
     fn the_indexes_know_the_states_of_the_domain() {
@@ -174,9 +207,30 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn the_ledger_spreads_people_as_the_domain_does(
+            person in 1..i64::MAX,
+            jitter_ms in 0..=86_400_000_u64,
+            day in 1..28_u32,
+        ) {
+            let day = chrono::NaiveDate::from_ymd_opt(2027, 2, day).expect("a day").and_time(chrono::NaiveTime::MIN);
+            let name = crate::domain::id::ScheduleName::new("s").expect("a name");
+            let spread = Spread::of(&name, day, Duration::from_millis(jitter_ms));
+            let conn = rusqlite::Connection::open_in_memory().expect("a database");
+            let jitter = spread.jitter().num_microseconds();
+            let parameters = rusqlite::named_params! { ":id": person, ":salt": spread.salt(), ":jitter": jitter };
+            let sql = fill("SELECT {spread :id :}");
+            let offset: i64 = conn.query_row(&sql, parameters, |row| row.get(0)).expect("a whole number");
+            prop_assert_eq!(Some(offset), spread.offset(RecipientId(person)).num_microseconds());
+        }
+    }
+
     #[test]
     fn every_name_is_filled_in() {
-        let filled = fill("{busy} {members} {members in zone} {is member} {before sent} {held} {was served}");
+        let filled = fill(
+            "{busy} {members} {members in zone} {is member} {before sent} {held} {was served} {spread r.id w.} {supersede}",
+        );
         assert!(!filled.contains('{') && !filled.contains('}'), "{filled}");
     }
 }

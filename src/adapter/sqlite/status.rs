@@ -242,7 +242,8 @@ static DELIVERIES: Sql = Sql::new(
             d.possible_duplicate, d.sent_at, d.not_before
         FROM deliveries d WHERE d.occurrence_id = :occurrence
         UNION ALL
-        SELECT 0, r.id, w.id, w.due_at, 'planned', NULL, NULL, 0, 0, NULL, w.due_at
+        SELECT 0, r.id, w.id, w.due_at + {spread r.id w.}, 'planned', NULL, NULL, 0, 0, NULL,
+            w.due_at + {spread r.id w.}
         FROM member CROSS JOIN recipients r ON r.id = member.id
             CROSS JOIN waves w ON w.id = (
                 SELECT c.id FROM waves c

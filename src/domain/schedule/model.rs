@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{Revision, ScheduleName};
@@ -79,6 +80,8 @@ pub struct Policies {
     pub on_unknown: OnUnknown,
     pub overlap: Overlap,
     pub catch_up: CatchUp,
+    /// Over which span people of one wave are spread; zero when all are due at once.
+    pub jitter: Duration,
 }
 
 impl Policies {
@@ -86,6 +89,13 @@ impl Policies {
     pub const LATE_ONCE: Duration = Duration::from_hours(12);
     /// How late a message that comes again may be.
     pub const LATE_RECURRING: Duration = Duration::from_hours(1);
+
+    /// How long after the due instant of a wave something of it may still be sent. Lateness counts from each person's
+    /// own instant.
+    #[must_use]
+    pub fn open_for(&self) -> TimeDelta {
+        self.late.checked_add(self.jitter).and_then(|open| TimeDelta::from_std(open).ok()).unwrap_or(TimeDelta::MAX)
+    }
 }
 
 /// Who goes first when there is more to send than the limits let through.

@@ -23,8 +23,7 @@ pub fn nothing_ahead(schedule: &Schedule, now: DateTime<Utc>) -> bool {
         }
     };
     // A date at the end of time is ahead.
-    let late = TimeDelta::from_std(schedule.policies.late).unwrap_or(TimeDelta::MAX);
-    end.and_then(|end| end.checked_add_signed(late)).is_some_and(|end| end < now)
+    end.and_then(|end| end.checked_add_signed(schedule.policies.open_for())).is_some_and(|end| end < now)
 }
 
 /// The warning that says so, at the `at` or `until` of the schedule in the file from which it was read.

@@ -82,6 +82,7 @@ mod tests {
                 occurrence: "2027-03-01T09:00:00".parse().expect("a time"),
                 zone: chrono_tz::Tz::Europe__Paris,
                 recipients: WaveRecipients::OfZone,
+                spread: crate::domain::spread::Spread::default(),
                 due_at,
                 expire_at: due_at + schedules[0].policies.late,
                 note: None,

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::domain::document::Table;
+use crate::domain::problem::{Code, Problem};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Policies, Priority};
 use crate::domain::schedule::when::Trigger;
+use crate::domain::spread::Spread;
 
 /// The policies as far as they were written; some defaults depend on the trigger.
 pub(super) struct Written {
@@ -13,6 +15,7 @@ pub(super) struct Written {
     on_unknown: OnUnknown,
     overlap: Overlap,
     catch_up: CatchUp,
+    jitter: Duration,
 }
 
 pub(super) fn read(table: &mut Table<'_>) -> Written {
@@ -25,13 +28,24 @@ pub(super) fn read(table: &mut Table<'_>) -> Written {
     let overlap = table.word("overlap", &overlaps).map_or(Overlap::default(), |word| word.value);
     let catch_ups = [("latest", CatchUp::Latest), ("all", CatchUp::All), ("none", CatchUp::None)];
     let catch_up = table.word("catch_up", &catch_ups).map_or(CatchUp::default(), |word| word.value);
-    Written { late, priority, on_unknown, overlap, catch_up }
+    let jitter = read_jitter(table).unwrap_or_default();
+    Written { late, priority, on_unknown, overlap, catch_up, jitter }
+}
+
+fn read_jitter(table: &mut Table<'_>) -> Option<Duration> {
+    let jitter = table.time_span("jitter")?;
+    if jitter.value <= Spread::LONGEST {
+        return Some(jitter.value);
+    }
+    let message = "`jitter` can't be longer than a day";
+    table.report(Problem::new(Code::BadJitter, jitter.span, message).with_help("write for example jitter = \"15m\""));
+    None
 }
 
 impl Written {
     pub(super) fn with_defaults(self, trigger: &Trigger) -> Policies {
         let late = if trigger.fires_once() { Policies::LATE_ONCE } else { Policies::LATE_RECURRING };
-        let Self { late: written, priority, on_unknown, overlap, catch_up } = self;
-        Policies { late: written.unwrap_or(late), priority, on_unknown, overlap, catch_up }
+        let Self { late: written, priority, on_unknown, overlap, catch_up, jitter } = self;
+        Policies { late: written.unwrap_or(late), priority, on_unknown, overlap, catch_up, jitter }
     }
 }

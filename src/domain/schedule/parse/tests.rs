@@ -63,6 +63,7 @@ priority = "critical"
 on_unknown = "hold"
 overlap = "keep"
 catch_up = "all"
+jitter = "15m"
 dst_gap = "skip"
 dst_fold = "second"
 why = "You are in the platform team."
@@ -90,6 +91,7 @@ text = "Good morning {{ person.first_name }}"
         on_unknown: OnUnknown::Hold,
         overlap: Overlap::Keep,
         catch_up: CatchUp::All,
+        jitter: Duration::from_mins(15),
     };
     assert_eq!(schedule.policies, policies);
     let Body::Text(text) = &schedule.message.own.body else { panic!("a text") };
@@ -340,6 +342,18 @@ fn recipients_are_understood_or_explained() {
         "to = \"everyone\"\nexcept_people = [\"group:x\"]",
         &["5:18: N122 \"group:x\" is not a person; `except_people` takes addresses, such as \"ana@contoso.example\""],
     );
+}
+
+#[test]
+fn policies_are_checked() {
+    let check = |line: &str, expect: &[&str]| {
+        assert_eq!(problems(&with_when(&format!("every = \"day\"\nat = \"09:00\"\n{line}"))), expect, "{line}");
+    };
+    check("overlap = \"keep\"\ncatch_up = \"none\"\njitter = \"24h\"", &[]);
+    check("overlap = \"skip\"", &["6:11: N007 `overlap` can't be \"skip\"; write \"supersede\" or \"keep\""]);
+    check("catch_up = \"lates\"", &["6:12: N007 `catch_up` can't be \"lates\"; did you mean \"latest\"?"]);
+    let jitter = "6:10: N180 `jitter` can't be longer than a day; write for example jitter = \"15m\"";
+    check("jitter = \"25h\"", &[jitter]);
 }
 
 #[test]
