@@ -33,7 +33,6 @@ const LATER: &[&str] = &[
     "days",
     "event",
     "except",
-    "max_people",
     "missing_day",
     "once_per",
     "quiet_hours",
