@@ -79,6 +79,8 @@ macro_rules! conformance {
                 a_newcomer_does_not_join_what_has_ended,
                 who_leaves_the_group_is_cancelled_and_may_come_back,
                 an_edited_audience_is_followed,
+                too_many_people_stop_an_occurrence,
+                too_many_people_stop_what_was_open,
                 what_is_over_is_accounted_for_at_once,
                 what_was_over_long_ago_is_given_up,
                 next_wake_is_the_earliest_thing_to_do,

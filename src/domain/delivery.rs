@@ -114,10 +114,10 @@ impl State {
             State::Claimed => &[State::Planned, State::Waiting],
             State::Sending => &[State::Claimed],
             State::Sent => &[State::Sending],
+            // From planned and waiting: a policy about the whole occurrence, found when more people came to it.
+            State::Skipped => &[State::Planned, State::Waiting, State::Claimed, State::Sending],
             // From claimed: a policy or a missing precondition, found before anything left.
-            State::Waiting | State::Skipped | State::Failed | State::Expired | State::Unknown => {
-                &[State::Claimed, State::Sending]
-            }
+            State::Waiting | State::Failed | State::Expired | State::Unknown => &[State::Claimed, State::Sending],
             State::Cancelled => &[State::Planned, State::Waiting],
         }
     }
@@ -173,6 +173,7 @@ reasons! {
 
     ScheduleChanged = "schedule-changed", "the schedule was edited and no longer means this";
     ScheduleRemoved = "schedule-removed", "the schedule was removed";
+    TooManyPeople = "too-many-people", "the schedule's audience was larger than its max_people; nobody got it";
     LeftAudience = "left-audience", "the recipient is no longer in the audience";
     ServedBeforeEdit = "served-before-edit", "the recipient had it at its earlier hour, before the schedule was edited";
     EarlierInHand = "earlier-in-hand", "the same message at its earlier hour is just being sent";
@@ -241,6 +242,7 @@ impl Reason {
             | Reason::NoReference
             | Reason::ScheduleChanged
             | Reason::ScheduleRemoved
+            | Reason::TooManyPeople
             | Reason::LeftAudience
             | Reason::ServedBeforeEdit
             | Reason::EarlierInHand

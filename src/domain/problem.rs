@@ -196,6 +196,8 @@ codes! {
 
     /// A span over which people can't be spread.
     BadJitter = "N180" Error,
+    /// A limit of people that lets nobody through, or that nobody could count to.
+    BadMaxPeople = "N181" Error,
 }
 
 impl fmt::Display for Code {

@@ -17,7 +17,7 @@ use crate::domain::schedule::model::Priority;
 use crate::engine::health::Health;
 use crate::engine::sender::{LEASE, Sender};
 use crate::port::clock::{Clock, Woke};
-use crate::port::store::{Store, StoreError};
+use crate::port::store::{Store, StoreError, TooManyPeople};
 
 /// How long before it is due a wave becomes deliveries.
 pub const LEAD: Duration = Duration::from_mins(10);
@@ -132,6 +132,12 @@ impl Dispatcher {
         let expanded = self.store.expand_due(now + lead, now).await?;
         if expanded.waves > 0 {
             tracing::info!(waves = expanded.waves, deliveries = expanded.deliveries, "waves expanded");
+        }
+        for TooManyPeople { schedule, occurrence, max_people, people } in expanded.too_many {
+            tracing::error!(
+                %schedule, %occurrence, max_people, people,
+                "too many people: nothing of this occurrence is sent; if they are all meant, raise max_people"
+            );
         }
         let room = (self.senders * CLAIMS_PER_SENDER).saturating_sub(in_hand.ordinary());
         let mut claims = Vec::new();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -116,10 +116,22 @@ pub struct Abandoned {
 }
 
 /// What an expansion made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expanded {
     pub waves: u64,
     pub deliveries: u64,
+    /// Occurrences of which nothing is sent from now on.
+    pub too_many: Vec<TooManyPeople>,
+}
+
+/// An occurrence with a larger audience than its schedule lets through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TooManyPeople {
+    pub schedule: ScheduleName,
+    pub occurrence: NaiveDateTime,
+    pub max_people: u32,
+    /// In all its zones.
+    pub people: u64,
 }
 
 /// The outcome of a claim, with the evidence where a request was made.
@@ -202,7 +214,9 @@ pub trait Store: Send + Sync {
 
     /// Turns every wave that is due before `until` into deliveries, one for each recipient of the audience that
     /// lives in its zone and has none yet for this occurrence. Whoever has been served by an occurrence that this one
-    /// replaces, or may have been, gets one that is `skipped: served-before-edit`. A wave that is over already becomes deliveries
+    /// replaces, or may have been, gets one that is `skipped: served-before-edit`. Where the whole audience
+    /// is larger than the schedule's `max_people`, its deliveries are `skipped: too-many-people`, and so is what was open
+    /// of the occurrence; they come to life again if the limit or the audience is put right in time. A wave that is over already becomes deliveries
     /// that have expired. Remembers `now` as the instant at which a daemon was last there.
     async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError>;
 

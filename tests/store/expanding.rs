@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use nudged::domain::delivery::{Reason, State};
+use nudged::domain::delivery::{Reason, Settlement, State};
 use nudged::domain::recipient::{PersonRecord, RecipientKind};
-use nudged::port::store::{Abandoned, Expanded, SchedulePlan};
+use nudged::port::store::{Abandoned, Expanded, SchedulePlan, TooManyPeople};
 
 use crate::Place;
 use crate::fixtures::*;
@@ -14,8 +14,8 @@ pub(crate) async fn a_wave_becomes_one_delivery_for_each_recipient(place: &dyn P
     let people = [person("ana", BERLIN), person("bo", BERLIN), person("kei", TOKYO)];
     let ledger = Ledger::with(place, &people, &[draft("s")]).await;
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("09:00", TOKYO)])], "00:00").await;
-    assert_eq!(ledger.expand("07:59").await, Expanded { waves: 1, deliveries: 1 }, "Tokyo's hour has come");
-    assert_eq!(ledger.expand("08:00").await, Expanded { waves: 1, deliveries: 2 });
+    assert_eq!(ledger.expand("07:59").await, made(1, 1), "Tokyo's hour has come");
+    assert_eq!(ledger.expand("08:00").await, made(1, 2));
     let ana = ledger.delivery("s", "09:00", "ana").await;
     assert_eq!((ana.zone, ana.due_at, ana.not_before), (BERLIN, at("08:00"), Some(at("08:00"))));
     assert_eq!((ana.state, ana.attempts, ana.possible_duplicate), (State::Planned, 0, false));
@@ -30,7 +30,7 @@ pub(crate) async fn expanding_twice_makes_nothing_twice(place: &dyn Place) {
     assert_eq!(ledger.expand("08:00").await, Expanded::default());
     // Also when the wave is made to be expanded again, here by somebody new.
     ledger.import(&[person("bo", BERLIN)], "08:01").await;
-    assert_eq!(ledger.expand("08:01").await, Expanded { waves: 1, deliveries: 1 });
+    assert_eq!(ledger.expand("08:01").await, made(1, 1));
     assert_eq!(ledger.claim("08:01").await.len(), 1);
     assert_eq!(ledger.state("s", "09:00", "ana").await.0, State::Sent);
 }
@@ -39,7 +39,7 @@ pub(crate) async fn a_wave_for_all_takes_every_zone(place: &dyn Place) {
     let people = [person("ana", BERLIN), person("kei", TOKYO), person("lee", DENVER)];
     let ledger = Ledger::with(place, &people, &[draft("s")]).await;
     ledger.plan(&[plan("s", &[wave_for_all("12:00")])], "00:00").await;
-    assert_eq!(ledger.expand("12:00").await, Expanded { waves: 1, deliveries: 3 });
+    assert_eq!(ledger.expand("12:00").await, made(1, 3));
     assert_eq!(ledger.claim("11:59").await, []);
     assert_eq!(ledger.claim("12:00").await.len(), 3);
 }
@@ -53,7 +53,7 @@ pub(crate) async fn people_meant_twice_are_there_once(place: &dyn Place) {
         ledger.plan(&[plan(schedule, &[wave("09:00", BERLIN)])], "00:00").await;
         assert_eq!(ledger.counts(schedule, "09:00").await, [(State::Planned, expect)], "{schedule} before");
     }
-    assert_eq!(ledger.expand("08:00").await, Expanded { waves: 3, deliveries: 7 });
+    assert_eq!(ledger.expand("08:00").await, made(3, 7));
     for (schedule, expect) in [("groups", 2), ("all", 3), ("people", 2)] {
         assert_eq!(ledger.counts(schedule, "09:00").await, [(State::Planned, expect)], "{schedule} after");
     }
@@ -100,7 +100,7 @@ pub(crate) async fn a_newcomer_joins_an_expanded_wave(place: &dyn Place) {
     ledger.plan(&[plan("zones", &[wave("09:00", BERLIN)])], "00:00").await;
     ledger.plan(&[plan("all", &[wave_for_all("08:00")])], "00:00").await;
     ledger.plan(&[plan("group", &[wave("09:00", BERLIN)])], "00:00").await;
-    assert_eq!(ledger.expand("08:00").await, Expanded { waves: 3, deliveries: 2 });
+    assert_eq!(ledger.expand("08:00").await, made(3, 2));
 
     ledger.import(&[person("new", BERLIN), member("ana", BERLIN, &["g"])], "08:30").await;
     assert!(ledger.next_wake(Duration::ZERO).await.expect("something") <= at("08:30"), "it is to be expanded at once");
@@ -108,7 +108,7 @@ pub(crate) async fn a_newcomer_joins_an_expanded_wave(place: &dyn Place) {
         let time = if schedule == "all" { "08:00" } else { "09:00" };
         assert_eq!(ledger.counts(schedule, time).await, [(State::Planned, audience)], "{schedule}");
     }
-    assert_eq!(ledger.expand("08:30").await, Expanded { waves: 3, deliveries: 3 });
+    assert_eq!(ledger.expand("08:30").await, made(3, 3));
     let claims = ledger.claim("08:30").await;
     let newcomer = claims.iter().find(|claim| claim.recipient.name == "new").expect("the new-comer");
     assert_eq!(newcomer.planned_at, at("08:30"), "a late-comer was not planned before they came");
@@ -157,13 +157,68 @@ pub(crate) async fn an_edited_audience_is_followed(place: &dyn Place) {
     assert_eq!(names(&claimed), ["bo", "cy"]);
 }
 
+pub(crate) async fn too_many_people_stop_an_occurrence(place: &dyn Place) {
+    let people = [member("ana", BERLIN, &["g"]), person("bo", BERLIN), person("kei", TOKYO), person("lee", DENVER)];
+    let drafts = |to: &[&str], most| [draft("s").to(to).max_people(most), draft("free")];
+    let ledger = Ledger::with(place, &people, &drafts(&["everyone"], 3)).await;
+    let waves = [BERLIN, TOKYO, DENVER].map(|zone| wave("09:00", zone));
+    ledger.plan(&[plan("s", &waves), plan("free", &waves)], "00:00").await;
+    let tokyo = ledger.expand("00:00").await;
+    let expect = TooManyPeople { schedule: name("s"), occurrence: civil("09:00"), max_people: 3, people: 4 };
+    assert_eq!(tokyo, Expanded { too_many: vec![expect.clone()], ..made(2, 2) });
+    assert_eq!(ledger.expand("08:00").await, made(2, 4), "it is said once");
+    assert!(ledger.claim("08:00").await.iter().all(|claim| claim.schedule == name("free")));
+    assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 1), (State::Skipped, 3)]);
+    let stopped = (State::Skipped, Some(Reason::TooManyPeople));
+    assert_eq!(ledger.state("s", "09:00", "kei").await, stopped);
+
+    // The audience is put right: for Berlin in time, for Tokyo not.
+    ledger.sync(&drafts(&["group:g"], 3), "08:01").await;
+    assert_eq!(ledger.expand("08:01").await, made(1, 1));
+    assert_eq!(names(&ledger.claim("08:01").await), ["ana"]);
+    assert_eq!(ledger.state("s", "09:00", "bo").await, stopped, "and nobody else");
+
+    // Another day, the limit is raised.
+    ledger.sync(&drafts(&["everyone"], 3), "08:02").await;
+    ledger.plan(&[plan("s", &[wave_for_all("12:00")])], "08:02").await;
+    assert_eq!(ledger.expand("12:00").await.too_many.len(), 1);
+    ledger.sync(&drafts(&["everyone"], 4), "12:01").await;
+    assert_eq!(ledger.expand("12:01").await, made(1, 4));
+    assert_eq!(ledger.claim("12:01").await.len(), 4);
+}
+
+pub(crate) async fn too_many_people_stop_what_was_open(place: &dyn Place) {
+    let people = ["ana", "bo", "cy"].map(|name| person(name, BERLIN));
+    let ledger = Ledger::with(place, &people, &[draft("s").max_people(3)]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
+    ledger.expand("08:00").await;
+    for claim in ledger.claim("08:00").await {
+        match claim.recipient.name.as_str() {
+            "ana" => ledger.sent(&claim, "08:00").await,
+            "bo" => {
+                let doubt =
+                    Settlement::Waiting { not_before: at("08:05"), reason: Reason::NoAnswer, possible_duplicate: true };
+                ledger.send(&claim, "08:00", doubt).await;
+            }
+            _ => ledger.release(&claim).await,
+        }
+    }
+    ledger.import(&[person("di", BERLIN)], "08:01").await;
+    assert_eq!(ledger.expand("08:01").await.too_many.len(), 1);
+    let stopped = (State::Skipped, Some(Reason::TooManyPeople));
+    assert_eq!(ledger.state("s", "09:00", "di").await, stopped);
+    assert_eq!(ledger.state("s", "09:00", "cy").await, stopped);
+    assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Sent, None));
+    assert_eq!(ledger.state("s", "09:00", "bo").await.0, State::Waiting, "a copy may have arrived");
+}
+
 pub(crate) async fn what_is_over_is_accounted_for_at_once(place: &dyn Place) {
     let people = [person("ana", BERLIN), person("kei", TOKYO)];
     let ledger = Ledger::with(place, &people, &[draft("s")]).await;
     // Tokyo's was planned when it could still be sent, and nobody came; Berlin's only when it was over.
     ledger.plan(&[SchedulePlan { replaces: None, ..plan("s", &[wave("09:00", TOKYO)]) }], "00:00").await;
     ledger.plan(&[SchedulePlan { replaces: None, ..plan("s", &[wave("09:00", BERLIN)]) }], "09:30").await;
-    assert_eq!(ledger.expand("09:30").await, Expanded { waves: 2, deliveries: 2 });
+    assert_eq!(ledger.expand("09:30").await, made(2, 2));
     assert_eq!(ledger.state("s", "09:00", "kei").await, (State::Expired, Some(Reason::TooLate)));
     assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Expired, Some(Reason::PastWhenPlanned)));
     assert_eq!(ledger.claim("09:30").await, []);

@@ -1,6 +1,7 @@
 //! A small world for the suite: people, schedules, plans, and short ways to ask.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ pub(crate) struct Draft {
     pub on_unknown: OnUnknown,
     pub overlap: Overlap,
     pub catch_up: CatchUp,
+    pub max_people: Option<NonZeroU32>,
     pub once: bool,
     pub file: String,
 }
@@ -73,6 +75,7 @@ pub(crate) fn draft(name: &str) -> Draft {
         on_unknown: OnUnknown::Resend,
         overlap: Overlap::Supersede,
         catch_up: CatchUp::Latest,
+        max_people: None,
         once: false,
         file: "file.toml".to_owned(),
     }
@@ -106,6 +109,11 @@ impl Draft {
 
     pub(crate) fn backlog(mut self, overlap: Overlap, catch_up: CatchUp) -> Self {
         (self.overlap, self.catch_up) = (overlap, catch_up);
+        self
+    }
+
+    pub(crate) fn max_people(mut self, people: u32) -> Self {
+        self.max_people = NonZeroU32::new(people);
         self
     }
 
@@ -143,6 +151,7 @@ impl Draft {
                 overlap: self.overlap,
                 catch_up: self.catch_up,
                 jitter: Duration::ZERO,
+                max_people: self.max_people,
             },
             message: Message::from(Template::parse("Hello").expect("a plain text is a template")),
             supplies: Vec::new(),
@@ -219,6 +228,11 @@ pub(crate) fn meant(waves: &[PlannedWave]) -> Meant {
     let day = civil("00:00").date();
     let times: BTreeSet<_> = waves.iter().map(|wave| wave.occurrence).collect();
     Meant { first: day, last: day, times: times.into_iter().collect() }
+}
+
+/// What an expansion of so many waves into so many deliveries says.
+pub(crate) fn made(waves: u64, deliveries: u64) -> Expanded {
+    Expanded { waves, deliveries, too_many: Vec::new() }
 }
 
 /// A store and short ways to act on it.

@@ -2,7 +2,6 @@
 
 use nudged::domain::delivery::State;
 use nudged::domain::recipient::{PersonRecord, ZoneSource};
-use nudged::port::store::Expanded;
 
 use crate::Place;
 use crate::fixtures::*;
@@ -20,8 +19,8 @@ pub(crate) async fn a_move_before_expansion_counts(place: &dyn Place) {
     let ledger = ana_in_berlin(place).await;
     ledger.import(&[person("ana", DENVER)], "07:00").await;
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 3)]);
-    assert_eq!(ledger.expand("08:00").await, Expanded { waves: 2, deliveries: 1 }, "Tokyo's one; Berlin is empty");
-    assert_eq!(ledger.expand("16:00").await, Expanded { waves: 1, deliveries: 2 });
+    assert_eq!(ledger.expand("08:00").await, made(2, 1), "Tokyo's one; Berlin is empty");
+    assert_eq!(ledger.expand("16:00").await, made(1, 2));
     assert_eq!(ledger.delivery("s", "09:00", "ana").await.due_at, at("16:00"));
 }
 
@@ -62,7 +61,7 @@ pub(crate) async fn a_move_to_a_zone_without_a_wave_waits_for_it(place: &dyn Pla
     assert_eq!(change.cancelled_deliveries, 0);
     let ana = ledger.delivery("s", "09:00", "ana").await;
     assert_eq!((ana.state, ana.zone, ana.not_before), (State::Planned, DENVER, Some(at("16:00"))));
-    assert_eq!(ledger.expand("16:00").await, Expanded { waves: 1, deliveries: 0 });
+    assert_eq!(ledger.expand("16:00").await, made(1, 0));
     assert_eq!(ledger.claim("16:00").await.len(), 1);
 }
 
@@ -75,7 +74,7 @@ pub(crate) async fn a_move_after_sending_sends_nothing_again(place: &dyn Place) 
     ledger.import(&[person("ana", DENVER)], "09:00").await;
     let ana = ledger.delivery("s", "09:00", "ana").await;
     assert_eq!((ana.state, ana.zone), (State::Sent, BERLIN));
-    assert_eq!(ledger.expand("16:00").await, Expanded { waves: 1, deliveries: 1 }, "only for lee");
+    assert_eq!(ledger.expand("16:00").await, made(1, 1), "only for lee");
     assert_eq!(names(&ledger.claim("16:00").await), ["lee"]);
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Claimed, 1), (State::Sent, 1), (State::Expired, 1)]);
 }

@@ -121,7 +121,7 @@ pub(crate) async fn an_edit_there_and_back_still_delivers_once(place: &dyn Place
     let back = ledger.plan(&nine, "07:54").await;
     assert_eq!((back.added_waves, back.withdrawn_waves), (1, 1));
     assert_eq!(ledger.occurrences("s").await.len(), 1, "nothing is left of 10:00");
-    assert_eq!(ledger.expand("08:00").await, Expanded { waves: 1, deliveries: 2 });
+    assert_eq!(ledger.expand("08:00").await, made(1, 2));
     let claims = ledger.claim("08:00").await;
     assert_eq!(claims.len(), 2);
     for claim in &claims {

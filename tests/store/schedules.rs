@@ -34,7 +34,7 @@ pub(crate) async fn a_missing_schedule_that_returns_goes_on(place: &dyn Place) {
     ledger.sync(&[], "08:00").await;
     ledger.sync(&[draft("s")], "08:05").await;
     assert_eq!(ledger.claim("08:05").await.len(), 1);
-    assert_eq!(ledger.expand("09:00").await, Expanded { waves: 1, deliveries: 1 });
+    assert_eq!(ledger.expand("09:00").await, made(1, 1));
     assert_eq!(ledger.store.retire_missing(at("23:00"), at("09:00")).await.expect("retiring"), 0);
     assert_eq!(ledger.claim("09:00").await.len(), 1, "its absence is forgotten");
 }
@@ -60,7 +60,7 @@ pub(crate) async fn a_retired_schedule_that_returns_is_planned_anew(place: &dyn 
     ledger.sync(&[draft("s")], "08:20").await;
     assert_eq!(ledger.expand("09:00").await, Expanded::default());
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("10:00", BERLIN)])], "08:20").await;
-    assert_eq!(ledger.expand("09:00").await, Expanded { waves: 2, deliveries: 2 });
+    assert_eq!(ledger.expand("09:00").await, made(2, 2));
     assert_eq!(ledger.claim("09:00").await.len(), 2);
 }
 

@@ -18,3 +18,6 @@ ALTER TABLE daemon ADD COLUMN went_round_at INTEGER;
 -- is due so long after its wave as `domain/spread.rs` says; `expire_at` of a wave is that of its last recipient.
 ALTER TABLE waves ADD COLUMN jitter INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE waves ADD COLUMN salt INTEGER NOT NULL DEFAULT 0;
+
+-- With more people than this in its audience, nothing of an occurrence is sent.
+ALTER TABLE schedules ADD COLUMN max_people INTEGER;

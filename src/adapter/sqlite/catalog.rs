@@ -1,6 +1,7 @@
 //! Schedules and documents: what the ledger knows of the files.
 
 use std::collections::{BTreeSet, HashMap};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -17,15 +18,15 @@ use crate::domain::delivery::Reason;
 use crate::domain::schedule::model::{Audience, Schedule, Target};
 use crate::port::store::Document;
 
-const KNOWN_SCHEDULES: &str = "SELECT name, id, priority, missing_since IS NOT NULL FROM schedules";
+const KNOWN_SCHEDULES: &str = "SELECT name, id, priority, missing_since IS NOT NULL, max_people FROM schedules";
 
 const KEEP_SCHEDULE: &str = "
-    INSERT INTO schedules (name, revision, origin, fires_once, priority, on_unknown, overlap, catch_up)
-    VALUES (:name, :revision, :origin, :fires_once, :priority, :on_unknown, :overlap, :catch_up)
+    INSERT INTO schedules (name, revision, origin, fires_once, priority, on_unknown, overlap, catch_up, max_people)
+    VALUES (:name, :revision, :origin, :fires_once, :priority, :on_unknown, :overlap, :catch_up, :max_people)
     ON CONFLICT (name) DO UPDATE SET
         revision = excluded.revision, origin = excluded.origin, fires_once = excluded.fires_once,
         priority = excluded.priority, on_unknown = excluded.on_unknown,
-        overlap = excluded.overlap, catch_up = excluded.catch_up,
+        overlap = excluded.overlap, catch_up = excluded.catch_up, max_people = excluded.max_people,
         missing_since = NULL, retired_at = NULL
     RETURNING id";
 
@@ -52,6 +53,7 @@ struct Known {
     id: i64,
     priority: String,
     is_missing: bool,
+    max_people: Option<u32>,
 }
 
 pub(super) fn sync_schedules(
@@ -66,6 +68,7 @@ pub(super) fn sync_schedules(
     for schedule in schedules {
         let before = known.remove(schedule.name.as_str());
         let priority = schedule.policies.priority.word();
+        let max_people = schedule.policies.max_people.map(NonZeroU32::get);
         let id: i64 = conn.prepare_cached(KEEP_SCHEDULE)?.query_row(
             named_params! {
                 ":name": schedule.name.as_str(),
@@ -76,6 +79,7 @@ pub(super) fn sync_schedules(
                 ":on_unknown": schedule.policies.on_unknown.word(),
                 ":overlap": schedule.policies.overlap.word(),
                 ":catch_up": schedule.policies.catch_up.word(),
+                ":max_people": max_people,
             },
             |row| row.get(0),
         )?;
@@ -84,7 +88,9 @@ pub(super) fn sync_schedules(
                 people::make_place_for(conn, address, fallback_zone)?;
             }
         }
-        if keep_audience(conn, id, &schedule.audience)? && before.is_some() {
+        let reaches_others = keep_audience(conn, id, &schedule.audience)?
+            | before.as_ref().is_some_and(|before| before.max_people != max_people);
+        if reaches_others && before.is_some() {
             expand_again(conn, id, now)?;
         }
         if before.is_some_and(|before| before.is_missing || before.priority != priority) {
@@ -106,7 +112,10 @@ pub(super) fn sync_schedules(
 fn known_schedules(conn: &Connection) -> Result<HashMap<String, Known>, Fault> {
     let mut statement = conn.prepare_cached(KNOWN_SCHEDULES)?;
     let known = statement.query_map([], |row| {
-        Ok((row.get(0)?, Known { id: row.get(1)?, priority: row.get(2)?, is_missing: row.get(3)? }))
+        Ok((
+            row.get(0)?,
+            Known { id: row.get(1)?, priority: row.get(2)?, is_missing: row.get(3)?, max_people: row.get(4)? },
+        ))
     })?;
     Ok(known.collect::<Result<_, _>>()?)
 }
@@ -136,7 +145,7 @@ fn keep_audience(conn: &Connection, schedule: i64, audience: &Audience) -> Resul
     Ok(true)
 }
 
-/// The audience changed: waves that were expanded and are still open are expanded once more.
+/// It may be others now who are served: waves that were expanded and are still open are expanded once more.
 fn expand_again(conn: &Connection, schedule: i64, now: DateTime<Utc>) -> Result<(), Fault> {
     conn.prepare_cached(
         "UPDATE waves SET to_expand = 1

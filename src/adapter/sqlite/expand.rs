@@ -4,7 +4,8 @@
 //! is in. A wave may therefore be expanded again whenever its audience may have grown, and then those who left the
 //! audience are cancelled as well.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -19,14 +20,14 @@ use crate::domain::delivery::{Reason, State};
 use crate::domain::id::ScheduleName;
 use crate::domain::plan::WaveRecipients;
 use crate::domain::policy;
-use crate::port::store::{Abandoned, Expanded};
+use crate::port::store::{Abandoned, Expanded, TooManyPeople};
 
 /// In the order of the due instants: claims then read neighbouring rows.
 const DUE_WAVES: &str = "
     SELECT w.id, w.occurrence_id, w.schedule_id, w.zone, w.recipients, w.due_at, w.expire_at,
         iif(w.expanded_at IS NULL, w.planned_at, ?2), w.expanded_at IS NOT NULL, s.queue, o.civil,
         EXISTS (SELECT 1 FROM occurrences p WHERE p.schedule_id = w.schedule_id AND p.replaced_by = o.civil),
-        w.jitter, w.salt
+        w.jitter, w.salt, s.name, s.max_people
     FROM waves w INDEXED BY waves_to_expand
         CROSS JOIN schedules s ON s.id = w.schedule_id
         CROSS JOIN occurrences o ON o.id = w.occurrence_id
@@ -50,11 +51,14 @@ struct DueWave {
     replaces: bool,
     jitter: i64,
     salt: i64,
+    name: String,
+    max_people: Option<u32>,
 }
 
 /// A cancelled delivery that nobody can have received comes back to life when the schedule means it again: an edit
-/// from 09:00 to 10:00 and back must still deliver at 09:00. This is the one way out of a final state, and it is open
-/// only while nothing of the delivery can have been sent.
+/// from 09:00 to 10:00 and back must still deliver at 09:00. So does one that was stopped because too many people were
+/// meant, when they are not any more. This is the one way out of a final state, and it is open only while nothing of the
+/// delivery can have been sent.
 ///
 /// Who was served by an occurrence that this one replaces is accounted for and not served again. What is in the hands
 /// of a sender at this moment may still come to nothing, so of that a claim decides.
@@ -84,8 +88,9 @@ macro_rules! expand {
                 wave_id = excluded.wave_id, queue = excluded.queue, state = excluded.state, reason = excluded.reason,
                 detail = NULL, due_at = excluded.due_at, expire_at = excluded.expire_at,
                 planned_at = excluded.planned_at, not_before = excluded.not_before
-            WHERE deliveries.state = :cancelled AND deliveries.possible_duplicate = 0
-                AND deliveries.reason IN (:changed, :removed, :left)"
+            WHERE deliveries.state IN (:cancelled, :skipped) AND deliveries.possible_duplicate = 0
+                AND deliveries.reason IN (:changed, :removed, :left, :too_many)
+                AND deliveries.reason IS NOT excluded.reason"
         ))
     };
 }
@@ -107,6 +112,7 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
     conn.prepare_cached("UPDATE daemon SET went_round_at = max(coalesce(went_round_at, ?1), ?1) WHERE id = 1")?
         .execute([micros(now)])?;
     let mut expanded = Expanded::default();
+    let mut audiences = Audiences::default();
     for wave in due_waves(conn, until, now)? {
         if wave.again {
             conn.prepare_cached(CANCEL_LEFT.get())?.execute(named_params! {
@@ -114,7 +120,11 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
                 ":cancelled": State::Cancelled.word(), ":left": Reason::LeftAudience.word(),
             })?;
         }
-        let made = expand(conn, &wave, now)?;
+        let too_many = audiences.too_many(conn, &wave)?;
+        if let Some(people) = too_many {
+            expanded.too_many.extend(stop_occurrence(conn, &wave, people)?);
+        }
+        let made = expand(conn, &wave, too_many.is_some(), now)?;
         conn.prepare_cached(
             "UPDATE waves SET to_expand = 0, expanded_at = ?2, has_rows = max(has_rows, ?3) WHERE id = ?1",
         )?
@@ -123,6 +133,65 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
         expanded.deliveries += made;
     }
     Ok(expanded)
+}
+
+static COUNT_AUDIENCE: Sql = Sql::new("SELECT count(DISTINCT member.id) FROM ({members}) AS member");
+
+/// How many people schedules speak to, each counted once for all the waves that are expanded together.
+#[derive(Default)]
+struct Audiences {
+    by_schedule: HashMap<i64, u64>,
+}
+
+impl Audiences {
+    /// How many there are, if that is more than the schedule lets through.
+    fn too_many(&mut self, conn: &Connection, wave: &DueWave) -> Result<Option<u64>, Fault> {
+        let Some(max_people) = wave.max_people else { return Ok(None) };
+        let people = match self.by_schedule.entry(wave.schedule) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(place) => {
+                let people: i64 = conn
+                    .prepare_cached(COUNT_AUDIENCE.get())?
+                    .query_row(named_params! { ":schedule": wave.schedule }, |row| row.get(0))?;
+                *place.insert(people.unsigned_abs())
+            }
+        };
+        Ok((people > u64::from(max_people)).then_some(people))
+    }
+}
+
+/// Whoever may have a copy already is not called skipped.
+static STOP_OPEN: Sql = Sql::new(
+    "
+    UPDATE deliveries SET state = :skipped, reason = :too_many, detail = NULL
+    WHERE id IN (
+        SELECT d.id
+        FROM waves w CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
+        WHERE w.occurrence_id = :occurrence AND d.state IN ({unfinished}) AND d.state IN ({open})
+            AND d.state IN ({before skipped}) AND d.possible_duplicate = 0
+    )",
+);
+
+const WAS_STOPPED: &str = "SELECT 1 FROM deliveries WHERE occurrence_id = ?1 AND reason = ?2 LIMIT 1";
+
+/// Stops what is open of an occurrence with too many people. Says so the first time.
+fn stop_occurrence(conn: &Connection, wave: &DueWave, people: u64) -> Result<Option<TooManyPeople>, Fault> {
+    let reason = Reason::TooManyPeople.word();
+    let is_known = conn.prepare_cached(WAS_STOPPED)?.exists((wave.occurrence, reason))?;
+    conn.prepare_cached(STOP_OPEN.get())?.execute(named_params! {
+        ":occurrence": wave.occurrence, ":skipped": State::Skipped.word(), ":too_many": reason,
+    })?;
+    if is_known {
+        return Ok(None);
+    }
+    let schedules = Of { table: "schedules", id: wave.schedule };
+    let occurrences = Of { table: "occurrences", id: wave.occurrence };
+    Ok(Some(TooManyPeople {
+        schedule: ScheduleName::new(&wave.name).ok_or_else(|| schedules.corrupt("name", &wave.name))?,
+        occurrence: wave.civil.parse().map_err(|_| occurrences.corrupt("civil", &wave.civil))?,
+        max_people: wave.max_people.unwrap_or_default(),
+        people,
+    }))
 }
 
 const LONG_OVER: &str = "
@@ -175,16 +244,23 @@ fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Res
             replaces: row.get(11)?,
             jitter: row.get(12)?,
             salt: row.get(13)?,
+            name: row.get(14)?,
+            max_people: row.get(15)?,
         });
     }
     Ok(waves)
 }
 
 /// Returns how many deliveries were made or revived.
-fn expand(conn: &Connection, wave: &DueWave, now: DateTime<Utc>) -> Result<u64, Fault> {
+fn expand(conn: &Connection, wave: &DueWave, too_many: bool, now: DateTime<Utc>) -> Result<u64, Fault> {
     let of = Of { table: "waves", id: wave.id };
     let instant = |column, micros| DateTime::from_timestamp_micros(micros).ok_or_else(|| of.corrupt(column, &micros));
     let over = policy::over(now, instant("planned_at", wave.planned_at)?, instant("expire_at", wave.expire_at)?);
+    let (state, reason) = match over {
+        Some(reason) => (State::Expired, Some(reason)),
+        None if too_many => (State::Skipped, Some(Reason::TooManyPeople)),
+        None => (State::Planned, None),
+    };
     let sql = match wave.recipients {
         WaveRecipients::OfZone => &EXPAND_ZONE,
         WaveRecipients::All => &EXPAND_ALL,
@@ -195,7 +271,8 @@ fn expand(conn: &Connection, wave: &DueWave, now: DateTime<Utc>) -> Result<u64, 
         statement.raw_bind_parameter(index, &wave.zone)?;
     }
     let words = [
-        (":state", if over.is_some() { State::Expired.word() } else { State::Planned.word() }),
+        (":state", state.word()),
+        (":too_many", Reason::TooManyPeople.word()),
         (":skipped", State::Skipped.word()),
         (":cancelled", State::Cancelled.word()),
         (":served", Reason::ServedBeforeEdit.word()),
@@ -208,7 +285,7 @@ fn expand(conn: &Connection, wave: &DueWave, now: DateTime<Utc>) -> Result<u64, 
     for (name, word) in words {
         statement.raw_bind_parameter(name, word)?;
     }
-    if let Some(reason) = over {
+    if let Some(reason) = reason {
         // Left alone, a parameter is NULL.
         let index = statement.parameter_index(":reason")?.expect("both statements have it");
         statement.raw_bind_parameter(index, reason.word())?;
@@ -239,6 +316,9 @@ mod tests {
     fn expanding_costs_what_is_in_the_audience() {
         assert_scans_nothing(DUE_WAVES);
         assert_scans_nothing(LONG_OVER);
+        assert_scans_nothing(COUNT_AUDIENCE.get());
+        assert_scans_nothing(STOP_OPEN.get());
+        assert_scans_nothing(WAS_STOPPED);
         assert_scans_nothing(EXPAND_ZONE.get());
         assert_scans_nothing(CANCEL_LEFT.get());
     }

@@ -1,5 +1,6 @@
 //! What a schedule is: checked values that cannot be wrong.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +83,8 @@ pub struct Policies {
     pub catch_up: CatchUp,
     /// Over which span people of one wave are spread; zero when all are due at once.
     pub jitter: Duration,
+    /// With more people than this in its audience, nothing of an occurrence is sent.
+    pub max_people: Option<NonZeroU32>,
 }
 
 impl Policies {

@@ -34,7 +34,7 @@ pub use capacity::overload;
 pub use duplicates::{Duplicate, duplicates};
 
 /// Keys that the design of the file promises and that are not there yet.
-const LATER: &[&str] = &["buttons", "canary", "max_people", "quiet_hours", "thread", "topic", "zone_unknown"];
+const LATER: &[&str] = &["buttons", "canary", "quiet_hours", "thread", "topic", "zone_unknown"];
 
 /// The help for a key that stands outside of a schedule.
 const NO_HEADER: &str = "put it below a header with a name, such as [schedule.standup]";

@@ -1,5 +1,6 @@
 //! What a schedule decides about lateness, order, backlog and doubt.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::domain::document::Table;
@@ -16,6 +17,7 @@ pub(super) struct Written {
     overlap: Overlap,
     catch_up: CatchUp,
     jitter: Duration,
+    max_people: Option<NonZeroU32>,
 }
 
 pub(super) fn read(table: &mut Table<'_>) -> Written {
@@ -29,7 +31,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Written {
     let catch_ups = [("latest", CatchUp::Latest), ("all", CatchUp::All), ("none", CatchUp::None)];
     let catch_up = table.word("catch_up", &catch_ups).map_or(CatchUp::default(), |word| word.value);
     let jitter = read_jitter(table).unwrap_or_default();
-    Written { late, priority, on_unknown, overlap, catch_up, jitter }
+    Written { late, priority, on_unknown, overlap, catch_up, jitter, max_people: read_max_people(table) }
 }
 
 fn read_jitter(table: &mut Table<'_>) -> Option<Duration> {
@@ -42,10 +44,25 @@ fn read_jitter(table: &mut Table<'_>) -> Option<Duration> {
     None
 }
 
+fn read_max_people(table: &mut Table<'_>) -> Option<NonZeroU32> {
+    const EXAMPLE: &str = "write for example max_people = 500, without quotes";
+    let value = table.value("max_people")?;
+    let Some(number) = value.integer() else {
+        value.wrong_type("a whole number", Some(EXAMPLE.into()));
+        return None;
+    };
+    let people = u32::try_from(number).ok().and_then(NonZeroU32::new);
+    if people.is_none() {
+        let message = format!("`max_people` can't be {number}");
+        table.report(Problem::new(Code::BadMaxPeople, value.span(), message).with_help(EXAMPLE));
+    }
+    people
+}
+
 impl Written {
     pub(super) fn with_defaults(self, trigger: &Trigger) -> Policies {
         let late = if trigger.fires_once() { Policies::LATE_ONCE } else { Policies::LATE_RECURRING };
-        let Self { late: written, priority, on_unknown, overlap, catch_up, jitter } = self;
-        Policies { late: written.unwrap_or(late), priority, on_unknown, overlap, catch_up, jitter }
+        let Self { late: written, priority, on_unknown, overlap, catch_up, jitter, max_people } = self;
+        Policies { late: written.unwrap_or(late), priority, on_unknown, overlap, catch_up, jitter, max_people }
     }
 }

@@ -64,6 +64,7 @@ on_unknown = "hold"
 overlap = "keep"
 catch_up = "all"
 jitter = "15m"
+max_people = 500
 dst_gap = "skip"
 dst_fold = "second"
 why = "You are in the platform team."
@@ -92,6 +93,7 @@ text = "Good morning {{ person.first_name }}"
         overlap: Overlap::Keep,
         catch_up: CatchUp::All,
         jitter: Duration::from_mins(15),
+        max_people: std::num::NonZeroU32::new(500),
     };
     assert_eq!(schedule.policies, policies);
     let Body::Text(text) = &schedule.message.own.body else { panic!("a text") };
@@ -354,6 +356,11 @@ fn policies_are_checked() {
     check("catch_up = \"lates\"", &["6:12: N007 `catch_up` can't be \"lates\"; did you mean \"latest\"?"]);
     let jitter = "6:10: N180 `jitter` can't be longer than a day; write for example jitter = \"15m\"";
     check("jitter = \"25h\"", &[jitter]);
+    for number in [0, -1, 5_000_000_000_i64] {
+        let problem =
+            format!("6:14: N181 `max_people` can't be {number}; write for example max_people = 500, without quotes");
+        check(&format!("max_people = {number}"), &[&problem]);
+    }
 }
 
 #[test]
