@@ -16,7 +16,7 @@ use crate::domain::time::ZoneRules;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
-use crate::port::store::{PlanChange, PlanMark, SchedulePlan, Store, StoreError};
+use crate::port::store::{PlanChange, PlanMark, Retired, SchedulePlan, Store, StoreError};
 
 /// How far ahead waves are planned.
 pub const HORIZON: TimeDelta = TimeDelta::hours(48);
@@ -50,8 +50,14 @@ impl Planner {
     pub async fn pass(&self) -> Result<PlanChange, StoreError> {
         let now = self.clock.now();
         let retired = self.store.retire_missing(now - MISSING_GRACE, now).await?;
-        if retired > 0 {
-            tracing::info!(deliveries = retired, "cancelled what was open of removed schedules");
+        if retired != Retired::default() {
+            let Retired { schedules, waves, deliveries } = retired;
+            tracing::info!(
+                schedules,
+                waves,
+                deliveries,
+                "removed schedules are over; what was open of them is cancelled"
+            );
         }
         let long_over = now - ACCOUNTED_FOR;
         let abandoned = self.store.abandon(long_over).await?;

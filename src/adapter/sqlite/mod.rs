@@ -44,8 +44,8 @@ use crate::domain::schedule::model::Schedule;
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::store::{
-    Abandoned, Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, SchedulePlan, StatusQuery,
-    Store, StoreError, TakeOver,
+    Abandoned, Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, Retired, SchedulePlan,
+    StatusQuery, Store, StoreError, TakeOver,
 };
 
 /// The ledger in one file of SQLite.
@@ -107,7 +107,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn retire_missing(&self, missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    async fn retire_missing(&self, missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Retired, StoreError> {
         self.writer
             .call("retiring missing schedules", move |conn| catalog::retire_missing(conn, missing_since, now))
             .await
