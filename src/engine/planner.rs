@@ -73,9 +73,9 @@ impl Planner {
             let mark = marks.remove(&schedule.name);
             let planned = self.plan(schedule, mark.as_ref(), &people_zones, now);
             if let (Some(_), Some(mark)) = (&planned, mark)
-                && mark.planned_until < long_over
+                && mark.planned_until < earliest_due(schedule, now)
             {
-                let missed = count_between(schedule, mark.planned_until, long_over);
+                let missed = count_between(schedule, mark.planned_until, earliest_due(schedule, now));
                 *passed_over.entry(mark.schedule).or_default() += missed as u64;
             }
             plans.extend(planned);
@@ -117,11 +117,7 @@ impl Planner {
         let until = now + HORIZON;
         let (window, planned_until) = match mark.filter(|mark| mark.signature == signature) {
             Some(mark) if mark.planned_until >= until - SLACK => return None,
-            Some(mark) => {
-                let oldest = (now - ACCOUNTED_FOR).checked_sub_signed(schedule.policies.open_for());
-                let oldest = oldest.unwrap_or(DateTime::<Utc>::MIN_UTC);
-                (Window::Onward { after: mark.planned_until.max(oldest), until }, until)
-            }
+            Some(mark) => (Window::Onward { after: mark.planned_until.max(earliest_due(schedule, now)), until }, until),
             None => {
                 // The mark never goes back, also when the wall clock did. And what fell due after it, while nobody
                 // planned, is accounted for although it may be over everywhere.
@@ -138,6 +134,11 @@ impl Planner {
             waves: plan(schedule, people_zones, self.zones.as_ref(), window),
         })
     }
+}
+
+/// What fell due before this was over more than [`ACCOUNTED_FOR`] ago.
+fn earliest_due(schedule: &Schedule, now: DateTime<Utc>) -> DateTime<Utc> {
+    (now - ACCOUNTED_FOR).checked_sub_signed(schedule.policies.open_for()).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 /// What a plan is made from. Another release may hash otherwise; then everything open is planned once more, which
