@@ -6,11 +6,13 @@
 //!
 //! Dropping the future of an act does not take the act back: it may still be done, and only its answer is lost.
 
+mod abandon;
 mod catalog;
 mod claim;
 mod edit;
 mod expand;
 mod fault;
+mod guard;
 mod import;
 mod migrations;
 mod open;
@@ -130,7 +132,7 @@ impl Store for SqliteStore {
     }
 
     async fn abandon(&self, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, StoreError> {
-        self.writer.call("giving up what was over long ago", move |conn| expand::abandon(conn, over_before)).await
+        self.writer.call("giving up what was over long ago", move |conn| abandon::abandon(conn, over_before)).await
     }
 
     async fn claim_due(
