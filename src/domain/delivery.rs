@@ -173,7 +173,7 @@ reasons! {
 
     ScheduleChanged = "schedule-changed", "the schedule was edited and no longer means this";
     ScheduleRemoved = "schedule-removed", "the schedule was removed";
-    TooManyPeople = "too-many-people", "the schedule's audience was larger than its max_people; nobody got it";
+    TooManyPeople = "too-many-people", "the audience was larger than the schedule allows, so nobody got it";
     LeftAudience = "left-audience", "the recipient is no longer in the audience";
     ServedBeforeEdit = "served-before-edit", "the recipient had it at its earlier hour, before the schedule was edited";
     EarlierInHand = "earlier-in-hand", "the same message at its earlier hour is just being sent";

@@ -2,7 +2,9 @@
 //!
 //! An occurrence is planned when its sending window is still open somewhere: in a zone where it has closed already,
 //! its recipients are accounted for as `expired: past-when-planned` rather than forgotten. An occurrence that is over
-//! everywhere is history, and planning does not invent history.
+//! everywhere is history, and planning does not invent history. For one that comes again "somewhere" is where people live;
+//! for one that comes only once it is the whole earth, so that each is either accounted for or warned of by `check`, which
+//! does not know where people live.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -10,6 +12,7 @@ use chrono_tz::Tz;
 use crate::domain::edit::Meant;
 use crate::domain::recurrence::{instant, occurrences};
 use crate::domain::schedule::model::Schedule;
+use crate::domain::schedule::parse;
 use crate::domain::schedule::when::WhoseClock;
 use crate::domain::spread::Spread;
 use crate::domain::time::{ClockNote, ZoneRules};
@@ -49,6 +52,14 @@ pub enum Window {
     Onward { after: DateTime<Utc>, until: DateTime<Utc> },
 }
 
+/// Whether `schedule` fires only once, and nobody has been told that it is over.
+fn is_still_told(schedule: &Schedule, window: Window) -> bool {
+    match window {
+        Window::Open { now, .. } => schedule.when.trigger.fires_once() && !parse::nothing_ahead(schedule, now),
+        Window::Onward { .. } => false,
+    }
+}
+
 impl Window {
     fn until(self) -> DateTime<Utc> {
         match self {
@@ -70,7 +81,7 @@ pub fn plan(schedule: &Schedule, zones: &[Tz], rules: &dyn ZoneRules, window: Wi
     let mut waves = Vec::new();
     for occurrence in occurrences(&schedule.when, start, end) {
         let first = waves.len();
-        let mut is_open = false;
+        let mut is_open = is_still_told(schedule, window);
         let spread = Spread::of(&schedule.name, occurrence, schedule.policies.jitter);
         for (zone, recipients) in clocks(schedule.when.clock, zones) {
             let Some(resolved) = instant(&schedule.when, occurrence, zone, rules) else { continue };
@@ -232,7 +243,27 @@ mod tests {
         let once = "at = 2027-03-01T09:00:00\nlate = \"1h\"";
         check(once, open("2027-03-01T05:00:00Z"), everywhere);
         check(once, open("2027-03-01T21:00:00Z"), everywhere);
-        check(once, open("2027-03-01T21:00:01Z"), &[]);
+        check(once, open("2027-03-01T22:00:00Z"), everywhere);
+        check(once, open("2027-03-01T22:00:01Z"), &[]);
+        let daily = "every = \"day\"\nat = \"09:00\"\nuntil = 2027-03-01\nlate = \"1h\"";
+        check(daily, open("2027-03-01T21:00:00Z"), everywhere);
+        check(daily, open("2027-03-01T21:00:01Z"), &[]);
+    }
+
+    /// What comes once is planned as long as `check` does not say that it is over.
+    #[test]
+    fn a_single_hour_is_planned_or_warned_of() {
+        let open = |now: &str| Window::Open { now: at(now), until: at("2027-03-03T00:00:00Z") };
+        for when in ["at = 2027-03-01T09:00:00", "at = 2027-03-01T09:00:00\nzone = \"Asia/Kolkata\""] {
+            let schedule = schedule(&format!("{when}\nlate = \"1h\""));
+            for hour in 0..24 {
+                let now = at("2027-03-01T12:00:00Z") + TimeDelta::hours(hour);
+                let window = Window::Open { now, until: now + TimeDelta::hours(48) };
+                let is_planned = !plan(&schedule, &ZONES, &KnownRules, window).is_empty();
+                assert_eq!(is_planned, !parse::nothing_ahead(&schedule, now), "{when} at {now}");
+            }
+        }
+        check("at = 2027-03-01T09:00:00+01:00\nzone = \"UTC\"\nlate = \"1h\"", open("2027-03-01T09:00:01Z"), &[]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::domain::schedule::when::WhoseClock;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
-use crate::port::store::{PlanChange, PlanMark, SchedulePlan, Store, StoreError};
+use crate::port::store::{PlanChange, PlanMark, Retired, SchedulePlan, Store, StoreError};
 use crate::port::zones::ZoneDatabase;
 
 /// How far ahead waves are planned.
@@ -51,8 +51,14 @@ impl Planner {
     pub async fn pass(&self) -> Result<PlanChange, StoreError> {
         let now = self.clock.now();
         let retired = self.store.retire_missing(now - MISSING_GRACE, now).await?;
-        if retired > 0 {
-            tracing::info!(deliveries = retired, "cancelled what was open of removed schedules");
+        if retired != Retired::default() {
+            let Retired { schedules, waves, deliveries } = retired;
+            tracing::info!(
+                schedules,
+                waves,
+                deliveries,
+                "removed schedules are over; what was open of them is cancelled"
+            );
         }
         if let Some(refreshed) = self.zones.refresh() {
             tracing::warn!(
@@ -75,9 +81,9 @@ impl Planner {
             let mark = marks.remove(&schedule.name);
             let planned = self.plan(schedule, mark.as_ref(), &people_zones, now);
             if let (Some(_), Some(mark)) = (&planned, mark)
-                && mark.planned_until < long_over
+                && mark.planned_until < earliest_due(schedule, now)
             {
-                let missed = count_between(schedule, mark.planned_until, long_over);
+                let missed = count_between(schedule, mark.planned_until, earliest_due(schedule, now));
                 *passed_over.entry(mark.schedule).or_default() += missed as u64;
             }
             plans.extend(planned);
@@ -119,11 +125,7 @@ impl Planner {
         let until = now + HORIZON;
         let (window, planned_until) = match mark.filter(|mark| mark.signature == signature) {
             Some(mark) if mark.planned_until >= until - SLACK => return None,
-            Some(mark) => {
-                let oldest = (now - ACCOUNTED_FOR).checked_sub_signed(schedule.policies.open_for());
-                let oldest = oldest.unwrap_or(DateTime::<Utc>::MIN_UTC);
-                (Window::Onward { after: mark.planned_until.max(oldest), until }, until)
-            }
+            Some(mark) => (Window::Onward { after: mark.planned_until.max(earliest_due(schedule, now)), until }, until),
             None => {
                 // The mark never goes back, also when the wall clock did. And what fell due after it, while nobody
                 // planned, is accounted for although it may be over everywhere.
@@ -140,6 +142,11 @@ impl Planner {
             waves: plan(schedule, people_zones, self.zones.as_ref(), window),
         })
     }
+}
+
+/// What fell due before this was over more than [`ACCOUNTED_FOR`] ago.
+fn earliest_due(schedule: &Schedule, now: DateTime<Utc>) -> DateTime<Utc> {
+    (now - ACCOUNTED_FOR).checked_sub_signed(schedule.policies.open_for()).unwrap_or(DateTime::<Utc>::MIN_UTC)
 }
 
 /// What a plan is made from. Another release may hash otherwise; then everything open is planned once more, which

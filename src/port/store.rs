@@ -73,6 +73,16 @@ pub struct Rescued {
     pub unknown: u64,
 }
 
+/// What retiring schedules ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Retired {
+    pub schedules: u64,
+    /// That waited to be expanded or to be sent.
+    pub waves: u64,
+    /// Open deliveries that became `cancelled: schedule-removed`.
+    pub deliveries: u64,
+}
+
 /// How far a schedule has been planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanMark {
@@ -200,8 +210,8 @@ pub trait Store: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Cancels what is open of schedules that have been missing since before `missing_since`: their waves are
-    /// withdrawn and their open deliveries become `cancelled: schedule-removed`. Returns how many of these there were.
-    async fn retire_missing(&self, missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError>;
+    /// withdrawn and their open deliveries become `cancelled: schedule-removed`.
+    async fn retire_missing(&self, missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Retired, StoreError>;
 
     /// The zones in which recipients live, without repetition, in the order of the names.
     async fn zones(&self) -> Result<Vec<Tz>, StoreError>;

@@ -87,3 +87,15 @@ async fn a_week_away_does_not_fill_the_ledger() {
     assert_eq!(missed.len(), (48 + 1 + 9) * 4 - 1);
     assert!(missed.iter().all(|it| it.occurrence > at("2027-03-05T23:00").naive_utc()), "{:?}", missed[0]);
 }
+
+/// 09:00 of 1 March is over in Tokyo, where everybody lives, and not yet everywhere on earth.
+#[tokio::test]
+async fn a_single_hour_that_is_over_where_people_live_leaves_a_trace() {
+    let rig = Rig::new("2027-03-01T03:00").await;
+    rig.people(&[("kei", Tz::Asia__Tokyo)]).await;
+    rig.file_says("[schedule.s]\nto = \"everyone\"\ntext = \"Hello\"\nat = 2027-03-01T09:00:00\nlate = \"1h\"\n").await;
+    assert_eq!(rig.go_round().await, []);
+    let occurrences = rig.occurrences().await;
+    let reason = &occurrences[0].reasons[0];
+    assert_eq!((occurrences.len(), reason.state, reason.reason), (1, State::Expired, Reason::PastWhenPlanned));
+}

@@ -68,6 +68,17 @@ pub(crate) async fn a_later_one_that_is_not_meant_any_more_does_not_count(place:
     ledger.expand("08:30").await;
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "08:30").await;
     assert!(!ledger.claim_one("08:30").await.later_is_due);
+
+    // Nor does one that was stopped.
+    ledger.store.take_over(at("08:30")).await.expect("taking over");
+    let ledger = Ledger { term: nudged::domain::id::Term(ledger.term.0 + 1), ..ledger };
+    ledger.sync(&[draft("s").max_people(1)], "08:30").await;
+    ledger.import(&[person("bo", BERLIN)], "08:30").await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("09:45", BERLIN)])], "08:31").await;
+    let ana = ledger.claim_one("08:31").await;
+    assert_eq!(ledger.expand("08:45").await.too_many.len(), 2);
+    ledger.release(&ana).await;
+    assert!(!ledger.claim_one("08:45").await.later_is_due);
 }
 
 pub(crate) async fn what_nobody_asks_is_not_looked_up(place: &dyn Place) {

@@ -7,6 +7,7 @@ use nudged::domain::delivery::{Reason, State};
 use nudged::domain::schedule::model::Priority;
 use nudged::port::desk::Reach;
 use nudged::port::store::Expanded;
+use nudged::port::store::Retired;
 
 use crate::Place;
 use crate::fixtures::*;
@@ -35,7 +36,8 @@ pub(crate) async fn a_missing_schedule_that_returns_goes_on(place: &dyn Place) {
     ledger.sync(&[draft("s")], "08:05").await;
     assert_eq!(ledger.claim("08:05").await.len(), 1);
     assert_eq!(ledger.expand("09:00").await, made(1, 1));
-    assert_eq!(ledger.store.retire_missing(at("23:00"), at("09:00")).await.expect("retiring"), 0);
+    let retired = ledger.store.retire_missing(at("23:00"), at("09:00")).await.expect("retiring");
+    assert_eq!(retired, Retired { schedules: 1, ..Retired::default() }, "the other one");
     assert_eq!(ledger.claim("09:00").await.len(), 1, "its absence is forgotten");
 }
 
@@ -44,11 +46,12 @@ pub(crate) async fn a_schedule_missing_too_long_is_retired(place: &dyn Place) {
     ledger.sync(&[draft("other")], "08:00").await;
     ledger.sync(&[draft("other")], "08:05").await;
     let retire = async |since| ledger.store.retire_missing(since, at("08:15")).await.expect("retiring");
-    assert_eq!(retire(at("08:00")).await, 0, "not yet: since before that instant");
-    assert_eq!(retire(at("08:00") + TimeDelta::microseconds(1)).await, 1, "missing since 08:00, not since 08:05");
+    assert_eq!(retire(at("08:00")).await, Retired::default(), "not yet: since before that instant");
+    let one = Retired { schedules: 1, waves: 2, deliveries: 1 };
+    assert_eq!(retire(at("08:00") + TimeDelta::microseconds(1)).await, one, "missing since 08:00, not since 08:05");
     assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Cancelled, Some(Reason::ScheduleRemoved)));
     assert_eq!(ledger.occurrences("s").await.len(), 1, "the wave of 10:00 is withdrawn");
-    assert_eq!(retire(at("23:00")).await, 0, "once is enough");
+    assert_eq!(retire(at("23:00")).await, Retired::default(), "once is enough");
     let marks = ledger.store.plan_marks().await.expect("marks");
     assert!(marks.iter().all(|mark| mark.schedule != name("s")), "{marks:?}");
 }
@@ -68,7 +71,8 @@ pub(crate) async fn a_claim_of_a_retired_schedule_is_cancelled_when_it_returns(p
     let ledger = half_expanded(place).await;
     let claim = ledger.claim_one("08:00").await;
     ledger.sync(&[], "08:00").await;
-    assert_eq!(ledger.store.retire_missing(at("08:10"), at("08:10")).await.expect("retiring"), 0);
+    let retired = ledger.store.retire_missing(at("08:10"), at("08:10")).await.expect("retiring");
+    assert_eq!((retired.waves, retired.deliveries), (1, 0), "of 10:00 there is only the wave");
     assert_eq!(ledger.state("s", "09:00", "ana").await.0, State::Claimed);
     ledger.release(&claim).await;
     assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Cancelled, Some(Reason::ScheduleRemoved)));

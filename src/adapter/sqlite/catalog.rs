@@ -16,7 +16,7 @@ use super::sql::Sql;
 use super::words::Word;
 use crate::domain::delivery::Reason;
 use crate::domain::schedule::model::{Audience, Schedule, Target};
-use crate::port::store::Document;
+use crate::port::store::{Document, Retired};
 
 const KNOWN_SCHEDULES: &str = "SELECT name, id, priority, missing_since IS NOT NULL, max_people FROM schedules";
 
@@ -160,7 +160,7 @@ const LONG_MISSING: &str = "SELECT id FROM schedules WHERE missing_since < ?1 AN
 /// The waves of a schedule of which something may still happen.
 static OPEN_WAVES: Sql = Sql::new(
     "
-    SELECT w.id FROM waves w
+    SELECT w.id, w.to_expand FROM waves w
     WHERE w.schedule_id = :schedule AND w.withdrawn_at IS NULL AND (
         w.to_expand = 1 OR w.expire_at >= :now OR EXISTS (
             SELECT 1 FROM deliveries d INDEXED BY deliveries_unfinished
@@ -173,18 +173,22 @@ pub(super) fn retire_missing(
     conn: &Connection,
     missing_since: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Result<u64, Fault> {
+) -> Result<Retired, Fault> {
     let mut statement = conn.prepare_cached(LONG_MISSING)?;
     let schedules: Vec<i64> =
         statement.query_map([micros(missing_since)], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let mut cancelled = 0;
+    let mut retired = Retired { schedules: schedules.len() as u64, ..Retired::default() };
     for schedule in schedules {
         let mut statement = conn.prepare_cached(OPEN_WAVES.get())?;
-        let waves: Vec<i64> = statement
-            .query_map(named_params! { ":schedule": schedule, ":now": micros(now) }, |row| row.get(0))?
+        let waves: Vec<(i64, bool)> = statement
+            .query_map(named_params! { ":schedule": schedule, ":now": micros(now) }, |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?
             .collect::<Result<_, _>>()?;
-        for wave in waves {
-            cancelled += realign::withdraw(conn, wave, Reason::ScheduleRemoved, now)?;
+        for (wave, was_to_expand) in waves {
+            let cancelled = realign::withdraw(conn, wave, Reason::ScheduleRemoved, now)?;
+            retired.waves += u64::from(was_to_expand || cancelled > 0);
+            retired.deliveries += cancelled;
         }
         realign::remove_empty_occurrences(conn, schedule)?;
         // Should the schedule come back, it is planned from the beginning: its waves are gone.
@@ -192,7 +196,7 @@ pub(super) fn retire_missing(
         conn.prepare_cached("UPDATE schedules SET retired_at = ?2 WHERE id = ?1")?
             .execute(params![schedule, micros(now)])?;
     }
-    Ok(cancelled)
+    Ok(retired)
 }
 
 pub(super) fn documents(conn: &Connection, prefix: &str) -> Result<Vec<Document>, Fault> {

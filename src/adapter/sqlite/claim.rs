@@ -19,7 +19,7 @@ use crate::domain::schedule::model::Priority;
 const QUEUES: [Priority; 3] = [Priority::Critical, Priority::Normal, Priority::Bulk];
 
 /// Of the later waves of a schedule only those are looked at that are due by now and in which the recipient can be, so a
-/// claim that is on time looks at none.
+/// claim that is on time looks at none. One that is not meant any more, or was stopped, takes nobody's place.
 static CLAIMABLE: Sql = Sql::new(
     "
     SELECT {person},
@@ -37,7 +37,7 @@ static CLAIMABLE: Sql = Sql::new(
                 CROSS JOIN deliveries l ON l.occurrence_id = n.occurrence_id AND l.recipient_id = d.recipient_id
             WHERE n.schedule_id = w.schedule_id AND n.due_at > w.due_at AND n.due_at <= :now
                 AND n.occurrence_id <> w.occurrence_id AND (n.recipients = 'all' OR n.zone IN (w.zone, r.zone))
-                AND l.due_at <= :now AND l.state <> 'cancelled'
+                AND l.due_at <= :now AND l.state <> 'cancelled' AND l.reason IS NOT '{too many people}'
         )
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id

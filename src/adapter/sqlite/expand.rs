@@ -4,23 +4,19 @@
 //! is in. A wave may therefore be expanded again whenever its audience may have grown, and then those who left the
 //! audience are cancelled as well.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params};
 
 use super::fault::Fault;
-use super::realign;
+use super::guard::{self, Audiences};
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
 use crate::domain::delivery::{Reason, State};
-use crate::domain::id::ScheduleName;
 use crate::domain::plan::WaveRecipients;
 use crate::domain::policy;
-use crate::port::store::{Abandoned, Expanded, TooManyPeople};
+use crate::port::store::Expanded;
 
 /// In the order of the due instants: claims then read neighbouring rows.
 const DUE_WAVES: &str = "
@@ -34,10 +30,10 @@ const DUE_WAVES: &str = "
     WHERE w.to_expand = 1 AND w.due_at <= ?1 AND s.missing_since IS NULL
     ORDER BY w.due_at, w.id";
 
-struct DueWave {
+pub(super) struct DueWave {
     id: i64,
-    occurrence: i64,
-    schedule: i64,
+    pub occurrence: i64,
+    pub schedule: i64,
     zone: String,
     recipients: WaveRecipients,
     due_at: i64,
@@ -46,13 +42,13 @@ struct DueWave {
     planned_at: i64,
     again: bool,
     queue: String,
-    civil: String,
+    pub civil: String,
     /// Whether an edit has put its occurrence in the place of others.
     replaces: bool,
     jitter: i64,
     salt: i64,
-    name: String,
-    max_people: Option<u32>,
+    pub name: String,
+    pub max_people: Option<u32>,
 }
 
 /// A cancelled delivery that nobody can have received comes back to life when the schedule means it again: an edit
@@ -122,7 +118,7 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
         }
         let too_many = audiences.too_many(conn, &wave)?;
         if let Some(people) = too_many {
-            expanded.too_many.extend(stop_occurrence(conn, &wave, people)?);
+            expanded.too_many.extend(guard::stop_occurrence(conn, &wave, people)?);
         }
         let made = expand(conn, &wave, too_many.is_some(), now)?;
         conn.prepare_cached(
@@ -133,92 +129,6 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
         expanded.deliveries += made;
     }
     Ok(expanded)
-}
-
-static COUNT_AUDIENCE: Sql = Sql::new("SELECT count(DISTINCT member.id) FROM ({members}) AS member");
-
-/// How many people schedules speak to, each counted once for all the waves that are expanded together.
-#[derive(Default)]
-struct Audiences {
-    by_schedule: HashMap<i64, u64>,
-}
-
-impl Audiences {
-    /// How many there are, if that is more than the schedule lets through.
-    fn too_many(&mut self, conn: &Connection, wave: &DueWave) -> Result<Option<u64>, Fault> {
-        let Some(max_people) = wave.max_people else { return Ok(None) };
-        let people = match self.by_schedule.entry(wave.schedule) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(place) => {
-                let people: i64 = conn
-                    .prepare_cached(COUNT_AUDIENCE.get())?
-                    .query_row(named_params! { ":schedule": wave.schedule }, |row| row.get(0))?;
-                *place.insert(people.unsigned_abs())
-            }
-        };
-        Ok((people > u64::from(max_people)).then_some(people))
-    }
-}
-
-/// Whoever may have a copy already is not called skipped.
-static STOP_OPEN: Sql = Sql::new(
-    "
-    UPDATE deliveries SET state = :skipped, reason = :too_many, detail = NULL
-    WHERE id IN (
-        SELECT d.id
-        FROM waves w CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
-        WHERE w.occurrence_id = :occurrence AND d.state IN ({unfinished}) AND d.state IN ({open})
-            AND d.state IN ({before skipped}) AND d.possible_duplicate = 0
-    )",
-);
-
-const WAS_STOPPED: &str = "SELECT 1 FROM deliveries WHERE occurrence_id = ?1 AND reason = ?2 LIMIT 1";
-
-/// Stops what is open of an occurrence with too many people. Says so the first time.
-fn stop_occurrence(conn: &Connection, wave: &DueWave, people: u64) -> Result<Option<TooManyPeople>, Fault> {
-    let reason = Reason::TooManyPeople.word();
-    let is_known = conn.prepare_cached(WAS_STOPPED)?.exists((wave.occurrence, reason))?;
-    conn.prepare_cached(STOP_OPEN.get())?.execute(named_params! {
-        ":occurrence": wave.occurrence, ":skipped": State::Skipped.word(), ":too_many": reason,
-    })?;
-    if is_known {
-        return Ok(None);
-    }
-    let schedules = Of { table: "schedules", id: wave.schedule };
-    let occurrences = Of { table: "occurrences", id: wave.occurrence };
-    Ok(Some(TooManyPeople {
-        schedule: ScheduleName::new(&wave.name).ok_or_else(|| schedules.corrupt("name", &wave.name))?,
-        occurrence: wave.civil.parse().map_err(|_| occurrences.corrupt("civil", &wave.civil))?,
-        max_people: wave.max_people.unwrap_or_default(),
-        people,
-    }))
-}
-
-const LONG_OVER: &str = "
-    SELECT s.id, s.name, w.occurrence_id, w.id
-    FROM waves w INDEXED BY waves_to_expand CROSS JOIN schedules s ON s.id = w.schedule_id
-    WHERE w.to_expand = 1 AND w.due_at < ?1 AND w.expire_at < ?1";
-
-pub(super) fn abandon(conn: &Connection, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, Fault> {
-    let mut statement = conn.prepare_cached(LONG_OVER)?;
-    let over: Vec<(i64, String, i64, i64)> = statement
-        .query_map([micros(over_before)], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
-        .collect::<Result<_, _>>()?;
-    let mut occurrences: BTreeMap<(i64, String), BTreeSet<i64>> = BTreeMap::new();
-    for (schedule, name, occurrence, wave) in over {
-        // One that has rows stays: it only waited to be expanded once more.
-        conn.prepare_cached("UPDATE waves SET to_expand = 0 WHERE id = ?1 AND has_rows = 1")?.execute([wave])?;
-        if conn.prepare_cached("DELETE FROM waves WHERE id = ?1 AND has_rows = 0")?.execute([wave])? > 0 {
-            occurrences.entry((schedule, name)).or_default().insert(occurrence);
-        }
-    }
-    let mut abandoned = Vec::new();
-    for ((id, name), occurrences) in occurrences {
-        realign::remove_empty_occurrences(conn, id)?;
-        let schedule = ScheduleName::new(&name).ok_or_else(|| Of { table: "schedules", id }.corrupt("name", &name))?;
-        abandoned.push(Abandoned { schedule, occurrences: occurrences.len() as u64 });
-    }
-    Ok(abandoned)
 }
 
 fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Vec<DueWave>, Fault> {
@@ -315,10 +225,6 @@ mod tests {
     #[test]
     fn expanding_costs_what_is_in_the_audience() {
         assert_scans_nothing(DUE_WAVES);
-        assert_scans_nothing(LONG_OVER);
-        assert_scans_nothing(COUNT_AUDIENCE.get());
-        assert_scans_nothing(STOP_OPEN.get());
-        assert_scans_nothing(WAS_STOPPED);
         assert_scans_nothing(EXPAND_ZONE.get());
         assert_scans_nothing(CANCEL_LEFT.get());
     }

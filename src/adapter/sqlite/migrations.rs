@@ -33,3 +33,29 @@ pub(super) fn migrate(conn: &mut Connection) -> rusqlite::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_takes_what_the_one_before_it_left() {
+        let mut conn = Connection::open_in_memory().expect("a database");
+        conn.execute_batch(ALL[0]).expect("the first schema");
+        conn.pragma_update(None, "user_version", 1).expect("its number");
+        conn.execute_batch(
+            "INSERT INTO schedules (id, name, revision, origin, fires_once, priority, on_unknown)
+                VALUES (1, 's', 'r', 'f', 0, 'normal', 'resend');
+             INSERT INTO occurrences (id, schedule_id, civil) VALUES (1, 1, '2027-03-01T09:00:00');
+             INSERT INTO waves (occurrence_id, schedule_id, zone, recipients, due_at, expire_at, planned_at)
+                VALUES (1, 1, 'UTC', 'all', 1, 2, 0);",
+        )
+        .expect("rows of that schema");
+        migrate(&mut conn).expect("the newest schema");
+        assert_eq!(version(&conn).expect("a number"), newest());
+        let kept = "SELECT s.overlap || ' ' || s.catch_up || ' ' || o.is_meant || ' ' || w.jitter
+             FROM schedules s JOIN occurrences o ON o.schedule_id = s.id JOIN waves w ON w.occurrence_id = o.id";
+        let kept: String = conn.query_row(kept, [], |row| row.get(0)).expect("the rows are still there");
+        assert_eq!(kept, "supersede latest 1 0");
+    }
+}

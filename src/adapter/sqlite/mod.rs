@@ -6,11 +6,13 @@
 //!
 //! Dropping the future of an act does not take the act back: it may still be done, and only its answer is lost.
 
+mod abandon;
 mod catalog;
 mod claim;
 mod edit;
 mod expand;
 mod fault;
+mod guard;
 mod import;
 mod migrations;
 mod open;
@@ -45,8 +47,8 @@ use crate::domain::schedule::model::{Priority, Schedule};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::store::{
-    Abandoned, Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, SchedulePlan, StatusQuery,
-    Store, StoreError, TakeOver,
+    Abandoned, Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, Retired, SchedulePlan,
+    StatusQuery, Store, StoreError, TakeOver,
 };
 
 /// The ledger in one file of SQLite.
@@ -108,7 +110,7 @@ impl Store for SqliteStore {
             .await
     }
 
-    async fn retire_missing(&self, missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    async fn retire_missing(&self, missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Retired, StoreError> {
         self.writer
             .call("retiring missing schedules", move |conn| catalog::retire_missing(conn, missing_since, now))
             .await
@@ -131,7 +133,7 @@ impl Store for SqliteStore {
     }
 
     async fn abandon(&self, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, StoreError> {
-        self.writer.call("giving up what was over long ago", move |conn| expand::abandon(conn, over_before)).await
+        self.writer.call("giving up what was over long ago", move |conn| abandon::abandon(conn, over_before)).await
     }
 
     async fn claim_due(

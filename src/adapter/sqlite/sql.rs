@@ -22,7 +22,7 @@ use crate::domain::spread::Spread;
 ///   in `:zone`). Who is meant by more than one entry is there more than once;
 /// - `{spread PERSON WAVE}`: how long after the due instant of a wave a person is due, where WAVE is the alias of the
 ///   wave with its full stop, or a colon where the wave's numbers are parameters;
-/// - `{supersede}`, `{latest}`: those words of `overlap` and `catch_up`;
+/// - `{supersede}`, `{latest}`: those words of `overlap` and `catch_up`; `{too many people}`: the word of that reason;
 /// - `{was served}`: whether the delivery `b` may have reached its recipient;
 /// - `{person}`: the columns of the recipient `r` that [`Person::read`](super::person::Person::read) reads, first;
 /// - `{is member}`: whether the recipient `r` is one of them, for the schedule `:schedule`.
@@ -145,6 +145,7 @@ pub(super) fn fill(text: &str) -> String {
         .replace("{was served}", WAS_SERVED)
         .replace("{arrived}", &arrived())
         .replace("{served before edit}", Reason::ServedBeforeEdit.as_str())
+        .replace("{too many people}", Reason::TooManyPeople.as_str())
         .replace("{supersede}", Overlap::Supersede.word())
         .replace("{latest}", CatchUp::Latest.word())
         .replace("{person}", super::person::COLUMNS)
