@@ -310,6 +310,8 @@ fn sender(
         home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
         downtime,
         house_stop: config.stop.clone(),
+        house_quiet_hours: config.quiet_hours.clone(),
+        per_person_per_day: config.limits.per_person_per_day,
     }
 }
 

@@ -114,6 +114,7 @@ macro_rules! conformance {
                 only_what_is_urgent_enough_is_claimed,
                 an_old_term_cannot_claim_release_send_or_settle,
                 a_lease_that_ran_out_is_lost,
+                a_person_has_so_many_places_on_a_day,
                 sending_begins_a_lease_of_its_own,
                 taking_over_counts_what_it_finds,
                 rescue_takes_only_what_is_beyond_its_lease,

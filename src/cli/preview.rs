@@ -271,6 +271,7 @@ fn render(
         zone: person.zone,
         zone_source: person.zone_source,
         language: person.language.clone(),
+        details: person.details.clone(),
     };
     let facts = Facts {
         recipient: &recipient,

@@ -197,6 +197,7 @@ fn view(record: PersonRecord, fallback_zone: Tz) -> PersonView {
         zone: record.zone.unwrap_or(fallback_zone),
         zone_source: if record.zone.is_some() { ZoneSource::Operator } else { ZoneSource::Fallback },
         language: record.language,
+        details: record.details,
         groups: record.groups.unwrap_or_default(),
         reach,
     }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use url::Url;
 
-use crate::domain::document::{self, Placed, Table};
+use crate::domain::document::{self, Placed, Table, quiet};
 use crate::domain::problem::{Code, Problem, Severity, Source};
+use crate::domain::quiet::QuietHours;
 use crate::domain::rate::PER_TENANT_PER_SECOND;
 use crate::domain::template::{Form, Template};
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub fallback_zone: Tz,
     pub bot: Bot,
     pub limits: Limits,
+    /// When nobody is to be disturbed, on each recipient's own clock, except by what is critical.
+    pub quiet_hours: Vec<QuietHours>,
     /// How long attempts are kept.
     pub keep_attempts: Duration,
     /// How to stop a message whose schedule does not say it.
@@ -65,6 +68,8 @@ pub struct Limits {
     pub per_tenant_per_second: usize,
     /// Requests under way at most.
     pub senders: usize,
+    /// Messages that a person may get on one day of their own calendar; `None` for as many as there are.
+    pub per_person_per_day: Option<u32>,
     /// From the first byte of a request to the last of its answer.
     pub request_timeout: Duration,
 }
@@ -135,7 +140,7 @@ impl Config {
 }
 
 /// Keys that are promised but not there yet.
-const LATER: &[&str] = &["quiet_hours", "admin", "endpoint", "cards", "calendars", "backup"];
+const LATER: &[&str] = &["admin", "endpoint", "cards", "calendars", "backup"];
 
 /// Where the configuration of an installed nudged is.
 const INSTALLED: &str = "/etc/nudged";
@@ -167,6 +172,7 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
         bot
     });
     let limits = read_limits(root);
+    let quiet_hours = root.value("quiet_hours").and_then(|value| quiet::read(&value)).unwrap_or_default();
     let keep_attempts = read_retention(root);
     let stop = read_messages(root);
     let log = read_log(root);
@@ -177,6 +183,7 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
         fallback_zone: fallback_zone?.value,
         bot: bot?,
         limits,
+        quiet_hours,
         keep_attempts,
         stop,
         log,
@@ -285,8 +292,12 @@ fn trusted_hosts(table: &mut Table<'_>) -> Vec<String> {
 }
 
 fn read_limits(root: &mut Table<'_>) -> Limits {
-    let default =
-        Limits { per_tenant_per_second: PER_TENANT_PER_SECOND, senders: 64, request_timeout: Duration::from_mins(1) };
+    let default = Limits {
+        per_tenant_per_second: PER_TENANT_PER_SECOND,
+        senders: 64,
+        per_person_per_day: None,
+        request_timeout: Duration::from_mins(1),
+    };
     let Some(mut table) = root.table("limits") else { return default };
     let count = |placed: Option<Placed<i64>>, default: usize| {
         placed.and_then(|placed| usize::try_from(placed.value).ok()).unwrap_or(default)
@@ -297,6 +308,9 @@ fn read_limits(root: &mut Table<'_>) -> Limits {
             default.per_tenant_per_second,
         ),
         senders: count(table.integer("senders", 1..=1024), default.senders),
+        per_person_per_day: table
+            .integer("per_person_per_day", 1..=10_000)
+            .and_then(|most| u32::try_from(most.value).ok()),
         request_timeout: match table.time_span("request_timeout") {
             // The lease of a claim is five minutes, and a request must end well before it.
             Some(span) if (Duration::from_millis(10)..=Duration::from_mins(2)).contains(&span.value) => span.value,

@@ -164,6 +164,9 @@ reasons! {
     TooLate = "too-late", "it could not be sent within its lateness limit";
     Superseded = "superseded", "the next one of the schedule was due before it could be sent";
     Missed = "missed", "it fell due while nudged was not running";
+    QuietHours = "quiet-hours", "it fell due in quiet hours";
+    Holiday = "holiday", "it is a holiday for this recipient";
+    DailyLimit = "daily-limit", "the recipient has had as many messages as they may get on one day";
 
     UnknownRecipient = "unknown-recipient", "nobody of this name is known; import the person's reference";
     NoReference = "no-reference", "neither a conversation nor a Teams or Entra id is known; import a reference";
@@ -238,6 +241,9 @@ impl Reason {
             | Reason::TooLate
             | Reason::Superseded
             | Reason::Missed
+            | Reason::QuietHours
+            | Reason::Holiday
+            | Reason::DailyLimit
             | Reason::UnknownRecipient
             | Reason::NoReference
             | Reason::ScheduleChanged
@@ -290,6 +296,8 @@ pub struct Claim {
     /// An earlier attempt has an unknown outcome, so this one may be the second copy.
     pub possible_duplicate: bool,
     pub recipient: Recipient,
+    /// The groups of the recipient. Only filled where the schedule asks for each recipient's own holidays.
+    pub groups: Vec<String>,
     /// False for somebody a schedule names but no import has ever mentioned.
     pub is_known: bool,
     pub reference: Reference,
@@ -334,6 +342,15 @@ impl Settlement {
             Settlement::Failed(_) => State::Failed,
             Settlement::Unknown(_) => State::Unknown,
             Settlement::Expired(_) => State::Expired,
+        }
+    }
+
+    /// Whether certainly nothing arrived and nothing will.
+    #[must_use]
+    pub fn is_over_for_sure(&self) -> bool {
+        match self {
+            Settlement::Skipped(_) | Settlement::Failed(_) | Settlement::Expired(_) => true,
+            Settlement::Sent { .. } | Settlement::Waiting { .. } | Settlement::Unknown(_) => false,
         }
     }
 
@@ -472,7 +489,9 @@ pub(crate) mod sample {
                 zone: Tz::Europe__Paris,
                 zone_source: ZoneSource::Operator,
                 language: None,
+                details: crate::domain::recipient::Details::default(),
             },
+            groups: Vec::new(),
             is_known: true,
             reference: Reference { conversation_id: Some("a:1".into()), ..Reference::default() },
             unreachable: None,

@@ -4,8 +4,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::delivery::{Claim, Earlier, Reason, Settlement};
+use crate::domain::quiet::{InQuietHours, QuietHours, end_of_all};
 use crate::domain::recipient::Route;
-use crate::domain::schedule::model::{CatchUp, Overlap};
+use crate::domain::schedule::model::{CatchUp, Overlap, Priority, QuietPolicy, Schedule};
+use crate::domain::schedule::when::RecipientHolidays;
+use crate::domain::time::ZoneRules;
 
 /// How long to wait until it is known what becomes of the same message at its earlier hour. A sender holds a delivery
 /// for seconds, or as long as it waits for the limits.
@@ -41,9 +44,22 @@ impl Downtime {
     }
 }
 
-/// The decision for `claim` at `now`. `home_tenant` is the bot's own.
+/// What a decision depends on besides the delivery itself.
+#[derive(Clone, Copy)]
+pub struct Circumstances<'a> {
+    pub schedule: &'a Schedule,
+    pub zones: &'a dyn ZoneRules,
+    /// The quiet hours of the configuration.
+    pub house_quiet_hours: &'a [QuietHours],
+    pub downtime: &'a Downtime,
+    /// The bot's own tenant.
+    pub home_tenant: Option<&'a str>,
+}
+
+/// The decision for `claim` at `now`.
 #[must_use]
-pub fn decide(claim: &Claim, now: DateTime<Utc>, downtime: &Downtime, home_tenant: Option<&str>) -> Decision {
+pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'_>) -> Decision {
+    let Circumstances { schedule, downtime, home_tenant, .. } = *circumstances;
     if now < claim.due_at {
         return Decision::NotYet;
     }
@@ -67,11 +83,52 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, downtime: &Downtime, home_tenan
     if let Some(why) = claim.unreachable {
         return Decision::Settle(skip(claim, Reason::from(why)));
     }
-    match claim.reference.route(home_tenant) {
-        Some(route) => Decision::Send(route),
-        None if claim.is_known => Decision::Settle(skip(claim, Reason::NoReference)),
-        None => Decision::Settle(skip(claim, Reason::UnknownRecipient)),
+    let Some(route) = claim.reference.route(home_tenant) else {
+        let reason = if claim.is_known { Reason::NoReference } else { Reason::UnknownRecipient };
+        return Decision::Settle(skip(claim, reason));
+    };
+    if is_own_holiday(claim, schedule) {
+        return Decision::Settle(skip(claim, Reason::Holiday));
     }
+    if let Some(end) = quiet_until(claim, now, circumstances) {
+        return Decision::Settle(match schedule.policies.in_quiet_hours {
+            InQuietHours::Hold if end <= claim.expire_at => Settlement::Waiting {
+                not_before: end,
+                reason: Reason::QuietHours,
+                possible_duplicate: claim.possible_duplicate,
+            },
+            // When they end it would be too late, so it need not wait for that.
+            InQuietHours::Hold | InQuietHours::Drop => skip(claim, Reason::QuietHours),
+        });
+    }
+    Decision::Send(route)
+}
+
+/// Whether the date of the occurrence is a holiday where the recipient lives, or for one of their groups.
+fn is_own_holiday(claim: &Claim, schedule: &Schedule) -> bool {
+    let date = claim.occurrence.date();
+    match &schedule.when.exceptions.of_recipient {
+        RecipientHolidays::Ignored => false,
+        RecipientHolidays::Left(calendars) => calendars
+            .iter()
+            .filter(|calendar| {
+                claim.recipient.details.country.as_deref() == Some(&calendar.name)
+                    || claim.groups.contains(&calendar.name)
+            })
+            .any(|calendar| calendar.contains(date)),
+    }
+}
+
+/// When the quiet hours end in which `now` is for the recipient; `None` when it is in none.
+fn quiet_until(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'_>) -> Option<DateTime<Utc>> {
+    let Circumstances { schedule, zones, house_quiet_hours, .. } = *circumstances;
+    let of_schedule = match (&schedule.policies.quiet_hours, schedule.policies.priority) {
+        (QuietPolicy::Own(own), _) => own,
+        (QuietPolicy::House, Priority::Critical) => &[][..],
+        (QuietPolicy::House, Priority::Normal | Priority::Bulk) => house_quiet_hours,
+    };
+    let all: Vec<&QuietHours> = of_schedule.iter().chain(&claim.recipient.details.quiet_hours).collect();
+    end_of_all(&all, now, claim.recipient.zone, zones)
 }
 
 /// Why nothing can be sent any more of what was planned at `planned_at` and must not be sent after `expire_at`.
@@ -112,7 +169,11 @@ mod tests {
 
     use super::*;
     use crate::domain::delivery::sample::claim;
+    use crate::domain::problem::Source;
     use crate::domain::recipient::{Reference, Unreachable};
+    use crate::domain::schedule::parse::parse;
+    use crate::domain::supplies::Supplies;
+    use crate::domain::time::LocalTime;
 
     fn check(change: impl FnOnce(&mut Claim), minutes_after_due: i64, expect: &Decision) {
         let mut claim = claim();
@@ -120,7 +181,93 @@ mod tests {
         let now = claim.due_at + chrono::TimeDelta::minutes(minutes_after_due);
         // The sample fell due long after the daemon began.
         let downtime = Downtime { since: None, until: claim.due_at - chrono::TimeDelta::hours(1) };
-        assert_eq!(&decide(&claim, now, &downtime, Some("home")), expect);
+        assert_eq!(&decided(&claim, now, &downtime, "", &[]), expect);
+    }
+
+    /// A clock that is one hour ahead, as it is in Paris where the sample lives.
+    struct HourAhead;
+
+    impl ZoneRules for HourAhead {
+        fn local_time(&self, _: chrono::NaiveDateTime, _: chrono_tz::Tz) -> LocalTime {
+            LocalTime::Unique(self.offset_at(DateTime::UNIX_EPOCH, chrono_tz::Tz::UTC))
+        }
+
+        fn offset_at(&self, _: DateTime<Utc>, _: chrono_tz::Tz) -> chrono::FixedOffset {
+            chrono::FixedOffset::east_opt(3600).expect("an hour")
+        }
+
+        fn version(&self) -> std::sync::Arc<str> {
+            "test".into()
+        }
+    }
+
+    /// The decision for a schedule that says `lines` besides.
+    fn decided(
+        claim: &Claim,
+        now: DateTime<Utc>,
+        downtime: &Downtime,
+        lines: &str,
+        house_quiet_hours: &[QuietHours],
+    ) -> Decision {
+        let text = format!("[schedule.s]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"x\"\n{lines}\n");
+        let calendar = ("calendars/fr.toml".to_owned(), Source::new("fr.toml", "days = [2027-03-01]"));
+        let (schedules, problems) = parse(&Source::new("s.toml", text), &Supplies::read([calendar]));
+        assert!(problems.is_empty(), "{problems:?}");
+        let schedule = &schedules[0];
+        let home_tenant = Some("home");
+        decide(claim, now, &Circumstances { schedule, zones: &HourAhead, house_quiet_hours, downtime, home_tenant })
+    }
+
+    /// The sample is due at nine on the clock of its recipient, and may be an hour late.
+    fn check_quiet(lines: &str, own: Option<&str>, house: &[&str], expect: &Decision) {
+        let quiet = |text: &str| QuietHours::read(text).expect("quiet hours");
+        let mut claim = claim();
+        claim.recipient.details.quiet_hours = own.map(quiet);
+        claim.recipient.details.country = Some("fr".into());
+        let house: Vec<_> = house.iter().map(|text| quiet(text)).collect();
+        let downtime = Downtime { since: None, until: claim.due_at - TimeDelta::hours(1) };
+        assert_eq!(&decided(&claim, claim.due_at, &downtime, lines, &house), expect, "{lines} {own:?} {house:?}");
+    }
+
+    #[test]
+    fn quiet_hours_hold_until_they_end_or_drop() {
+        let send = Decision::Send(claim().reference.route(Some("home")).expect("the sample can be reached"));
+        let skip = settle(Settlement::Skipped(Reason::QuietHours));
+        let hold = |minutes| {
+            let not_before = claim().due_at + TimeDelta::minutes(minutes);
+            settle(Settlement::Waiting { not_before, reason: Reason::QuietHours, possible_duplicate: false })
+        };
+        check_quiet("", None, &[], &send);
+        check_quiet("", None, &["20:00-08:59"], &send);
+        check_quiet("", None, &["20:00-09:30"], &hold(30));
+        check_quiet("", Some("07:00-10:00"), &["20:00-09:30"], &hold(60));
+        // An hour is as late as it may be.
+        check_quiet("", None, &["20:00-10:01"], &skip);
+        check_quiet("in_quiet_hours = \"drop\"", None, &["20:00-09:30"], &skip);
+        // The schedule's own take the place of the house's, and a person's always hold.
+        check_quiet("quiet_hours = \"none\"", None, &["20:00-09:30"], &send);
+        check_quiet("quiet_hours = \"none\"", Some("08:00-09:10"), &["20:00-09:30"], &hold(10));
+        check_quiet("quiet_hours = \"08:00-09:20\"", None, &["20:00-09:30"], &hold(20));
+        check_quiet("quiet_hours = { hours = \"08:00-09:20\", days = [\"tuesday\"] }", None, &[], &send);
+        // What is critical passes the house's, not a person's and not its own.
+        let critical = "priority = \"critical\"";
+        check_quiet(critical, None, &["20:00-09:30"], &send);
+        check_quiet(critical, Some("08:00-09:10"), &[], &hold(10));
+        check_quiet(&format!("{critical}\nquiet_hours = \"08:00-09:20\""), None, &[], &hold(20));
+    }
+
+    #[test]
+    fn a_holiday_is_that_of_the_recipient() {
+        let send = Decision::Send(claim().reference.route(Some("home")).expect("the sample can be reached"));
+        let own = "except = \"calendar:recipient\"";
+        check_quiet("", None, &[], &send);
+        check_quiet(own, None, &[], &settle(Settlement::Skipped(Reason::Holiday)));
+        let elsewhere = claim();
+        let downtime = Downtime { since: None, until: elsewhere.due_at - TimeDelta::hours(1) };
+        assert_eq!(decided(&elsewhere, elsewhere.due_at, &downtime, own, &[]), send);
+        let of_group = Claim { groups: vec!["fr".into()], ..elsewhere };
+        let holiday = settle(Settlement::Skipped(Reason::Holiday));
+        assert_eq!(decided(&of_group, of_group.due_at, &downtime, own, &[]), holiday);
     }
 
     /// Five minutes after the sample is due, with a daemon that began then, after the one before it was last seen at
@@ -129,14 +276,14 @@ mod tests {
         let claim = Claim { overlap, catch_up, later_is_due, ..claim() };
         let minutes = |minutes| claim.due_at + chrono::TimeDelta::minutes(minutes);
         let downtime = Downtime { since: Some(minutes(seen)), until: minutes(5) };
-        let expired = |claim: &Claim| match decide(claim, minutes(5), &downtime, Some("home")) {
+        let expired = |claim: &Claim| match decided(claim, minutes(5), &downtime, "", &[]) {
             Decision::Settle(Settlement::Expired(reason) | Settlement::Unknown(reason)) => Some(reason),
             Decision::Send(_) => None,
             other => panic!("{other:?}"),
         };
         assert_eq!(expired(&claim), expect, "{overlap:?} {catch_up:?} {later_is_due} {seen}");
         let doubt = Claim { possible_duplicate: true, ..claim.clone() };
-        if let Decision::Settle(settlement) = decide(&doubt, minutes(5), &downtime, Some("home")) {
+        if let Decision::Settle(settlement) = decided(&doubt, minutes(5), &downtime, "", &[]) {
             assert!(matches!(settlement, Settlement::Unknown(_)), "{settlement:?}");
         }
         // Planned after it was due, it was not missed.

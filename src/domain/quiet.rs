@@ -1,6 +1,7 @@
 //! Quiet hours: when nobody is to be disturbed, on each recipient's own clock.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc, Weekday};
 use chrono_tz::Tz;
@@ -46,6 +47,17 @@ impl QuietHours {
     pub fn on(mut self, days: Vec<Weekday>) -> Self {
         self.days = days;
         self
+    }
+
+    /// How long it is quiet after `time` on every day; `None` when it is not quiet then, or not on every day.
+    #[must_use]
+    pub fn always_quiet_for(&self, time: NaiveTime) -> Option<Duration> {
+        const DAY: i64 = 24 * 60 * 60;
+        let seconds = |from: NaiveTime, to: NaiveTime| (to - from).num_seconds().rem_euclid(DAY);
+        // From midnight to midnight is the whole day.
+        let length = if self.begin == self.end { DAY } else { seconds(self.begin, self.end) };
+        let left = length - seconds(self.begin, time);
+        (self.days.is_empty() && left > 0).then(|| Duration::from_secs(left.unsigned_abs()))
     }
 
     /// When the quiet hours end in which the clock of `zone` is at `at`; `None` when it is in none.
@@ -176,6 +188,20 @@ mod tests {
         check(&[friday], "2027-03-06T05:00:00", Some("2027-03-06 06:00:00"));
         let for_ever = end_of_all(&[&quiet("00:00-24:00")], DateTime::UNIX_EPOCH, Tz::UTC, &HourAhead);
         assert_eq!(for_ever, Some(DateTime::<Utc>::MAX_UTC));
+    }
+
+    #[test]
+    fn a_time_of_day_may_always_be_quiet() {
+        let check = |text: &str, time: &str, minutes: Option<u64>| {
+            let time = NaiveTime::parse_from_str(time, "%H:%M").expect("a time of day");
+            assert_eq!(quiet(text).always_quiet_for(time), minutes.map(Duration::from_mins), "{text} {time}");
+        };
+        check("20:00-08:00", "07:30", Some(30));
+        check("20:00-08:00", "20:00", Some(12 * 60));
+        check("20:00-08:00", "08:00", None);
+        check("12:00-13:00", "12:45", Some(15));
+        check("00:00-24:00", "12:00", Some(12 * 60));
+        assert_eq!(quiet("20:00-08:00").on(vec![Weekday::Sat]).always_quiet_for(NaiveTime::MIN), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::RecipientId;
+use crate::domain::quiet::QuietHours;
 
 /// What kind of conversation a recipient is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -113,6 +114,29 @@ pub struct Recipient {
     pub zone_source: ZoneSource,
     /// BCP 47, when known.
     pub language: Option<String>,
+    pub details: Details,
+}
+
+/// What else may be known of a person, for those schedules that ask.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Details {
+    /// When this person is not to be disturbed, on their own clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quiet_hours: Option<QuietHours>,
+    /// Where this person lives, by its two letters (ISO 3166-1) in lower case: for the holidays there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+}
+
+impl Details {
+    /// These, and what `before` knew besides.
+    #[must_use]
+    pub fn or(self, before: &Self) -> Self {
+        Self {
+            quiet_hours: self.quiet_hours.or_else(|| before.quiet_hours.clone()),
+            country: self.country.or_else(|| before.country.clone()),
+        }
+    }
 }
 
 /// What is known of how to reach a recipient in Teams: the stored conversation reference.
@@ -176,6 +200,8 @@ pub struct PersonRecord {
     pub name: Option<String>,
     pub zone: Option<Tz>,
     pub language: Option<String>,
+    #[serde(default)]
+    pub details: Details,
     /// The groups this person is in, in full: it replaces what was known.
     pub groups: Option<Vec<String>>,
     pub reference: Reference,

@@ -220,6 +220,7 @@ impl Template {
             zone: chrono_tz::Tz::UTC,
             zone_source: crate::domain::recipient::ZoneSource::Fallback,
             language: Some("en".into()),
+            details: crate::domain::recipient::Details::default(),
         };
         let Some(schedule) = ScheduleName::new("rehearsal") else { return Ok(()) };
         let at = NaiveDate::default().and_time(NaiveTime::MIN);

@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::delivery::{self, Claim, Reason, Settlement, State};
 use crate::domain::id::AttemptId;
-use crate::domain::policy::{Decision, Downtime, decide};
-use crate::domain::recipient::{Reference, Route};
+use crate::domain::policy::{Circumstances, Decision, Downtime, decide};
+use crate::domain::quiet::QuietHours;
+use crate::domain::recipient::{RecipientKind, Reference, Route};
+use crate::domain::schedule::model::{Priority, Schedule};
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::ZoneRules;
 use crate::domain::verdict::{Answer, Verdict};
@@ -50,6 +52,10 @@ pub struct Sender {
     pub home_tenant: Option<Arc<str>>,
     /// When nobody served before this daemon did.
     pub downtime: Downtime,
+    /// The quiet hours of the configuration.
+    pub house_quiet_hours: Vec<QuietHours>,
+    /// How many messages a person may get on one local day.
+    pub per_person_per_day: Option<u32>,
     /// How to stop a message whose schedule does not say it.
     pub house_stop: Option<Template>,
 }
@@ -88,14 +94,14 @@ impl Sender {
         if stop.is_cancelled() {
             return self.give_back(claim).await;
         }
-        let route = match self.decision(claim) {
-            Decision::Send(route) => route,
-            Decision::NotYet => return self.put_off(claim).await,
-            Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
-        };
         let Some(schedule) = self.catalog.get(&claim.schedule) else {
             // It went away a moment ago; the store holds its deliveries until it is back or its grace is over.
             return self.give_back(claim).await;
+        };
+        let route = match self.decision(claim, &schedule) {
+            Decision::Send(route) => route,
+            Decision::NotYet => return self.put_off(claim).await,
+            Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         };
         let local = self.zones.civil(claim.due_at, claim.recipient.zone);
         let facts = Facts {
@@ -121,7 +127,7 @@ impl Sender {
                 None => return Ok(()),
             },
         };
-        self.send(claim, &reference, &activity, stop).await
+        self.send(claim, &schedule, &reference, &activity, stop).await
     }
 
     /// Creates the conversation, once, and stores it before anything is said in it. `None` when the claim has come
@@ -165,6 +171,7 @@ impl Sender {
     async fn send(
         &self,
         claim: &Claim,
+        schedule: &Schedule,
         reference: &Reference,
         activity: &OutgoingActivity,
         stop: &CancellationToken,
@@ -174,10 +181,13 @@ impl Sender {
         let conversation = Arc::from(conversation_id.split(";messageid=").next().unwrap_or_default());
         let Some(permit) = self.permit(claim, conversation, stop).await? else { return Ok(()) };
         // The wait may have been long, so the question is asked once more.
-        match self.decision(claim) {
+        match self.decision(claim, schedule) {
             Decision::Send(_) => {}
             Decision::NotYet => return self.put_off(claim).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
+        }
+        if !self.take_place(claim).await? {
+            return self.settle_unsent(claim, Settlement::Skipped(Reason::DailyLimit), None).await;
         }
         // Until its outcome is stored, nobody here may take it for abandoned, whatever the wall clock says.
         let _under_way = self.health.request(claim.id);
@@ -190,8 +200,29 @@ impl Sender {
         self.settle_attempt(claim, attempt, answer, latency).await
     }
 
-    fn decision(&self, claim: &Claim) -> Decision {
-        decide(claim, self.clock.now(), &self.downtime, self.home_tenant.as_deref())
+    fn decision(&self, claim: &Claim, schedule: &Schedule) -> Decision {
+        let circumstances = Circumstances {
+            schedule,
+            zones: self.zones.as_ref(),
+            house_quiet_hours: &self.house_quiet_hours,
+            downtime: &self.downtime,
+            home_tenant: self.home_tenant.as_deref(),
+        };
+        decide(claim, self.clock.now(), &circumstances)
+    }
+
+    /// Takes one of the places that a person has on their day. What is critical takes one too, but always gets it.
+    /// Returns whether there was one.
+    async fn take_place(&self, claim: &Claim) -> Result<bool, StoreError> {
+        let Some(most) = self.per_person_per_day.filter(|_| claim.recipient.kind == RecipientKind::Person) else {
+            return Ok(true);
+        };
+        let day = self.zones.civil(self.clock.now(), claim.recipient.zone).date();
+        let most = match claim.priority {
+            Priority::Critical => u32::MAX,
+            Priority::Normal | Priority::Bulk => most,
+        };
+        self.store.take_place(claim.id, claim.recipient.id, day, most).await
     }
 
     /// Whose budget a request takes: that of the tenant the conversation lives in.

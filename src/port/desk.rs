@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::{Reason, State};
-use crate::domain::recipient::{PersonRecord, RecipientKind, Unreachable, ZoneSource};
+use crate::domain::recipient::{Details, PersonRecord, RecipientKind, Unreachable, ZoneSource};
 use crate::port::store::StatusQuery;
 
 /// Why the desk could not do what was asked.
@@ -136,6 +136,8 @@ pub struct PersonView {
     pub zone: Tz,
     pub zone_source: ZoneSource,
     pub language: Option<String>,
+    #[serde(default, flatten)]
+    pub details: Details,
     pub groups: Vec<String>,
     pub reach: Reach,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -251,6 +251,17 @@ pub trait Store: Send + Sync {
     /// Gives a claim back of which nothing has left, not to be tried before `not_before`: the limits have no room for it
     /// until then. A claim that is not held any more is passed over.
     async fn postpone(&self, term: Term, delivery: DeliveryId, not_before: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Takes for `delivery` one of the `most` places that `recipient` has on the local `day`. Returns whether there was
+    /// one. A delivery takes one place, however often it is tried; one of which certainly nothing arrived gives its
+    /// place back when it ends.
+    async fn take_place(
+        &self,
+        delivery: DeliveryId,
+        recipient: RecipientId,
+        day: NaiveDate,
+        most: u32,
+    ) -> Result<bool, StoreError>;
 
     /// Makes it durable that a request is about to leave. Only after this returns may it leave.
     /// The claim is held for `lease` from now on: the wait for a permit may have used up the one it had.

@@ -10,9 +10,9 @@ use nudged::adapter::sqlite::SqliteStore;
 use nudged::adapter::zones::ZoneData;
 use nudged::domain::delivery::{Claim, Settlement};
 use nudged::domain::id::Term;
-use nudged::domain::policy::{Decision, Downtime, decide};
+use nudged::domain::policy::{Circumstances, Decision, Downtime, decide};
 use nudged::domain::problem::Source;
-use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
+use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
 use nudged::domain::schedule::model::Priority;
 use nudged::domain::time::Moment;
 use nudged::domain::verdict::Evidence;
@@ -113,6 +113,7 @@ impl Rig {
             name: Some((*name).to_owned()),
             zone: Some(*zone),
             language: None,
+            details: Details::default(),
             groups: None,
             reference: Reference { conversation_id: Some(format!("a:{name}")), ..Reference::default() },
         };
@@ -158,7 +159,15 @@ impl Rig {
                 return sent;
             }
             for claim in claims {
-                match decide(&claim, now, &self.downtime, Some("home")) {
+                let schedule = self.keeper.cell().get(&claim.schedule).expect("a schedule in force");
+                let circumstances = Circumstances {
+                    schedule: &schedule,
+                    zones: self.planner.zones.as_ref(),
+                    house_quiet_hours: &[],
+                    downtime: &self.downtime,
+                    home_tenant: Some("home"),
+                };
+                match decide(&claim, now, &circumstances) {
                     Decision::Send(_) => {
                         self.send(&claim).await;
                         sent.push((claim.occurrence, claim.recipient.name));

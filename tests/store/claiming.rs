@@ -1,9 +1,9 @@
 //! Claims, leases and terms.
 
 use chrono::TimeDelta;
-use nudged::domain::delivery::{Claim, Earlier, Reason, State};
+use nudged::domain::delivery::{Claim, Earlier, Reason, Settlement, State};
 use nudged::domain::id::Term;
-use nudged::domain::recipient::{PersonRecord, Recipient, RecipientKind, Reference, ZoneSource};
+use nudged::domain::recipient::{Details, PersonRecord, Recipient, RecipientKind, Reference, ZoneSource};
 use nudged::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use nudged::port::store::{Rescued, StoreError};
 
@@ -31,6 +31,7 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
     let ana = PersonRecord {
         addresses: vec![address("29:ana"), address("ana@x")],
         language: Some("de".into()),
+        details: Details::default(),
         reference: reference.clone(),
         ..person("ana", BERLIN)
     };
@@ -61,7 +62,9 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
             zone: BERLIN,
             zone_source: ZoneSource::Operator,
             language: Some("de".into()),
+            details: Details::default(),
         },
+        groups: Vec::new(),
         is_known: true,
         reference,
         unreachable: None,
@@ -270,4 +273,29 @@ pub(crate) async fn rescue_leaves_what_the_caller_has_in_hand(place: &dyn Place)
     let rescued = ledger.store.rescue(vec![claims[0].id], at("09:00")).await.expect("rescuing");
     assert_eq!(rescued, Rescued { released: 0, to_resend: 1, unknown: 0 });
     ledger.settle(attempted(&claims[0], own, "09:00", sent())).await;
+}
+
+pub(crate) async fn a_person_has_so_many_places_on_a_day(place: &dyn Place) {
+    let drafts = ["a", "b", "c", "d"].map(draft);
+    let ledger = Ledger::with(place, &[person("ana", BERLIN)], &drafts).await;
+    ledger.plan(&["a", "b", "c", "d"].map(|name| plan(name, &[wave("09:00", BERLIN)])), "00:00").await;
+    ledger.expand("08:00").await;
+    let claims = ledger.claim("08:00").await;
+    let take = async |claim: &Claim, day: &str, most| {
+        let day = day.parse().expect("a date");
+        ledger.store.take_place(claim.id, claim.recipient.id, day, most).await.expect("asking")
+    };
+    let today = "2027-03-01";
+    assert!(take(&claims[0], today, 2).await);
+    assert!(take(&claims[0], today, 2).await, "a second try takes no second place");
+    assert!(take(&claims[1], today, 2).await);
+    assert!(!take(&claims[2], today, 2).await);
+    assert!(take(&claims[2], "2027-03-02", 2).await, "another day");
+    assert!(take(&claims[3], today, u32::MAX).await, "what is critical passes, and counts");
+    // One that certainly did not arrive gives its place back; one in doubt keeps it.
+    ledger.send(&claims[0], "08:00", Settlement::Failed(Reason::Refused)).await;
+    ledger.send(&claims[1], "08:00", Settlement::Unknown(Reason::NoAnswer)).await;
+    ledger.sent(&claims[3], "08:00").await;
+    assert!(!take(&claims[2], today, 2).await, "two of the three are left");
+    assert!(take(&claims[2], today, 3).await);
 }

@@ -13,9 +13,10 @@ use nudged::domain::id::{AttemptId, Revision, ScheduleName, Term};
 use nudged::domain::message::Message;
 use nudged::domain::plan::{PlannedWave, WaveRecipients};
 use nudged::domain::problem::Place as TextPlace;
-use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
+use nudged::domain::quiet::InQuietHours;
+use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
 use nudged::domain::schedule::model::{
-    Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, Schedule, Target,
+    Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, QuietPolicy, Schedule, Target,
 };
 use nudged::domain::schedule::when::{Calendar, Days, Exceptions, Rhythm, Trigger, When, WhoseClock};
 use nudged::domain::spread::Spread;
@@ -152,6 +153,8 @@ impl Draft {
                 catch_up: self.catch_up,
                 jitter: Duration::ZERO,
                 max_people: self.max_people,
+                quiet_hours: QuietPolicy::House,
+                in_quiet_hours: InQuietHours::Hold,
             },
             message: Message::from(Template::parse("Hello").expect("a plain text is a template")),
             supplies: Vec::new(),
@@ -171,6 +174,7 @@ pub(crate) fn person(name: &str, zone: Tz) -> PersonRecord {
         name: Some(name.to_owned()),
         zone: Some(zone),
         language: None,
+        details: Details::default(),
         groups: None,
         reference: Reference {
             service_url: Some("https://smba.example/".to_owned()),

@@ -1,7 +1,7 @@
 //! Imports and lists of people.
 
 use nudged::domain::delivery::{Reason, Settlement};
-use nudged::domain::recipient::{PersonRecord, RecipientKind, Reference, Unreachable, ZoneSource};
+use nudged::domain::recipient::{Details, PersonRecord, RecipientKind, Reference, Unreachable, ZoneSource};
 use nudged::port::desk::{ImportReport, PersonView, Reach};
 
 use crate::Place;
@@ -19,6 +19,7 @@ fn only(addresses: &[&str]) -> PersonRecord {
         name: None,
         zone: None,
         language: None,
+        details: Details::default(),
         groups: None,
         reference: Reference::default(),
     }

@@ -21,12 +21,15 @@ use crate::port::store::{Document, Retired};
 const KNOWN_SCHEDULES: &str = "SELECT name, id, priority, missing_since IS NOT NULL, max_people FROM schedules";
 
 const KEEP_SCHEDULE: &str = "
-    INSERT INTO schedules (name, revision, origin, fires_once, priority, on_unknown, overlap, catch_up, max_people)
-    VALUES (:name, :revision, :origin, :fires_once, :priority, :on_unknown, :overlap, :catch_up, :max_people)
+    INSERT INTO schedules (name, revision, origin, fires_once, priority, on_unknown, overlap, catch_up, max_people,
+        own_holidays)
+    VALUES (:name, :revision, :origin, :fires_once, :priority, :on_unknown, :overlap, :catch_up, :max_people,
+        :own_holidays)
     ON CONFLICT (name) DO UPDATE SET
         revision = excluded.revision, origin = excluded.origin, fires_once = excluded.fires_once,
         priority = excluded.priority, on_unknown = excluded.on_unknown,
         overlap = excluded.overlap, catch_up = excluded.catch_up, max_people = excluded.max_people,
+        own_holidays = excluded.own_holidays,
         missing_since = NULL, retired_at = NULL
     RETURNING id";
 
@@ -80,6 +83,7 @@ pub(super) fn sync_schedules(
                 ":overlap": schedule.policies.overlap.word(),
                 ":catch_up": schedule.policies.catch_up.word(),
                 ":max_people": max_people,
+                ":own_holidays": schedule.when.exceptions.asks_for_own_holidays(),
             },
             |row| row.get(0),
         )?;

@@ -38,7 +38,8 @@ static CLAIMABLE: Sql = Sql::new(
             WHERE n.schedule_id = w.schedule_id AND n.due_at > w.due_at AND n.due_at <= :now
                 AND n.occurrence_id <> w.occurrence_id AND (n.recipients = 'all' OR n.zone IN (w.zone, r.zone))
                 AND l.due_at <= :now AND l.state <> 'cancelled' AND l.reason IS NOT '{too many people}'
-        )
+        ),
+        iif(s.own_holidays, (SELECT json_group_array(group_name) FROM memberships WHERE recipient_id = r.id), NULL)
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
@@ -139,8 +140,15 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         overlap: schedule.word(row, OWN + 14, "overlap")?,
         catch_up: schedule.word(row, OWN + 15, "catch_up")?,
         later_is_due: row.get(OWN + 16)?,
+        groups: groups(row, OWN + 17)?,
         recipient: person.recipient,
     })
+}
+
+fn groups(row: &Row<'_>, column: usize) -> Result<Vec<String>, Fault> {
+    let groups: Option<String> = row.get(column)?;
+    // The database made it from its own texts.
+    Ok(groups.and_then(|groups| serde_json::from_str(&groups).ok()).unwrap_or_default())
 }
 
 /// One that had waited with a reason waits on; any other is planned again. Both keep the instant before which they

@@ -33,7 +33,8 @@ static RECIPIENT: Sql = Sql::new("SELECT {person}, r.name FROM recipients r WHER
 
 const UPDATE: &str = "
     UPDATE recipients SET
-        name = :name, zone = :zone, zone_source = :zone_source, language = :language, is_known = 1,
+        name = :name, zone = :zone, zone_source = :zone_source, language = :language, quiet_hours = :quiet_hours,
+        country = :country, is_known = 1,
         service_url = :service_url, conversation_id = :conversation_id, tenant_id = :tenant_id, bot_id = :bot_id,
         user_id = :user_id, entra_object_id = :entra_object_id
     WHERE id = :id";
@@ -98,6 +99,7 @@ fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz) -> Result<Ef
             zone,
             zone_source,
             language: record.language.as_deref(),
+            details: &record.details,
             is_known: true,
             reference: &reference,
         },
@@ -126,9 +128,10 @@ fn update(conn: &Connection, id: i64, record: &PersonRecord) -> Result<Effect, F
         None => (before.recipient.zone, before.recipient.zone_source),
     };
     let language = record.language.clone().or_else(|| before.recipient.language.clone());
+    let details = record.details.clone().or(&before.recipient.details);
     let reference = people::with_ids_of(&overlaid(&before.reference, &record.reference), &record.addresses);
     let same = before.is_known
-        && (name == name_before && language == before.recipient.language)
+        && (name == name_before && language == before.recipient.language && details == before.recipient.details)
         && (zone == before.recipient.zone && zone_source == before.recipient.zone_source)
         && reference == before.reference;
     if !same {
@@ -138,6 +141,8 @@ fn update(conn: &Connection, id: i64, record: &PersonRecord) -> Result<Effect, F
             ":zone": zone.name(),
             ":zone_source": zone_source.word(),
             ":language": language,
+            ":quiet_hours": details.quiet_hours.as_ref().map(ToString::to_string),
+            ":country": details.country,
             ":service_url": reference.service_url,
             ":conversation_id": reference.conversation_id,
             ":tenant_id": reference.tenant_id,

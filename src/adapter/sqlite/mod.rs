@@ -18,6 +18,7 @@ mod migrations;
 mod open;
 mod people;
 mod person;
+mod places;
 mod plan;
 mod realign;
 mod rescue;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use rusqlite::Connection;
 
@@ -154,6 +155,17 @@ impl Store for SqliteStore {
 
     async fn postpone(&self, term: Term, delivery: DeliveryId, not_before: DateTime<Utc>) -> Result<(), StoreError> {
         self.writer.call("postponing a claim", move |conn| claim::postpone(conn, term, delivery, not_before)).await
+    }
+
+    async fn take_place(
+        &self,
+        delivery: DeliveryId,
+        recipient: RecipientId,
+        day: NaiveDate,
+        most: u32,
+    ) -> Result<bool, StoreError> {
+        let take = move |conn: &Connection| places::take(conn, delivery, recipient, day, most);
+        self.writer.call("taking a place on a person's day", take).await
     }
 
     async fn mark_sending(

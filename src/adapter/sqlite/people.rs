@@ -14,7 +14,7 @@ use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
 use crate::domain::id::RecipientId;
-use crate::domain::recipient::{Address, AddressKind, PersonRecord, RecipientKind, Reference, ZoneSource};
+use crate::domain::recipient::{Address, AddressKind, Details, PersonRecord, RecipientKind, Reference, ZoneSource};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView, Reach};
 
@@ -93,9 +93,9 @@ pub(super) fn follow_fallback_zone(conn: &Connection, zone: Tz, now: DateTime<Ut
 }
 
 const ADD_RECIPIENT: &str = "
-    INSERT INTO recipients (kind, name, zone, zone_source, language, is_known,
+    INSERT INTO recipients (kind, name, zone, zone_source, language, quiet_hours, country, is_known,
         service_url, conversation_id, tenant_id, bot_id, user_id, entra_object_id)
-    VALUES (:kind, :name, :zone, :zone_source, :language, :is_known,
+    VALUES (:kind, :name, :zone, :zone_source, :language, :quiet_hours, :country, :is_known,
         :service_url, :conversation_id, :tenant_id, :bot_id, :user_id, :entra_object_id)";
 
 /// A recipient who is not in the ledger yet.
@@ -105,6 +105,7 @@ pub(super) struct NewRecipient<'a> {
     pub zone: Tz,
     pub zone_source: ZoneSource,
     pub language: Option<&'a str>,
+    pub details: &'a Details,
     pub is_known: bool,
     pub reference: &'a Reference,
 }
@@ -116,6 +117,8 @@ pub(super) fn add_recipient(conn: &Connection, new: &NewRecipient<'_>) -> Result
         ":zone": new.zone.name(),
         ":zone_source": new.zone_source.word(),
         ":language": new.language,
+        ":quiet_hours": new.details.quiet_hours.as_ref().map(ToString::to_string),
+        ":country": new.details.country,
         ":is_known": new.is_known,
         ":service_url": new.reference.service_url,
         ":conversation_id": new.reference.conversation_id,
@@ -168,6 +171,7 @@ pub(super) fn make_place_for(conn: &Connection, address: &Address, fallback_zone
             zone: fallback_zone,
             zone_source: ZoneSource::Fallback,
             language: None,
+            details: &Details::default(),
             is_known: false,
             reference: &reference,
         },
@@ -228,6 +232,7 @@ pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
             zone: recipient.zone,
             zone_source: recipient.zone_source,
             language: recipient.language,
+            details: recipient.details,
             groups: groups.remove(&id).unwrap_or_default(),
             reach: match unreachable {
                 Some(why) => Reach::Unreachable(why),

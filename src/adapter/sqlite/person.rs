@@ -5,7 +5,8 @@ use rusqlite::Row;
 use super::fault::Fault;
 use super::rows::Of;
 use crate::domain::id::RecipientId;
-use crate::domain::recipient::{Recipient, Reference, Unreachable};
+use crate::domain::quiet::QuietHours;
+use crate::domain::recipient::{Details, Recipient, Reference, Unreachable};
 
 /// The columns that [`Person::read`] expects at the beginning of a result, of the recipient `r`.
 pub(super) const COLUMNS: &str = "
@@ -19,10 +20,11 @@ pub(super) const COLUMNS: &str = "
     (SELECT address FROM addresses WHERE recipient_id = r.id AND instr(address, '@') > 1 AND address NOT LIKE '29:%'
         ORDER BY position LIMIT 1),
     r.zone, r.zone_source, r.language, r.is_known, r.unreachable,
-    r.service_url, r.conversation_id, r.tenant_id, r.bot_id, r.user_id, r.entra_object_id";
+    r.service_url, r.conversation_id, r.tenant_id, r.bot_id, r.user_id, r.entra_object_id,
+    r.quiet_hours, r.country";
 
 /// How many they are.
-pub(super) const COLUMN_COUNT: usize = 15;
+pub(super) const COLUMN_COUNT: usize = 17;
 
 /// All that is known of a recipient.
 pub(super) struct Person {
@@ -44,6 +46,7 @@ impl Person {
                 zone: of.zone(row, 4, "zone")?,
                 zone_source: of.word(row, 5, "zone_source")?,
                 language: row.get(6)?,
+                details: Details { quiet_hours: quiet_hours(of, row)?, country: row.get(16)? },
             },
             is_known: row.get(7)?,
             unreachable: of.word_if_any(row, 8, "unreachable")?,
@@ -57,4 +60,9 @@ impl Person {
             },
         })
     }
+}
+
+fn quiet_hours(of: Of, row: &Row<'_>) -> Result<Option<QuietHours>, Fault> {
+    let text: Option<String> = row.get(15)?;
+    text.map(|text| QuietHours::read(&text).ok_or_else(|| of.corrupt("quiet_hours", &text))).transpose()
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, named_params, params};
 
 use super::fault::Fault;
+use super::places;
 use super::realign;
 use super::rows::{micros, span};
 use super::sql::{Sql, fill};
@@ -134,6 +135,9 @@ fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault>
              WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1) AND unreachable IS NOT ?2",
         )?
         .execute(params![delivery.0, why.word()])?;
+    }
+    if settlement.is_over_for_sure() {
+        places::give_back(conn, delivery)?;
     }
     if settlement.state() == State::Waiting {
         realign::after_return(conn, delivery)?;

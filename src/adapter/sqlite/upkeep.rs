@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
 use super::fault::Fault;
+use super::places;
 use super::rows::micros;
 
 /// Attempts stand in the order in which they began, so the old ones are a range at the beginning of the table, and
@@ -35,6 +36,7 @@ const PRUNE_DOCUMENTS: &str = "
 pub(super) fn prune(conn: &Connection, before: DateTime<Utc>) -> Result<u64, Fault> {
     let attempts = conn.prepare_cached(PRUNE_ATTEMPTS)?.execute([micros(before)])?;
     let documents = conn.prepare_cached(PRUNE_DOCUMENTS)?.execute([micros(before)])?;
+    places::forget(conn, before)?;
     Ok(attempts as u64 + documents as u64)
 }
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::id::{RecipientId, ScheduleName};
 use crate::domain::problem::Source;
-use crate::domain::recipient::{Recipient, RecipientKind, ZoneSource};
+use crate::domain::recipient::{Details, Recipient, RecipientKind, ZoneSource};
 
 fn problems(text: &str) -> Vec<String> {
     let source = Source::new("x.json", text);
@@ -28,6 +28,7 @@ fn try_render(text: &str, name: &str, footer: Option<&str>) -> Result<Value, Ren
         zone: chrono_tz::Tz::UTC,
         zone_source: ZoneSource::Operator,
         language: None,
+        details: Details::default(),
     };
     let schedule = ScheduleName::new("welcome").expect("a name");
     let at = "2026-12-01T09:00:00".parse().expect("a civil time");

@@ -6,7 +6,8 @@ use std::ops::Range;
 use crate::domain::document::{excerpt, one_of, zone};
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Code, Problem, Source};
-use crate::domain::recipient::{Address, AddressKind, PersonRecord, RecipientKind, Reference};
+use crate::domain::quiet::QuietHours;
+use crate::domain::recipient::{Address, AddressKind, Details, PersonRecord, RecipientKind, Reference};
 
 use super::cells::{Cell, Row, rows};
 use super::{check_service_url, is_guid, kind_of_conversation};
@@ -23,12 +24,14 @@ enum Column {
     Zone,
     Language,
     Groups,
+    QuietHours,
+    Country,
     ConversationId,
     ServiceUrl,
     TenantId,
 }
 
-const COLUMNS: [(&str, Column); 12] = [
+const COLUMNS: [(&str, Column); 14] = [
     ("id", Column::Id),
     ("email", Column::Email),
     ("upn", Column::Upn),
@@ -38,6 +41,8 @@ const COLUMNS: [(&str, Column); 12] = [
     ("zone", Column::Zone),
     ("language", Column::Language),
     ("groups", Column::Groups),
+    ("quiet_hours", Column::QuietHours),
+    ("country", Column::Country),
     ("conversation_id", Column::ConversationId),
     ("service_url", Column::ServiceUrl),
     ("tenant_id", Column::TenantId),
@@ -142,6 +147,7 @@ fn read_row(row: &Row, columns: &[Option<Column>], problems: &mut Vec<Problem>) 
         name: None,
         zone: None,
         language: None,
+        details: Details::default(),
         groups: None,
         reference: Reference::default(),
     };
@@ -201,6 +207,20 @@ fn put(record: &mut PersonRecord, column: Column, cell: &Cell) -> Result<(), Pro
                 }
             }
             record.groups = Some(groups);
+        }
+        Column::QuietHours => {
+            let Some(quiet) = QuietHours::read(&text) else {
+                let message = format!("\"{}\" is not understood as quiet hours", excerpt(&text));
+                return Err(bad(message, "write for example 20:00-08:00"));
+            };
+            record.details.quiet_hours = Some(quiet);
+        }
+        Column::Country => {
+            if text.len() != 2 || !text.bytes().all(|b| b.is_ascii_alphabetic()) {
+                let message = format!("\"{}\" is no country", excerpt(&text));
+                return Err(bad(message, "write its two letters, such as DE"));
+            }
+            record.details.country = Some(text.to_ascii_lowercase());
         }
         Column::ConversationId => {
             if text.contains(char::is_whitespace) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::domain::document::excerpt;
 use crate::domain::problem::{Code, Problem, Source};
-use crate::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
+use crate::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
 
 use super::{check_service_url, kind_of_conversation};
 
@@ -162,7 +162,16 @@ fn read_reference(value: &Value) -> Result<PersonRecord, Refused> {
         }
         // The user of such a reference is whoever spoke last, not the recipient.
         let name = text_at(value, &["/conversation/name"]);
-        return Ok(PersonRecord { kind, addresses: Vec::new(), name, zone: None, language, groups: None, reference });
+        return Ok(PersonRecord {
+            kind,
+            addresses: Vec::new(),
+            name,
+            zone: None,
+            language,
+            details: Details::default(),
+            groups: None,
+            reference,
+        });
     }
     let mut addresses: Vec<Address> = Vec::new();
     for place in ["/user/id", "/user/aadObjectId", "/user/objectId", "/user/email", "/user/userPrincipalName"] {
@@ -178,7 +187,16 @@ fn read_reference(value: &Value) -> Result<PersonRecord, Refused> {
         .filter(|id| super::is_guid(id))
         .map(|id| id.to_ascii_lowercase());
     let name = text_at(value, &["/user/name"]);
-    Ok(PersonRecord { kind, addresses, name, zone: None, language, groups: None, reference })
+    Ok(PersonRecord {
+        kind,
+        addresses,
+        name,
+        zone: None,
+        language,
+        details: Details::default(),
+        groups: None,
+        reference,
+    })
 }
 
 /// What kind of conversation it is. The form of the id has the first word: install events are known to have carried

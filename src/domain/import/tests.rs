@@ -98,6 +98,14 @@ fn a_bad_row_does_not_hide_the_others() {
         ],
     );
     check(
+        "id,quiet_hours,country\na@x,8-20,Germany\n",
+        &[],
+        &[
+            "2:5: N150 \"8-20\" is not understood as quiet hours; write for example 20:00-08:00",
+            "2:10: N150 \"Germany\" is no country; write its two letters, such as DE",
+        ],
+    );
+    check(
         "id,language,service_url,tenant_id\na@x,deutsch!,smba,contoso\n",
         &[],
         &[
@@ -115,7 +123,7 @@ fn unknown_columns_name_the_nearest() {
         "email,shoes,name,name\na@x,42,Ana,B\n",
         &["Ana"],
         &[
-            "1:7: N151 unknown column `shoes`; the columns are id, email, upn, entra_id, teams_id, name, zone, language, groups, conversation_id, service_url, tenant_id",
+            "1:7: N151 unknown column `shoes`; the columns are id, email, upn, entra_id, teams_id, name, zone, language, groups, quiet_hours, country, conversation_id, service_url, tenant_id",
             "1:18: N008 column `name` is there twice; remove one of the two",
         ],
     );

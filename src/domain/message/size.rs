@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use super::{Content, Said};
 use crate::domain::id::{RecipientId, ScheduleName};
 use crate::domain::language;
-use crate::domain::recipient::{Recipient, RecipientKind, ZoneSource};
+use crate::domain::recipient::{Details, Recipient, RecipientKind, ZoneSource};
 use crate::domain::template::{Facts, RenderError};
 
 /// The most that is sent, in bytes of UTF-16.
@@ -46,6 +46,7 @@ fn longest_person() -> Recipient {
         zone: chrono_tz::Tz::America__Argentina__ComodRivadavia,
         zone_source: ZoneSource::Fallback,
         language: Some("e".repeat(language::LONGEST)),
+        details: Details::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::id::{RecipientId, ScheduleName};
-use crate::domain::recipient::{Recipient, RecipientKind, ZoneSource};
+use crate::domain::recipient::{Details, Recipient, RecipientKind, ZoneSource};
 
 fn template(text: &str) -> Template {
     Template::parse(text).expect("a template")
@@ -25,6 +25,7 @@ fn render(message: &Message, language: Option<&str>, house_stop: Option<&str>) -
         zone: chrono_tz::Tz::UTC,
         zone_source: ZoneSource::Operator,
         language: language.map(str::to_owned),
+        details: Details::default(),
     };
     let schedule = ScheduleName::new("news").expect("a name");
     let at = "2026-12-01T09:00:00".parse().expect("a civil time");

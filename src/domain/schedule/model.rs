@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::id::{Revision, ScheduleName};
 use crate::domain::message::Message;
 use crate::domain::problem::Place;
+use crate::domain::quiet::{InQuietHours, QuietHours};
 use crate::domain::recipient::Address;
 use crate::domain::schedule::when::When;
 
@@ -73,7 +74,7 @@ pub enum Target {
 }
 
 /// What a schedule decides about lateness, order, backlog and doubt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policies {
     /// How long after its due instant a message may still be sent.
     pub late: Duration,
@@ -85,6 +86,18 @@ pub struct Policies {
     pub jitter: Duration,
     /// With more people than this in its audience, nothing of an occurrence is sent.
     pub max_people: Option<NonZeroU32>,
+    pub quiet_hours: QuietPolicy,
+    pub in_quiet_hours: InQuietHours,
+}
+
+/// Which quiet hours a schedule keeps. Those of a recipient hold for every schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum QuietPolicy {
+    /// Those of the configuration; what is critical passes them.
+    #[default]
+    House,
+    /// Its own in their place, also when it is critical. None at all where there are none.
+    Own(Vec<QuietHours>),
 }
 
 impl Policies {

@@ -25,6 +25,7 @@ mod except;
 mod message;
 mod place;
 mod policies;
+mod quiet;
 mod trigger;
 mod when;
 
@@ -34,7 +35,7 @@ pub use capacity::overload;
 pub use duplicates::{Duplicate, duplicates};
 
 /// Keys that the design of the file promises and that are not there yet.
-const LATER: &[&str] = &["buttons", "canary", "quiet_hours", "thread", "topic", "zone_unknown"];
+const LATER: &[&str] = &["buttons", "canary", "thread", "topic", "zone_unknown"];
 
 /// The help for a key that stands outside of a schedule.
 const NO_HEADER: &str = "put it below a header with a name, such as [schedule.standup]";
@@ -121,6 +122,7 @@ fn read_schedule(table: &mut Table<'_>, beside: &Beside<'_>, name: &str) -> Opti
 
     let when = when?;
     let policies = policies.with_defaults(&when.trigger);
+    quiet::warn(table, &when, &policies);
     Some((title, when, audience?, policies, message?))
 }
 

@@ -164,6 +164,15 @@ impl Exceptions {
         self.calendars.iter().any(|calendar| calendar.contains(date))
     }
 
+    /// Whether each recipient's own holidays count.
+    #[must_use]
+    pub fn asks_for_own_holidays(&self) -> bool {
+        match self.of_recipient {
+            RecipientHolidays::Ignored => false,
+            RecipientHolidays::Left(_) => true,
+        }
+    }
+
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.dates.is_empty() && self.calendars.is_empty()

@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::id::RecipientId;
-use crate::domain::recipient::{RecipientKind, ZoneSource};
+use crate::domain::recipient::{Details, RecipientKind, ZoneSource};
 
 fn person(name: &str, email: Option<&str>) -> Recipient {
     Recipient {
@@ -11,6 +11,7 @@ fn person(name: &str, email: Option<&str>) -> Recipient {
         zone: chrono_tz::Tz::Asia__Tokyo,
         zone_source: ZoneSource::Operator,
         language: None,
+        details: Details::default(),
     }
 }
 

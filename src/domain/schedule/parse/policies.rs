@@ -3,9 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::domain::document::Table;
+use crate::domain::document::{Table, quiet};
 use crate::domain::problem::{Code, Problem};
-use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Policies, Priority};
+use crate::domain::quiet::InQuietHours;
+use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Policies, Priority, QuietPolicy};
 use crate::domain::schedule::when::Trigger;
 use crate::domain::spread::Spread;
 
@@ -18,6 +19,8 @@ pub(super) struct Written {
     catch_up: CatchUp,
     jitter: Duration,
     max_people: Option<NonZeroU32>,
+    quiet_hours: QuietPolicy,
+    in_quiet_hours: InQuietHours,
 }
 
 pub(super) fn read(table: &mut Table<'_>) -> Written {
@@ -31,7 +34,19 @@ pub(super) fn read(table: &mut Table<'_>) -> Written {
     let catch_ups = [("latest", CatchUp::Latest), ("all", CatchUp::All), ("none", CatchUp::None)];
     let catch_up = table.word("catch_up", &catch_ups).map_or(CatchUp::default(), |word| word.value);
     let jitter = read_jitter(table).unwrap_or_default();
-    Written { late, priority, on_unknown, overlap, catch_up, jitter, max_people: read_max_people(table) }
+    let max_people = read_max_people(table);
+    let quiet_hours = read_quiet_hours(table);
+    let ways = [("hold", InQuietHours::Hold), ("drop", InQuietHours::Drop)];
+    let in_quiet_hours = table.word("in_quiet_hours", &ways).map_or(InQuietHours::default(), |word| word.value);
+    Written { late, priority, on_unknown, overlap, catch_up, jitter, max_people, quiet_hours, in_quiet_hours }
+}
+
+fn read_quiet_hours(table: &mut Table<'_>) -> QuietPolicy {
+    match table.value("quiet_hours") {
+        None => QuietPolicy::House,
+        Some(value) if value.text() == Some("none") => QuietPolicy::Own(Vec::new()),
+        Some(value) => QuietPolicy::Own(quiet::read(&value).unwrap_or_default()),
+    }
 }
 
 fn read_jitter(table: &mut Table<'_>) -> Option<Duration> {
@@ -62,7 +77,16 @@ fn read_max_people(table: &mut Table<'_>) -> Option<NonZeroU32> {
 impl Written {
     pub(super) fn with_defaults(self, trigger: &Trigger) -> Policies {
         let late = if trigger.fires_once() { Policies::LATE_ONCE } else { Policies::LATE_RECURRING };
-        let Self { late: written, priority, on_unknown, overlap, catch_up, jitter, max_people } = self;
-        Policies { late: written.unwrap_or(late), priority, on_unknown, overlap, catch_up, jitter, max_people }
+        Policies {
+            late: self.late.unwrap_or(late),
+            priority: self.priority,
+            on_unknown: self.on_unknown,
+            overlap: self.overlap,
+            catch_up: self.catch_up,
+            jitter: self.jitter,
+            max_people: self.max_people,
+            quiet_hours: self.quiet_hours,
+            in_quiet_hours: self.in_quiet_hours,
+        }
     }
 }

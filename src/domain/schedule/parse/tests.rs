@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::message::Body;
+use crate::domain::quiet::InQuietHours;
 use crate::domain::recipient::Address;
-use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority, Target};
+use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority, QuietPolicy, Target};
 use crate::domain::schedule::when::{Calendar, Days, Rhythm, Trigger, WhoseClock};
 use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
 
@@ -94,6 +95,8 @@ text = "Good morning {{ person.first_name }}"
         catch_up: CatchUp::All,
         jitter: Duration::from_mins(15),
         max_people: std::num::NonZeroU32::new(500),
+        quiet_hours: QuietPolicy::House,
+        in_quiet_hours: InQuietHours::Hold,
     };
     assert_eq!(schedule.policies, policies);
     let Body::Text(text) = &schedule.message.own.body else { panic!("a text") };

@@ -234,3 +234,29 @@ fn what_does_not_fit_is_explained() {
         &["4:9: N006 `rrule` already says when, so `every` can't stand beside it; remove one of the two"],
     );
 }
+
+#[test]
+fn quiet_hours_are_read_and_weighed_against_the_times() {
+    problems(
+        "every = \"day\"\nat = \"09:00\"\nquiet_hours = [\"20:00-08:00\", { hours = \"00:00-24:00\", days = [\"sat\"] }]",
+        &[],
+    );
+    problems("every = \"day\"\nat = \"07:30\"\nquiet_hours = \"20:00-08:00\"", &[]);
+    problems(
+        "every = \"day\"\nat = [\"09:00\", \"06:30\"]\nquiet_hours = \"20:00-08:00\"",
+        &[
+            "6:15: N171 06:30 is in these quiet hours, and may not wait until they end; change the one or the other, or raise \
+         `late`; as it is, it is never sent",
+        ],
+    );
+    problems(
+        "every = \"day\"\nat = \"09:00\"\nquiet_hours = [\"8pm-8am\", { days = \"sunday\" }, { hours = \"20:00-08:00\", days = \"sonday\" }]",
+        &[
+            "6:16: N170 \"8pm-8am\" is not understood as quiet hours; write for example \"20:00-08:00\", or { hours = \
+         \"00:00-24:00\", days = [\"saturday\", \"sunday\"] }",
+            "6:27: N004 it does not say from when to when; write for example \"20:00-08:00\", or { hours = \"00:00-24:00\", \
+         days = [\"saturday\", \"sunday\"] }",
+            "6:80: N170 this is no day of the week; write days = [\"saturday\", \"sunday\"]",
+        ],
+    );
+}
