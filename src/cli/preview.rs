@@ -17,6 +17,8 @@ use crate::domain::id::RecipientId;
 use crate::domain::message::Said;
 use crate::domain::nearest::nearest;
 use crate::domain::plan::{PlannedWave, Window, plan};
+use crate::domain::policy::{held_until, is_own_holiday, quiet_until};
+use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::{Address, Recipient};
 use crate::domain::recurrence::instant;
 use crate::domain::schedule::model::{Schedule, Target};
@@ -91,6 +93,11 @@ struct Row {
     due_at: DateTime<Utc>,
     /// What the recipient's clock shows then.
     local: NaiveDateTime,
+    /// When the wave is due in which the recipient is.
+    #[serde(skip)]
+    wave_due_at: DateTime<Utc>,
+    /// Whether quiet hours hold it until then.
+    held: bool,
     /// Why not, for whom is left out.
     left_out: Option<Reason>,
     /// In words, where a reason is not enough.
@@ -135,11 +142,12 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
         return Err(Exit::Failed);
     }
 
+    let house = House { stop: world.house_stop.as_ref(), quiet_hours: &world.house_quiet_hours };
     let mut rows: Vec<Row> = waves
         .iter()
         .flat_map(|wave| world.crowd.reached(schedule, wave).map(move |person| (wave, person)))
         .filter(|(_, person)| only.is_none_or(|only| only == *person))
-        .map(|(wave, person)| row(schedule, wave, person, world.house_stop.as_ref(), &rules, now))
+        .map(|(wave, person)| row(schedule, wave, person, house, &rules, now))
         .collect();
     if only.is_none() {
         rows.extend(strangers(schedule, &world, &waves, &rules));
@@ -186,6 +194,13 @@ fn find_schedule<'w>(screen: Screen, world: &'w World, name: &str) -> Result<&'w
     Err(Exit::Failed)
 }
 
+/// What the configuration says of every schedule.
+#[derive(Clone, Copy)]
+struct House<'a> {
+    stop: Option<&'a Template>,
+    quiet_hours: &'a [QuietHours],
+}
+
 /// How far ahead the next occurrence is looked for.
 const AHEAD: TimeDelta = TimeDelta::days(3 * 366);
 
@@ -224,25 +239,38 @@ fn row(
     schedule: &Schedule,
     wave: &PlannedWave,
     person: &PersonView,
-    house_stop: Option<&Template>,
+    house: House<'_>,
     rules: &dyn ZoneRules,
     now: DateTime<Utc>,
 ) -> Row {
+    let quiet = quiet_until(schedule, wave.due_at, person.zone, &person.details, house.quiet_hours, rules);
+    let due_at = match quiet {
+        None => Some(wave.due_at),
+        Some(end) => held_until(schedule, end, wave.expire_at),
+    };
     let left_out = match person.reach {
         _ if wave.expire_at < now => Some(Reason::PastWhenPlanned),
-        Reach::Conversation | Reach::CanBeCreated => None,
         Reach::NoReference => Some(Reason::NoReference),
         Reach::Unreachable(why) => Some(Reason::from(why)),
+        Reach::Conversation | Reach::CanBeCreated
+            if is_own_holiday(schedule, wave.occurrence, &person.details, &person.groups) =>
+        {
+            Some(Reason::Holiday)
+        }
+        Reach::Conversation | Reach::CanBeCreated => due_at.is_none().then_some(Reason::QuietHours),
     };
-    let local = rules.civil(wave.due_at, person.zone);
-    let said = render(schedule, wave, person, local, house_stop);
+    let due_at = due_at.unwrap_or(wave.due_at);
+    let local = rules.civil(due_at, person.zone);
+    let said = render(schedule, wave, person, rules.civil(wave.due_at, person.zone), house.stop);
     let error = said.as_ref().err().cloned();
     let mut row = Row {
         recipient: person.name.clone(),
         address: person.addresses.first().cloned(),
         zone: person.zone,
-        due_at: wave.due_at,
+        due_at,
+        wave_due_at: wave.due_at,
         local,
+        held: quiet.is_some() && left_out.is_none(),
         left_out: left_out.or(error.as_ref().map(|_| Reason::TemplateFailed)),
         detail: error,
         text: None,
@@ -306,7 +334,9 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
             address: Some(address.to_string()),
             zone: world.crowd.fallback_zone,
             due_at: due.at,
+            wave_due_at: due.at,
             local: rules.civil(due.at, world.crowd.fallback_zone),
+            held: false,
             left_out: Some(Reason::UnknownRecipient),
             detail: None,
             text: None,
@@ -318,7 +348,7 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
 
 /// How many messages leave with a wave.
 fn load(wave: &PlannedWave, rows: &[Row]) -> Load {
-    let goes = |row: &&Row| row.left_out.is_none() && row.due_at == wave.due_at;
+    let goes = |row: &&Row| row.left_out.is_none() && row.wave_due_at == wave.due_at;
     let in_zone = |row: &&Row| match wave.recipients {
         crate::domain::plan::WaveRecipients::All => true,
         crate::domain::plan::WaveRecipients::OfZone => row.zone == wave.zone,
@@ -414,6 +444,7 @@ impl View<'_> {
                 let says = match (&row.detail, row.left_out) {
                     (Some(detail), _) => format!("left out: {detail}"),
                     (None, Some(reason)) => format!("left out: {}", reason.explain()),
+                    (None, None) if row.held => "held until the end of quiet hours".to_owned(),
                     (None, None) => String::new(),
                 };
                 let address = row.address.as_deref().unwrap_or_default();

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::domain::import;
 use crate::domain::plan::{PlannedWave, WaveRecipients};
 use crate::domain::problem::Severity;
+use crate::domain::quiet::QuietHours;
 use crate::domain::rate::PER_TENANT_PER_SECOND;
 use crate::domain::recipient::{Address, PersonRecord, RecipientKind, ZoneSource};
 use crate::domain::schedule::model::Schedule;
@@ -39,6 +40,8 @@ pub(super) struct World {
     pub(super) crowd: Crowd,
     /// How to stop a message whose schedule does not say it.
     pub(super) house_stop: Option<Template>,
+    /// The quiet hours of the configuration.
+    pub(super) house_quiet_hours: Vec<QuietHours>,
     /// Whether a file was left out for what is wrong with it.
     pub(super) is_incomplete: bool,
 }
@@ -59,8 +62,9 @@ impl World {
             (None, Some(config)) => Crowd::known(screen, common, config).await?,
             (None, None) => Crowd::nobody(),
         };
-        let house_stop = config.and_then(|config| config.stop);
-        Ok(Self { schedules, crowd, house_stop, is_incomplete })
+        let (house_stop, house_quiet_hours) =
+            config.map_or((None, Vec::new()), |config| (config.stop, config.quiet_hours));
+        Ok(Self { schedules, crowd, house_stop, house_quiet_hours, is_incomplete })
     }
 }
 

@@ -1,11 +1,12 @@
 //! May this delivery be sent now? Asked once more when it is in the hands of a sender, because a person may have
 //! moved, left or blocked the bot since it was planned, and the clock has gone on.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 use crate::domain::delivery::{Claim, Earlier, Reason, Settlement};
 use crate::domain::quiet::{InQuietHours, QuietHours, end_of_all};
-use crate::domain::recipient::Route;
+use crate::domain::recipient::{Details, Route};
 use crate::domain::schedule::model::{CatchUp, Overlap, Priority, QuietPolicy, Schedule};
 use crate::domain::schedule::when::RecipientHolidays;
 use crate::domain::time::ZoneRules;
@@ -59,7 +60,7 @@ pub struct Circumstances<'a> {
 /// The decision for `claim` at `now`.
 #[must_use]
 pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'_>) -> Decision {
-    let Circumstances { schedule, downtime, home_tenant, .. } = *circumstances;
+    let Circumstances { schedule, zones, house_quiet_hours, downtime, home_tenant } = *circumstances;
     if now < claim.due_at {
         return Decision::NotYet;
     }
@@ -87,48 +88,61 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
         let reason = if claim.is_known { Reason::NoReference } else { Reason::UnknownRecipient };
         return Decision::Settle(skip(claim, reason));
     };
-    if is_own_holiday(claim, schedule) {
+    let person = &claim.recipient;
+    if is_own_holiday(schedule, claim.occurrence, &person.details, &claim.groups) {
         return Decision::Settle(skip(claim, Reason::Holiday));
     }
-    if let Some(end) = quiet_until(claim, now, circumstances) {
-        return Decision::Settle(match schedule.policies.in_quiet_hours {
-            InQuietHours::Hold if end <= claim.expire_at => Settlement::Waiting {
-                not_before: end,
-                reason: Reason::QuietHours,
-                possible_duplicate: claim.possible_duplicate,
-            },
-            // When they end it would be too late, so it need not wait for that.
-            InQuietHours::Hold | InQuietHours::Drop => skip(claim, Reason::QuietHours),
+    if let Some(end) = quiet_until(schedule, now, person.zone, &person.details, house_quiet_hours, zones) {
+        let (reason, possible_duplicate) = (Reason::QuietHours, claim.possible_duplicate);
+        return Decision::Settle(match held_until(schedule, end, claim.expire_at) {
+            Some(not_before) => Settlement::Waiting { not_before, reason, possible_duplicate },
+            None => skip(claim, reason),
         });
     }
     Decision::Send(route)
 }
 
 /// Whether the date of the occurrence is a holiday where the recipient lives, or for one of their groups.
-fn is_own_holiday(claim: &Claim, schedule: &Schedule) -> bool {
-    let date = claim.occurrence.date();
+#[must_use]
+pub fn is_own_holiday(schedule: &Schedule, occurrence: NaiveDateTime, details: &Details, groups: &[String]) -> bool {
     match &schedule.when.exceptions.of_recipient {
         RecipientHolidays::Ignored => false,
         RecipientHolidays::Left(calendars) => calendars
             .iter()
-            .filter(|calendar| {
-                claim.recipient.details.country.as_deref() == Some(&calendar.name)
-                    || claim.groups.contains(&calendar.name)
-            })
-            .any(|calendar| calendar.contains(date)),
+            .filter(|calendar| details.country.as_ref() == Some(&calendar.name) || groups.contains(&calendar.name))
+            .any(|calendar| calendar.contains(occurrence.date())),
     }
 }
 
-/// When the quiet hours end in which `now` is for the recipient; `None` when it is in none.
-fn quiet_until(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'_>) -> Option<DateTime<Utc>> {
-    let Circumstances { schedule, zones, house_quiet_hours, .. } = *circumstances;
+/// When the quiet hours end in which `at` is for a recipient in `zone`; `None` when it is in none. `house` are those of
+/// the configuration.
+#[must_use]
+pub fn quiet_until(
+    schedule: &Schedule,
+    at: DateTime<Utc>,
+    zone: Tz,
+    details: &Details,
+    house: &[QuietHours],
+    rules: &dyn ZoneRules,
+) -> Option<DateTime<Utc>> {
     let of_schedule = match (&schedule.policies.quiet_hours, schedule.policies.priority) {
         (QuietPolicy::Own(own), _) => own,
         (QuietPolicy::House, Priority::Critical) => &[][..],
-        (QuietPolicy::House, Priority::Normal | Priority::Bulk) => house_quiet_hours,
+        (QuietPolicy::House, Priority::Normal | Priority::Bulk) => house,
     };
-    let all: Vec<&QuietHours> = of_schedule.iter().chain(&claim.recipient.details.quiet_hours).collect();
-    end_of_all(&all, now, claim.recipient.zone, zones)
+    let all: Vec<&QuietHours> = of_schedule.iter().chain(&details.quiet_hours).collect();
+    end_of_all(&all, at, zone, rules)
+}
+
+/// What becomes of a message that quiet hours hold until `end`: the instant until which it waits, or `None` when it is
+/// not sent.
+#[must_use]
+pub fn held_until(schedule: &Schedule, end: DateTime<Utc>, expire_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match schedule.policies.in_quiet_hours {
+        // When they end it would be too late, so it need not wait for that.
+        InQuietHours::Hold => (end <= expire_at).then_some(end),
+        InQuietHours::Drop => None,
+    }
 }
 
 /// Why nothing can be sent any more of what was planned at `planned_at` and must not be sent after `expire_at`.

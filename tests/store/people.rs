@@ -1,6 +1,7 @@
 //! Imports and lists of people.
 
 use nudged::domain::delivery::{Reason, Settlement};
+use nudged::domain::quiet::QuietHours;
 use nudged::domain::recipient::{Details, PersonRecord, RecipientKind, Reference, Unreachable, ZoneSource};
 use nudged::port::desk::{ImportReport, PersonView, Reach};
 
@@ -58,6 +59,12 @@ pub(crate) async fn an_import_changes_only_what_it_says(place: &dyn Place) {
     assert_eq!(ledger.import(&[change], "00:00").await, report(0, 1, 0));
     let expect = PersonView { language: Some("fr".into()), groups: vec!["h".into()], ..before[0].clone() };
     assert_eq!(people(&ledger).await, [expect]);
+    let quiet = QuietHours::read("20:00-08:00");
+    let details = Details { quiet_hours: quiet.clone(), country: Some("de".into()) };
+    ledger.import(&[PersonRecord { details: details.clone(), ..only(&["ana@x"]) }], "00:00").await;
+    let elsewhere = Details { quiet_hours: None, country: Some("fr".into()) };
+    ledger.import(&[PersonRecord { details: elsewhere, ..only(&["ana@x"]) }], "00:00").await;
+    assert_eq!(people(&ledger).await[0].details, Details { country: Some("fr".into()), ..details });
     let none = PersonRecord { groups: Some(Vec::new()), ..only(&["ana@x"]) };
     ledger.import(&[none], "00:00").await;
     assert_eq!(people(&ledger).await[0].groups, [""; 0]);
