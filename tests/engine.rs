@@ -7,3 +7,5 @@ mod backlog;
 mod edits;
 #[path = "engine/rig.rs"]
 mod rig;
+#[path = "engine/travel.rs"]
+mod travel;
