@@ -406,6 +406,19 @@ secret_file = "bot-secret"
     }
 
     #[test]
+    fn quiet_hours_and_the_daily_limit_are_the_operators() {
+        let config = parse(GOOD, "/home/ana", &[]).expect("good");
+        assert_eq!((config.quiet_hours, config.limits.per_person_per_day), (Vec::new(), None));
+        let text = format!("quiet_hours = [\"20:00-08:00\"]\n{GOOD}[limits]\nper_person_per_day = 5\n");
+        let config = parse(&text, "/home/ana", &[]).expect("good");
+        let shown: Vec<_> = config.quiet_hours.iter().map(ToString::to_string).collect();
+        assert_eq!((shown, config.limits.per_person_per_day), (vec!["20:00-08:00".to_owned()], Some(5)));
+        let wrong = format!("quiet_hours = \"night\"\n{GOOD}[limits]\nper_person_per_day = 0\n");
+        let problems = parse(&wrong, "/home/ana", &[]).expect_err("both are wrong");
+        assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
     fn the_service_manager_says_where_things_are() {
         let without_secret = GOOD.replace("secret_file = \"bot-secret\"\n", "");
         let env = [
