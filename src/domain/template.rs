@@ -158,8 +158,8 @@ impl Template {
         environment
             .add_template_owned(form.name(), text.to_owned())
             .map_err(|error| TemplateProblem::from_error(text, &error))?;
-        // A plain sentence has no names and nothing that could go wrong.
-        let is_plain = !text.contains('{');
+        // A plain sentence has no names and nothing that could go wrong, except its length.
+        let is_plain = text.len() < 1024 && !text.contains('{');
         let unknown_names = if is_plain { Vec::new() } else { unknown_names(text, &environment, form) };
         let template = Self { parsed: Arc::new(Parsed { text: text.to_owned(), form, environment, unknown_names }) };
         if !is_plain && template.parsed.unknown_names.is_empty() {
