@@ -46,7 +46,11 @@ impl Trouble {
                     self.says = Some(answer.evidence.detail.clone().unwrap_or_else(|| reason.explain().to_owned()));
                 }
             }
-            Verdict::Retry { .. } | Verdict::Permanent { .. } | Verdict::Unknown { .. } => {}
+            Verdict::Retry { .. }
+            | Verdict::Recreate { .. }
+            | Verdict::Elsewhere { .. }
+            | Verdict::Permanent { .. }
+            | Verdict::Unknown { .. } => {}
         }
         self.says != before
     }

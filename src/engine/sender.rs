@@ -333,6 +333,8 @@ fn silence(verdict: &Verdict) -> Option<Duration> {
     match verdict {
         Verdict::Retry { reason: Reason::Throttled, after } => Some(after.unwrap_or(Duration::from_secs(1))),
         Verdict::Retry { .. }
+        | Verdict::Recreate { .. }
+        | Verdict::Elsewhere { .. }
         | Verdict::Delivered { .. }
         | Verdict::Permanent { .. }
         | Verdict::OurFault { .. }

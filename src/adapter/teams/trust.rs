@@ -163,6 +163,13 @@ impl TrustedUrl {
         Some(Self(url))
     }
 
+    /// The URL with these pairs as its query, encoded as a form is.
+    #[must_use]
+    pub(super) fn asking(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.0.query_pairs_mut().extend_pairs(pairs);
+        self
+    }
+
     #[must_use]
     pub(super) fn is_tls(&self) -> bool {
         self.0.scheme() == "https"
