@@ -18,6 +18,12 @@ pub mod sender;
 // Permission to send, within the published windows.
 pub mod limiter;
 
+// Where each tenant was last served well.
+pub mod places;
+
+// Schedules of which too many recipients can't be reached.
+pub mod watch;
+
 // What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;
 
