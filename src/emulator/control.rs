@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::conditions::Condition;
 use super::faults::Fault;
+use super::matching::Operation;
 use super::placements::Placement;
 use super::reply::{Refusal, Reply, empty, json};
 use super::route::Control;
@@ -58,6 +59,9 @@ fn carry_out(shared: &Shared, control: Control, query: &str, body: &[u8]) -> Res
         Control::ListConditions => Ok(list_conditions(shared)),
         Control::PutCondition => {
             let placement: Placement = read(body)?;
+            if placement.operation == Some(Operation::Token) {
+                return Err(refuse("conditions are of the Connector; add a fault for tokens".to_owned()));
+            }
             let reply = json(StatusCode::CREATED, &placement);
             shared.books().placements.put(placement);
             Ok(reply)

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use super::chance::{Dice, Share};
+use super::route::thread_of;
 
 /// What a request wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +31,8 @@ pub enum Operation {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Matching {
-    /// A conversation id, decoded; for questions about a team, the team's. A creation matches by the conversation it
-    /// would answer with, or by the channel it would post into.
+    /// A conversation id, decoded; for questions about a team, the team's. A channel's means its threads as well. A
+    /// creation matches by the conversation it would answer with, or by the channel it would post into.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
     /// The member a conversation is created for; in a send, the member it was created for, else the activity's
@@ -58,7 +59,10 @@ pub(super) struct Subject {
 impl Matching {
     fn covers(&self, subject: &Subject) -> bool {
         self.operation.is_none_or(|operation| operation == subject.operation)
-            && (self.conversation.is_none() || self.conversation == subject.conversation)
+            && self.conversation.as_deref().is_none_or(|wanted| {
+                let found = subject.conversation.as_deref().unwrap_or_default();
+                wanted == found || wanted == thread_of(found)
+            })
             && self.user.as_ref().is_none_or(|user| subject.user.contains(user))
             && self.tenant.as_ref().is_none_or(|tenant| tenant.eq_ignore_ascii_case(&subject.tenant))
     }

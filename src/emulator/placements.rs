@@ -13,7 +13,7 @@ use super::matching::{Matching, Operation, Subject, Turns};
 #[serde(deny_unknown_fields)]
 pub struct Placement {
     pub condition: Condition,
-    /// A conversation id, decoded. The threads of a channel have ids of their own.
+    /// A conversation id, decoded. A channel's means its threads as well.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<String>,
     /// Any id of a person.
@@ -21,6 +21,7 @@ pub struct Placement {
     pub user: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// Any but [`Operation::Token`], which is not the Connector's: for that there are faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
     /// How many requests it refuses before it is lifted; for ever if not given, once for a condition that passes by

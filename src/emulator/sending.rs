@@ -112,7 +112,10 @@ impl Editing {
             Ok(done(shared, StatusCode::OK, &self.activity_id))
         } else {
             books.counts.messages_deleted += 1;
-            Ok(empty(StatusCode::OK))
+            Ok(match shared.settings.success {
+                Success::Usual | Success::Ok => empty(StatusCode::OK),
+                Success::AcceptedEmpty => empty(StatusCode::ACCEPTED),
+            })
         }
     }
 }

@@ -4,7 +4,7 @@ use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::rig::{ANA, CHAT, Rig, TOO_LONG, refused};
+use super::rig::{ANA, CHANNEL, CHAT, Rig, TOO_LONG, refused};
 use crate::emulator::{Condition, Directory, Operation, Person, Placement, Settings, Windows};
 
 #[tokio::test]
@@ -66,6 +66,7 @@ async fn a_condition_that_makes_no_sense_is_refused() {
         json!({ "condition": "blocked", "conversatoin": "a:1" }),
         json!({ "condition": "blocked", "share": -0.1 }),
         json!({ "condition": "blocked", "times": 0 }),
+        json!({ "condition": "blocked", "operation": "token" }),
     ] {
         let (status, _) = rig.control(Method::POST, "/emulator/conditions", Some(put.clone())).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{put}");
@@ -103,6 +104,19 @@ async fn a_condition_may_hold_for_a_tenant_a_person_or_an_operation() {
     assert_eq!(rig.say(CHAT, "in the tenant").await.0, StatusCode::FORBIDDEN);
     let elsewhere = json!({ "type": "message", "channelData": { "tenant": { "id": "another" } } });
     assert_eq!(rig.post(&super::rig::activities(CHAT), &elsewhere).await.0, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_condition_of_a_channel_holds_for_its_threads_and_not_the_other_way_round() {
+    let rig = Rig::start().await;
+    let thread = format!("{CHANNEL};messageid=17");
+    rig.emulator.put_condition(Placement::new(Condition::NotEnoughPermissions).in_conversation(&thread));
+    assert_eq!(rig.say(CHANNEL, "a post").await.0, StatusCode::CREATED);
+    assert_eq!(rig.say(&thread, "a reply").await.0, StatusCode::FORBIDDEN);
+    rig.emulator.lift_conditions(|_| true);
+    rig.emulator.put_condition(Placement::new(Condition::NotEnoughPermissions).in_conversation(CHANNEL));
+    assert_eq!(rig.say(CHANNEL, "a post").await.0, StatusCode::FORBIDDEN);
+    assert_eq!(rig.say(&thread, "a reply").await.0, StatusCode::FORBIDDEN);
 }
 
 #[tokio::test]

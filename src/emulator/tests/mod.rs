@@ -5,6 +5,7 @@ mod control;
 mod conversations;
 mod credentials;
 mod directory;
+mod document;
 mod editing;
 mod faults;
 mod lifecycle;
