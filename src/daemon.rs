@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::SecretString;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,13 +19,14 @@ use tokio_util::sync::CancellationToken;
 use crate::adapter::control::ControlServer;
 use crate::adapter::sqlite::{OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
-use crate::adapter::teams::{AppKind, SetupError, TeamsConnector, TeamsSettings};
-use crate::config::{BotKind, Config};
+use crate::adapter::teams::{AppKind, Identity, ManagedIdentity, SetupError, TeamsConnector, TeamsSettings, Unusable};
+use crate::config::{Bot, BotCredential, BotKind, Config, IdentityService};
 use crate::domain::policy::Downtime;
 use crate::domain::rate::Book;
 use crate::domain::time::ZoneRules;
 use crate::engine::catalog::{CatalogCell, CatalogKeeper};
 use crate::engine::chores::Chores;
+use crate::engine::credentials::CredentialWatch;
 use crate::engine::desk::{FrontDesk, Running};
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::health::Health;
@@ -34,6 +34,7 @@ use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
 use crate::engine::sender::Sender;
 use crate::port::clock::Clock;
+use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
 use crate::port::entropy::Entropy;
 use crate::port::library::Library;
@@ -58,14 +59,10 @@ pub enum StartError {
     AlreadyRunning(PathBuf),
     #[error("{}: {source}", path.display())]
     Directory { path: PathBuf, source: io::Error },
-    #[error("the bot's secret can't be read from {}: {source}", path.display())]
-    Secret { path: PathBuf, source: io::Error },
-    #[error(
-        "it is not said where the bot's secret is: write secret_file under [bot], or use LoadCredential=bot-secret:…"
-    )]
-    NoSecret,
-    #[error("the bot's secret in {} is empty", .0.display())]
-    EmptySecret(PathBuf),
+    #[error(transparent)]
+    Credential(#[from] Unusable),
+    #[error("it is not said where {0}")]
+    NoCredential(&'static str),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -116,7 +113,8 @@ impl Daemon {
     /// Starts everything. When it returns, the first plan is made and the daemon serves.
     pub async fn start(config: &Config, outside: Outside) -> Result<Self, StartError> {
         let clock = Arc::clone(&outside.clock);
-        let connector = connector(config, &clock)?;
+        let (identity, connector) = connector(config, &clock)?;
+        let credentials: Arc<dyn Credentials> = identity;
         let owned = wait_for_store(config, clock.as_ref()).await?;
         let store = Arc::clone(&owned.store);
         let started_at = clock.now();
@@ -151,6 +149,7 @@ impl Daemon {
                 pid: std::process::id(),
                 started_at,
                 health: Arc::clone(&health),
+                credentials: Arc::clone(&credentials),
                 replan: Arc::clone(&replan),
             }),
         });
@@ -168,6 +167,7 @@ impl Daemon {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             planner,
+            credentials: CredentialWatch::new(credentials, Arc::clone(&clock)),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
@@ -315,12 +315,11 @@ fn sender(
     }
 }
 
-fn connector(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<TeamsConnector>, StartError> {
-    let path = config.bot.secret_file.as_ref().ok_or(StartError::NoSecret)?;
-    let secret = std::fs::read_to_string(path).map_err(|source| StartError::Secret { path: path.clone(), source })?;
-    if secret.trim().is_empty() {
-        return Err(StartError::EmptySecret(path.clone()));
-    }
+/// What the bot proves itself with, and the connector that does it.
+fn connector(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Arc<Identity>, Arc<TeamsConnector>), StartError> {
+    let identity = Arc::new(identity(&config.bot)?);
+    // While it runs, a file that can't be used lets the queue wait. At the start somebody is there to be told.
+    identity.check()?;
     let settings = TeamsSettings {
         app_id: config.bot.app_id.clone(),
         tenant_id: config.bot.tenant_id.clone(),
@@ -328,15 +327,45 @@ fn connector(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<TeamsConnect
             BotKind::SingleTenant => AppKind::SingleTenant,
             BotKind::MultiTenant => AppKind::MultiTenant,
         },
-        secret: SecretString::from(secret.trim().to_owned()),
+        cloud: config.bot.cloud,
+        identity: Arc::clone(&identity),
         login_url: config.bot.login_url.to_string(),
-        default_service_url: config.bot.service_url.to_string(),
+        scope: config.bot.scope.clone(),
+        default_service_url: config.bot.service_url.as_ref().map(ToString::to_string),
         trusted_hosts: config.bot.trusted_hosts.clone(),
         request_timeout: config.limits.request_timeout,
         connect_timeout: Duration::from_secs(5).min(config.limits.request_timeout),
         senders: config.limits.senders,
     };
-    Ok(Arc::new(TeamsConnector::new(settings, Arc::clone(clock))?))
+    Ok((identity, Arc::new(TeamsConnector::new(settings, Arc::clone(clock))?)))
+}
+
+/// What the configuration says that the bot proves itself with. Nothing of it is read yet.
+pub fn identity(bot: &Bot) -> Result<Identity, StartError> {
+    Ok(match &bot.credential {
+        BotCredential::Secret { file, expires_on } => Identity::Secret {
+            file: file.clone().ok_or(StartError::NoCredential(
+                "the bot's secret is: write secret_file below [bot], or use LoadCredential=bot-secret:…",
+            ))?,
+            expires_on: *expires_on,
+        },
+        BotCredential::Certificate { file, key_file, send_chain } => {
+            Identity::Certificate { certificate: file.clone(), key: key_file.clone(), send_chain: *send_chain }
+        }
+        BotCredential::WorkloadIdentity { assertion_file } => Identity::WorkloadIdentity {
+            assertion: assertion_file.clone().ok_or(StartError::NoCredential(
+                "the assertion is: write assertion_file below [bot], or set AZURE_FEDERATED_TOKEN_FILE",
+            ))?,
+        },
+        BotCredential::ManagedIdentity(IdentityService::Imds(url)) => {
+            let url = url.as_ref().map_or_else(|| ManagedIdentity::IMDS_URL.to_owned(), ToString::to_string);
+            Identity::ManagedIdentity(ManagedIdentity::Imds { url })
+        }
+        BotCredential::ManagedIdentity(IdentityService::AppService(endpoint)) => {
+            let header = std::env::var("IDENTITY_HEADER").unwrap_or_default().into();
+            Identity::ManagedIdentity(ManagedIdentity::AppService { endpoint: endpoint.clone(), header })
+        }
+    })
 }
 
 /// Tells the service manager what comes next, and that everything is alive: but only when it has just been seen to be.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use tokio::sync::Notify;
 
+use crate::domain::credential::Credential;
 use crate::domain::problem::{Severity, Source};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::parse;
@@ -15,7 +16,10 @@ use crate::domain::supplies::Supplies;
 use crate::engine::catalog::{CatalogKeeper, SENDS};
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
-use crate::port::desk::{DaemonStatus, Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status};
+use crate::port::credentials::Credentials;
+use crate::port::desk::{
+    CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status,
+};
 use crate::port::entropy::Entropy;
 use crate::port::store::{StatusQuery, Store, StoreError};
 
@@ -41,8 +45,13 @@ pub struct Running {
     pub pid: u32,
     pub started_at: DateTime<Utc>,
     pub health: Arc<Health>,
+    pub credentials: Arc<dyn Credentials>,
     /// Rung when what is to be planned has changed.
     pub replan: Arc<Notify>,
+}
+
+fn told(credential: &Credential, now: DateTime<Utc>) -> CredentialStatus {
+    CredentialStatus { kind: credential.kind, expires_at: credential.ends_at, note: credential.note(now) }
 }
 
 impl From<StoreError> for DeskError {
@@ -92,6 +101,7 @@ impl Desk for FrontDesk {
                 schedules: catalog.schedules.len() as u64,
                 next_due_at: self.store.next_wake(Duration::ZERO).await?,
                 trouble: running.health.trouble(),
+                credentials: Some(told(&running.credentials.look(), now)),
             }),
         };
         Ok(Status {

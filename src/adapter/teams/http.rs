@@ -48,8 +48,8 @@ pub(super) enum NoReply {
 ///
 /// There are two, because a client that can do TLS cannot be built on a machine without root certificates, and an
 /// emulator on the loopback must work there as well. The first checks certificates against the platform's roots, and
-/// honours `HTTPS_PROXY`: a proxy sees only the tunnel. The second speaks plain http to the loopback and knows no
-/// proxy, which would read the token.
+/// honours `HTTPS_PROXY`: a proxy sees only the tunnel. The second speaks plain http to this machine, that is, to the
+/// loopback and to the identity service of a machine in Azure, and knows no proxy, which would read the token.
 #[derive(Debug)]
 pub(super) struct Doors {
     tls: Result<Client, String>,
@@ -116,13 +116,27 @@ impl Doors {
         exchange(self.post(url)?.timeout(timeout).form(&fields)).await
     }
 
+    /// Asks the identity service of the machine, which answers only to those who set `header`.
+    pub(super) async fn get(
+        &self,
+        url: &TrustedUrl,
+        (name, value): (&'static str, &str),
+        timeout: Duration,
+    ) -> Result<Reply, NoReply> {
+        let request = self.client(url)?.get(url.as_url().clone()).header(ACCEPT, "application/json");
+        exchange(request.timeout(timeout).header(name, value)).await
+    }
+
     fn post(&self, url: &TrustedUrl) -> Result<RequestBuilder, NoReply> {
-        let client = if url.is_tls() {
-            self.tls.as_ref().map_err(|problem| NoReply::NoTls(problem.clone()))?
+        Ok(self.client(url)?.post(url.as_url().clone()).header(ACCEPT, "application/json"))
+    }
+
+    fn client(&self, url: &TrustedUrl) -> Result<&Client, NoReply> {
+        if url.is_tls() {
+            self.tls.as_ref().map_err(|problem| NoReply::NoTls(problem.clone()))
         } else {
-            &self.plain
-        };
-        Ok(client.post(url.as_url().clone()).header(ACCEPT, "application/json"))
+            Ok(&self.plain)
+        }
     }
 }
 

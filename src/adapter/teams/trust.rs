@@ -7,9 +7,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
-/// The Connector's public host. The name above it, `trafficmanager.net`, is shared by all of Azure's customers, so
-/// only this exact host is Microsoft's.
-const PUBLIC_CONNECTOR: &str = "smba.trafficmanager.net";
+use crate::domain::cloud::Cloud;
 
 /// All but the unreserved characters of RFC 3986. Ids contain `:`, `@`, `;` and `=`; an unencoded `;` cuts the path
 /// short, and Teams answers `BadSyntax` (measured on a live tenant by a third-party client, September 2026).
@@ -38,6 +36,8 @@ pub enum Untrusted {
     Port { host: String, port: u16 },
     #[error("its host {0} is not among the trusted hosts")]
     NotListed(String),
+    #[error("the identity service of a machine is asked over http on the loopback or a link-local address only")]
+    NotLocal,
 }
 
 /// A host that may be given a token.
@@ -49,7 +49,9 @@ struct Listed {
     port: Option<u16>,
 }
 
-/// The hosts that may be given a token: the public Connector, and those of the configuration.
+/// The hosts that may be given a token: the Connector of the bot's cloud, and those of the configuration. The hosts of
+/// other clouds are strangers. Each is a whole name: the one above the public Connector's, `trafficmanager.net`, is
+/// shared by all of Azure's customers.
 #[derive(Debug, Clone)]
 pub struct TrustedHosts {
     listed: Vec<Listed>,
@@ -58,8 +60,10 @@ pub struct TrustedHosts {
 impl TrustedHosts {
     /// `configured` holds one `host` or `host:port` each; an IPv6 address stands in brackets. There are no patterns:
     /// a host is trusted by its whole name. On failure the entry that is none is returned.
-    pub fn new<S: AsRef<str>>(configured: &[S]) -> Result<Self, String> {
-        let mut listed = vec![Listed { host: PUBLIC_CONNECTOR.to_owned(), port: None }];
+    pub fn new<S: AsRef<str>>(cloud: Cloud, configured: &[S]) -> Result<Self, String> {
+        let of_cloud = cloud.addresses().connector_host;
+        let mut listed: Vec<_> =
+            of_cloud.map(|host| Listed { host: host.to_owned(), port: None }).into_iter().collect();
         for entry in configured {
             let entry = entry.as_ref();
             listed.push(Listed::parse(entry).ok_or_else(|| entry.to_owned())?);
@@ -75,8 +79,24 @@ impl TrustedHosts {
         Self { listed: vec![Listed { host, port: url.port() }] }.check(text)
     }
 
-    /// The one way to a [`TrustedUrl`].
+    /// Checks the URL of the identity service of the machine itself. It is asked over plain http, which must not leave
+    /// the machine or, for a link-local address, its host.
+    pub(super) fn check_local(text: &str) -> Result<TrustedUrl, Untrusted> {
+        let url = Url::parse(text).map_err(|_| Untrusted::NotAUrl)?;
+        let host = url.host().ok_or(Untrusted::NotAUrl)?;
+        if url.scheme() != "http" || !is_local(&host) {
+            return Err(Untrusted::NotLocal);
+        }
+        Self { listed: vec![Listed { host: host.to_string(), port: url.port() }] }.check_for(text, is_local)
+    }
+
+    /// The one way to a [`TrustedUrl`] from outside of this file.
     pub fn check(&self, text: &str) -> Result<TrustedUrl, Untrusted> {
+        self.check_for(text, is_loopback)
+    }
+
+    /// `may_be_plain` says to which hosts http may be spoken.
+    fn check_for(&self, text: &str, may_be_plain: fn(&Host<&str>) -> bool) -> Result<TrustedUrl, Untrusted> {
         if !text.is_ascii() {
             return Err(Untrusted::NonAscii);
         }
@@ -94,7 +114,7 @@ impl TrustedHosts {
         if !is_plain(text, url.scheme(), &name, port) {
             return Err(Untrusted::Disguised);
         }
-        if !(url.scheme() == "https" || url.scheme() == "http" && is_loopback(&host)) {
+        if !(url.scheme() == "https" || url.scheme() == "http" && may_be_plain(&host)) {
             return Err(Untrusted::Scheme(url.scheme().to_owned()));
         }
         let mut of_this_name = self.listed.iter().filter(|listed| listed.host == name).peekable();
@@ -140,6 +160,10 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
+fn is_local(host: &Host<&str>) -> bool {
+    is_loopback(host) || matches!(host, Host::Ipv4(address) if address.is_link_local())
+}
+
 /// A URL that passed [`TrustedHosts::check`], or one below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedUrl(Url);
@@ -163,6 +187,14 @@ impl TrustedUrl {
         Some(Self(url))
     }
 
+    /// The URL with these fields as its query.
+    #[must_use]
+    pub(super) fn with_query(&self, fields: &[(&str, &str)]) -> Self {
+        let mut url = self.0.clone();
+        url.query_pairs_mut().clear().extend_pairs(fields);
+        Self(url)
+    }
+
     #[must_use]
     pub(super) fn is_tls(&self) -> bool {
         self.0.scheme() == "https"
@@ -179,15 +211,15 @@ mod tests {
     use super::*;
 
     fn hosts() -> TrustedHosts {
-        TrustedHosts::new(&[
+        let configured = [
             "smba.infra.gcc.teams.microsoft.com",
             "Emulator.example:8443",
             "127.0.0.1:3978",
             "localhost:3978",
             "[::1]:3978",
             "10.0.0.7",
-        ])
-        .expect("these are hosts")
+        ];
+        TrustedHosts::new(Cloud::Public, &configured).expect("these are hosts")
     }
 
     #[test]
@@ -262,10 +294,10 @@ mod tests {
         for bad in
             ["", "*.teams.microsoft.com", "https://x.example", "x.example/teams", "a@b.example", "a b", "x:99999"]
         {
-            assert_eq!(TrustedHosts::new(&[bad]).err().as_deref(), Some(bad), "{bad:?}");
+            assert_eq!(TrustedHosts::new(Cloud::Public, &[bad]).err().as_deref(), Some(bad), "{bad:?}");
         }
         for bad in ["0x7f.1", "2130706433", "::1", "x.example:0443:1", "smbа.example"] {
-            assert!(TrustedHosts::new(&[bad]).is_err(), "{bad:?}");
+            assert!(TrustedHosts::new(Cloud::Public, &[bad]).is_err(), "{bad:?}");
         }
     }
 
@@ -277,6 +309,48 @@ mod tests {
         assert!(check("http://127.0.0.1:9/").is_ok());
         assert_eq!(check("http://login.microsoftonline.com"), Err(Untrusted::Scheme("http".into())));
         assert_eq!(check("https://a@login.microsoftonline.com"), Err(Untrusted::Userinfo));
+    }
+
+    #[test]
+    fn each_cloud_trusts_its_own_host_and_no_other_clouds() {
+        let urls: Vec<_> = Cloud::ALL.into_iter().filter_map(|(_, cloud)| cloud.addresses().service_url).collect();
+        assert_eq!(urls.len(), 4);
+        for (name, cloud) in Cloud::ALL {
+            let hosts = TrustedHosts::new::<&str>(cloud, &[]).expect("no host is wrong");
+            let trusted: Vec<_> = urls.iter().copied().filter(|url| hosts.check(url).is_ok()).collect();
+            assert_eq!(trusted, Vec::from_iter(cloud.addresses().service_url), "{name}");
+        }
+        let china = TrustedHosts::new(Cloud::China, &["bot.teams.example.cn"]).expect("a host");
+        assert!(china.check("https://bot.teams.example.cn/x").is_ok());
+    }
+
+    #[test]
+    fn the_identity_service_of_a_machine_is_on_the_machine() {
+        let check = TrustedHosts::check_local;
+        for text in [
+            "http://169.254.169.254",
+            "http://169.254.129.3:8081/msi/token/",
+            "http://localhost:42356/msi/token",
+            "http://127.0.0.1:41741/msi/token",
+            "http://[::1]:1/",
+        ] {
+            assert!(check(text).is_ok(), "{text} {:?}", check(text));
+        }
+        for text in [
+            "https://169.254.169.254",
+            "http://169.253.169.254",
+            "http://10.0.0.7/",
+            "http://metadata.example/",
+            "http://169.254.169.254.evil.example/",
+        ] {
+            assert_eq!(check(text), Err(Untrusted::NotLocal), "{text}");
+        }
+        assert_eq!(check("http://a@169.254.169.254/"), Err(Untrusted::Userinfo));
+        assert_eq!(check("http://2852039166/"), Err(Untrusted::Disguised));
+        let asked = check("http://127.0.0.1:9/x/").expect("local").with_query(&[("a", "b c&d"), ("e", "https://f")]);
+        assert_eq!(asked.as_url().as_str(), "http://127.0.0.1:9/x/?a=b+c%26d&e=https%3A%2F%2Ff");
+        // What is trusted here is trusted for nothing else.
+        assert!(hosts().check("http://169.254.169.254").is_err());
     }
 
     #[test]
