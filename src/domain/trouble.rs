@@ -16,8 +16,8 @@ const ENOUGH: usize = 3;
 /// What is known of the bot's own state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trouble {
-    /// In words; `None` while the bot can send.
-    says: Option<String>,
+    /// In words, and for which reason; `None` while the bot can send.
+    says: Option<(Reason, String)>,
     /// Who refused since somebody last accepted.
     refused_by: BTreeSet<RecipientId>,
 }
@@ -26,7 +26,7 @@ impl Trouble {
     /// In words, what keeps the bot from sending.
     #[must_use]
     pub fn says(&self) -> Option<&str> {
-        self.says.as_deref()
+        self.says.as_ref().map(|(_, words)| words.as_str())
     }
 
     /// Takes in the answer to a request for `recipient`. Returns whether what there is to say has changed.
@@ -42,8 +42,10 @@ impl Trouble {
                     }
                     _ => true,
                 };
-                if is_sure && self.says.is_none() {
-                    self.says = Some(answer.evidence.detail.clone().unwrap_or_else(|| reason.explain().to_owned()));
+                // Said anew only for another reason: the words of one differ each time, by a trace id.
+                if is_sure && self.says.as_ref().is_none_or(|(said, _)| said != reason) {
+                    let words = answer.evidence.detail.clone().unwrap_or_else(|| reason.explain().to_owned());
+                    self.says = Some((*reason, words));
                 }
             }
             Verdict::Retry { .. } | Verdict::Permanent { .. } | Verdict::Unknown { .. } => {}
@@ -89,5 +91,7 @@ mod tests {
         assert!(trouble.heard(RecipientId(1), &refused(Reason::TokenRefused)));
         assert!(!trouble.heard(RecipientId(2), &refused(Reason::TokenRefused)));
         assert_eq!(trouble.says(), Some(Reason::TokenRefused.explain()));
+        assert!(trouble.heard(RecipientId(2), &refused(Reason::CredentialUnusable)), "it is another trouble by now");
+        assert_eq!(trouble.says(), Some(Reason::CredentialUnusable.explain()));
     }
 }

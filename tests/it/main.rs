@@ -13,6 +13,8 @@ mod crash;
 mod delivery;
 // A whole day in a minute.
 mod demo;
+// What the bot proves itself with.
+mod identity;
 // Never above the limits, and never far below.
 mod limits;
 // Where tokens go.

@@ -310,3 +310,20 @@ async fn what_is_shown_never_comes_out_again_and_goes_nowhere_else() {
         Some("the token service: refused: client_assertion=[secret] and [secret]")
     );
 }
+
+/// Runs two of the tests above in a process that is told to use a proxy which is not there.
+#[test]
+fn what_stays_on_the_machine_knows_no_proxy() {
+    let program = std::env::current_exe().expect("a test program has a path");
+    let nobody = "http://127.0.0.1:1";
+    let output = std::process::Command::new(program)
+        .args(["--exact", "adapter::teams::identity::tests::a_virtual_machine_asks_its_own_service"])
+        .arg("adapter::teams::identity::tests::app_service_is_shown_the_header_that_it_handed_out")
+        .envs(["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"].map(|name| (name, nobody)))
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .output()
+        .expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("2 passed"), "{said}");
+}
