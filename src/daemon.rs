@@ -4,6 +4,8 @@
 //! dead daemon held → schedules → first plan → socket → loops. Stopping goes backwards: claim no more, let requests in
 //! flight finish, give the rest back, close the store.
 
+mod connector;
+
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -19,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use crate::adapter::control::ControlServer;
 use crate::adapter::sqlite::{OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
-use crate::adapter::teams::{AppKind, Identity, ManagedIdentity, SetupError, TeamsConnector, TeamsSettings, Unusable};
-use crate::config::{Bot, BotCredential, BotKind, Config, IdentityService};
+use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
+use crate::config::Config;
 use crate::domain::policy::Downtime;
 use crate::domain::rate::Book;
 use crate::domain::time::ZoneRules;
@@ -41,6 +43,8 @@ use crate::port::library::Library;
 use crate::port::store::{Rescued, Store, StoreError};
 use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
+
+pub use connector::identity;
 
 /// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.
 #[derive(Clone)]
@@ -113,7 +117,7 @@ impl Daemon {
     /// Starts everything. When it returns, the first plan is made and the daemon serves.
     pub async fn start(config: &Config, outside: Outside) -> Result<Self, StartError> {
         let clock = Arc::clone(&outside.clock);
-        let (identity, connector) = connector(config, &clock)?;
+        let (identity, connector) = connector::connector(config, &clock)?;
         let credentials: Arc<dyn Credentials> = identity;
         let owned = wait_for_store(config, clock.as_ref()).await?;
         let store = Arc::clone(&owned.store);
@@ -313,59 +317,6 @@ fn sender(
         house_quiet_hours: config.quiet_hours.clone(),
         per_person_per_day: config.limits.per_person_per_day,
     }
-}
-
-/// What the bot proves itself with, and the connector that does it.
-fn connector(config: &Config, clock: &Arc<dyn Clock>) -> Result<(Arc<Identity>, Arc<TeamsConnector>), StartError> {
-    let identity = Arc::new(identity(&config.bot)?);
-    // While it runs, a file that can't be used lets the queue wait. At the start somebody is there to be told.
-    identity.check()?;
-    let settings = TeamsSettings {
-        app_id: config.bot.app_id.clone(),
-        tenant_id: config.bot.tenant_id.clone(),
-        kind: match config.bot.kind {
-            BotKind::SingleTenant => AppKind::SingleTenant,
-            BotKind::MultiTenant => AppKind::MultiTenant,
-        },
-        cloud: config.bot.cloud,
-        identity: Arc::clone(&identity),
-        login_url: config.bot.login_url.to_string(),
-        scope: config.bot.scope.clone(),
-        default_service_url: config.bot.service_url.as_ref().map(ToString::to_string),
-        trusted_hosts: config.bot.trusted_hosts.clone(),
-        request_timeout: config.limits.request_timeout,
-        connect_timeout: Duration::from_secs(5).min(config.limits.request_timeout),
-        senders: config.limits.senders,
-    };
-    Ok((identity, Arc::new(TeamsConnector::new(settings, Arc::clone(clock))?)))
-}
-
-/// What the configuration says that the bot proves itself with. Nothing of it is read yet.
-pub fn identity(bot: &Bot) -> Result<Identity, StartError> {
-    Ok(match &bot.credential {
-        BotCredential::Secret { file, expires_on } => Identity::Secret {
-            file: file.clone().ok_or(StartError::NoCredential(
-                "the bot's secret is: write secret_file below [bot], or use LoadCredential=bot-secret:…",
-            ))?,
-            expires_on: *expires_on,
-        },
-        BotCredential::Certificate { file, key_file, send_chain } => {
-            Identity::Certificate { certificate: file.clone(), key: key_file.clone(), send_chain: *send_chain }
-        }
-        BotCredential::WorkloadIdentity { assertion_file } => Identity::WorkloadIdentity {
-            assertion: assertion_file.clone().ok_or(StartError::NoCredential(
-                "the assertion is: write assertion_file below [bot], or set AZURE_FEDERATED_TOKEN_FILE",
-            ))?,
-        },
-        BotCredential::ManagedIdentity(IdentityService::Imds(url)) => {
-            let url = url.as_ref().map_or_else(|| ManagedIdentity::IMDS_URL.to_owned(), ToString::to_string);
-            Identity::ManagedIdentity(ManagedIdentity::Imds { url })
-        }
-        BotCredential::ManagedIdentity(IdentityService::AppService(endpoint)) => {
-            let header = std::env::var("IDENTITY_HEADER").unwrap_or_default().into();
-            Identity::ManagedIdentity(ManagedIdentity::AppService { endpoint: endpoint.clone(), header })
-        }
-    })
 }
 
 /// Tells the service manager what comes next, and that everything is alive: but only when it has just been seen to be.

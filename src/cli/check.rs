@@ -143,12 +143,12 @@ fn configured(screen: Screen, common: &Common, args: &CheckArgs) -> Result<Optio
 }
 
 /// Says why the bot's credential can't be used. It is no more than a hint and not counted as a warning: whoever checks
-/// may not be allowed to read what the daemon reads.
+/// may not be allowed to read what the daemon reads. Where no file is named, the service manager may hand one over.
 fn tell_credential(screen: Screen, config: &Config) {
-    match daemon::identity(&config.bot).map(|identity| identity.check()) {
-        Ok(Err(why)) => screen.say(format!("note: {why} (the daemon must be able to; you need not)")),
-        Err(why) => screen.say(format!("note: {why}")),
-        Ok(Ok(_)) => {}
+    if let Ok(identity) = daemon::identity(&config.bot)
+        && let Err(why) = identity.check()
+    {
+        screen.say(format!("note: {why} (the daemon must be able to; you need not)"));
     }
 }
 

@@ -1,5 +1,9 @@
 //! What may stand below `[bot]`, and what is said about the rest.
 
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+
 use super::*;
 use crate::config::Config;
 use crate::domain::problem::Source;
