@@ -33,8 +33,10 @@ use crate::engine::desk::{FrontDesk, Running};
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
+use crate::engine::places::Places;
 use crate::engine::planner::Planner;
 use crate::engine::sender::Sender;
+use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
@@ -143,24 +145,28 @@ impl Daemon {
         let control = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
         let (work, replan) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let running = Running {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            started_at,
+            health: Arc::clone(&health),
+            credentials: Arc::clone(&credentials),
+            watch: Arc::new(Watch::new(Arc::clone(&clock))),
+            work: Arc::clone(&work),
+            replan: Arc::clone(&replan),
+        };
+        let sender = Arc::new(sender(config, &outside, connector, &keeper, &running, downtime));
         let desk = Arc::new(FrontDesk {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&outside.entropy),
             keeper: Arc::clone(&keeper),
-            daemon: Some(Running {
-                version: env!("CARGO_PKG_VERSION"),
-                pid: std::process::id(),
-                started_at,
-                health: Arc::clone(&health),
-                credentials: Arc::clone(&credentials),
-                replan: Arc::clone(&replan),
-            }),
+            daemon: Some(running),
         });
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            sender: Arc::new(sender(config, &outside, connector, &keeper, &health, &work, downtime)),
+            sender,
             health: Arc::clone(&health),
             work: Arc::clone(&work),
             clock_stepped: Arc::clone(&replan),
@@ -296,8 +302,7 @@ fn sender(
     outside: &Outside,
     connector: Arc<TeamsConnector>,
     keeper: &CatalogKeeper,
-    health: &Arc<Health>,
-    work: &Arc<Notify>,
+    running: &Running,
     downtime: Downtime,
 ) -> Sender {
     let book = Book::published(config.limits.per_tenant_per_second);
@@ -309,8 +314,10 @@ fn sender(
         zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
         clock: Arc::clone(&outside.clock),
         entropy: Arc::clone(&outside.entropy),
-        health: Arc::clone(health),
-        work: Arc::clone(work),
+        health: Arc::clone(&running.health),
+        watch: Arc::clone(&running.watch),
+        places: Places::default(),
+        work: Arc::clone(&running.work),
         home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
         downtime,
         house_stop: config.stop.clone(),

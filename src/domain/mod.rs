@@ -82,6 +82,9 @@ pub mod credential;
 // The clouds of Microsoft, and the addresses of each.
 pub mod cloud;
 
+// Many recipients of one schedule that can't be reached, all at once.
+pub mod surge;
+
 // (attempt, draw) → delay.
 pub mod backoff;
 

@@ -9,19 +9,23 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use tokio::sync::Notify;
 
 use crate::domain::credential::Credential;
+use crate::domain::id::ScheduleName;
+use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::parse;
 use crate::domain::supplies::Supplies;
-use crate::engine::catalog::{CatalogKeeper, SENDS};
+use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
+use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{
-    CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status,
+    CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, PauseRequest, People, SendReceipt, SendRequest,
+    Status,
 };
 use crate::port::entropy::Entropy;
-use crate::port::store::{StatusQuery, Store, StoreError};
+use crate::port::store::{Pause, StatusQuery, Store, StoreError};
 
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
@@ -46,6 +50,9 @@ pub struct Running {
     pub started_at: DateTime<Utc>,
     pub health: Arc<Health>,
     pub credentials: Arc<dyn Credentials>,
+    pub watch: Arc<Watch>,
+    /// Rung when there may be something new to dispatch.
+    pub work: Arc<Notify>,
     /// Rung when what is to be planned has changed.
     pub replan: Arc<Notify>,
 }
@@ -61,6 +68,28 @@ impl From<StoreError> for DeskError {
 }
 
 impl FrontDesk {
+    /// The schedules in force; those of the files where nobody has put any into force.
+    async fn catalog(&self) -> Result<Arc<Catalog>, DeskError> {
+        Ok(match &self.daemon {
+            Some(_) => self.keeper.cell().current(),
+            None => Arc::new(self.keeper.read().await?),
+        })
+    }
+
+    /// The schedule of this name, or what to write instead.
+    async fn schedule(&self, name: &str) -> Result<ScheduleName, DeskError> {
+        let catalog = self.catalog().await?;
+        let names = || catalog.schedules.keys().map(ScheduleName::as_str);
+        if let Some(known) = ScheduleName::new(name).filter(|known| catalog.schedules.contains_key(known)) {
+            return Ok(known);
+        }
+        let help = match nearest(name, names()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "`nudged check` lists what there is".to_owned(),
+        };
+        Err(DeskError::BadRequest(format!("there is no schedule \"{name}\"; {help}")))
+    }
+
     /// Makes a schedule of a request and checks it as if a person had written it.
     fn write(&self, request: &SendRequest) -> Result<(String, Source), DeskError> {
         let now = self.clock.now();
@@ -86,11 +115,7 @@ impl FrontDesk {
 impl Desk for FrontDesk {
     async fn status(&self, query: StatusQuery) -> Result<Status, DeskError> {
         let now = self.clock.now();
-        let catalog = match &self.daemon {
-            Some(_) => self.keeper.cell().current(),
-            // Nobody has put anything into force, so the files are looked at.
-            None => Arc::new(self.keeper.read().await?),
-        };
+        let catalog = self.catalog().await?;
         let ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
         let daemon = match &self.daemon {
             None => None,
@@ -109,6 +134,7 @@ impl Desk for FrontDesk {
             now,
             daemon,
             held_back: catalog.held_back.clone(),
+            paused: self.store.paused().await?.into_iter().map(Into::into).collect(),
             occurrences: ledger.occurrences,
             deliveries: ledger.deliveries,
         })
@@ -142,5 +168,22 @@ impl Desk for FrontDesk {
         self.keeper.add(&source).await?;
         running.replan.notify_one();
         Ok(SendReceipt { schedule: name })
+    }
+
+    async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {
+        let schedule = self.schedule(&request.schedule).await?;
+        let why = request.why.unwrap_or_else(|| "paused by an operator".to_owned());
+        let pause = Pause { schedule, why, reachable_again: None };
+        Ok(self.store.pause(pause, self.clock.now()).await?)
+    }
+
+    async fn resume(&self, schedule: String) -> Result<bool, DeskError> {
+        let schedule = self.schedule(&schedule).await?;
+        let changed = self.store.resume(schedule.clone()).await?;
+        if let Some(running) = &self.daemon {
+            running.watch.believe(schedule);
+            running.work.notify_one();
+        }
+        Ok(changed)
     }
 }

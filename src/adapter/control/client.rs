@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::recipient::PersonRecord;
-use crate::port::desk::{Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status};
+use crate::port::desk::{Desk, DeskError, ImportReport, PauseRequest, People, SendReceipt, SendRequest, Status};
 use crate::port::store::StatusQuery;
 
 /// A large import takes the store a while.
@@ -91,5 +91,13 @@ impl Desk for ControlClient {
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError> {
         self.ask(Method::POST, "/v1/send", Some(&request)).await
+    }
+
+    async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {
+        self.ask(Method::POST, "/v1/pause", Some(&request)).await
+    }
+
+    async fn resume(&self, schedule: String) -> Result<bool, DeskError> {
+        self.ask(Method::POST, "/v1/resume", Some(&schedule)).await
     }
 }

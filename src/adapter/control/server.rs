@@ -14,7 +14,7 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::recipient::PersonRecord;
-use crate::port::desk::{Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status};
+use crate::port::desk::{Desk, DeskError, ImportReport, PauseRequest, People, SendReceipt, SendRequest, Status};
 use crate::port::store::StatusQuery;
 
 /// Room for an import of some 100,000 people.
@@ -52,6 +52,8 @@ impl ControlServer {
             .route("/v1/people", get(people))
             .route("/v1/people", post(import_people))
             .route("/v1/send", post(send))
+            .route("/v1/pause", post(pause))
+            .route("/v1/resume", post(resume))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(desk);
         let served = axum::serve(self.listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
@@ -80,6 +82,14 @@ async fn import_people(
 
 async fn send(State(desk): Asked, Json(request): Json<SendRequest>) -> Result<Json<SendReceipt>, DeskError> {
     desk.send(request).await.map(Json)
+}
+
+async fn pause(State(desk): Asked, Json(request): Json<PauseRequest>) -> Result<Json<bool>, DeskError> {
+    desk.pause(request).await.map(Json)
+}
+
+async fn resume(State(desk): Asked, Json(schedule): Json<String>) -> Result<Json<bool>, DeskError> {
+    desk.resume(schedule).await.map(Json)
 }
 
 impl IntoResponse for DeskError {

@@ -33,7 +33,14 @@ macro_rules! words {
 words! {
     RecipientKind { Person = "person", GroupChat = "group-chat", Channel = "channel" }
     ZoneSource { Fallback = "fallback", Operator = "operator" }
-    Unreachable { Blocked = "blocked", Uninstalled = "uninstalled", DisabledByAdmin = "disabled-by-admin" }
+    Unreachable {
+        Blocked = "blocked",
+        Uninstalled = "uninstalled",
+        DisabledByAdmin = "disabled-by-admin",
+        NotAMember = "not-a-member",
+        OtherTenant = "other-tenant",
+        Gone = "gone",
+    }
     Priority { Critical = "critical", Normal = "normal", Bulk = "bulk" }
     OnUnknown { Resend = "resend", Hold = "hold" }
     Overlap { Supersede = "supersede", Keep = "keep" }
@@ -82,6 +89,7 @@ mod tests {
         check(RecipientKind::GroupChat);
         check(ZoneSource::Operator);
         check(Unreachable::DisabledByAdmin);
+        check(Unreachable::NotAMember);
         check(Priority::Critical);
         check(OnUnknown::Hold);
         check(Overlap::Supersede);

@@ -1,9 +1,10 @@
-//! The connector that the engine uses: trust, token, request, verdict, in this order.
+//! The connector as it is set up, and what all its operations share: trust, token, request, verdict, in this order.
+//! The operations themselves stand in `operations`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
+use reqwest::Method;
 use serde::Serialize;
 
 use super::http::{Doors, Limits, Reply};
@@ -11,15 +12,12 @@ use super::identity::{Identity, Issuer};
 use super::token::Tokens;
 use super::trust::{TrustedHosts, TrustedUrl, Untrusted};
 use super::verdict;
-use super::wire::{
-    Account, ChannelData, Content, ConversationAccount, CreatedConversation, Message, NewConversation, Person, Tenant,
-};
+use super::wire::Account;
 use crate::domain::cloud::Cloud;
 use crate::domain::delivery::Reason;
 use crate::domain::recipient::Reference;
-use crate::domain::verdict::{Answer, Evidence, Verdict};
+use crate::domain::verdict::{Answer, Verdict};
 use crate::port::clock::Clock;
-use crate::port::connector::{Connector, Conversation, OutgoingActivity};
 
 /// How the bot is registered. It decides who issues its tokens: a single-tenant bot that asks the other's authority
 /// gets AADSTS700016, or a token that Teams refuses.
@@ -143,12 +141,12 @@ impl TeamsConnector {
 
     /// Where the conversation of `reference` is served. It is checked before every use, since a stored reference
     /// may have been edited, and the list of trusted hosts too.
-    fn service(&self, reference: &Reference) -> Result<TrustedUrl, Answer> {
+    pub(super) fn service(&self, reference: &Reference) -> Result<TrustedUrl, Answer> {
         let Some(text) = reference.service_url.as_deref() else {
-            return self
-                .default_service
-                .clone()
-                .ok_or_else(|| no_reference("no service URL is known, and none is set"));
+            return self.default_service.clone().ok_or_else(|| {
+                let verdict = Verdict::Permanent { reason: Reason::NoReference };
+                Answer::without_request(verdict, "no service URL is known, and none is set")
+            });
         };
         self.trusted.check(text).map_err(|why| {
             let verdict = Verdict::Permanent { reason: Reason::UntrustedHost };
@@ -156,85 +154,47 @@ impl TeamsConnector {
         })
     }
 
-    /// Posts `body`, and once more with a new token when the first was refused. That repetition is safe: a 401 is
+    /// Makes a request, and once more with a new token when the first was refused. That repetition is safe: a 401 is
     /// given before the request is looked at.
-    async fn post<B: Serialize>(&self, url: &TrustedUrl, body: &B) -> Result<Reply, Answer> {
+    pub(super) async fn exchange<B: Serialize>(
+        &self,
+        method: Method,
+        url: &TrustedUrl,
+        body: Option<&B>,
+        room: usize,
+    ) -> Result<Reply, Answer> {
         let token = self.tokens.get().await?;
-        let reply = self.doors.post_json(url, token.secret(), body).await.map_err(verdict::of_silence)?;
+        let reply = self.doors.with_token(method.clone(), url, token.secret(), body, room).await;
+        let reply = reply.map_err(verdict::of_silence)?;
         if reply.status != 401 {
             return Ok(reply);
         }
         self.tokens.invalidate(&token);
         let token = self.tokens.get().await?;
-        self.doors.post_json(url, token.secret(), body).await.map_err(verdict::of_silence)
+        self.doors.with_token(method, url, token.secret(), body, room).await.map_err(verdict::of_silence)
     }
 
-    fn tenant<'a>(&'a self, reference: &'a Reference) -> &'a str {
+    /// What a reply to a request at `asked` means.
+    pub(super) fn answer(&self, reply: &Reply, asked: &TrustedUrl) -> Answer {
+        let mut answer = verdict::of_reply(reply, self.clock.now());
+        if let Verdict::Elsewhere { instead, .. } = &mut answer.verdict {
+            let known = self.default_service.as_ref().filter(|place| place.below(&[]) != asked.below(&[]));
+            *instead = known.map(|place| place.as_url().to_string());
+        }
+        answer
+    }
+
+    pub(super) fn tenant<'a>(&'a self, reference: &'a Reference) -> &'a str {
         reference.tenant_id.as_deref().unwrap_or(&self.home_tenant)
     }
 
-    fn bot<'a>(&'a self, reference: &'a Reference) -> Account<'a> {
+    pub(super) fn bot<'a>(&'a self, reference: &'a Reference) -> Account<'a> {
         Account { id: reference.bot_id.as_deref().unwrap_or(&self.bot_id) }
-    }
-
-    async fn send(&self, reference: &Reference, activity: &OutgoingActivity) -> Result<Answer, Answer> {
-        let conversation_id = reference.conversation_id.as_deref().ok_or_else(|| no_reference("no conversation id"))?;
-        let url = self
-            .service(reference)?
-            .below(&["v3", "conversations", conversation_id, "activities"])
-            .ok_or_else(|| no_reference("the conversation id is empty or only dots"))?;
-        let tenant = self.tenant(reference);
-        let person = Person { id: reference.user_id.as_deref(), aad_object_id: reference.entra_object_id.as_deref() };
-        let message = Message {
-            kind: "message",
-            content: Content::of(&activity.said),
-            locale: activity.locale.as_deref(),
-            from: self.bot(reference),
-            recipient: (person.id.is_some() || person.aad_object_id.is_some()).then_some(person),
-            conversation: ConversationAccount { id: conversation_id, tenant_id: tenant },
-            channel_data: ChannelData { tenant: Tenant { id: tenant } },
-        };
-        let reply = self.post(&url, &message).await?;
-        Ok(verdict::of_reply(&reply, self.clock.now()))
-    }
-
-    /// Like [`Connector::create_conversation`], with answers still as if something had been said.
-    async fn create(&self, reference: &Reference) -> Result<Conversation, Answer> {
-        let service = self.service(reference)?;
-        let member = reference.user_id.as_deref().or(reference.entra_object_id.as_deref());
-        let member = member.ok_or_else(|| no_reference("neither a Teams nor an Entra id"))?;
-        let url = service.below(&["v3", "conversations"]).ok_or_else(|| no_reference("no path"))?;
-        let tenant = self.tenant(reference);
-        let body = NewConversation {
-            is_group: false,
-            bot: self.bot(reference),
-            members: [Account { id: member }],
-            tenant_id: tenant,
-            channel_data: ChannelData { tenant: Tenant { id: tenant } },
-        };
-        let reply = self.post(&url, &body).await?;
-        let answer = verdict::of_reply(&reply, self.clock.now());
-        if !matches!(answer.verdict, Verdict::Delivered { .. }) {
-            return Err(answer);
-        }
-        match serde_json::from_slice::<CreatedConversation>(&reply.body) {
-            Ok(created) if !created.id.is_empty() => Ok(Conversation {
-                conversation_id: created.id,
-                service_url: created.service_url.filter(|named| self.is_elsewhere(named, &service)),
-            }),
-            _ => {
-                let detail = Some("the conversation was created, but the answer does not say which".to_owned());
-                Err(Answer {
-                    verdict: Verdict::Unknown { reason: Reason::ServerError },
-                    evidence: Evidence { detail, ..answer.evidence },
-                })
-            }
-        }
     }
 
     /// Whether Teams named another place than the one asked, and one that may be used: an untrusted one would spoil
     /// the reference, while the place that just answered is good.
-    fn is_elsewhere(&self, named: &str, asked: &TrustedUrl) -> bool {
+    pub(super) fn is_elsewhere(&self, named: &str, asked: &TrustedUrl) -> bool {
         match self.trusted.check(named) {
             Ok(place) => place.below(&[]) != asked.below(&[]),
             Err(why) => {
@@ -242,27 +202,5 @@ impl TeamsConnector {
                 false
             }
         }
-    }
-}
-
-fn no_reference(detail: &str) -> Answer {
-    Answer::without_request(Verdict::Permanent { reason: Reason::NoReference }, detail)
-}
-
-#[async_trait]
-impl Connector for TeamsConnector {
-    async fn continue_conversation(&self, reference: &Reference, activity: &OutgoingActivity) -> Answer {
-        self.send(reference, activity).await.unwrap_or_else(|answer| answer)
-    }
-
-    /// Creating says nothing and finds the same conversation again, so no outcome of it is unknown: where a message
-    /// would be in doubt, this may simply be tried again.
-    async fn create_conversation(&self, reference: &Reference) -> Result<Conversation, Answer> {
-        self.create(reference).await.map_err(|answer| match answer.verdict {
-            Verdict::Unknown { reason } => {
-                Answer { verdict: Verdict::Retry { reason, after: None }, evidence: answer.evidence }
-            }
-            _ => answer,
-        })
     }
 }

@@ -66,6 +66,7 @@ impl Clock for StillClock {
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub(super) struct Arrived {
+    pub(super) method: String,
     /// Still encoded.
     pub(super) path: String,
     pub(super) headers: HeaderMap,
@@ -205,7 +206,8 @@ async fn serve(State(stage): State<Arc<Stage>>, request: Request) -> Response {
     let body = axum::body::to_bytes(body, 1 << 20).await.expect("a short body");
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let is_login = ["/oauth2/v2.0/token", IMDS, APP_SERVICE].iter().any(|end| parts.uri.path().ends_with(end));
-    let arrived = Arrived { path, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() };
+    let method = parts.method.to_string();
+    let arrived = Arrived { method, path, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() };
     let (script, count) = {
         let side = if is_login { &stage.login } else { &stage.connector };
         let mut side = side.lock().expect("no panic under this lock");

@@ -187,12 +187,11 @@ impl TrustedUrl {
         Some(Self(url))
     }
 
-    /// The URL with these fields as its query.
+    /// The URL with these pairs as its query, encoded as a form is.
     #[must_use]
-    pub(super) fn with_query(&self, fields: &[(&str, &str)]) -> Self {
-        let mut url = self.0.clone();
-        url.query_pairs_mut().clear().extend_pairs(fields);
-        Self(url)
+    pub(super) fn asking(mut self, pairs: &[(&str, &str)]) -> Self {
+        self.0.query_pairs_mut().extend_pairs(pairs);
+        self
     }
 
     #[must_use]

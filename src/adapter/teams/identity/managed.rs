@@ -60,7 +60,7 @@ impl ManagedIdentity {
                 ("x-identity-header", header.expose_secret()),
             ),
         };
-        Ok(Question { url: url.with_query(&query), header })
+        Ok(Question { url: url.asking(&query), header })
     }
 
     /// What must never come out again.

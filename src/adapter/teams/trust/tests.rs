@@ -137,7 +137,7 @@ fn the_identity_service_of_a_machine_is_on_the_machine() {
     }
     assert_eq!(check("http://a@169.254.169.254/"), Err(Untrusted::Userinfo));
     assert_eq!(check("http://2852039166/"), Err(Untrusted::Disguised));
-    let asked = check("http://127.0.0.1:9/x/").expect("local").with_query(&[("a", "b c&d"), ("e", "https://f")]);
+    let asked = check("http://127.0.0.1:9/x/").expect("local").asking(&[("a", "b c&d"), ("e", "https://f")]);
     assert_eq!(asked.as_url().as_str(), "http://127.0.0.1:9/x/?a=b+c%26d&e=https%3A%2F%2Ff");
     // What is trusted here is trusted for nothing else.
     assert!(hosts().check("http://169.254.169.254").is_err());
