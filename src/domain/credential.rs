@@ -91,7 +91,9 @@ impl Credential {
         match self.nearness(now) {
             Nearness::Far => None,
             Nearness::Month | Nearness::Week => {
-                Some(format!("the {name} expires in {} days, on {on}; {}", (ends_at - now).num_days(), self.cure()))
+                let days = (ends_at - now).num_days();
+                let plural = if days == 1 { "" } else { "s" };
+                Some(format!("the {name} expires in {days} day{plural}, on {on}; {}", self.cure()))
             }
             Nearness::Day => Some(format!("the {name} expires within a day, on {on}; {}", self.cure())),
             Nearness::Over => Some(format!("the {name} expired on {on}; {}", self.cure())),
@@ -129,6 +131,7 @@ mod tests {
         check("2027-04-01T00:00:00Z", Nearness::Month, Some("the secret expires in 30 days, on 2027-05-01"));
         check("2027-04-23T23:59:59Z", Nearness::Month, Some("the secret expires in 7 days, on 2027-05-01"));
         check("2027-04-24T00:00:00Z", Nearness::Week, Some("the secret expires in 7 days, on 2027-05-01"));
+        check("2027-04-29T23:59:59Z", Nearness::Week, Some("the secret expires in 1 day, on 2027-05-01"));
         check("2027-04-30T00:00:00Z", Nearness::Day, Some("the secret expires within a day, on 2027-05-01"));
         check("2027-05-01T00:00:00Z", Nearness::Over, Some("the secret expired on 2027-05-01"));
     }

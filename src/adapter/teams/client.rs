@@ -88,8 +88,8 @@ pub struct TeamsConnector {
 }
 
 impl TeamsConnector {
-    /// Checks the settings; it reads no file and makes no request. Without root certificates on this machine it succeeds only when
-    /// both URLs are plain http to the loopback, that is, for an emulator.
+    /// Checks the settings; it reads no file and makes no request. Without root certificates on this machine it
+    /// succeeds only when both URLs are plain http to the loopback, that is, for an emulator.
     pub fn new(settings: TeamsSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
         let trusted = TrustedHosts::new(settings.cloud, &settings.trusted_hosts).map_err(SetupError::TrustedHost)?;
         let login = TrustedHosts::check_configured(&settings.login_url).map_err(SetupError::LoginUrl)?;

@@ -30,6 +30,9 @@ const PAUSE_MAX: Duration = Duration::from_hours(1);
 /// A token request is safe to give up on, so it need not be waited for as long as a message.
 const TIMEOUT_MAX: Duration = Duration::from_secs(15);
 
+/// The error code of a refusal that says nothing about the credentials. Microsoft's SDK for .NET asks again after it.
+const PASSING: &str = "temporarily_unavailable";
+
 /// The issuer of tokens for one client id and one scope at one authority.
 pub(in super::super) struct Issuer {
     pub(in super::super) identity: Arc<Identity>,
@@ -99,7 +102,9 @@ impl Issuer {
         let mut pauses = PAUSES.into_iter();
         loop {
             let reply = self.doors.get(&question.url, question.header, self.timeout()).await;
-            if reply.as_ref().is_ok_and(|reply| machine.passes(reply.status))
+            // A service that says when it wants to be asked again is not asked before.
+            let is_brief = |reply: &Reply| machine.passes(reply.status) && reply.retry_after.is_none();
+            if reply.as_ref().is_ok_and(is_brief)
                 && let Some(pause) = pauses.next()
             {
                 self.clock.sleep(pause).await;
@@ -125,14 +130,15 @@ impl Issuer {
         // Entra does not repeat the secret; a proxy or a wrong login URL may. It goes before anything is cut, lest
         // half of it stays.
         if let Some(secret) = secret {
-            let text = String::from_utf8_lossy(&reply.body).replace(secret.expose_secret(), "[secret]");
-            reply.body = text.into_bytes();
+            reply.body = without(&String::from_utf8_lossy(&reply.body), secret.expose_secret()).into_bytes();
         }
         let seen = Seen::of(&reply, self.clock.now());
         let (reason, text) = match seen.status {
             // The body is not quoted: it may hold a token.
             200..=299 => (Reason::TokenUnavailable, "the answer holds no token with a lifetime"),
-            400 | 401 => (Reason::TokenRefused, seen.message.as_deref().unwrap_or("no reason given")),
+            400 | 401 if seen.code.as_deref() != Some(PASSING) => {
+                (Reason::TokenRefused, seen.message.as_deref().unwrap_or("no reason given"))
+            }
             _ => (Reason::TokenUnavailable, seen.message.as_deref().unwrap_or("no reason given")),
         };
         let evidence = Evidence {
@@ -151,6 +157,14 @@ impl Issuer {
 
 /// An answer, and the wait that the service asked for.
 type Denied = (Box<Answer>, Option<Duration>);
+
+/// The text without the secret, as it is and as a form and JSON write it.
+fn without(text: &str, secret: &str) -> String {
+    let in_form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let in_json = serde_json::Value::from(secret).to_string();
+    let in_json = in_json.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(secret);
+    text.replace(in_json, "[secret]").replace(secret, "[secret]").replace(&in_form, "[secret]")
+}
 
 fn no_token(reason: Reason, detail: String) -> Denied {
     (Box::new(Answer::without_request(Verdict::OurFault { reason }, detail)), None)

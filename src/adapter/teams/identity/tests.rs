@@ -234,19 +234,25 @@ async fn a_virtual_machine_asks_its_own_service() {
     assert_eq!(logins[3].header("authorization"), "");
     assert_eq!(teams.requests()[0].header("authorization"), "Bearer of-the-machine");
 
+    // Who says when it wants to be asked again is not asked before.
+    teams.script_login(reply_with(429, "retry-after", "10", "{}"));
+    let answer = send(settings(&teams, imds())).await;
+    assert_eq!(answer.verdict, Verdict::OurFault { reason: Reason::TokenUnavailable });
+    assert_eq!(teams.logins().len(), 5);
+
     // What does not pass within seconds is an answer.
     for _ in 0..4 {
         teams.script_login(reply(429, &json!({})));
     }
     let answer = send(settings(&teams, imds())).await;
     assert_eq!(answer.verdict, Verdict::OurFault { reason: Reason::TokenUnavailable });
-    assert_eq!(teams.logins().len(), 8);
+    assert_eq!(teams.logins().len(), 9);
     let refusal = json!({ "error": "invalid_request", "error_description": "Identity not found" });
     teams.script_login(reply(400, &refusal));
     let answer = send(settings(&teams, imds())).await;
     assert_eq!(answer.verdict, Verdict::OurFault { reason: Reason::TokenRefused });
     assert_eq!(answer.evidence.detail.as_deref(), Some("the token service: Identity not found"));
-    assert_eq!(teams.logins().len(), 9, "a refusal is no failure that passes");
+    assert_eq!(teams.logins().len(), 10, "a refusal is no failure that passes");
 }
 
 #[tokio::test]
@@ -302,6 +308,12 @@ async fn what_is_shown_never_comes_out_again_and_goes_nowhere_else() {
 
     // Somebody on the way who repeats what it was sent.
     let echo = |text: &str| reply(400, &json!({ "error": "invalid_client", "error_description": text }));
+    let odd = r#"a~b"c\d+e"#;
+    let secret = Identity::Secret { file: files.write("secret", odd), expires_on: None };
+    teams.script_login(echo(&format!("{odd} client_secret=a%7Eb%22c%5Cd%2Be&x=1")));
+    let answer = send(settings(&teams, secret)).await;
+    let detail = answer.evidence.detail.expect("a sentence");
+    assert_eq!(detail, "the token service: [secret] client_secret=[secret]&x=1");
     let assertion = files.write("token", ASSERTION);
     teams.script_login(echo(&format!("refused: client_assertion={ASSERTION} and {ASSERTION}")));
     let answer = send(settings(&teams, Identity::WorkloadIdentity { assertion })).await;

@@ -211,6 +211,15 @@ async fn an_answer_without_a_token_is_a_failure_that_passes() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_not_there_just_now_refuses_nothing() {
+    let bench = Bench::new().await;
+    bench.login.script_login(reply(400, &json!({ "error": "temporarily_unavailable" })));
+    assert_eq!(bench.fail().await.verdict, Verdict::OurFault { reason: Reason::TokenUnavailable });
+    bench.clock.advance(5);
+    assert_eq!(bench.get().await, "token-2");
+}
+
+#[tokio::test]
 async fn a_secret_that_is_replaced_while_it_is_refused_is_tried_at_once() {
     let bench = Bench::new().await;
     let refused = || reply(401, &json!({ "error": "invalid_client", "error_description": "AADSTS7000215: no" }));
