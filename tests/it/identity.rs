@@ -1,6 +1,58 @@
 //! What becomes of the queue while the bot can't prove that it is itself.
 
+use nudged::emulator::Credentials;
+use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+
 use crate::rig::{Rig, count, read};
+
+/// A rig whose bot proves itself with what `keys` say, and with no secret.
+async fn rig_with(keys: &str, accepted: Credentials) -> Rig {
+    let rig = Rig::new().await;
+    rig.emulator.set_credentials(accepted).expect("credentials that can be taken");
+    std::fs::remove_file(rig.path("bot-secret")).expect("removed");
+    let config = read(&rig.path("nudged.toml"));
+    rig.write("nudged.toml", &config.replace("secret_file = \"bot-secret\"\n", keys));
+    rig
+}
+
+async fn assert_delivers(rig: &Rig) {
+    rig.import_crowd(1);
+    rig.schedule_once("hello", rig.in_seconds(-1), "");
+    let daemon = rig.start().await;
+    rig.until("it is sent", || count(&rig.status(None), "sent") == 1).await;
+    daemon.stop();
+    assert_eq!(rig.messages().len(), 1);
+}
+
+/// The emulator checks the signature as Entra does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_with_a_certificate_is_believed() {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).expect("a key");
+    let params = CertificateParams::new(vec!["bot.contoso.example".into()]).expect("a name");
+    let certificate = params.self_signed(&key).expect("signed").pem();
+    let accepted = Credentials { certificates: vec![certificate.clone()], ..Credentials::default() };
+    let rig = rig_with("certificate_file = \"bot.pem\"\n", accepted).await;
+    rig.write("bot.pem", &(certificate + &key.serialize_pem()));
+    assert_delivers(&rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_with_a_workload_identity_is_believed() {
+    let assertion = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJuIn0.c2lnbmF0dXJl";
+    let accepted = Credentials { assertions: vec![assertion.into()], ..Credentials::default() };
+    let rig = rig_with("type = \"workload-identity\"\nassertion_file = \"token\"\n", accepted).await;
+    rig.write("token", assertion);
+    assert_delivers(&rig).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_with_a_managed_identity_is_believed() {
+    let rig = rig_with("type = \"managed-identity\"\n", Credentials::default()).await;
+    let config = read(&rig.path("nudged.toml"));
+    let at_emulator = format!("[bot]\nidentity_url = \"{}\"\n", rig.emulator.base_url());
+    rig.write("nudged.toml", &config.replace("[bot]\n", &at_emulator));
+    assert_delivers(&rig).await;
+}
 
 /// A secret that is refused fails nobody: the queue waits, one sentence says why, and a secret that is replaced on disk
 /// is taken up by the daemon that runs.
