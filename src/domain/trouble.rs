@@ -34,6 +34,7 @@ pub struct Trouble {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Present {
+    reason: Reason,
     /// In words.
     says: String,
     /// How often it was tried whether it is over.
@@ -58,6 +59,8 @@ pub enum Change {
     Nothing,
     /// The bot cannot send any more.
     Began,
+    /// It still cannot, for another reason.
+    Turned,
     /// It can again.
     Ended,
 }
@@ -81,12 +84,24 @@ impl Trouble {
                     }
                     _ => true,
                 };
-                if !is_sure || self.now.is_some() {
+                if !is_sure {
                     return Change::Nothing;
                 }
-                let says = answer.evidence.detail.clone().unwrap_or_else(|| reason.explain().to_owned());
-                self.now = Some(Present { says, tries: 0, next_try: at.after(FIRST_TRY) });
-                Change::Began
+                let reason = *reason;
+                let says = || answer.evidence.detail.clone().unwrap_or_else(|| reason.explain().to_owned());
+                match &mut self.now {
+                    None => {
+                        self.now = Some(Present { reason, says: says(), tries: 0, next_try: at.after(FIRST_TRY) });
+                        Change::Began
+                    }
+                    // The words of one reason differ each time, by a trace id; that is nothing new.
+                    Some(now) if now.reason == reason => Change::Nothing,
+                    Some(now) => {
+                        now.reason = reason;
+                        now.says = says();
+                        Change::Turned
+                    }
+                }
             }
             Verdict::Retry { .. }
             | Verdict::Recreate { .. }
@@ -163,6 +178,8 @@ mod tests {
         assert_eq!(trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(0)), Change::Began);
         assert_eq!(trouble.heard(RecipientId(2), &refused(Reason::TokenRefused), at(0)), Change::Nothing);
         assert_eq!(trouble.says(), Some(Reason::TokenRefused.explain()));
+        assert_eq!(trouble.heard(RecipientId(2), &refused(Reason::CredentialUnusable), at(0)), Change::Turned);
+        assert_eq!(trouble.says(), Some(Reason::CredentialUnusable.explain()));
     }
 
     #[test]
