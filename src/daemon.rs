@@ -32,6 +32,7 @@ use crate::engine::dispatcher::Dispatcher;
 use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
+use crate::engine::recaller::Recaller;
 use crate::engine::sender::Sender;
 use crate::port::clock::Clock;
 use crate::port::desk::{Desk, HeldBackFile};
@@ -140,7 +141,7 @@ impl Daemon {
 
         let control = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
-        let (work, replan) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let [work, replan, recall] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let desk = Arc::new(FrontDesk {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -152,12 +153,15 @@ impl Daemon {
                 started_at,
                 health: Arc::clone(&health),
                 replan: Arc::clone(&replan),
+                recall: Arc::clone(&recall),
             }),
         });
+        let sender = Arc::new(sender(config, &outside, connector, &keeper, &health, &work, downtime));
+        let recaller = recaller(config, &sender, recall);
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            sender: Arc::new(sender(config, &outside, connector, &keeper, &health, &work, downtime)),
+            sender,
             health: Arc::clone(&health),
             work: Arc::clone(&work),
             clock_stepped: Arc::clone(&replan),
@@ -188,6 +192,7 @@ impl Daemon {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
+        tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
         let answering = control.run(Arc::clone(&desk) as Arc<dyn Desk>, stop.clone());
         tasks.spawn(named("socket", async move {
@@ -312,6 +317,24 @@ fn sender(
         house_stop: config.stop.clone(),
         house_quiet_hours: config.quiet_hours.clone(),
         per_person_per_day: config.limits.per_person_per_day,
+    }
+}
+
+/// It shares everything with the sender, above all the limits.
+fn recaller(config: &Config, sender: &Sender, bell: Arc<Notify>) -> Recaller {
+    Recaller {
+        store: Arc::clone(&sender.store),
+        connector: Arc::clone(&sender.connector),
+        limiter: Arc::clone(&sender.limiter),
+        catalog: Arc::clone(&sender.catalog),
+        zones: Arc::clone(&sender.zones),
+        clock: Arc::clone(&sender.clock),
+        entropy: Arc::clone(&sender.entropy),
+        health: Arc::clone(&sender.health),
+        bell,
+        home_tenant: sender.home_tenant.clone(),
+        house_stop: sender.house_stop.clone(),
+        senders: config.limits.senders,
     }
 }
 

@@ -9,6 +9,7 @@ mod next;
 mod people;
 mod preview;
 mod problems;
+mod recall;
 mod run;
 mod screen;
 mod send;
@@ -68,6 +69,8 @@ enum Command {
     Status(status::StatusArgs),
     /// Send a message to people now
     Send(send::SendArgs),
+    /// Take back what was sent: delete it, or put another text in its place
+    Recall(recall::RecallArgs),
     /// Import and list the people who can be reached
     People(people::PeopleArgs),
     /// Run a stand-in for Teams on this machine, for rehearsals and tests
@@ -102,6 +105,7 @@ pub fn main() -> Exit {
             Command::Preview(args) => preview::run(screen, &cli.common, &args).await,
             Command::Status(args) => status::run(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,
+            Command::Recall(args) => recall::run(screen, &cli.common, &args).await,
             Command::People(args) => people::run(screen, &cli.common, &args).await,
             Command::Emulator(args) => emulator::run(screen, &args).await,
         }

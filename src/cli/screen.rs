@@ -36,6 +36,24 @@ impl Screen {
         let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
     }
 
+    /// A question, to be answered on the same line.
+    pub(super) fn prompt(self, text: impl AsRef<str>) {
+        let mut talk = io::stderr().lock();
+        let _ = write!(talk, "{}", text.as_ref()).and_then(|()| talk.flush());
+    }
+
+    /// How far something is: one line that the next one takes the place of. Only where a person is looking.
+    pub(super) fn progress(self, text: &str) {
+        if io::stderr().is_terminal() {
+            self.prompt(format!("\r\x1b[2K{text}"));
+        }
+    }
+
+    /// Wipes the line away that says how far something is.
+    pub(super) fn end_progress(self) {
+        self.progress("");
+    }
+
     /// An error, with its causes.
     pub(super) fn error(self, text: impl AsRef<str>) {
         self.say(format!("nudged: {}", text.as_ref()));

@@ -15,9 +15,15 @@ use crate::domain::supplies::Supplies;
 use crate::engine::catalog::{CatalogKeeper, SENDS};
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
-use crate::port::desk::{DaemonStatus, Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status};
+use crate::port::desk::{
+    DaemonStatus, Desk, DeskError, ImportReport, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+};
 use crate::port::entropy::Entropy;
+use crate::port::recall::RecallReport;
 use crate::port::store::{StatusQuery, Store, StoreError};
+
+// What is asked about recalls.
+mod recall;
 
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
@@ -43,6 +49,8 @@ pub struct Running {
     pub health: Arc<Health>,
     /// Rung when what is to be planned has changed.
     pub replan: Arc<Notify>,
+    /// Rung when there is something to take back.
+    pub recall: Arc<Notify>,
 }
 
 impl From<StoreError> for DeskError {
@@ -63,14 +71,20 @@ impl FrontDesk {
         let to = toml::Value::from(request.to.clone());
         let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
         let written = format!("[schedule.{name}]\nto = {to}\nat = {at}\nzone = \"UTC\"\ntext = {text}\n");
-        let source = Source::new(format!("{SENDS}{name}"), written);
-        let (_, problems) = parse::parse(&source, &Supplies::none());
-        if let Some(problem) = problems.iter().find(|problem| problem.severity() == Severity::Error) {
-            let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
-            return Err(DeskError::BadRequest(format!("{}: {}{help}", problem.code, problem.message)));
-        }
+        let source = checked(&format!("{SENDS}{name}"), written)?;
         Ok((name, source))
     }
+}
+
+/// A schedule that a request became, checked as if a person had written it.
+fn checked(name: &str, written: String) -> Result<Source, DeskError> {
+    let source = Source::new(name, written);
+    let (_, problems) = parse::parse(&source, &Supplies::none());
+    if let Some(problem) = problems.iter().find(|problem| problem.severity() == Severity::Error) {
+        let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+        return Err(DeskError::BadRequest(format!("{}: {}{help}", problem.code, problem.message)));
+    }
+    Ok(source)
 }
 
 #[async_trait]
@@ -132,5 +146,13 @@ impl Desk for FrontDesk {
         self.keeper.add(&source).await?;
         running.replan.notify_one();
         Ok(SendReceipt { schedule: name })
+    }
+
+    async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {
+        self.begin_recall(request).await
+    }
+
+    async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
+        self.report_recall(query).await
     }
 }

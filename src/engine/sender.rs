@@ -66,7 +66,7 @@ impl Sender {
         match self.try_deliver(&claim, stop).await {
             Ok(()) => {}
             Err(StoreError::LostClaim(delivery)) => {
-                tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost; somebody else has it now");
+                tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost: it was recalled, or somebody else has it now");
             }
             Err(error) => {
                 tracing::error!(delivery = %claim.id, schedule = %claim.schedule, %error, "store failed");
@@ -329,7 +329,7 @@ impl Sender {
 }
 
 /// For how long Teams asked the tenant to be silent. A 429 without `Retry-After` still means: not at once.
-fn silence(verdict: &Verdict) -> Option<Duration> {
+pub(super) fn silence(verdict: &Verdict) -> Option<Duration> {
     match verdict {
         Verdict::Retry { reason: Reason::Throttled, after } => Some(after.unwrap_or(Duration::from_secs(1))),
         Verdict::Retry { .. }

@@ -11,7 +11,10 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::{Reason, State};
+use crate::domain::id::RecallId;
+use crate::domain::recall::Remedy;
 use crate::domain::recipient::{Details, PersonRecord, RecipientKind, Unreachable, ZoneSource};
+use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
 
 /// Why the desk could not do what was asked.
@@ -190,6 +193,28 @@ pub struct SendReceipt {
     pub schedule: String,
 }
 
+/// Messages to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecallRequest {
+    pub schedule: String,
+    /// The civil time that is the identity of the occurrence; `None` means the latest of which anything has left.
+    pub occurrence: Option<NaiveDateTime>,
+    /// As in `to` of a schedule; nobody named means everybody.
+    pub who: Vec<String>,
+    pub remedy: Remedy,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Which recall is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecallQuery {
+    pub recall: RecallId,
+    /// Whether every message is listed.
+    #[serde(default)]
+    pub in_full: bool,
+}
+
 /// The questions.
 #[async_trait]
 pub trait Desk: Send + Sync {
@@ -200,4 +225,10 @@ pub trait Desk: Send + Sync {
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError>;
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError>;
+
+    /// Begins a recall, or says what it would do. The report lists no messages.
+    async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError>;
+
+    /// How far a recall is.
+    async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError>;
 }

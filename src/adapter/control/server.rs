@@ -14,7 +14,10 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::recipient::PersonRecord;
-use crate::port::desk::{Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status};
+use crate::port::desk::{
+    Desk, DeskError, ImportReport, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+};
+use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
 
 /// Room for an import of some 100,000 people.
@@ -52,6 +55,8 @@ impl ControlServer {
             .route("/v1/people", get(people))
             .route("/v1/people", post(import_people))
             .route("/v1/send", post(send))
+            .route("/v1/recalls", get(recall_report))
+            .route("/v1/recalls", post(recall))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(desk);
         let served = axum::serve(self.listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
@@ -80,6 +85,14 @@ async fn import_people(
 
 async fn send(State(desk): Asked, Json(request): Json<SendRequest>) -> Result<Json<SendReceipt>, DeskError> {
     desk.send(request).await.map(Json)
+}
+
+async fn recall(State(desk): Asked, Json(request): Json<RecallRequest>) -> Result<Json<RecallReport>, DeskError> {
+    desk.recall(request).await.map(Json)
+}
+
+async fn recall_report(State(desk): Asked, Query(query): Query<RecallQuery>) -> Result<Json<RecallReport>, DeskError> {
+    desk.recall_report(query).await.map(Json)
 }
 
 impl IntoResponse for DeskError {

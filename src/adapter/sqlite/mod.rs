@@ -21,6 +21,8 @@ mod person;
 mod places;
 mod plan;
 mod realign;
+mod recall;
+mod recalled;
 mod rescue;
 mod rows;
 mod settle;
@@ -42,11 +44,12 @@ use rusqlite::Connection;
 pub use self::open::OpenError;
 use self::thread::{Manner, Worker};
 use crate::domain::delivery::Claim;
-use crate::domain::id::{AttemptId, DeliveryId, RecipientId, Term};
+use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, Term};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::model::{Priority, Schedule};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
+use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, Retired, SchedulePlan,
     StatusQuery, Store, StoreError, TakeOver,
@@ -194,6 +197,34 @@ impl Store for SqliteStore {
                 people::remember_conversation(conn, recipient, &conversation)
             })
             .await
+    }
+
+    async fn try_recall(
+        &self,
+        order: RecallOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RecallReport, NoRecall>, StoreError> {
+        self.reader.call("trying a recall out", move |conn| recall::try_out(conn, &order, now)).await
+    }
+
+    async fn begin_recall(
+        &self,
+        order: RecallOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RecallReport, NoRecall>, StoreError> {
+        self.writer.call("beginning a recall", move |conn| recall::begin(conn, &order, now)).await
+    }
+
+    async fn recall_due(&self, now: DateTime<Utc>, limit: usize) -> Result<RecallWork, StoreError> {
+        self.writer.call("looking for what is to be taken back", move |conn| recalled::due(conn, now, limit)).await
+    }
+
+    async fn settle_recall(&self, outcome: RecallOutcome) -> Result<(), StoreError> {
+        self.writer.call("settling the recall of a message", move |conn| recalled::settle(conn, &outcome)).await
+    }
+
+    async fn recall_report(&self, recall: RecallId, in_full: bool) -> Result<Option<RecallReport>, StoreError> {
+        self.reader.call("reporting a recall", move |conn| recalled::report(conn, recall, in_full)).await
     }
 
     async fn next_wake(&self, lead: Duration) -> Result<Option<DateTime<Utc>>, StoreError> {
