@@ -25,25 +25,35 @@ use nudged::port::desk::OccurrenceStatus;
 use nudged::port::library::{Library, Shelf};
 use nudged::port::store::{AttemptEnd, Outcome, StatusQuery, Store};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
-/// A clock that shows what it was set to.
-struct SetClock(Mutex<DateTime<Utc>>);
+/// A clock that shows what it was set to. Who sleeps wakes when it is set to that time or a later one.
+pub(crate) struct SetClock(watch::Sender<DateTime<Utc>>);
+
+impl SetClock {
+    pub(crate) fn set(&self, now: DateTime<Utc>) {
+        self.0.send_replace(now);
+    }
+}
 
 #[async_trait]
 impl Clock for SetClock {
     fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().expect("nobody panics with it")
+        *self.0.borrow()
     }
 
     fn moment(&self) -> Moment {
-        Moment::default()
+        Moment((self.now() - at("2027-01-01T00:00")).to_std().expect("a time of that year"))
     }
 
-    async fn sleep_until(&self, _: DateTime<Utc>) -> Woke {
+    async fn sleep_until(&self, at: DateTime<Utc>) -> Woke {
+        self.0.subscribe().wait_for(|now| *now >= at).await.expect("the clock lives as long as who asks it");
         Woke::OnTime
     }
 
-    async fn sleep(&self, _: Duration) {}
+    async fn sleep(&self, span: Duration) {
+        self.sleep_until(self.now() + span).await;
+    }
 }
 
 /// One schedule file.
@@ -63,12 +73,12 @@ pub(crate) type Sent = Vec<(NaiveDateTime, String)>;
 pub(crate) struct Rig {
     _folder: TempDir,
     pub(crate) store: Arc<dyn Store>,
-    clock: Arc<SetClock>,
+    pub(crate) clock: Arc<SetClock>,
     file: Arc<OneFile>,
-    keeper: CatalogKeeper,
-    planner: Planner,
-    term: Term,
-    downtime: Downtime,
+    pub(crate) keeper: CatalogKeeper,
+    pub(crate) planner: Planner,
+    pub(crate) term: Term,
+    pub(crate) downtime: Downtime,
 }
 
 /// `at("2027-03-01T08:00")`, in UTC.
@@ -83,7 +93,7 @@ impl Rig {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("ledger.db")).expect("a ledger"));
         let taken = store.take_over(at(now)).await.expect("taking over");
         let downtime = Downtime { since: taken.went_round_at, until: at(now) };
-        let clock = Arc::new(SetClock(Mutex::new(at(now))));
+        let clock = Arc::new(SetClock(watch::Sender::new(at(now))));
         let file = Arc::new(OneFile(Mutex::default()));
         let keeper = CatalogKeeper::new(file.clone(), store.clone(), clock.clone(), Tz::UTC);
         let planner = Planner {
@@ -124,7 +134,7 @@ impl Rig {
 
     /// The wall clock shows this now.
     pub(crate) fn now_is(&self, now: DateTime<Utc>) {
-        *self.clock.0.lock().expect("nobody panics with it") = now;
+        self.clock.set(now);
     }
 
     /// The file says this now: read, put into force, planned.

@@ -68,11 +68,11 @@ pub(super) fn begin(
         Err(none) => return Ok(Err(none)),
     };
     add_coming(conn, &subject)?;
-    seal(conn, &subject)?;
     let touched = touched(conn, &subject)?;
     if touched.is_empty() {
         return Ok(Err(NoRecall::NothingThere(subject.civil)));
     }
+    seal(conn, &subject)?;
     if subject.who.is_none() {
         conn.prepare_cached("UPDATE occurrences SET recalled_at = ?2 WHERE id = ?1")?
             .execute(params![subject.occurrence, micros(now)])?;
