@@ -249,17 +249,17 @@ fn row(message: &RecalledMessage, remedy: &Remedy, rules: &dyn ZoneRules) -> Vec
         one_line(&message.recipient, 60),
         message.sent_at.map_or_else(String::new, |at| times::local(at, message.zone, rules)),
         message.zone.name().to_owned(),
-        result(message.state, remedy).to_owned(),
+        result(message.state, remedy.done()).to_owned(),
         why,
     ]
 }
 
-/// Where the recall of a message stands, in words.
-pub(super) fn result(state: RecallState, remedy: &Remedy) -> &'static str {
+/// Where the recall of a message stands, in words. `done` is what has been done with it at its end.
+pub(super) fn result(state: RecallState, done: &'static str) -> &'static str {
     match state {
         RecallState::Awaiting => "being sent",
         RecallState::Pending => "to be taken back",
-        RecallState::Done => remedy.done(),
+        RecallState::Done => done,
         RecallState::Gone => "gone already",
         RecallState::NoId => "can't: no id",
         RecallState::Failed => "failed",
@@ -272,7 +272,7 @@ fn summary(report: &RecallReport) -> String {
     let parts: Vec<_> = report
         .counts
         .iter()
-        .map(|(state, count)| format!("{} {}", grouped(*count), result(*state, &report.remedy)))
+        .map(|(state, count)| format!("{} {}", grouped(*count), result(*state, report.remedy.done())))
         .collect();
     format!("{}, occurrence {}: {}", report.schedule, times::civil(report.occurrence), parts.join(", "))
 }

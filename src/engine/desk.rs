@@ -8,11 +8,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use tokio::sync::Notify;
 
+use crate::domain::id::ScheduleName;
+use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::parse;
 use crate::domain::supplies::Supplies;
-use crate::engine::catalog::{CatalogKeeper, SENDS};
+use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
 use crate::port::desk::{
@@ -76,6 +78,14 @@ impl FrontDesk {
     }
 }
 
+/// That nobody knows a schedule, and which one was probably meant.
+fn unknown_schedule(name: &str, catalog: &Catalog) -> String {
+    match nearest(name, catalog.schedules.keys().map(ScheduleName::as_str)) {
+        Some(near) => format!("no schedule \"{name}\" is known; did you mean \"{near}\"?"),
+        None => format!("no schedule \"{name}\" is known; `nudged next` lists those that are"),
+    }
+}
+
 /// A schedule that a request became, checked as if a person had written it.
 fn checked(name: &str, written: String) -> Result<Source, DeskError> {
     let source = Source::new(name, written);
@@ -96,7 +106,14 @@ impl Desk for FrontDesk {
             // Nobody has put anything into force, so the files are looked at.
             None => Arc::new(self.keeper.read().await?),
         };
+        let asked_for = query.schedule.clone();
         let ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
+        if let Some(name) = asked_for
+            && ledger.occurrences.is_empty()
+            && !catalog.schedules.keys().any(|known| known.as_str() == name)
+        {
+            return Err(DeskError::NotFound(unknown_schedule(&name, &catalog)));
+        }
         let daemon = match &self.daemon {
             None => None,
             Some(running) => Some(DaemonStatus {
@@ -143,6 +160,12 @@ impl Desk for FrontDesk {
             return Err(DeskError::NoDaemon("a message can only be sent by a running daemon".into()));
         };
         let (name, source) = self.write(&request)?;
+        for group in request.to.iter().filter_map(|to| to.trim().strip_prefix("group:")).map(str::trim) {
+            if self.store.group_size(group).await? == 0 {
+                let words = format!("nobody is in the group \"{group}\"; `nudged people list` shows the groups");
+                return Err(DeskError::NotFound(words));
+            }
+        }
         self.keeper.add(&source).await?;
         running.replan.notify_one();
         Ok(SendReceipt { schedule: name })

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::{Reason, State};
 use crate::domain::id::RecallId;
-use crate::domain::recall::Remedy;
+use crate::domain::recall::{RecallState, Remedy};
 use crate::domain::recipient::{Details, PersonRecord, RecipientKind, Unreachable, ZoneSource};
-use crate::port::recall::RecallReport;
+use crate::port::recall::{RecallCounts, RecallReport};
 use crate::port::store::StatusQuery;
 
 /// Why the desk could not do what was asked.
@@ -24,6 +24,9 @@ pub enum DeskError {
     /// What was asked makes no sense; the text says why.
     #[error("{0}")]
     BadRequest(String),
+    /// What was asked about is not there.
+    #[error("{0}")]
+    NotFound(String),
     /// It needs a running daemon, and none answers.
     #[error("{0}")]
     NoDaemon(String),
@@ -91,6 +94,9 @@ pub struct OccurrenceStatus {
     pub reasons: Vec<ReasonCount>,
     /// In the order of the due instants.
     pub waves: Vec<WaveStatus>,
+    /// How far its recall is, where there is one. States with none are left out.
+    #[serde(default, skip_serializing_if = "RecallCounts::is_empty")]
+    pub recalled: RecallCounts,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +134,18 @@ pub struct DeliveryStatus {
     pub possible_duplicate: bool,
     pub sent_at: Option<DateTime<Utc>>,
     pub not_before: Option<DateTime<Utc>>,
+    /// Where its recall stands, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<DeliveryRecall>,
+}
+
+/// Where the recall of one delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryRecall {
+    pub state: RecallState,
+    pub reason: Option<Reason>,
+    /// Whether the message is deleted; else a text takes its place.
+    pub deletes: bool,
 }
 
 /// A recipient as `people list` shows them.

@@ -325,6 +325,9 @@ pub trait Store: Send + Sync {
     /// Everybody, in the order of the names.
     async fn people(&self) -> Result<Vec<PersonView>, StoreError>;
 
+    /// How many people are in a group.
+    async fn group_size(&self, group: &str) -> Result<u64, StoreError>;
+
     /// What the ledger knows: every occurrence that is planned, open, or ended after `ended_after`. Recipients of a
     /// wave that has not been expanded yet count as planned.
     async fn status(

@@ -99,6 +99,7 @@ impl IntoResponse for DeskError {
     fn into_response(self) -> Response {
         let status = match self {
             DeskError::BadRequest(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            DeskError::NotFound(_) => StatusCode::NOT_FOUND,
             DeskError::NoDaemon(_) => StatusCode::SERVICE_UNAVAILABLE,
             DeskError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };

@@ -11,6 +11,7 @@ CREATE TABLE recalls (
     replacement   TEXT
 ) STRICT;
 CREATE INDEX recalls_of_occurrence ON recalls (occurrence_id);
+CREATE INDEX recalls_by_time ON recalls (asked_at);
 
 -- One message of a recall. A message belongs to the last recall that took it up.
 CREATE TABLE recalled (

@@ -246,6 +246,11 @@ impl Store for SqliteStore {
         self.reader.call("listing people", people::people).await
     }
 
+    async fn group_size(&self, group: &str) -> Result<u64, StoreError> {
+        let group = group.to_owned();
+        self.reader.call("counting a group", move |conn| people::group_size(conn, &group)).await
+    }
+
     /// The instant does not matter here: what waits to be expanded counts as planned, late or not.
     async fn status(
         &self,

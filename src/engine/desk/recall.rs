@@ -1,11 +1,10 @@
 //! Recalls: what is asked for is understood and checked here, and begun in the store.
 
 use crate::domain::id::ScheduleName;
-use crate::domain::nearest::nearest;
 use crate::domain::recall::Remedy;
 use crate::domain::schedule::model::Target;
 use crate::domain::schedule::parse::read_target;
-use crate::engine::desk::{FrontDesk, checked};
+use crate::engine::desk::{FrontDesk, checked, unknown_schedule};
 use crate::port::desk::{DeskError, RecallQuery, RecallRequest};
 use crate::port::recall::{NoRecall, RecallOrder, RecallReport};
 
@@ -21,7 +20,7 @@ impl FrontDesk {
         } else {
             self.store.begin_recall(order, now).await?
         };
-        let report = begun.map_err(|none| DeskError::BadRequest(self.in_words(&request.schedule, &none)))?;
+        let report = begun.map_err(|none| DeskError::NotFound(self.in_words(&request.schedule, &none)))?;
         if let Some(recall) = report.recall {
             running.recall.notify_one();
             tracing::warn!(
@@ -34,12 +33,12 @@ impl FrontDesk {
 
     pub(super) async fn report_recall(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
         let report = self.store.recall_report(query.recall, query.in_full).await?;
-        report.ok_or_else(|| DeskError::BadRequest(format!("there is no recall {}", query.recall)))
+        report.ok_or_else(|| DeskError::NotFound(format!("there is no recall {}", query.recall)))
     }
 
     fn order(&self, request: &RecallRequest) -> Result<RecallOrder, DeskError> {
         let schedule = ScheduleName::new(&request.schedule)
-            .ok_or_else(|| DeskError::BadRequest(self.in_words(&request.schedule, &NoRecall::UnknownSchedule)))?;
+            .ok_or_else(|| DeskError::NotFound(self.in_words(&request.schedule, &NoRecall::UnknownSchedule)))?;
         let target = |word: &String| {
             read_target(word).map_err(|refused| DeskError::BadRequest(format!("{}; {}", refused.message, refused.help)))
         };
@@ -63,13 +62,7 @@ impl FrontDesk {
     /// Why there is nothing to recall, and what to do about it.
     fn in_words(&self, schedule: &str, none: &NoRecall) -> String {
         match none {
-            NoRecall::UnknownSchedule => {
-                let catalog = self.keeper.cell().current();
-                match nearest(schedule, catalog.schedules.keys().map(ScheduleName::as_str)) {
-                    Some(near) => format!("no schedule \"{schedule}\" is known; did you mean \"{near}\"?"),
-                    None => format!("no schedule \"{schedule}\" is known; `nudged status` lists those that are"),
-                }
-            }
+            NoRecall::UnknownSchedule => unknown_schedule(schedule, &self.keeper.cell().current()),
             NoRecall::NothingSent => format!(
                 "nothing of \"{schedule}\" has been sent yet; to stop one in advance, name it with --occurrence"
             ),
