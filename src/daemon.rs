@@ -34,6 +34,7 @@ use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
 use crate::engine::recaller::Recaller;
 use crate::engine::sender::Sender;
+use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::desk::{Desk, HeldBackFile};
 use crate::port::entropy::Entropy;
@@ -142,21 +143,24 @@ impl Daemon {
         let control = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
         let [work, replan, recall] = std::array::from_fn(|_| Arc::new(Notify::new()));
+        let running = Running {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            started_at,
+            health: Arc::clone(&health),
+            watch: Arc::new(Watch::new(Arc::clone(&clock))),
+            work: Arc::clone(&work),
+            replan: Arc::clone(&replan),
+            recall: Arc::clone(&recall),
+        };
+        let sender = Arc::new(sender(config, &outside, connector, &keeper, &running, downtime));
         let desk = Arc::new(FrontDesk {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&outside.entropy),
             keeper: Arc::clone(&keeper),
-            daemon: Some(Running {
-                version: env!("CARGO_PKG_VERSION"),
-                pid: std::process::id(),
-                started_at,
-                health: Arc::clone(&health),
-                replan: Arc::clone(&replan),
-                recall: Arc::clone(&recall),
-            }),
+            daemon: Some(running),
         });
-        let sender = Arc::new(sender(config, &outside, connector, &keeper, &health, &work, downtime));
         let recaller = recaller(config, &sender, recall);
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
@@ -297,8 +301,7 @@ fn sender(
     outside: &Outside,
     connector: Arc<TeamsConnector>,
     keeper: &CatalogKeeper,
-    health: &Arc<Health>,
-    work: &Arc<Notify>,
+    running: &Running,
     downtime: Downtime,
 ) -> Sender {
     let book = Book::published(config.limits.per_tenant_per_second);
@@ -310,8 +313,10 @@ fn sender(
         zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
         clock: Arc::clone(&outside.clock),
         entropy: Arc::clone(&outside.entropy),
-        health: Arc::clone(health),
-        work: Arc::clone(work),
+        health: Arc::clone(&running.health),
+        watch: Arc::clone(&running.watch),
+        places: Arc::default(),
+        work: Arc::clone(&running.work),
         home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
         downtime,
         house_stop: config.stop.clone(),
@@ -331,6 +336,8 @@ fn recaller(config: &Config, sender: &Sender, bell: Arc<Notify>) -> Recaller {
         clock: Arc::clone(&sender.clock),
         entropy: Arc::clone(&sender.entropy),
         health: Arc::clone(&sender.health),
+        places: Arc::clone(&sender.places),
+        work: Arc::clone(&sender.work),
         bell,
         home_tenant: sender.home_tenant.clone(),
         house_stop: sender.house_stop.clone(),

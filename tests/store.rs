@@ -32,6 +32,8 @@ mod spreading;
 mod sqlite_file;
 #[path = "store/status.rs"]
 mod status;
+#[path = "store/trouble.rs"]
+mod trouble;
 
 use std::sync::Arc;
 
@@ -105,6 +107,14 @@ macro_rules! conformance {
                 a_claim_of_a_retired_schedule_is_cancelled_when_it_returns,
                 an_edited_priority_counts_for_what_is_open,
                 people_whom_a_schedule_names_have_a_place,
+            ]);
+            conformance!(@cases $place, trouble, [
+                a_conversation_is_gone_after_three_occurrences_in_a_row,
+                who_waits_is_not_marked,
+                a_paused_schedule_waits,
+                a_claim_of_a_paused_schedule_comes_back_into_the_pause,
+                marks_that_are_no_longer_believed_are_taken_back,
+                a_place_is_remembered,
             ]);
             conformance!(@cases $place, claiming, [
                 claims_carry_all_that_is_known,

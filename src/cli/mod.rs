@@ -6,6 +6,7 @@ mod desk;
 mod emulator;
 mod exit;
 mod next;
+mod pause;
 mod people;
 mod preview;
 mod problems;
@@ -67,6 +68,10 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show where every delivery stands
     Status(status::StatusArgs),
+    /// Hold a schedule: nothing of it is sent until it is resumed
+    Pause(pause::PauseArgs),
+    /// Let a paused schedule go on
+    Resume(pause::ResumeArgs),
     /// Send a message to people now
     Send(send::SendArgs),
     /// Take back what was sent: delete it, or put another text in its place
@@ -104,6 +109,8 @@ pub fn main() -> Exit {
             Command::Next(args) => next::run(screen, &cli.common, &args).await,
             Command::Preview(args) => preview::run(screen, &cli.common, &args).await,
             Command::Status(args) => status::run(screen, &cli.common, &args).await,
+            Command::Pause(args) => pause::pause(screen, &cli.common, &args).await,
+            Command::Resume(args) => pause::resume(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,
             Command::Recall(args) => recall::run(screen, &cli.common, &args).await,
             Command::People(args) => people::run(screen, &cli.common, &args).await,

@@ -65,6 +65,10 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
             screen.data(format!("  {problem}"));
         }
     }
+    for paused in &status.paused {
+        screen.data(format!("PAUSED: {} since {}: {}", paused.schedule, times::utc(paused.since), paused.why));
+        screen.data(format!("  `nudged resume {}` lets it go on", paused.schedule));
+    }
     if status.occurrences.is_empty() {
         screen.data(schedule.map_or_else(
             || "no occurrence is planned, open or lately ended".into(),

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::backoff;
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
-use crate::domain::recipient::{Recipient, Reference, Unreachable};
+use crate::domain::recipient::{Recipient, RecipientKind, Reference, Unreachable};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use crate::domain::verdict::Verdict;
 
@@ -484,10 +484,31 @@ fn lost(claim: &Claim, reason: Reason) -> Lost {
     }
 }
 
-/// Whether the conversation is to be asked for once more before `claim` is sent, if its recipient is a person.
+/// What becomes of an attempt whose verdict is not believed because too many others met the same: it waits, unless
+/// the message was, or may have been, delivered.
+#[must_use]
+pub fn doubted(claim: &Claim, verdict: &Verdict, now: DateTime<Utc>) -> Settlement {
+    let waits =
+        |reason: Reason| Settlement::Waiting { not_before: now, reason, possible_duplicate: claim.possible_duplicate };
+    match verdict {
+        Verdict::Permanent { reason } => waits(*reason),
+        // An id that could not be found is not asked for anew: it may well be right.
+        Verdict::Recreate { .. } => waits(Reason::TryAgain),
+        Verdict::Elsewhere { .. }
+        | Verdict::Delivered { .. }
+        | Verdict::Retry { .. }
+        | Verdict::OurFault { .. }
+        | Verdict::Unknown { .. } => settle(claim, verdict.clone(), now, 0.0),
+    }
+}
+
+/// Whether the conversation is to be asked for once more before `claim` is sent: Teams does not find it, and it is that
+/// of a person who is known. Group chats and channels can't be asked for.
 #[must_use]
 pub fn asks_again(claim: &Claim) -> bool {
-    matches!(claim.waited_for, Some(Reason::ConversationLost | Reason::ForeignConversation))
+    let is_person = claim.recipient.kind == RecipientKind::Person
+        && (claim.reference.user_id.is_some() || claim.reference.entra_object_id.is_some());
+    is_person && matches!(claim.waited_for, Some(Reason::ConversationLost | Reason::ForeignConversation))
 }
 
 /// What becomes of a delivery whose daemon ended while attempt number `attempts + 1` was under way. A delivery that ends
@@ -534,7 +555,7 @@ pub(crate) mod sample {
 
     use super::*;
     use crate::domain::id::RecipientId;
-    use crate::domain::recipient::{RecipientKind, ZoneSource};
+    use crate::domain::recipient::ZoneSource;
 
     pub(crate) fn claim() -> Claim {
         let day = NaiveDate::from_ymd_opt(2027, 3, 1).expect("a day");
@@ -638,6 +659,8 @@ mod tests {
         let asks = |reason| {
             let mut claim = sample::claim();
             claim.waited_for = reason;
+            assert!(!asks_again(&claim), "of whom no id is known");
+            claim.reference.user_id = Some("29:1".into());
             asks_again(&claim)
         };
         assert!(!asks(None) && !asks(Some(Reason::ConversationNotFound)));

@@ -79,6 +79,9 @@ pub mod verdict;
 // What keeps the bot itself from sending.
 pub mod trouble;
 
+// Many recipients of one schedule that can't be reached, all at once.
+pub mod surge;
+
 // (attempt, draw) → delay.
 pub mod backoff;
 

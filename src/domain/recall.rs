@@ -158,12 +158,18 @@ pub struct Before {
 /// A delivery that waits or is only claimed is stopped by its being recalled: nothing of it may leave after this.
 #[must_use]
 pub fn recalled(standing: Standing, before: Option<Before>) -> Option<RecallState> {
-    match before {
-        Some(Before { state: RecallState::Gone, .. } | Before { state: RecallState::Done, deletes: true }) => {
-            return Some(RecallState::Gone);
-        }
-        // What failed is tried again, and what was replaced can be deleted.
-        Some(_) | None => {}
+    let is_gone = before.is_some_and(|before| match before.state {
+        RecallState::Gone => true,
+        RecallState::Done => before.deletes,
+        // What failed is tried again.
+        RecallState::Awaiting
+        | RecallState::Pending
+        | RecallState::NoId
+        | RecallState::Failed
+        | RecallState::Unsent => false,
+    });
+    if is_gone {
+        return Some(RecallState::Gone);
     }
     let Standing { state, has_id, possible_duplicate } = standing;
     let nothing_came = if possible_duplicate { RecallState::NoId } else { RecallState::Unsent };

@@ -16,13 +16,15 @@ use crate::domain::schedule::parse;
 use crate::domain::supplies::Supplies;
 use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
+use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::desk::{
-    DaemonStatus, Desk, DeskError, ImportReport, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    DaemonStatus, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt,
+    SendRequest, Status,
 };
 use crate::port::entropy::Entropy;
 use crate::port::recall::RecallReport;
-use crate::port::store::{StatusQuery, Store, StoreError};
+use crate::port::store::{Pause, StatusQuery, Store, StoreError};
 
 // What is asked about recalls.
 mod recall;
@@ -49,6 +51,9 @@ pub struct Running {
     pub pid: u32,
     pub started_at: DateTime<Utc>,
     pub health: Arc<Health>,
+    pub watch: Arc<Watch>,
+    /// Rung when there may be something new to dispatch.
+    pub work: Arc<Notify>,
     /// Rung when what is to be planned has changed.
     pub replan: Arc<Notify>,
     /// Rung when there is something to take back.
@@ -62,6 +67,23 @@ impl From<StoreError> for DeskError {
 }
 
 impl FrontDesk {
+    /// The schedules in force; those of the files where nobody has put any into force.
+    async fn catalog(&self) -> Result<Arc<Catalog>, DeskError> {
+        Ok(match &self.daemon {
+            Some(_) => self.keeper.cell().current(),
+            None => Arc::new(self.keeper.read().await?),
+        })
+    }
+
+    /// The schedule of this name, or what to write instead.
+    async fn schedule(&self, name: &str) -> Result<ScheduleName, DeskError> {
+        let catalog = self.catalog().await?;
+        if let Some(known) = ScheduleName::new(name).filter(|known| catalog.schedules.contains_key(known)) {
+            return Ok(known);
+        }
+        Err(DeskError::BadRequest(unknown_schedule(name, &catalog)))
+    }
+
     /// Makes a schedule of a request and checks it as if a person had written it.
     fn write(&self, request: &SendRequest) -> Result<(String, Source), DeskError> {
         let now = self.clock.now();
@@ -81,8 +103,8 @@ impl FrontDesk {
 /// That nobody knows a schedule, and which one was probably meant.
 fn unknown_schedule(name: &str, catalog: &Catalog) -> String {
     match nearest(name, catalog.schedules.keys().map(ScheduleName::as_str)) {
-        Some(near) => format!("no schedule \"{name}\" is known; did you mean \"{near}\"?"),
-        None => format!("no schedule \"{name}\" is known; `nudged next` lists those that are"),
+        Some(near) => format!("there is no schedule \"{name}\"; did you mean \"{near}\"?"),
+        None => format!("there is no schedule \"{name}\"; `nudged next` lists what there is"),
     }
 }
 
@@ -101,11 +123,7 @@ fn checked(name: &str, written: String) -> Result<Source, DeskError> {
 impl Desk for FrontDesk {
     async fn status(&self, query: StatusQuery) -> Result<Status, DeskError> {
         let now = self.clock.now();
-        let catalog = match &self.daemon {
-            Some(_) => self.keeper.cell().current(),
-            // Nobody has put anything into force, so the files are looked at.
-            None => Arc::new(self.keeper.read().await?),
-        };
+        let catalog = self.catalog().await?;
         let asked_for = query.schedule.clone();
         let ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
         if let Some(name) = asked_for
@@ -130,6 +148,7 @@ impl Desk for FrontDesk {
             now,
             daemon,
             held_back: catalog.held_back.clone(),
+            paused: self.store.paused().await?.into_iter().map(Into::into).collect(),
             occurrences: ledger.occurrences,
             deliveries: ledger.deliveries,
         })
@@ -177,5 +196,22 @@ impl Desk for FrontDesk {
 
     async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
         self.report_recall(query).await
+    }
+
+    async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {
+        let schedule = self.schedule(&request.schedule).await?;
+        let why = request.why.unwrap_or_else(|| "paused by an operator".to_owned());
+        let pause = Pause { schedule, why, reachable_again: None };
+        Ok(self.store.pause(pause, self.clock.now()).await?)
+    }
+
+    async fn resume(&self, schedule: String) -> Result<bool, DeskError> {
+        let schedule = self.schedule(&schedule).await?;
+        let changed = self.store.resume(schedule.clone()).await?;
+        if let Some(running) = &self.daemon {
+            running.watch.believe(schedule);
+            running.work.notify_one();
+        }
+        Ok(changed)
     }
 }

@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::delivery::Claim;
 use crate::domain::id::Term;
 use crate::domain::schedule::model::Priority;
+use crate::domain::time::Moment;
+use crate::domain::trouble::Admission;
 use crate::engine::health::Health;
-use crate::engine::sender::{LEASE, Sender};
+use crate::engine::sender::{LEASE, Sender, Turn};
 use crate::port::clock::{Clock, Woke};
 use crate::port::store::{Store, StoreError, TooManyPeople};
 
@@ -52,6 +54,8 @@ const LOOK_FOR_CRITICAL: Duration = Duration::from_millis(250);
 enum Next {
     /// Room for more: as much was due as could be taken. For critical ones there is room of their own.
     Room,
+    /// When it is next tried whether the bot can send again.
+    Moment(Moment),
     /// The next known instant, if any.
     Instant(Option<DateTime<Utc>>),
 }
@@ -105,7 +109,7 @@ impl Dispatcher {
     async fn wait(&self, next: Next, work: impl Future<Output = ()>, in_hand: &mut InHand, stop: &CancellationToken) {
         let room_at = match next {
             Next::Room => self.senders * CLAIMS_PER_SENDER / 2,
-            Next::Instant(_) => 0,
+            Next::Moment(_) | Next::Instant(_) => 0,
         };
         tokio::pin!(work);
         let alarm = self.sleep(next);
@@ -139,6 +143,16 @@ impl Dispatcher {
                 "too many people: nothing of this occurrence is sent; if they are all meant, raise max_people"
             );
         }
+        match self.health.admit() {
+            Admission::All => {}
+            Admission::Nothing { until } => return Ok(Next::Moment(until)),
+            Admission::One { next } => {
+                for claim in self.store.claim_due(self.term, now, Priority::Bulk, 1, LEASE).await? {
+                    self.hand_over(claim, Turn::Probe, in_hand, stop);
+                }
+                return Ok(Next::Moment(next));
+            }
+        }
         let room = (self.senders * CLAIMS_PER_SENDER).saturating_sub(in_hand.ordinary());
         let mut claims = Vec::new();
         if room > 0 {
@@ -151,12 +165,7 @@ impl Dispatcher {
             claims.extend(self.store.claim_due(self.term, now, Priority::Critical, room, LEASE).await?);
         }
         for claim in claims {
-            let counted = in_hand.count(&claim);
-            let (sender, stop) = (Arc::clone(&self.sender), stop.clone());
-            in_hand.tasks.spawn(async move {
-                sender.deliver(claim, &stop).await;
-                drop(counted);
-            });
+            self.hand_over(claim, Turn::Regular, in_hand, stop);
         }
         if is_full {
             return Ok(Next::Room);
@@ -164,9 +173,19 @@ impl Dispatcher {
         Ok(Next::Instant(self.store.next_wake(LEAD).await?))
     }
 
+    fn hand_over(&self, claim: Claim, turn: Turn, in_hand: &mut InHand, stop: &CancellationToken) {
+        let counted = in_hand.count(&claim);
+        let (sender, stop) = (Arc::clone(&self.sender), stop.clone());
+        in_hand.tasks.spawn(async move {
+            sender.deliver(claim, turn, &stop).await;
+            drop(counted);
+        });
+    }
+
     async fn sleep(&self, next: Next) {
         let at = match next {
             Next::Room => return self.clock.sleep(LOOK_FOR_CRITICAL).await,
+            Next::Moment(at) => return self.clock.sleep(at.since(self.clock.moment())).await,
             Next::Instant(None) => return std::future::pending().await,
             Next::Instant(Some(at)) => at,
         };

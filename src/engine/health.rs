@@ -10,7 +10,7 @@ use tokio::sync::futures::Notified;
 
 use crate::domain::id::{DeliveryId, RecipientId};
 use crate::domain::time::Moment;
-use crate::domain::trouble::Trouble;
+use crate::domain::trouble::{Admission, Change, Trouble};
 use crate::domain::verdict::Answer;
 use crate::port::clock::Clock;
 
@@ -86,15 +86,22 @@ impl Health {
     }
 
     /// Takes in what Teams answered. What keeps the bot from sending is logged when it changes, not each time.
-    pub(crate) fn heard(&self, recipient: RecipientId, answer: &Answer) {
+    pub(crate) fn heard(&self, recipient: RecipientId, answer: &Answer) -> Change {
         let mut trouble = lock(&self.trouble);
-        if trouble.heard(recipient, answer) {
-            if let Some(trouble) = trouble.says() {
-                tracing::error!(trouble, "the bot cannot send; deliveries wait");
-            } else {
-                tracing::info!("the bot can send again");
+        let change = trouble.heard(recipient, answer, self.clock.moment());
+        match change {
+            Change::Nothing => {}
+            Change::Began => {
+                tracing::error!(trouble = trouble.says(), "the bot cannot send; the queue waits");
             }
+            Change::Ended => tracing::info!("the bot can send again; the queue goes on"),
         }
+        change
+    }
+
+    /// How much may be claimed just now.
+    pub(crate) fn admit(&self) -> Admission {
+        lock(&self.trouble).admit(self.clock.moment())
     }
 
     #[must_use]

@@ -9,6 +9,9 @@ pub mod catalog;
 // Schedules → waves, over a rolling horizon.
 pub mod planner;
 
+// Pure work, shared out between the cores.
+pub mod cores;
+
 // Waves → deliveries → claims, each at its instant.
 pub mod dispatcher;
 
@@ -20,6 +23,12 @@ pub mod recaller;
 
 // Permission to send, within the published windows.
 pub mod limiter;
+
+// Where each tenant was last served well.
+pub mod places;
+
+// Schedules of which too many recipients can't be reached.
+pub mod watch;
 
 // What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;

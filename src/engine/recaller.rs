@@ -17,12 +17,16 @@ use crate::domain::delivery::Reason;
 use crate::domain::id::DeliveryId;
 use crate::domain::message::Message;
 use crate::domain::recall::{RecallSettlement, RecallState, Remedy, settle};
+use crate::domain::recipient::Reference;
 use crate::domain::schedule::model::Priority;
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::ZoneRules;
+use crate::domain::trouble::Change;
+use crate::domain::verdict::Verdict;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
 use crate::engine::limiter::{Later, Limiter, Request};
+use crate::engine::places::Places;
 use crate::engine::sender::{LEASE, silence};
 use crate::port::clock::Clock;
 use crate::port::connector::{Connector, OutgoingActivity};
@@ -37,6 +41,9 @@ const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// look into the store of its own.
 const IN_HAND_PER_SENDER: usize = 2;
 
+/// How often one message is tried while the bot cannot send.
+const PROBE_EVERY: Duration = Duration::from_secs(15);
+
 /// Takes messages back.
 pub struct Recaller {
     pub store: Arc<dyn Store>,
@@ -47,6 +54,9 @@ pub struct Recaller {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub health: Arc<Health>,
+    pub places: Arc<Places>,
+    /// Rung when the bot can send again.
+    pub work: Arc<Notify>,
     /// Rings when a recall has begun.
     pub bell: Arc<Notify>,
     /// The bot's own tenant, for people of whom no other is known.
@@ -86,6 +96,8 @@ impl InHand {
 enum Next {
     /// Room for more: as much was due as could be taken.
     Room,
+    /// The bot can do nothing just now: the next try, or somebody who finds that it can again.
+    Recovery,
     /// The next known instant, if any; and a sender, when something waits for one to let go.
     Instant { at: Option<DateTime<Utc>>, is_awaiting: bool },
 }
@@ -123,13 +135,21 @@ impl Recaller {
     async fn go_round(self: &Arc<Self>, in_hand: &mut InHand, stop: &CancellationToken) -> Result<Next, StoreError> {
         let work = self.store.recall_due(self.clock.now(), self.capacity()).await?;
         let is_full = work.tasks.len() >= self.capacity();
+        let is_held = self.health.trouble().is_some() && !work.tasks.is_empty();
+        let room = if is_held { 1 } else { self.capacity() };
         for task in work.tasks {
-            if in_hand.deliveries.len() < self.capacity() && in_hand.deliveries.insert(task.delivery) {
+            if in_hand.deliveries.len() < room && in_hand.deliveries.insert(task.delivery) {
                 let (recaller, stop) = (Arc::clone(self), stop.clone());
                 in_hand.tasks.spawn(async move { (task.delivery, recaller.take_back(&task, &stop).await) });
             }
         }
-        Ok(if is_full { Next::Room } else { Next::Instant { at: work.next_at, is_awaiting: work.is_awaiting } })
+        Ok(if is_held {
+            Next::Recovery
+        } else if is_full {
+            Next::Room
+        } else {
+            Next::Instant { at: work.next_at, is_awaiting: work.is_awaiting }
+        })
     }
 
     async fn wait(
@@ -140,21 +160,32 @@ impl Recaller {
         in_hand: &mut InHand,
         stop: &CancellationToken,
     ) {
+        let is_held = matches!(next, Next::Recovery);
         let (room_at, is_awaiting) = match next {
             Next::Room => (self.capacity() / 2, false),
+            Next::Recovery => (0, true),
             Next::Instant { is_awaiting, .. } => (0, is_awaiting),
         };
         let alarm = self.sleep(next);
         tokio::pin!(rung, let_go, alarm);
+        let mut let_go_heard = false;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = &mut rung => return,
-                () = &mut let_go, if is_awaiting => return,
+                () = &mut let_go, if is_awaiting && !let_go_heard => {
+                    let_go_heard = true;
+                    if !is_held || self.health.trouble().is_none() {
+                        return;
+                    }
+                }
                 () = &mut alarm => return,
                 Some(joined) = in_hand.tasks.join_next(), if !in_hand.tasks.is_empty() => {
                     let is_news = in_hand.ended(joined);
-                    if is_news || (room_at > 0 && in_hand.deliveries.len() <= room_at) {
+                    if is_held && self.health.trouble().is_some() {
+                        continue;
+                    }
+                    if is_held || is_news || (room_at > 0 && in_hand.deliveries.len() <= room_at) {
                         return;
                     }
                 }
@@ -164,6 +195,7 @@ impl Recaller {
 
     async fn sleep(&self, next: Next) {
         match next {
+            Next::Recovery => self.clock.sleep(PROBE_EVERY).await,
             Next::Room | Next::Instant { at: None, is_awaiting: false } => std::future::pending().await,
             Next::Instant { at: Some(at), is_awaiting: false } => {
                 self.clock.sleep_until(at).await;
@@ -207,17 +239,35 @@ impl Recaller {
             }
         };
         let under_way = self.health.request(task.delivery);
+        let reference = self.places.complete(&request.tenant, &task.reference);
         let answer = match &activity {
-            None => self.connector.delete_activity(&task.reference, &task.activity_id).await,
-            Some(activity) => self.connector.update_activity(&task.reference, &task.activity_id, activity).await,
+            None => self.connector.delete_activity(&reference, &task.activity_id).await,
+            Some(activity) => self.connector.update_activity(&reference, &task.activity_id, activity).await,
         };
         permit.complete(silence(&answer.verdict));
-        self.health.heard(task.recipient.id, &answer);
-        let settlement =
-            settle(task.attempts + 1, task.asked_at, &answer.verdict, self.clock.now(), self.entropy.draw());
+        if self.health.heard(task.recipient.id, &answer) == Change::Ended {
+            self.work.notify_one();
+        }
+        let verdict = self.move_on(task, &request.tenant, &reference, answer.verdict).await;
+        let settlement = settle(task.attempts + 1, task.asked_at, &verdict, self.clock.now(), self.entropy.draw());
         let is_over = self.settle(task, settlement, answer.evidence.detail, stop).await;
         drop(under_way);
         is_over
+    }
+
+    /// Where the conversation is served elsewhere, the place to ask next is stored, and the request can be made again.
+    async fn move_on(&self, task: &RecallTask, tenant: &str, asked: &Reference, verdict: Verdict) -> Verdict {
+        let Verdict::Elsewhere { reason, instead } = verdict else { return verdict };
+        match self.places.next(tenant, asked.service_url.as_deref(), instead) {
+            None => Verdict::Permanent { reason },
+            Some(next) => {
+                // If it is not stored, the same answer comes once more.
+                if let Err(error) = self.store.remember_place(task.recipient.id, next).await {
+                    tracing::error!(delivery = %task.delivery, %error, "a place could not be stored");
+                }
+                Verdict::Retry { reason, after: None }
+            }
+        }
     }
 
     /// What takes the message's place; `None` where nothing does.

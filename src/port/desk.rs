@@ -15,7 +15,7 @@ use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
 use crate::domain::recipient::{Details, PersonRecord, RecipientKind, Unreachable, ZoneSource};
 use crate::port::recall::{RecallCounts, RecallReport};
-use crate::port::store::StatusQuery;
+use crate::port::store::{Paused, StatusQuery};
 
 /// Why the desk could not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -48,6 +48,9 @@ pub struct Status {
     pub daemon: Option<DaemonStatus>,
     /// Schedule files that are not used as they stand.
     pub held_back: Vec<HeldBackFile>,
+    /// Schedules of which nothing is sent until somebody lets them go on.
+    #[serde(default)]
+    pub paused: Vec<PausedSchedule>,
     pub occurrences: Vec<OccurrenceStatus>,
     /// Only when one schedule was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -79,6 +82,21 @@ pub struct HeldBackFile {
     pub last_good_in_use: bool,
     /// `line:column: CODE message; help`, one for each problem.
     pub problems: Vec<String>,
+}
+
+/// A schedule that is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PausedSchedule {
+    pub schedule: String,
+    pub since: DateTime<Utc>,
+    /// In words.
+    pub why: String,
+}
+
+impl From<Paused> for PausedSchedule {
+    fn from(paused: Paused) -> Self {
+        Self { schedule: paused.schedule.to_string(), since: paused.since, why: paused.why }
+    }
 }
 
 /// One occurrence: the counts add up to the audience.
@@ -233,6 +251,14 @@ pub struct RecallQuery {
     pub in_full: bool,
 }
 
+/// A schedule to be held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseRequest {
+    pub schedule: String,
+    /// In words, for whoever wonders.
+    pub why: Option<String>,
+}
+
 /// The questions.
 #[async_trait]
 pub trait Desk: Send + Sync {
@@ -249,4 +275,10 @@ pub trait Desk: Send + Sync {
 
     /// How far a recall is.
     async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError>;
+
+    /// Holds a schedule. Returns whether that is a change.
+    async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError>;
+
+    /// Lets a schedule go on; what Teams says of its recipients is believed for a day. Returns whether that is a change.
+    async fn resume(&self, schedule: String) -> Result<bool, DeskError>;
 }

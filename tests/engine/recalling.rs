@@ -1,6 +1,7 @@
 //! Messages are taken back at the pace of the limits, each as often as it takes, and the rest is not sent.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,13 +21,14 @@ use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
 use nudged::engine::recaller::Recaller;
-use nudged::engine::sender::{LEASE, Sender};
+use nudged::engine::sender::{LEASE, Sender, Turn};
+use nudged::engine::watch::Watch;
 use nudged::port::clock::Clock;
 use nudged::port::connector::{Channel, Connector, Conversation, MemberPage, OutgoingActivity, Posted, Team};
 use nudged::port::entropy::Entropy;
 use nudged::port::recall::{RecallOrder, RecallReport};
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::rig::{Rig, at};
@@ -48,6 +50,8 @@ struct Asked {
 struct Script {
     clock: Arc<dyn Clock>,
     answers: Mutex<HashMap<String, VecDeque<Verdict>>>,
+    /// Whether the token is refused, whatever is asked.
+    refuses: AtomicBool,
     asked: watch::Sender<Vec<Asked>>,
     /// One for each request of either kind that may be answered.
     gate: Semaphore,
@@ -60,6 +64,7 @@ impl Script {
         Arc::new(Self {
             clock,
             answers: Mutex::default(),
+            refuses: AtomicBool::default(),
             asked: watch::Sender::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             sending: watch::Sender::default(),
@@ -86,6 +91,9 @@ impl Script {
         let asked = Asked { at: self.clock.now(), who: who.clone(), activity_id: activity_id.to_owned(), text };
         self.asked.send_modify(|all| all.push(asked));
         self.wait().await;
+        if self.refuses.load(Ordering::SeqCst) {
+            return answer(Verdict::OurFault { reason: Reason::TokenRefused });
+        }
         let scripted = self.answers.lock().expect("nobody panics with it").get_mut(&who).and_then(VecDeque::pop_front);
         answer(scripted.unwrap_or(Verdict::Delivered { activity_id: None }))
     }
@@ -150,6 +158,8 @@ struct Scene {
     sender: Arc<Sender>,
     bell: Arc<Notify>,
     stop: CancellationToken,
+    /// Recallers that run.
+    recallers: JoinSet<()>,
 }
 
 impl Scene {
@@ -172,7 +182,9 @@ impl Scene {
             zones: Arc::new(nudged::adapter::zones::ZoneData::newest()),
             clock: Arc::clone(&clock),
             entropy: Arc::new(Certain),
-            health: Arc::new(Health::new(clock)),
+            health: Arc::new(Health::new(Arc::clone(&clock))),
+            watch: Arc::new(Watch::new(clock)),
+            places: Arc::default(),
             work: Arc::new(Notify::new()),
             home_tenant: Some("home".into()),
             downtime: rig.downtime,
@@ -181,17 +193,17 @@ impl Scene {
             house_stop: Some(Template::parse("Write STOP").expect("a template")),
         };
         let (sender, bell) = (Arc::new(sender), Arc::new(Notify::new()));
-        Self { rig, script, sender, bell, stop: CancellationToken::new() }
+        Self { rig, script, sender, bell, stop: CancellationToken::new(), recallers: JoinSet::new() }
     }
 
     /// Hands everything that is due to the sender.
-    async fn send_due(&self) -> Vec<JoinHandle<()>> {
+    async fn send_due(&self) -> JoinSet<()> {
         let now = self.rig.clock.now();
         self.rig.store.expand_due(now + LEAD, now).await.expect("expanding");
         let claims = self.rig.store.claim_due(self.rig.term, now, Priority::Bulk, 1000, LEASE).await;
         let deliver = |claim| {
             let (sender, stop) = (Arc::clone(&self.sender), self.stop.clone());
-            tokio::task::spawn(async move { sender.deliver(claim, &stop).await })
+            async move { sender.deliver(claim, Turn::Regular, &stop).await }
         };
         claims.expect("claiming").into_iter().map(deliver).collect()
     }
@@ -202,11 +214,13 @@ impl Scene {
         while !deliveries.is_empty() {
             // The limits hold for sending as well.
             self.pass(TimeDelta::milliseconds(100)).await;
-            deliveries.retain(|delivery| !delivery.is_finished());
+            while let Some(ended) = deliveries.try_join_next() {
+                ended.expect("the sender ends well");
+            }
         }
     }
 
-    fn recaller(&self) -> JoinHandle<()> {
+    fn recaller(&mut self) -> AbortHandle {
         let sender = &self.sender;
         let recaller = Recaller {
             store: Arc::clone(&sender.store),
@@ -217,12 +231,14 @@ impl Scene {
             clock: Arc::clone(&sender.clock),
             entropy: Arc::clone(&sender.entropy),
             health: Arc::clone(&sender.health),
+            places: Arc::clone(&sender.places),
+            work: Arc::clone(&sender.work),
             bell: Arc::clone(&self.bell),
             home_tenant: sender.home_tenant.clone(),
             house_stop: sender.house_stop.clone(),
             senders: 64,
         };
-        tokio::task::spawn(recaller.run(self.stop.clone()))
+        self.recallers.spawn(recaller.run(self.stop.clone()))
     }
 
     async fn recall(&self, remedy: Remedy) -> RecallId {
@@ -267,7 +283,7 @@ fn states(report: &RecallReport) -> Vec<(&str, RecallState)> {
 async fn everybodys_message_is_deleted_at_the_pace_of_the_limits() {
     let names: Vec<_> = (10..40).map(|number| format!("p{number}")).collect();
     let people: Vec<_> = names.iter().map(String::as_str).collect();
-    let scene = Scene::new(&people, 5).await;
+    let mut scene = Scene::new(&people, 5).await;
     scene.sent().await;
     scene.recaller();
     let recall = scene.recall(Remedy::Delete).await;
@@ -290,7 +306,7 @@ async fn everybodys_message_is_deleted_at_the_pace_of_the_limits() {
 
 #[tokio::test]
 async fn a_text_takes_its_place_as_each_recipient_gets_it() {
-    let scene = Scene::new(&["ana", "bo"], 50).await;
+    let mut scene = Scene::new(&["ana", "bo"], 50).await;
     scene.sent().await;
     scene.recaller();
     let text = "Not {{ occurrence.time }}, {{ person.first_name }}: see [{{ schedule.title }}](https://x.example).";
@@ -305,7 +321,7 @@ async fn a_text_takes_its_place_as_each_recipient_gets_it() {
 
 #[tokio::test]
 async fn a_text_that_can_not_be_made_for_somebody_fails_for_them_alone() {
-    let scene = Scene::new(&["ana"], 50).await;
+    let mut scene = Scene::new(&["ana"], 50).await;
     scene.sent().await;
     scene.recaller();
     // Nobody here has a language.
@@ -318,7 +334,7 @@ async fn a_text_that_can_not_be_made_for_somebody_fails_for_them_alone() {
 
 #[tokio::test]
 async fn each_answer_has_its_consequence() {
-    let scene = Scene::new(&["blocked", "done", "gone", "lost", "slow"], 50).await;
+    let mut scene = Scene::new(&["blocked", "done", "gone", "lost", "slow"], 50).await;
     scene.sent().await;
     let retry = |reason, seconds| Verdict::Retry { reason, after: Some(Duration::from_secs(seconds)) };
     scene.script.answers("gone", &[Verdict::Permanent { reason: Reason::ActivityNotFound }]);
@@ -347,7 +363,7 @@ async fn each_answer_has_its_consequence() {
 async fn a_pause_that_teams_asks_for_is_everybodys() {
     let names: Vec<_> = (10..30).map(|number| format!("p{number}")).collect();
     let people: Vec<_> = names.iter().map(String::as_str).collect();
-    let scene = Scene::new(&people, 2).await;
+    let mut scene = Scene::new(&people, 2).await;
     scene.sent().await;
     for name in &people {
         let throttled = Verdict::Retry { reason: Reason::Throttled, after: Some(Duration::from_secs(20)) };
@@ -367,7 +383,7 @@ async fn a_pause_that_teams_asks_for_is_everybodys() {
 /// What is on its way when the recall begins is taken back as soon as it has arrived, and what waits is not sent.
 #[tokio::test]
 async fn what_is_on_its_way_is_taken_back_when_it_has_arrived() {
-    let scene = Scene::new(&["ana", "bo", "cy"], 2).await;
+    let mut scene = Scene::new(&["ana", "bo", "cy"], 2).await;
     let gate = scene.script.gate.forget_permits(Semaphore::MAX_PERMITS);
     let deliveries = scene.send_due().await;
     // The third waits for the limit of two in a second.
@@ -382,9 +398,7 @@ async fn what_is_on_its_way_is_taken_back_when_it_has_arrived() {
 
     scene.script.gate.add_permits(gate);
     let over = scene.over(recall).await;
-    for delivery in deliveries {
-        delivery.await.expect("the sender ends well");
-    }
+    deliveries.join_all().await;
     let count = |state| over.counts.get(&state).copied().unwrap_or_default();
     assert_eq!([count(RecallState::Done), count(RecallState::Unsent)], [2, 1]);
     assert_eq!(*sending.borrow(), 2, "the third never left");
@@ -399,7 +413,7 @@ async fn what_is_on_its_way_is_taken_back_when_it_has_arrived() {
 /// It ends without an answer, as if killed: its successor makes the request again.
 #[tokio::test]
 async fn what_was_cut_off_goes_on_in_the_next_daemon() {
-    let scene = Scene::new(&["ana"], 50).await;
+    let mut scene = Scene::new(&["ana"], 50).await;
     scene.sent().await;
     let gate = scene.script.gate.forget_permits(Semaphore::MAX_PERMITS);
     let first = scene.recaller();
@@ -407,7 +421,8 @@ async fn what_was_cut_off_goes_on_in_the_next_daemon() {
     let mut asked = scene.script.asked.subscribe();
     asked.wait_for(|asked| asked.len() == 1).await.expect("the script lives");
     first.abort();
-    assert!(first.await.expect_err("it was cut off").is_cancelled());
+    let ended = scene.recallers.join_next().await.expect("the first one");
+    assert!(ended.expect_err("it was cut off").is_cancelled());
 
     scene.script.gate.add_permits(gate);
     scene.recaller();
@@ -417,7 +432,7 @@ async fn what_was_cut_off_goes_on_in_the_next_daemon() {
 
 #[tokio::test]
 async fn it_stops_after_what_is_under_way() {
-    let scene = Scene::new(&["ana", "bo", "cy"], 2).await;
+    let mut scene = Scene::new(&["ana", "bo", "cy"], 2).await;
     scene.sent().await;
     let gate = scene.script.gate.forget_permits(Semaphore::MAX_PERMITS);
     let recaller = scene.recaller();
@@ -430,8 +445,33 @@ async fn it_stops_after_what_is_under_way() {
     scene.pass(TimeDelta::zero()).await;
     assert!(!recaller.is_finished(), "two requests are under way");
     scene.script.gate.add_permits(gate);
-    recaller.await.expect("it ends well");
+    scene.recallers.join_next().await.expect("it was running").expect("it ends well");
     assert_eq!(asked.borrow_and_update().len(), 2, "the third is left for the next start");
     let report = scene.report(recall).await;
     assert_eq!(report.counts.into_iter().collect::<Vec<_>>(), [(RecallState::Pending, 1), (RecallState::Done, 2)]);
+}
+
+/// With a token that Teams refuses nothing can be done for anybody, so nobody is tried for nothing.
+#[tokio::test]
+async fn while_the_bot_can_do_nothing_it_knocks_now_and_then() {
+    let names: Vec<_> = (10..40).map(|number| format!("p{number}")).collect();
+    let people: Vec<_> = names.iter().map(String::as_str).collect();
+    let mut scene = Scene::new(&people, 50).await;
+    scene.sent().await;
+    scene.script.refuses.store(true, Ordering::SeqCst);
+    scene.recaller();
+    let recall = scene.recall(Remedy::Delete).await;
+    // What is in hand when it shows is answered; from then on it is quiet.
+    for _ in 0..20 {
+        scene.pass(TimeDelta::milliseconds(500)).await;
+    }
+    let before = scene.script.asked().len();
+    for _ in 0..60 {
+        scene.pass(TimeDelta::seconds(1)).await;
+    }
+    let knocks = scene.script.asked().len() - before;
+    assert!((2..=6).contains(&knocks), "about one in fifteen seconds: {knocks}");
+    scene.script.refuses.store(false, Ordering::SeqCst);
+    let report = scene.over(recall).await;
+    assert_eq!(report.counts.into_iter().collect::<Vec<_>>(), [(RecallState::Done, 30)]);
 }

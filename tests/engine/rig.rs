@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::adapter::sqlite::SqliteStore;
 use nudged::adapter::zones::ZoneData;
 use nudged::domain::delivery::{Claim, Settlement};
-use nudged::domain::id::Term;
+use nudged::domain::id::{ScheduleName, Term};
 use nudged::domain::policy::{Circumstances, Decision, Downtime, decide};
 use nudged::domain::problem::Source;
+use nudged::domain::rate::Book;
 use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
 use nudged::domain::schedule::model::Priority;
 use nudged::domain::time::Moment;
@@ -19,13 +20,20 @@ use nudged::domain::verdict::Evidence;
 use nudged::engine::catalog::CatalogKeeper;
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
+use nudged::engine::limiter::Limiter;
 use nudged::engine::planner::Planner;
+use nudged::engine::sender::{Sender, Turn};
+use nudged::engine::watch::Watch;
 use nudged::port::clock::{Clock, Woke};
-use nudged::port::desk::OccurrenceStatus;
+use nudged::port::desk::{DeliveryStatus, OccurrenceStatus, Reach};
+use nudged::port::entropy::Entropy;
 use nudged::port::library::{Library, Shelf};
 use nudged::port::store::{AttemptEnd, Outcome, StatusQuery, Store};
 use tempfile::TempDir;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::outcomes::FakeTeams;
 
 /// A clock that shows what it was set to. Who sleeps wakes when it is set to that time or a later one.
 pub(crate) struct SetClock(watch::Sender<DateTime<Utc>>);
@@ -56,6 +64,15 @@ impl Clock for SetClock {
     }
 }
 
+/// Always the same draw.
+struct NoChance;
+
+impl Entropy for NoChance {
+    fn draw(&self) -> f64 {
+        0.0
+    }
+}
+
 /// One schedule file.
 struct OneFile(Mutex<String>);
 
@@ -79,6 +96,9 @@ pub(crate) struct Rig {
     pub(crate) planner: Planner,
     pub(crate) term: Term,
     pub(crate) downtime: Downtime,
+    pub(crate) teams: Arc<FakeTeams>,
+    sender: Sender,
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// `at("2027-03-01T08:00")`, in UTC.
@@ -103,7 +123,27 @@ impl Rig {
             catalog: keeper.cell(),
             health: Arc::new(Health::new(clock.clone())),
         };
-        Self { _folder: folder, store, clock, file, keeper, planner, term: taken.term, downtime }
+        let teams = Arc::new(FakeTeams::default());
+        let watch = Arc::new(Watch::new(clock.clone()));
+        let sender = Sender {
+            store: store.clone(),
+            connector: teams.clone(),
+            limiter: Arc::new(Limiter::new(Book::published(1000), 1, clock.clone())),
+            catalog: keeper.cell(),
+            zones: Arc::new(ZoneData::newest()),
+            clock: clock.clone(),
+            entropy: Arc::new(NoChance),
+            health: planner.health.clone(),
+            watch: watch.clone(),
+            places: Arc::default(),
+            work: Arc::default(),
+            home_tenant: Some("home".into()),
+            downtime,
+            house_quiet_hours: Vec::new(),
+            per_person_per_day: None,
+            house_stop: None,
+        };
+        Self { _folder: folder, store, clock, file, keeper, planner, term: taken.term, downtime, teams, sender, watch }
     }
 
     /// The daemon ends, and another one starts then.
@@ -125,7 +165,11 @@ impl Rig {
             language: None,
             details: Details::default(),
             groups: None,
-            reference: Reference { conversation_id: Some(format!("a:{name}")), ..Reference::default() },
+            reference: Reference {
+                conversation_id: Some(format!("a:{name}")),
+                user_id: Some(format!("29:{name}")),
+                ..Reference::default()
+            },
         };
         let records = people.iter().map(record).collect();
         let report = self.store.import_people(records, Tz::UTC, self.clock.now()).await.expect("importing");
@@ -200,6 +244,49 @@ impl Rig {
         let at = self.clock.now();
         let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail: None };
         self.store.settle(outcome).await.expect("settling");
+    }
+
+    async fn claim(&self, limit: usize) -> Vec<Claim> {
+        let lease = Duration::from_mins(5);
+        self.store.claim_due(self.term, self.clock.now(), Priority::Bulk, limit, lease).await.expect("claiming")
+    }
+
+    /// Claims what is due and hands it, one after the other, to the sender.
+    pub(crate) async fn deliver(&self) {
+        for claim in self.claim(1000).await {
+            self.sender.deliver(claim, Turn::Regular, &CancellationToken::new()).await;
+        }
+    }
+
+    /// Hands one delivery to the sender, to find out whether the bot can send again.
+    pub(crate) async fn probe(&self) {
+        for claim in self.claim(1).await {
+            self.sender.deliver(claim, Turn::Probe, &CancellationToken::new()).await;
+        }
+    }
+
+    /// Lets time pass, and then delivers what is due.
+    pub(crate) async fn pass_minutes(&self, minutes: i64) {
+        self.now_is(self.clock.now() + TimeDelta::minutes(minutes));
+        self.deliver().await;
+    }
+
+    /// Lets a schedule go on.
+    pub(crate) async fn resume(&self, schedule: &str) {
+        let schedule = ScheduleName::new(schedule).expect("a name");
+        self.watch.believe(schedule.clone());
+        assert!(self.store.resume(schedule).await.expect("resuming"));
+    }
+
+    pub(crate) async fn deliveries(&self, schedule: &str) -> Vec<DeliveryStatus> {
+        let query = StatusQuery { schedule: Some(schedule.to_owned()) };
+        let status = self.store.status(query, DateTime::<Utc>::MIN_UTC, self.clock.now()).await;
+        status.expect("a status").deliveries
+    }
+
+    /// Whether everybody can be reached.
+    pub(crate) async fn reach(&self) -> Vec<Reach> {
+        self.store.people().await.expect("people").into_iter().map(|it| it.reach).collect()
     }
 
     /// The occurrences of the ledger since the beginning of time.

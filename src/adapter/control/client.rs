@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
-    Desk, DeskError, ImportReport, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
 };
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
@@ -103,5 +103,13 @@ impl Desk for ControlClient {
     async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
         let path = format!("/v1/recalls?recall={}&in_full={}", query.recall, query.in_full);
         self.ask(Method::GET, &path, None::<&()>).await
+    }
+
+    async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {
+        self.ask(Method::POST, "/v1/pause", Some(&request)).await
+    }
+
+    async fn resume(&self, schedule: String) -> Result<bool, DeskError> {
+        self.ask(Method::POST, "/v1/resume", Some(&schedule)).await
     }
 }

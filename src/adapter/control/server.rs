@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
-    Desk, DeskError, ImportReport, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
 };
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
@@ -57,6 +57,8 @@ impl ControlServer {
             .route("/v1/send", post(send))
             .route("/v1/recalls", get(recall_report))
             .route("/v1/recalls", post(recall))
+            .route("/v1/pause", post(pause))
+            .route("/v1/resume", post(resume))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(desk);
         let served = axum::serve(self.listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
@@ -93,6 +95,14 @@ async fn recall(State(desk): Asked, Json(request): Json<RecallRequest>) -> Resul
 
 async fn recall_report(State(desk): Asked, Query(query): Query<RecallQuery>) -> Result<Json<RecallReport>, DeskError> {
     desk.recall_report(query).await.map(Json)
+}
+
+async fn pause(State(desk): Asked, Json(request): Json<PauseRequest>) -> Result<Json<bool>, DeskError> {
+    desk.pause(request).await.map(Json)
+}
+
+async fn resume(State(desk): Asked, Json(schedule): Json<String>) -> Result<Json<bool>, DeskError> {
+    desk.resume(schedule).await.map(Json)
 }
 
 impl IntoResponse for DeskError {

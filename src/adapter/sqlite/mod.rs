@@ -16,6 +16,7 @@ mod guard;
 mod import;
 mod migrations;
 mod open;
+mod pause;
 mod people;
 mod person;
 mod places;
@@ -44,15 +45,15 @@ use rusqlite::Connection;
 pub use self::open::OpenError;
 use self::thread::{Manner, Worker};
 use crate::domain::delivery::Claim;
-use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, Term};
+use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::model::{Priority, Schedule};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::store::{
-    Abandoned, Document, Expanded, LedgerStatus, Outcome, PlanChange, PlanMark, Rescued, Retired, SchedulePlan,
-    StatusQuery, Store, StoreError, TakeOver,
+    Abandoned, Document, Expanded, LedgerStatus, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued, Retired,
+    SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
 
 /// The ledger in one file of SQLite.
@@ -225,6 +226,22 @@ impl Store for SqliteStore {
 
     async fn recall_report(&self, recall: RecallId, in_full: bool) -> Result<Option<RecallReport>, StoreError> {
         self.reader.call("reporting a recall", move |conn| recalled::report(conn, recall, in_full)).await
+    }
+
+    async fn remember_place(&self, recipient: RecipientId, service_url: String) -> Result<(), StoreError> {
+        self.writer.call("remembering a place", move |conn| people::remember_place(conn, recipient, &service_url)).await
+    }
+
+    async fn pause(&self, pause: Pause, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.writer.call("pausing a schedule", move |conn| pause::pause(conn, &pause, now)).await
+    }
+
+    async fn resume(&self, schedule: ScheduleName) -> Result<bool, StoreError> {
+        self.writer.call("resuming a schedule", move |conn| pause::resume(conn, &schedule)).await
+    }
+
+    async fn paused(&self) -> Result<Vec<Paused>, StoreError> {
+        self.reader.call("listing paused schedules", pause::paused).await
     }
 
     async fn next_wake(&self, lead: Duration) -> Result<Option<DateTime<Utc>>, StoreError> {

@@ -220,6 +220,13 @@ pub(super) fn remember_conversation(
     if found == 0 { Err(Fault::Said(format!("there is no recipient {recipient}"))) } else { Ok(()) }
 }
 
+pub(super) fn remember_place(conn: &Connection, recipient: RecipientId, service_url: &str) -> Result<(), Fault> {
+    let found = conn
+        .prepare_cached("UPDATE recipients SET service_url = ?2 WHERE id = ?1")?
+        .execute(params![recipient.0, service_url])?;
+    if found == 0 { Err(Fault::Said(format!("there is no recipient {recipient}"))) } else { Ok(()) }
+}
+
 static EVERYBODY: Sql = Sql::new("SELECT {person} FROM recipients r ORDER BY 3 COLLATE NOCASE, 3, r.id");
 
 pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
