@@ -12,7 +12,7 @@ use crate::adapter::clock::SystemClock;
 use crate::adapter::control::ControlClient;
 use crate::adapter::files::read_text;
 use crate::adapter::zones::ZoneData;
-use crate::cli::screen::{Screen, one_line};
+use crate::cli::screen::{Screen, aligned, one_line};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
@@ -111,7 +111,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &RecallArgs) -> E
     if screen.json {
         screen.json(&report);
     } else {
-        tell(screen, &report, &ZoneData::newest());
+        screen.data(told(&report, &ZoneData::newest()));
     }
     Ok(if report.count(RecallState::is_left_standing) > 0 { Exit::SomeRecipientsFailed } else { Exit::Done })
 }
@@ -229,11 +229,10 @@ fn progress(report: &RecallReport) -> String {
 }
 
 /// The report for people.
-fn tell(screen: Screen, report: &RecallReport, rules: &dyn ZoneRules) {
+fn told(report: &RecallReport, rules: &dyn ZoneRules) -> String {
     let rows = report.messages.iter().map(|message| row(message, &report.remedy, rules)).collect();
-    screen.table(&["RECIPIENT", "SENT, LOCAL TIME", "ZONE", "RESULT", "WHY"], rows);
-    screen.data("");
-    screen.data(summary(report));
+    let table = aligned(&["RECIPIENT", "SENT, LOCAL TIME", "ZONE", "RESULT", "WHY"], rows);
+    format!("{table}\n\n{}", summary(report))
 }
 
 fn row(message: &RecalledMessage, remedy: &Remedy, rules: &dyn ZoneRules) -> Vec<String> {
@@ -279,7 +278,11 @@ fn summary(report: &RecallReport) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chrono_tz::Tz;
+
     use super::*;
+    use crate::domain::delivery::Reason;
+    use crate::port::recall::RecallCounts;
 
     #[test]
     fn an_occurrence_is_read_as_people_write_it() {
@@ -300,5 +303,75 @@ mod tests {
         check(999, "999");
         check(1204, "1,204");
         check(1_000_000, "1,000,000");
+    }
+
+    fn report() -> RecallReport {
+        let at = |text: &str| text.parse().expect("an instant");
+        let message = |recipient: &str, zone, sent_at: Option<&str>, state| RecalledMessage {
+            recipient: recipient.to_owned(),
+            address: None,
+            zone,
+            sent_at: sent_at.map(at),
+            state,
+            reason: None,
+            detail: None,
+            attempts: 1,
+            possible_duplicate: false,
+            not_before: None,
+        };
+        let (paris, kolkata) = (Tz::Europe__Paris, Tz::Asia__Kolkata);
+        let messages = vec![
+            message("Ana Ruiz", paris, Some("2027-03-01T08:00:01Z"), RecallState::Done),
+            RecalledMessage {
+                possible_duplicate: true,
+                ..message("Bo Chen", paris, Some("2027-03-01T08:00:00Z"), RecallState::Done)
+            },
+            RecalledMessage {
+                reason: Some(Reason::Blocked),
+                detail: Some("User blocked\nthe conversation".into()),
+                ..message("Cem Ak", kolkata, Some("2027-03-01T03:30:00Z"), RecallState::Failed)
+            },
+            message("Dee Iyer", kolkata, Some("2027-03-01T03:30:00Z"), RecallState::Gone),
+            message("Eva Holm", paris, Some("2027-03-01T08:00:00Z"), RecallState::NoId),
+            message("Finn Dahl", paris, None, RecallState::Unsent),
+        ];
+        let mut counts = RecallCounts::new();
+        for message in &messages {
+            *counts.entry(message.state).or_default() += 1;
+        }
+        RecallReport {
+            schema: RecallReport::SCHEMA.to_owned(),
+            recall: Some(RecallId(1)),
+            asked_at: at("2027-03-01T08:03:00Z"),
+            schedule: "standup".to_owned(),
+            occurrence: "2027-03-01T09:00:00".parse().expect("a civil time"),
+            remedy: Remedy::Delete,
+            counts,
+            possible_duplicates: 1,
+            messages,
+        }
+    }
+
+    #[test]
+    fn a_report_has_a_result_for_each() {
+        insta::assert_snapshot!(told(&report(), &ZoneData::newest()));
+    }
+
+    #[test]
+    fn it_says_what_it_will_do() {
+        use RecallState::{Awaiting, Gone, NoId, Pending, Unsent};
+        let counts = [(Pending, 1204), (Awaiting, 1), (NoId, 3), (Unsent, 96), (Gone, 2)].into_iter().collect();
+        insta::assert_snapshot!(announce(&RecallReport { counts, ..report() }));
+    }
+
+    #[test]
+    fn it_says_how_far_it_is() {
+        use RecallState::{Done, Failed, Gone, NoId, Pending, Unsent};
+        let check = |counts: &[(RecallState, u64)], expect: &str| {
+            let counts = counts.iter().copied().collect();
+            assert_eq!(progress(&RecallReport { counts, ..report() }), expect);
+        };
+        check(&[(Pending, 1000), (Done, 200), (Gone, 4), (NoId, 3), (Unsent, 96)], "204 of 1,204 deleted");
+        check(&[(Pending, 10), (Failed, 2)], "0 of 12 deleted, 2 failed");
     }
 }

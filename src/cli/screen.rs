@@ -16,6 +16,17 @@ pub(super) fn one_line(text: &str, width: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// Rows under a header, aligned, one on each line.
+pub(super) fn aligned(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
 /// Where a command shows its results.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Screen {
@@ -71,14 +82,7 @@ impl Screen {
 
     /// Rows under a header, aligned.
     pub(super) fn table(self, header: &[&str], rows: Vec<Vec<String>>) {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(header);
-        table.add_rows(rows);
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        let lines = table.to_string();
-        self.data(lines.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+        self.data(aligned(header, rows));
     }
 
     /// Whether colour may be used on stdout.

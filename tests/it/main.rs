@@ -17,5 +17,7 @@ mod demo;
 mod emulator;
 // Never above the limits, and never far below.
 mod limits;
+// Taking back what was sent.
+mod recall;
 // Where tokens go.
 mod trust;
