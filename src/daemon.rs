@@ -33,8 +33,8 @@ use crate::engine::desk::{FrontDesk, Running};
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
-use crate::engine::places::Places;
 use crate::engine::planner::Planner;
+use crate::engine::recaller::Recaller;
 use crate::engine::sender::Sender;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
@@ -144,7 +144,7 @@ impl Daemon {
 
         let control = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
-        let (work, replan) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let [work, replan, recall] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let running = Running {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -154,6 +154,7 @@ impl Daemon {
             watch: Arc::new(Watch::new(Arc::clone(&clock))),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
+            recall: Arc::clone(&recall),
         };
         let sender = Arc::new(sender(config, &outside, connector, &keeper, &running, downtime));
         let desk = Arc::new(FrontDesk {
@@ -163,6 +164,7 @@ impl Daemon {
             keeper: Arc::clone(&keeper),
             daemon: Some(running),
         });
+        let recaller = recaller(config, &sender, recall);
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -198,6 +200,7 @@ impl Daemon {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
+        tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
         let answering = control.run(Arc::clone(&desk) as Arc<dyn Desk>, stop.clone());
         tasks.spawn(named("socket", async move {
@@ -316,13 +319,33 @@ fn sender(
         entropy: Arc::clone(&outside.entropy),
         health: Arc::clone(&running.health),
         watch: Arc::clone(&running.watch),
-        places: Places::default(),
+        places: Arc::default(),
         work: Arc::clone(&running.work),
         home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
         downtime,
         house_stop: config.stop.clone(),
         house_quiet_hours: config.quiet_hours.clone(),
         per_person_per_day: config.limits.per_person_per_day,
+    }
+}
+
+/// It shares everything with the sender, above all the limits.
+fn recaller(config: &Config, sender: &Sender, bell: Arc<Notify>) -> Recaller {
+    Recaller {
+        store: Arc::clone(&sender.store),
+        connector: Arc::clone(&sender.connector),
+        limiter: Arc::clone(&sender.limiter),
+        catalog: Arc::clone(&sender.catalog),
+        zones: Arc::clone(&sender.zones),
+        clock: Arc::clone(&sender.clock),
+        entropy: Arc::clone(&sender.entropy),
+        health: Arc::clone(&sender.health),
+        places: Arc::clone(&sender.places),
+        work: Arc::clone(&sender.work),
+        bell,
+        home_tenant: sender.home_tenant.clone(),
+        house_stop: sender.house_stop.clone(),
+        senders: config.limits.senders,
     }
 }
 

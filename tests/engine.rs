@@ -7,6 +7,8 @@ mod backlog;
 mod edits;
 #[path = "engine/outcomes.rs"]
 mod outcomes;
+#[path = "engine/recalling.rs"]
+mod recalling;
 #[path = "engine/rig.rs"]
 mod rig;
 #[path = "engine/travel.rs"]

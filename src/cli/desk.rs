@@ -90,7 +90,7 @@ pub(super) fn failed(screen: Screen, error: &DeskError) -> Exit {
     match error {
         DeskError::BadRequest(_) => Exit::Usage,
         DeskError::NoDaemon(_) => Exit::DaemonNotReachable,
-        DeskError::Failed(_) => Exit::Failed,
+        DeskError::NotFound(_) | DeskError::Failed(_) => Exit::Failed,
     }
 }
 

@@ -64,6 +64,9 @@ pub mod edit;
 // The states of one delivery and what moves it from one to the next.
 pub mod delivery;
 
+// Taking back what was sent.
+pub mod recall;
+
 // When nobody is to be disturbed.
 pub mod quiet;
 

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
 use crate::domain::id::{DeliveryId, RecipientId};
 use crate::domain::time::Moment;
 use crate::domain::trouble::{Admission, Change, Trouble};
@@ -17,6 +20,8 @@ pub struct Health {
     dispatcher_rounds: AtomicU64,
     planning_passes: AtomicU64,
     requests: Mutex<HashMap<DeliveryId, Moment>>,
+    /// Rings when one of them has ended.
+    ended: Notify,
     trouble: Mutex<Trouble>,
 }
 
@@ -35,6 +40,7 @@ impl Health {
             dispatcher_rounds: AtomicU64::new(0),
             planning_passes: AtomicU64::new(0),
             requests: Mutex::default(),
+            ended: Notify::new(),
             trouble: Mutex::default(),
         }
     }
@@ -59,6 +65,11 @@ impl Health {
     pub(crate) fn request(self: &Arc<Self>, delivery: DeliveryId) -> UnderWay {
         lock(&self.requests).insert(delivery, self.clock.moment());
         UnderWay { health: Arc::clone(self), delivery }
+    }
+
+    /// Waits until a request has ended and its outcome is stored, counted from this call.
+    pub(crate) fn request_ended(&self) -> Notified<'_> {
+        self.ended.notified()
     }
 
     /// For how long the oldest request has been under way.
@@ -131,6 +142,7 @@ pub(crate) struct UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         lock(&self.health.requests).remove(&self.delivery);
+        self.health.ended.notify_waiters();
     }
 }
 

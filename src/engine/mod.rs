@@ -18,6 +18,9 @@ pub mod dispatcher;
 // One claim → one outcome.
 pub mod sender;
 
+// Messages that are taken back: deleted, or replaced by another text.
+pub mod recaller;
+
 // Permission to send, within the published windows.
 pub mod limiter;
 

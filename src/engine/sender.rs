@@ -51,7 +51,7 @@ pub struct Sender {
     pub entropy: Arc<dyn Entropy>,
     pub health: Arc<Health>,
     pub watch: Arc<Watch>,
-    pub places: Places,
+    pub places: Arc<Places>,
     /// Rung when a delivery waits for another instant than the one known so far.
     pub work: Arc<Notify>,
     /// The bot's own tenant, for people of whom no other is known.
@@ -72,7 +72,7 @@ impl Sender {
         match self.try_deliver(&claim, stop).await {
             Ok(()) => {}
             Err(StoreError::LostClaim(delivery)) => {
-                tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost; somebody else has it now");
+                tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost: it was recalled, or somebody else has it now");
             }
             Err(error) => {
                 tracing::error!(delivery = %claim.id, schedule = %claim.schedule, %error, "store failed");
@@ -390,7 +390,7 @@ impl Sender {
 }
 
 /// For how long Teams asked the tenant to be silent. A 429 without `Retry-After` still means: not at once.
-fn silence(verdict: &Verdict) -> Option<Duration> {
+pub(super) fn silence(verdict: &Verdict) -> Option<Duration> {
     match verdict {
         Verdict::Retry { reason: Reason::Throttled, after } => Some(after.unwrap_or(Duration::from_secs(1))),
         Verdict::Retry { .. }

@@ -13,6 +13,8 @@ pub mod desk;
 pub mod entropy;
 // Where the schedule files are.
 pub mod library;
+// What crosses the ports when messages are taken back.
+pub mod recall;
 // The durable ledger.
 pub mod store;
 // The heart-beat of the chores.

@@ -21,7 +21,6 @@ use nudged::engine::catalog::CatalogKeeper;
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
-use nudged::engine::places::Places;
 use nudged::engine::planner::Planner;
 use nudged::engine::sender::Sender;
 use nudged::engine::watch::Watch;
@@ -31,28 +30,38 @@ use nudged::port::entropy::Entropy;
 use nudged::port::library::{Library, Shelf};
 use nudged::port::store::{AttemptEnd, Outcome, StatusQuery, Store};
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::outcomes::FakeTeams;
 
-/// A clock that shows what it was set to.
-struct SetClock(Mutex<DateTime<Utc>>);
+/// A clock that shows what it was set to. Who sleeps wakes when it is set to that time or a later one.
+pub(crate) struct SetClock(watch::Sender<DateTime<Utc>>);
+
+impl SetClock {
+    pub(crate) fn set(&self, now: DateTime<Utc>) {
+        self.0.send_replace(now);
+    }
+}
 
 #[async_trait]
 impl Clock for SetClock {
     fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().expect("nobody panics with it")
+        *self.0.borrow()
     }
 
     fn moment(&self) -> Moment {
         Moment((self.now() - DateTime::UNIX_EPOCH).to_std().expect("later than that"))
     }
 
-    async fn sleep_until(&self, _: DateTime<Utc>) -> Woke {
+    async fn sleep_until(&self, at: DateTime<Utc>) -> Woke {
+        self.0.subscribe().wait_for(|now| *now >= at).await.expect("the clock lives as long as who asks it");
         Woke::OnTime
     }
 
-    async fn sleep(&self, _: Duration) {}
+    async fn sleep(&self, span: Duration) {
+        self.sleep_until(self.now() + span).await;
+    }
 }
 
 /// Always the same draw.
@@ -81,12 +90,12 @@ pub(crate) type Sent = Vec<(NaiveDateTime, String)>;
 pub(crate) struct Rig {
     _folder: TempDir,
     pub(crate) store: Arc<dyn Store>,
-    clock: Arc<SetClock>,
+    pub(crate) clock: Arc<SetClock>,
     file: Arc<OneFile>,
-    keeper: CatalogKeeper,
-    planner: Planner,
-    term: Term,
-    downtime: Downtime,
+    pub(crate) keeper: CatalogKeeper,
+    pub(crate) planner: Planner,
+    pub(crate) term: Term,
+    pub(crate) downtime: Downtime,
     pub(crate) teams: Arc<FakeTeams>,
     sender: Sender,
     pub(crate) watch: Arc<Watch>,
@@ -104,7 +113,7 @@ impl Rig {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("ledger.db")).expect("a ledger"));
         let taken = store.take_over(at(now)).await.expect("taking over");
         let downtime = Downtime { since: taken.went_round_at, until: at(now) };
-        let clock = Arc::new(SetClock(Mutex::new(at(now))));
+        let clock = Arc::new(SetClock(watch::Sender::new(at(now))));
         let file = Arc::new(OneFile(Mutex::default()));
         let keeper = CatalogKeeper::new(file.clone(), store.clone(), clock.clone(), Tz::UTC);
         let planner = Planner {
@@ -126,7 +135,7 @@ impl Rig {
             entropy: Arc::new(NoChance),
             health: planner.health.clone(),
             watch: watch.clone(),
-            places: Places::default(),
+            places: Arc::default(),
             work: Arc::default(),
             home_tenant: Some("home".into()),
             downtime,
@@ -169,7 +178,7 @@ impl Rig {
 
     /// The wall clock shows this now.
     pub(crate) fn now_is(&self, now: DateTime<Utc>) {
-        *self.clock.0.lock().expect("nobody panics with it") = now;
+        self.clock.set(now);
     }
 
     /// The file says this now: read, put into force, planned.

@@ -19,5 +19,7 @@ mod emulator;
 mod identity;
 // Never above the limits, and never far below.
 mod limits;
+// Taking back what was sent.
+mod recall;
 // Where tokens go.
 mod trust;

@@ -3,6 +3,7 @@
 
 use crate::domain::delivery::{Reason, State};
 use crate::domain::plan::WaveRecipients;
+use crate::domain::recall::RecallState;
 use crate::domain::recipient::{RecipientKind, Unreachable, ZoneSource};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use crate::domain::time::ClockNote;
@@ -74,6 +75,16 @@ impl Word for Reason {
     }
 }
 
+impl Word for RecallState {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        RecallState::parse(word)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Serialize;
@@ -97,5 +108,6 @@ mod tests {
         check(ClockNote::ShiftedOverGap);
         State::ALL.into_iter().for_each(check);
         Reason::ALL.iter().copied().for_each(check);
+        RecallState::ALL.into_iter().for_each(check);
     }
 }
