@@ -23,7 +23,7 @@ use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{AppKind, SetupError, TeamsConnector, TeamsSettings};
 use crate::config::{BotKind, Config};
 use crate::domain::policy::Downtime;
-use crate::domain::rate::Book;
+use crate::domain::rate::{Book, Windows};
 use crate::domain::time::ZoneRules;
 use crate::engine::catalog::{CatalogCell, CatalogKeeper};
 use crate::engine::chores::Chores;
@@ -141,6 +141,7 @@ impl Daemon {
         let control = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
         let (work, replan) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let sender = Arc::new(sender(config, &outside, connector, &keeper, &health, &work, downtime));
         let desk = Arc::new(FrontDesk {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -151,13 +152,15 @@ impl Daemon {
                 pid: std::process::id(),
                 started_at,
                 health: Arc::clone(&health),
+                limiter: Arc::clone(&sender.limiter),
+                home: sender.home_tenant.clone().unwrap_or_default(),
                 replan: Arc::clone(&replan),
             }),
         });
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
-            sender: Arc::new(sender(config, &outside, connector, &keeper, &health, &work, downtime)),
+            sender,
             health: Arc::clone(&health),
             work: Arc::clone(&work),
             clock_stepped: Arc::clone(&replan),
@@ -296,7 +299,7 @@ fn sender(
     work: &Arc<Notify>,
     downtime: Downtime,
 ) -> Sender {
-    let book = Book::published(config.limits.per_tenant_per_second);
+    let book = Book::new(Windows::published(config.limits.per_tenant_per_second));
     Sender {
         store: Arc::clone(&keeper.store),
         connector,
@@ -418,7 +421,7 @@ impl Attendant {
 
     /// One line on what comes next.
     async fn status(&self) -> String {
-        let next = match self.store.next_wake(Duration::ZERO).await {
+        let next = match self.store.next_wake(Duration::ZERO, DateTime::<Utc>::MIN_UTC).await {
             Ok(Some(at)) => self.coming(at),
             Ok(None) => "nothing due within 48 h".into(),
             Err(error) => format!("store: {error}"),

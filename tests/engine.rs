@@ -7,5 +7,7 @@ mod backlog;
 mod edits;
 #[path = "engine/rig.rs"]
 mod rig;
+#[path = "engine/sending.rs"]
+mod sending;
 #[path = "engine/travel.rs"]
 mod travel;

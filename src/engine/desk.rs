@@ -14,8 +14,12 @@ use crate::domain::schedule::parse;
 use crate::domain::supplies::Supplies;
 use crate::engine::catalog::{CatalogKeeper, SENDS};
 use crate::engine::health::Health;
+use crate::engine::limiter::Limiter;
+use crate::engine::outlook::outlook;
 use crate::port::clock::Clock;
-use crate::port::desk::{DaemonStatus, Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status};
+use crate::port::desk::{
+    DaemonStatus, Desk, DeskError, ImportReport, OccurrenceStatus, People, SendReceipt, SendRequest, Status,
+};
 use crate::port::entropy::Entropy;
 use crate::port::store::{StatusQuery, Store, StoreError};
 
@@ -41,6 +45,9 @@ pub struct Running {
     pub pid: u32,
     pub started_at: DateTime<Utc>,
     pub health: Arc<Health>,
+    pub limiter: Arc<Limiter>,
+    /// The tenant of people of whom no other is known.
+    pub home: Arc<str>,
     /// Rung when what is to be planned has changed.
     pub replan: Arc<Notify>,
 }
@@ -73,6 +80,23 @@ impl FrontDesk {
     }
 }
 
+impl FrontDesk {
+    /// Says of each occurrence when it will be finished, where a daemon is sending.
+    async fn look_ahead(&self, occurrences: &mut [OccurrenceStatus]) -> Result<(), DeskError> {
+        let Some(running) = self.daemon.as_ref().filter(|running| running.health.trouble().is_none()) else {
+            return Ok(());
+        };
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let outlook = outlook(store, &running.limiter, clock, Arc::clone(&running.home)).await?;
+        for it in occurrences {
+            if let Some(forecast) = outlook.get(&(it.schedule.clone(), it.occurrence)) {
+                (it.finished_at, it.too_late) = (forecast.finished_at, forecast.too_late);
+            }
+        }
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl Desk for FrontDesk {
     async fn status(&self, query: StatusQuery) -> Result<Status, DeskError> {
@@ -82,7 +106,8 @@ impl Desk for FrontDesk {
             // Nobody has put anything into force, so the files are looked at.
             None => Arc::new(self.keeper.read().await?),
         };
-        let ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
+        let mut ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
+        self.look_ahead(&mut ledger.occurrences).await?;
         let daemon = match &self.daemon {
             None => None,
             Some(running) => Some(DaemonStatus {
@@ -90,7 +115,7 @@ impl Desk for FrontDesk {
                 pid: running.pid,
                 started_at: running.started_at,
                 schedules: catalog.schedules.len() as u64,
-                next_due_at: self.store.next_wake(Duration::ZERO).await?,
+                next_due_at: self.store.next_wake(Duration::ZERO, DateTime::<Utc>::MIN_UTC).await?,
                 trouble: running.health.trouble(),
             }),
         };

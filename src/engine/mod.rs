@@ -12,6 +12,9 @@ pub mod planner;
 // Waves → deliveries → claims, each at its instant.
 pub mod dispatcher;
 
+// What is in the hands of senders, and for how much more there is room.
+mod hand;
+
 // One claim → one outcome.
 pub mod sender;
 
@@ -23,6 +26,9 @@ pub mod chores;
 
 // Answers to what people ask.
 pub mod desk;
+
+// When what is open will be finished.
+pub mod outlook;
 
 // Signs of life, and what is wrong with the bot's own set-up.
 pub mod health;

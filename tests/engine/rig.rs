@@ -13,10 +13,10 @@ use nudged::domain::id::Term;
 use nudged::domain::policy::{Circumstances, Decision, Downtime, decide};
 use nudged::domain::problem::Source;
 use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
-use nudged::domain::schedule::model::Priority;
+use nudged::domain::share::Rooms;
 use nudged::domain::time::Moment;
 use nudged::domain::verdict::Evidence;
-use nudged::engine::catalog::CatalogKeeper;
+use nudged::engine::catalog::{CatalogCell, CatalogKeeper};
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::planner::Planner;
@@ -152,7 +152,7 @@ impl Rig {
         loop {
             let claims = self
                 .store
-                .claim_due(self.term, now, Priority::Bulk, 1000, Duration::from_mins(5))
+                .claim_due(self.term, now, Rooms::for_anybody(1000), Duration::from_mins(5))
                 .await
                 .expect("claiming");
             if claims.is_empty() {
@@ -190,6 +190,14 @@ impl Rig {
         let at = self.clock.now();
         let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail: None };
         self.store.settle(outcome).await.expect("settling");
+    }
+
+    pub(crate) fn catalog(&self) -> Arc<CatalogCell> {
+        self.keeper.cell()
+    }
+
+    pub(crate) fn term(&self) -> Term {
+        self.term
     }
 
     /// The occurrences of the ledger since the beginning of time.

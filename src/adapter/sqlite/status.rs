@@ -133,6 +133,8 @@ fn occurrence_status(
         possible_duplicates,
         reasons: reasons.into_iter().map(|((state, reason), count)| ReasonCount { state, reason, count }).collect(),
         waves: waves.into_iter().map(|wave| wave.status).collect(),
+        finished_at: None,
+        too_late: 0,
     })
 }
 
