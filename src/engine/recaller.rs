@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::delivery::Reason;
 use crate::domain::id::DeliveryId;
 use crate::domain::message::Message;
+use crate::domain::rate::Operation;
 use crate::domain::recall::{RecallSettlement, RecallState, Remedy, settle};
 use crate::domain::recipient::Reference;
 use crate::domain::schedule::model::Priority;
@@ -225,6 +226,7 @@ impl Recaller {
             tenant: self.tenant(task),
             conversation: Arc::from(conversation_id.split(";messageid=").next().unwrap_or_default()),
             priority: Priority::Normal,
+            operation: Operation::Send,
         };
         let asked = tokio::select! {
             asked = self.limiter.permit(&request) => asked,

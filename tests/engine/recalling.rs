@@ -11,17 +11,17 @@ use chrono_tz::Tz;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::RecallId;
 use nudged::domain::message::Said;
-use nudged::domain::rate::Book;
+use nudged::domain::rate::{Book, Windows};
 use nudged::domain::recall::{RecallState, Remedy};
 use nudged::domain::recipient::Reference;
-use nudged::domain::schedule::model::Priority;
+use nudged::domain::share::Rooms;
 use nudged::domain::template::Template;
 use nudged::domain::verdict::{Answer, Evidence, Verdict};
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
 use nudged::engine::recaller::Recaller;
-use nudged::engine::sender::{LEASE, Sender, Turn};
+use nudged::engine::sender::{LEASE, Sender};
 use nudged::engine::watch::Watch;
 use nudged::port::clock::Clock;
 use nudged::port::connector::{Channel, Connector, Conversation, MemberPage, OutgoingActivity, Posted, Team};
@@ -177,7 +177,7 @@ impl Scene {
         let sender = Sender {
             store: Arc::clone(&rig.store),
             connector: Arc::clone(&script) as Arc<dyn Connector>,
-            limiter: Arc::new(Limiter::new(Book::published(per_second), 64, Arc::clone(&clock))),
+            limiter: Arc::new(Limiter::new(Book::new(Windows::published(per_second)), 64, Arc::clone(&clock))),
             catalog: rig.keeper.cell(),
             zones: Arc::new(nudged::adapter::zones::ZoneData::newest()),
             clock: Arc::clone(&clock),
@@ -200,10 +200,10 @@ impl Scene {
     async fn send_due(&self) -> JoinSet<()> {
         let now = self.rig.clock.now();
         self.rig.store.expand_due(now + LEAD, now).await.expect("expanding");
-        let claims = self.rig.store.claim_due(self.rig.term, now, Priority::Bulk, 1000, LEASE).await;
+        let claims = self.rig.store.claim_due(self.rig.term, now, Rooms::for_anybody(1000), LEASE).await;
         let deliver = |claim| {
             let (sender, stop) = (Arc::clone(&self.sender), self.stop.clone());
-            async move { sender.deliver(claim, Turn::Regular, &stop).await }
+            async move { sender.deliver(claim, &stop).await }
         };
         claims.expect("claiming").into_iter().map(deliver).collect()
     }
