@@ -154,11 +154,7 @@ fn announce(plan: &RecallReport) -> String {
         "messages arrived or may have, without an id: they cannot be recalled",
     );
     line(count(RecallState::Unsent), "message was not sent yet: cancel it", "messages were not sent yet: cancel them");
-    line(
-        count(RecallState::Gone),
-        "message is deleted already",
-        "messages are deleted already",
-    );
+    line(count(RecallState::Gone), "message is deleted already", "messages are deleted already");
     line(
         plan.possible_duplicates,
         "of these may have arrived twice: only the copy whose id is known can be recalled",
@@ -374,7 +370,7 @@ mod tests {
         use RecallState::{Awaiting, Gone, NoId, Pending, Unsent};
         let counts = [(Pending, 1204), (Awaiting, 1), (NoId, 3), (Unsent, 96), (Gone, 2)].into_iter().collect();
         let moved_to = Some("2027-03-01T10:30:00".parse().expect("a civil time"));
-        insta::assert_snapshot!(announce(&RecallReport { counts, moved_to, ..report() }));
+        insta::assert_snapshot!(announce(&RecallReport { moved_to, counts, ..report() }));
     }
 
     #[test]

@@ -55,6 +55,9 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
             if let Some(trouble) = &daemon.trouble {
                 screen.data(format!("CANNOT SEND: {trouble}; deliveries wait"));
             }
+            if let Some(note) = daemon.credentials.as_ref().and_then(|credentials| credentials.note.as_deref()) {
+                screen.data(format!("credential: {note}"));
+            }
         }
         None => screen.data("no daemon is running; this is what the ledger says"),
     }

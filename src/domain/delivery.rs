@@ -222,6 +222,7 @@ reasons! {
     TryAgain = "try-again", "Teams asked for the request to be made again";
     TokenRefused = "token-refused", "the identity provider refused the bot's credentials";
     TokenUnavailable = "token-unavailable", "no token could be had";
+    CredentialUnusable = "credential-unusable", "the file of the bot's credential can't be used as it stands";
     AuthRefused = "auth-refused", "Teams refused the bot's token twice; check the app id, tenant and registration";
     NotRegistered = "not-registered", "the Connector does not know the bot; check its registration and Teams channel";
 
@@ -306,6 +307,7 @@ impl Reason {
             | Reason::TryAgain
             | Reason::TokenRefused
             | Reason::TokenUnavailable
+            | Reason::CredentialUnusable
             | Reason::AuthRefused
             | Reason::NotRegistered
             | Reason::NoAnswer

@@ -79,6 +79,12 @@ pub mod verdict;
 // What keeps the bot itself from sending.
 pub mod trouble;
 
+// What the bot proves itself with, and until when.
+pub mod credential;
+
+// The clouds of Microsoft, and the addresses of each.
+pub mod cloud;
+
 // Many recipients of one schedule that can't be reached, all at once.
 pub mod surge;
 

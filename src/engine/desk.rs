@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use tokio::sync::Notify;
 
+use crate::domain::credential::Credential;
 use crate::domain::id::ScheduleName;
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
@@ -18,9 +19,10 @@ use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
+use crate::port::credentials::Credentials;
 use crate::port::desk::{
-    DaemonStatus, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt,
-    SendRequest, Status,
+    CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest,
+    SendReceipt, SendRequest, Status,
 };
 use crate::port::entropy::Entropy;
 use crate::port::recall::RecallReport;
@@ -51,6 +53,7 @@ pub struct Running {
     pub pid: u32,
     pub started_at: DateTime<Utc>,
     pub health: Arc<Health>,
+    pub credentials: Arc<dyn Credentials>,
     pub watch: Arc<Watch>,
     /// Rung when there may be something new to dispatch.
     pub work: Arc<Notify>,
@@ -58,6 +61,10 @@ pub struct Running {
     pub replan: Arc<Notify>,
     /// Rung when there is something to take back.
     pub recall: Arc<Notify>,
+}
+
+fn told(credential: &Credential, now: DateTime<Utc>) -> CredentialStatus {
+    CredentialStatus { kind: credential.kind, expires_at: credential.ends_at, note: credential.note(now) }
 }
 
 impl From<StoreError> for DeskError {
@@ -141,6 +148,7 @@ impl Desk for FrontDesk {
                 schedules: catalog.schedules.len() as u64,
                 next_due_at: self.store.next_wake(Duration::ZERO).await?,
                 trouble: running.health.trouble(),
+                credentials: Some(told(&running.credentials.look(), now)),
             }),
         };
         Ok(Status {

@@ -89,25 +89,50 @@ impl Health {
     pub(crate) fn heard(&self, recipient: RecipientId, answer: &Answer) -> Change {
         let mut trouble = lock(&self.trouble);
         let change = trouble.heard(recipient, answer, self.clock.moment());
-        match change {
-            Change::Nothing => {}
-            Change::Began => {
-                tracing::error!(trouble = trouble.says(), "the bot cannot send; the queue waits");
-            }
-            Change::Ended => tracing::info!("the bot can send again; the queue goes on"),
-        }
-        change
+        tell(change, &trouble)
     }
 
-    /// How much may be claimed just now.
-    pub(crate) fn admit(&self) -> Admission {
-        lock(&self.trouble).admit(self.clock.moment())
+    /// Teams took a request that was not a message.
+    pub(crate) fn accepted(&self) -> Change {
+        let mut trouble = lock(&self.trouble);
+        let change = trouble.accepted();
+        tell(change, &trouble)
+    }
+
+    /// How many requests may be made just now.
+    pub(crate) fn admission(&self) -> Admission {
+        lock(&self.trouble).admission(self.clock.moment())
+    }
+
+    /// Asks to make a request. In trouble whoever may has taken the turn.
+    pub(crate) fn may_request(&self) -> bool {
+        let now = self.clock.moment();
+        let mut trouble = lock(&self.trouble);
+        match trouble.admission(now) {
+            Admission::All => true,
+            Admission::One => {
+                trouble.take_turn(now);
+                true
+            }
+            Admission::None { .. } => false,
+        }
     }
 
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         lock(&self.trouble).says().map(str::to_owned)
     }
+}
+
+fn tell(change: Change, trouble: &Trouble) -> Change {
+    match change {
+        Change::Nothing => {}
+        Change::Began | Change::Turned => {
+            tracing::error!(trouble = trouble.says(), "the bot cannot send; the queue waits");
+        }
+        Change::Ended => tracing::info!("the bot can send again; the queue goes on"),
+    }
+    change
 }
 
 /// A request that is under way. It has ended when this is dropped.

@@ -33,6 +33,9 @@ pub mod watch;
 // What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;
 
+// The end of the bot's credential, announced in time.
+pub mod credentials;
+
 // Answers to what people ask.
 pub mod desk;
 

@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::credential::CredentialKind;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
@@ -72,6 +73,19 @@ pub struct DaemonStatus {
     pub next_due_at: Option<DateTime<Utc>>,
     /// In words, when the bot's own set-up keeps it from sending.
     pub trouble: Option<String>,
+    /// What the bot proves itself with. A daemon of an earlier version does not say it.
+    #[serde(default)]
+    pub credentials: Option<CredentialStatus>,
+}
+
+/// What the bot proves itself with, as far as it may be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialStatus {
+    pub kind: CredentialKind,
+    /// `None` where it has no end, or nobody knows it.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// In words, when there is something to do about it.
+    pub note: Option<String>,
 }
 
 /// A schedule file with problems.

@@ -5,6 +5,8 @@
 pub mod clock;
 // Teams: continue a conversation, create one.
 pub mod connector;
+// What the bot proves itself with.
+pub mod credentials;
 // What people and programs may ask of the daemon, over the socket or in-process.
 pub mod desk;
 // Chance.

@@ -22,7 +22,7 @@ use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
 use nudged::engine::planner::Planner;
-use nudged::engine::sender::{Sender, Turn};
+use nudged::engine::sender::Sender;
 use nudged::engine::watch::Watch;
 use nudged::port::clock::{Clock, Woke};
 use nudged::port::desk::{DeliveryStatus, OccurrenceStatus, Reach};
@@ -51,7 +51,7 @@ impl Clock for SetClock {
     }
 
     fn moment(&self) -> Moment {
-        Moment((self.now() - at("2027-01-01T00:00")).to_std().expect("a time of that year"))
+        Moment((self.now() - DateTime::UNIX_EPOCH).to_std().expect("later than that"))
     }
 
     async fn sleep_until(&self, at: DateTime<Utc>) -> Woke {
@@ -246,22 +246,12 @@ impl Rig {
         self.store.settle(outcome).await.expect("settling");
     }
 
-    async fn claim(&self, limit: usize) -> Vec<Claim> {
-        let lease = Duration::from_mins(5);
-        self.store.claim_due(self.term, self.clock.now(), Priority::Bulk, limit, lease).await.expect("claiming")
-    }
-
     /// Claims what is due and hands it, one after the other, to the sender.
     pub(crate) async fn deliver(&self) {
-        for claim in self.claim(1000).await {
-            self.sender.deliver(claim, Turn::Regular, &CancellationToken::new()).await;
-        }
-    }
-
-    /// Hands one delivery to the sender, to find out whether the bot can send again.
-    pub(crate) async fn probe(&self) {
-        for claim in self.claim(1).await {
-            self.sender.deliver(claim, Turn::Probe, &CancellationToken::new()).await;
+        let lease = Duration::from_mins(5);
+        let claims = self.store.claim_due(self.term, self.clock.now(), Priority::Bulk, 1000, lease).await;
+        for claim in claims.expect("claiming") {
+            self.sender.deliver(claim, &CancellationToken::new()).await;
         }
     }
 
