@@ -161,9 +161,9 @@ impl Record {
     }
 
     /// Gives a message another body. Whether there is such a message.
-    pub(super) fn edit(&mut self, conversation: &str, activity_id: &str, activity: Bytes, at: DateTime<Utc>) -> bool {
+    pub(super) fn edit(&mut self, conversation: &str, activity_id: &str, activity: &[u8], at: DateTime<Utc>) -> bool {
         let Some(taken) = self.find(conversation, activity_id) else { return false };
-        taken.letter.activity = Bytes::copy_from_slice(&activity);
+        taken.letter.activity = Bytes::copy_from_slice(activity);
         taken.edits += 1;
         taken.edited_at = Some(at);
         true
