@@ -5,6 +5,10 @@
 mod backlog;
 #[path = "engine/edits.rs"]
 mod edits;
+#[path = "engine/outcomes.rs"]
+mod outcomes;
+#[path = "engine/recalling.rs"]
+mod recalling;
 #[path = "engine/rig.rs"]
 mod rig;
 #[path = "engine/travel.rs"]

@@ -6,9 +6,11 @@ mod desk;
 mod emulator;
 mod exit;
 mod next;
+mod pause;
 mod people;
 mod preview;
 mod problems;
+mod recall;
 mod run;
 mod screen;
 mod send;
@@ -66,8 +68,14 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show where every delivery stands
     Status(status::StatusArgs),
+    /// Hold a schedule: nothing of it is sent until it is resumed
+    Pause(pause::PauseArgs),
+    /// Let a paused schedule go on
+    Resume(pause::ResumeArgs),
     /// Send a message to people now
     Send(send::SendArgs),
+    /// Take back what was sent: delete it, or put another text in its place
+    Recall(recall::RecallArgs),
     /// Import and list the people who can be reached
     People(people::PeopleArgs),
     /// Run a stand-in for Teams on this machine, for rehearsals and tests
@@ -101,7 +109,10 @@ pub fn main() -> Exit {
             Command::Next(args) => next::run(screen, &cli.common, &args).await,
             Command::Preview(args) => preview::run(screen, &cli.common, &args).await,
             Command::Status(args) => status::run(screen, &cli.common, &args).await,
+            Command::Pause(args) => pause::pause(screen, &cli.common, &args).await,
+            Command::Resume(args) => pause::resume(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,
+            Command::Recall(args) => recall::run(screen, &cli.common, &args).await,
             Command::People(args) => people::run(screen, &cli.common, &args).await,
             Command::Emulator(args) => emulator::run(screen, &args).await,
         }

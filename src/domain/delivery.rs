@@ -7,6 +7,8 @@
 //!  │ └ policy ▶ skipped   │ │                              └▶ unknown
 //!  └──── released ────────┘ └── on_unknown = "resend": waiting, marked as a possible duplicate
 //! ```
+//!
+//! What has not left yet (planned, claimed, waiting) can be cancelled: by an edit, or by a [recall](super::recall).
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::backoff;
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
-use crate::domain::recipient::{Recipient, Reference, Unreachable};
+use crate::domain::recipient::{Recipient, RecipientKind, Reference, Unreachable};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use crate::domain::verdict::Verdict;
 
@@ -43,7 +45,7 @@ pub enum State {
     Unknown,
     /// Not sent in time.
     Expired,
-    /// No longer wanted: its schedule changed or went away.
+    /// No longer wanted: its schedule changed or went away, or it was recalled.
     Cancelled,
 }
 
@@ -91,6 +93,22 @@ impl State {
         }
     }
 
+    /// Whether a daemon has it in its hands.
+    #[must_use]
+    pub fn is_held(self) -> bool {
+        match self {
+            State::Claimed | State::Sending => true,
+            State::Planned
+            | State::Waiting
+            | State::Sent
+            | State::Skipped
+            | State::Failed
+            | State::Unknown
+            | State::Expired
+            | State::Cancelled => false,
+        }
+    }
+
     /// Whether the recipient may have the message, or have had it: nobody can take it back.
     #[must_use]
     pub fn may_have_arrived(self) -> bool {
@@ -118,7 +136,8 @@ impl State {
             State::Skipped => &[State::Planned, State::Waiting, State::Claimed, State::Sending],
             // From claimed: a policy or a missing precondition, found before anything left.
             State::Waiting | State::Failed | State::Expired | State::Unknown => &[State::Claimed, State::Sending],
-            State::Cancelled => &[State::Planned, State::Waiting],
+            // From claimed: only a recall takes it out of a sender's hands, before anything left.
+            State::Cancelled => &[State::Planned, State::Waiting, State::Claimed],
         }
     }
 }
@@ -173,18 +192,28 @@ reasons! {
     Blocked = "blocked", "the person blocked the bot";
     Uninstalled = "uninstalled", "the app is not installed for this recipient";
     DisabledByAdmin = "disabled-by-admin", "a tenant administrator disabled the app";
+    NotAMember = "not-a-member", "the person is not, or no longer, in that tenant or conversation";
+    OtherTenant = "other-tenant", "the person does not belong to the tenant; the bot cannot write to guests";
+    Gone = "gone", "Teams did not know the conversation on three occasions in a row; import a fresh reference";
 
     ScheduleChanged = "schedule-changed", "the schedule was edited and no longer means this";
     ScheduleRemoved = "schedule-removed", "the schedule was removed";
+    Recalled = "recalled", "it was recalled before it was sent";
     TooManyPeople = "too-many-people", "the audience was larger than the schedule allows, so nobody got it";
     LeftAudience = "left-audience", "the recipient is no longer in the audience";
-    ServedBeforeEdit = "served-before-edit", "the recipient had it at its earlier hour, before the schedule was edited";
+    ServedBeforeEdit = "served-before-edit", "it was sent or recalled at its earlier hour, before the schedule was edited";
     EarlierInHand = "earlier-in-hand", "the same message at its earlier hour is just being sent";
 
     UntrustedHost = "untrusted-host", "the reference's service URL is not a trusted host; nothing was sent to it";
     TemplateFailed = "template-failed", "the text could not be made for this recipient";
     TooLarge = "too-large", "the message is larger than Teams accepts";
     ConversationNotFound = "conversation-not-found", "Teams does not know the conversation";
+    ConversationLost = "conversation-lost", "Teams still does not know the conversation; it is asked for once more";
+    ForeignConversation = "foreign-conversation", "Teams cannot read the stored id: it belongs to another bot, or Teams has a bad moment";
+    WrongRegion = "wrong-region", "the conversation is served from another region than those that are known";
+    NotAllowed = "not-allowed", "the bot may not post there; ask the team's owner or the administrator";
+    Malformed = "malformed", "Teams could not make sense of the message or of its address";
+    ActivityNotFound = "activity-not-found", "the message is no longer there";
     Refused = "refused", "Teams refused the request";
 
     Throttled = "throttled", "Teams asked us to slow down";
@@ -193,7 +222,9 @@ reasons! {
     TryAgain = "try-again", "Teams asked for the request to be made again";
     TokenRefused = "token-refused", "the identity provider refused the bot's credentials";
     TokenUnavailable = "token-unavailable", "no token could be had";
+    CredentialUnusable = "credential-unusable", "the file of the bot's credential can't be used as it stands";
     AuthRefused = "auth-refused", "Teams refused the bot's token twice; check the app id, tenant and registration";
+    NotRegistered = "not-registered", "the Connector does not know the bot; check its registration and Teams channel";
 
     NoAnswer = "no-answer", "the request left and no answer came";
     ServerError = "server-error", "Teams answered with an error that says nothing about the message";
@@ -225,6 +256,9 @@ impl From<Unreachable> for Reason {
             Unreachable::Blocked => Reason::Blocked,
             Unreachable::Uninstalled => Reason::Uninstalled,
             Unreachable::DisabledByAdmin => Reason::DisabledByAdmin,
+            Unreachable::NotAMember => Reason::NotAMember,
+            Unreachable::OtherTenant => Reason::OtherTenant,
+            Unreachable::Gone => Reason::Gone,
         }
     }
 }
@@ -237,6 +271,9 @@ impl Reason {
             Reason::Blocked => Some(Unreachable::Blocked),
             Reason::Uninstalled => Some(Unreachable::Uninstalled),
             Reason::DisabledByAdmin => Some(Unreachable::DisabledByAdmin),
+            Reason::NotAMember => Some(Unreachable::NotAMember),
+            Reason::OtherTenant => Some(Unreachable::OtherTenant),
+            Reason::Gone => Some(Unreachable::Gone),
             Reason::PastWhenPlanned
             | Reason::TooLate
             | Reason::Superseded
@@ -248,6 +285,7 @@ impl Reason {
             | Reason::NoReference
             | Reason::ScheduleChanged
             | Reason::ScheduleRemoved
+            | Reason::Recalled
             | Reason::TooManyPeople
             | Reason::LeftAudience
             | Reason::ServedBeforeEdit
@@ -256,6 +294,12 @@ impl Reason {
             | Reason::TemplateFailed
             | Reason::TooLarge
             | Reason::ConversationNotFound
+            | Reason::ConversationLost
+            | Reason::ForeignConversation
+            | Reason::WrongRegion
+            | Reason::NotAllowed
+            | Reason::Malformed
+            | Reason::ActivityNotFound
             | Reason::Refused
             | Reason::Throttled
             | Reason::NotConnected
@@ -263,7 +307,9 @@ impl Reason {
             | Reason::TryAgain
             | Reason::TokenRefused
             | Reason::TokenUnavailable
+            | Reason::CredentialUnusable
             | Reason::AuthRefused
+            | Reason::NotRegistered
             | Reason::NoAnswer
             | Reason::ServerError
             | Reason::Interrupted => None,
@@ -293,6 +339,8 @@ pub struct Claim {
     pub catch_up: CatchUp,
     /// Attempts made so far.
     pub attempts: u32,
+    /// Why it has been waiting, where it has.
+    pub waited_for: Option<Reason>,
     /// An earlier attempt has an unknown outcome, so this one may be the second copy.
     pub possible_duplicate: bool,
     pub recipient: Recipient,
@@ -370,9 +418,8 @@ impl Settlement {
 /// How often a delivery with an unknown outcome is sent again before a person must look.
 pub const MAX_ATTEMPTS_IN_DOUBT: u32 = 4;
 
-/// How often Teams must say that it does not know a conversation before it is believed: it says so of valid ones too,
-/// about once in a hundred times, and knows them again seconds later.
-pub const MAX_ATTEMPTS_NOT_FOUND: u32 = 3;
+/// In how many occurrences in a row Teams must not know a recipient's conversation before the reference is given up.
+pub const LOST_IN_A_ROW: u32 = 3;
 
 /// The shortest wait before a message that may have arrived is sent again. Teams can take a while to answer what it
 /// has already delivered, so an early copy is the likeliest duplicate.
@@ -385,9 +432,14 @@ pub fn settle(claim: &Claim, verdict: Verdict, now: DateTime<Utc>, draw: f64) ->
     let attempt = claim.attempts + 1;
     match verdict {
         Verdict::Delivered { activity_id } => Settlement::Sent { activity_id },
-        Verdict::Retry { reason: Reason::ConversationNotFound, .. } if attempt >= MAX_ATTEMPTS_NOT_FOUND => {
-            give_up(claim, Settlement::Failed(Reason::ConversationNotFound))
-        }
+        Verdict::Recreate { reason, after } => match lost(claim, reason) {
+            Lost::TryAgain(reason) => {
+                let wait = backoff::delay(backoff::Pace::Transient, attempt, draw).max(after.unwrap_or_default());
+                wait_or_give_up(claim, now, wait, reason)
+            }
+            Lost::GiveUp(reason) => give_up(claim, Settlement::Failed(reason)),
+        },
+        Verdict::Elsewhere { reason, .. } => give_up(claim, Settlement::Failed(reason)),
         Verdict::Retry { reason, after } => {
             let wait = backoff::delay(backoff::Pace::Transient, attempt, draw).max(after.unwrap_or_default());
             wait_or_give_up(claim, now, wait, reason)
@@ -414,6 +466,51 @@ pub fn settle(claim: &Claim, verdict: Verdict, now: DateTime<Utc>, draw: f64) ->
             }
         },
     }
+}
+
+/// What becomes of a delivery whose conversation Teams does not find.
+enum Lost {
+    TryAgain(Reason),
+    GiveUp(Reason),
+}
+
+/// The stages are kept as the reason of the waiting, so that they survive a restart, and that a delivery which was also
+/// throttled does not run through them sooner. An id that Teams can't read is asked for anew at once; one that it does
+/// not find is first tried again as it is.
+fn lost(claim: &Claim, reason: Reason) -> Lost {
+    match (reason, claim.waited_for) {
+        (Reason::ConversationNotFound, Some(Reason::ConversationNotFound)) => Lost::TryAgain(Reason::ConversationLost),
+        (Reason::ConversationNotFound, Some(Reason::ConversationLost)) => Lost::GiveUp(reason),
+        (reason, before) if before == Some(reason) => Lost::GiveUp(reason),
+        (reason, _) => Lost::TryAgain(reason),
+    }
+}
+
+/// What becomes of an attempt whose verdict is not believed because too many others met the same: it waits, unless
+/// the message was, or may have been, delivered.
+#[must_use]
+pub fn doubted(claim: &Claim, verdict: &Verdict, now: DateTime<Utc>) -> Settlement {
+    let waits =
+        |reason: Reason| Settlement::Waiting { not_before: now, reason, possible_duplicate: claim.possible_duplicate };
+    match verdict {
+        Verdict::Permanent { reason } => waits(*reason),
+        // An id that could not be found is not asked for anew: it may well be right.
+        Verdict::Recreate { .. } => waits(Reason::TryAgain),
+        Verdict::Elsewhere { .. }
+        | Verdict::Delivered { .. }
+        | Verdict::Retry { .. }
+        | Verdict::OurFault { .. }
+        | Verdict::Unknown { .. } => settle(claim, verdict.clone(), now, 0.0),
+    }
+}
+
+/// Whether the conversation is to be asked for once more before `claim` is sent: Teams does not find it, and it is that
+/// of a person who is known. Group chats and channels can't be asked for.
+#[must_use]
+pub fn asks_again(claim: &Claim) -> bool {
+    let is_person = claim.recipient.kind == RecipientKind::Person
+        && (claim.reference.user_id.is_some() || claim.reference.entra_object_id.is_some());
+    is_person && matches!(claim.waited_for, Some(Reason::ConversationLost | Reason::ForeignConversation))
 }
 
 /// What becomes of a delivery whose daemon ended while attempt number `attempts + 1` was under way. A delivery that ends
@@ -460,7 +557,7 @@ pub(crate) mod sample {
 
     use super::*;
     use crate::domain::id::RecipientId;
-    use crate::domain::recipient::{RecipientKind, ZoneSource};
+    use crate::domain::recipient::ZoneSource;
 
     pub(crate) fn claim() -> Claim {
         let day = NaiveDate::from_ymd_opt(2027, 3, 1).expect("a day");
@@ -480,6 +577,7 @@ pub(crate) mod sample {
             overlap: Overlap::Supersede,
             catch_up: CatchUp::Latest,
             attempts: 0,
+            waited_for: None,
             possible_duplicate: false,
             recipient: Recipient {
                 id: RecipientId(1),
@@ -536,11 +634,6 @@ mod tests {
             retry(Reason::Throttled, Some(7200)),
             &Settlement::Unknown(Reason::TooLate),
         );
-        check(
-            |c| c.attempts = 2,
-            retry(Reason::ConversationNotFound, Some(30)),
-            &Settlement::Failed(Reason::ConversationNotFound),
-        );
         check(|_| {}, Verdict::OurFault { reason: Reason::AuthRefused }, &waiting(15, Reason::AuthRefused, false));
         check(|_| {}, Verdict::Permanent { reason: Reason::Refused }, &Settlement::Failed(Reason::Refused));
         check(|_| {}, Verdict::Permanent { reason: Reason::Blocked }, &Settlement::Skipped(Reason::Blocked));
@@ -549,6 +642,31 @@ mod tests {
             Verdict::Permanent { reason: Reason::Refused },
             &Settlement::Unknown(Reason::Refused),
         );
+    }
+
+    #[test]
+    fn a_conversation_that_is_not_found_is_given_up_in_three_steps() {
+        let not_found =
+            || Verdict::Recreate { reason: Reason::ConversationNotFound, after: Some(Duration::from_secs(30)) };
+        let after = |reason| move |claim: &mut Claim| claim.waited_for = Some(reason);
+        check(|_| {}, not_found(), &waiting(30, Reason::ConversationNotFound, false));
+        check(after(Reason::Throttled), not_found(), &waiting(30, Reason::ConversationNotFound, false));
+        check(after(Reason::ConversationNotFound), not_found(), &waiting(30, Reason::ConversationLost, false));
+        let given_up = Settlement::Failed(Reason::ConversationNotFound);
+        check(after(Reason::ConversationLost), not_found(), &given_up);
+
+        let unreadable = || Verdict::Recreate { reason: Reason::ForeignConversation, after: None };
+        check(|_| {}, unreadable(), &waiting(1, Reason::ForeignConversation, false));
+        check(after(Reason::ForeignConversation), unreadable(), &Settlement::Failed(Reason::ForeignConversation));
+        let asks = |reason| {
+            let mut claim = sample::claim();
+            claim.waited_for = reason;
+            assert!(!asks_again(&claim), "of whom no id is known");
+            claim.reference.user_id = Some("29:1".into());
+            asks_again(&claim)
+        };
+        assert!(!asks(None) && !asks(Some(Reason::ConversationNotFound)));
+        assert!(asks(Some(Reason::ConversationLost)) && asks(Some(Reason::ForeignConversation)));
     }
 
     #[test]

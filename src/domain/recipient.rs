@@ -166,6 +166,12 @@ pub enum Unreachable {
     Uninstalled,
     /// A tenant administrator disabled the app.
     DisabledByAdmin,
+    /// The person is not in that tenant or conversation.
+    NotAMember,
+    /// The person belongs to another tenant: a guest.
+    OtherTenant,
+    /// Teams did not know the conversation on several occasions in a row.
+    Gone,
 }
 
 /// Which way leads to a recipient.

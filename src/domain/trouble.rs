@@ -3,37 +3,79 @@
 //! A refused token is everybody's trouble at once. A refused request may be: or it is the one conversation, of another
 //! bot or in a tenant that withdrew its consent. So it takes several conversations that refuse, and none that accepts
 //! in between, before the bot is said to be at fault.
+//!
+//! While it is, the queue waits: one request now and then finds out whether it is over. It is a turn to make a request, not
+//! to claim a delivery: of those that are claimed many may be over without one.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::domain::delivery::Reason;
 use crate::domain::id::RecipientId;
+use crate::domain::time::Moment;
 use crate::domain::verdict::{Answer, Verdict};
 
 /// How many conversations must refuse the bot's token.
 const ENOUGH: usize = 3;
 
+/// How long after the trouble began it is first tried again; each wait is twice the one before.
+const FIRST_TRY: Duration = Duration::from_secs(5);
+
+/// The longest wait. Whoever has put a new secret in place waits no longer than this.
+const LONGEST: Duration = Duration::from_mins(1);
+
 /// What is known of the bot's own state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trouble {
-    /// In words; `None` while the bot can send.
-    says: Option<String>,
+    now: Option<Present>,
     /// Who refused since somebody last accepted.
     refused_by: BTreeSet<RecipientId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Present {
+    reason: Reason,
+    /// In words.
+    says: String,
+    /// How often it was tried whether it is over.
+    tries: u32,
+    next_try: Moment,
+}
+
+/// How many requests may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// As many as there are.
+    All,
+    /// One, to find out whether the bot can send again.
+    One,
+    /// None before this moment.
+    None { until: Moment },
+}
+
+/// What an answer changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Nothing,
+    /// The bot cannot send any more.
+    Began,
+    /// It still cannot, for another reason.
+    Turned,
+    /// It can again.
+    Ended,
 }
 
 impl Trouble {
     /// In words, what keeps the bot from sending.
     #[must_use]
     pub fn says(&self) -> Option<&str> {
-        self.says.as_deref()
+        self.now.as_ref().map(|now| now.says.as_str())
     }
 
-    /// Takes in the answer to a request for `recipient`. Returns whether what there is to say has changed.
-    pub fn heard(&mut self, recipient: RecipientId, answer: &Answer) -> bool {
-        let before = self.says.clone();
+    /// Takes in the answer to a request for `recipient`.
+    pub fn heard(&mut self, recipient: RecipientId, answer: &Answer, at: Moment) -> Change {
         match &answer.verdict {
-            Verdict::Delivered { .. } => *self = Self::default(),
+            Verdict::Delivered { .. } => self.accepted(),
             Verdict::OurFault { reason } => {
                 let is_sure = match reason {
                     Reason::AuthRefused => {
@@ -42,13 +84,56 @@ impl Trouble {
                     }
                     _ => true,
                 };
-                if is_sure && self.says.is_none() {
-                    self.says = Some(answer.evidence.detail.clone().unwrap_or_else(|| reason.explain().to_owned()));
+                if !is_sure {
+                    return Change::Nothing;
+                }
+                let reason = *reason;
+                let says = || answer.evidence.detail.clone().unwrap_or_else(|| reason.explain().to_owned());
+                match &mut self.now {
+                    None => {
+                        self.now = Some(Present { reason, says: says(), tries: 0, next_try: at.after(FIRST_TRY) });
+                        Change::Began
+                    }
+                    // The words of one reason differ each time, by a trace id; that is nothing new.
+                    Some(now) if now.reason == reason => Change::Nothing,
+                    Some(now) => {
+                        now.reason = reason;
+                        now.says = says();
+                        Change::Turned
+                    }
                 }
             }
-            Verdict::Retry { .. } | Verdict::Permanent { .. } | Verdict::Unknown { .. } => {}
+            Verdict::Retry { .. }
+            | Verdict::Recreate { .. }
+            | Verdict::Elsewhere { .. }
+            | Verdict::Permanent { .. }
+            | Verdict::Unknown { .. } => Change::Nothing,
         }
-        self.says != before
+    }
+
+    /// Teams took a request, so it took the token.
+    pub fn accepted(&mut self) -> Change {
+        self.refused_by.clear();
+        if self.now.take().is_some() { Change::Ended } else { Change::Nothing }
+    }
+
+    /// How many requests may be made at `now`.
+    #[must_use]
+    pub fn admission(&self, now: Moment) -> Admission {
+        match &self.now {
+            None => Admission::All,
+            Some(present) if now < present.next_try => Admission::None { until: present.next_try },
+            Some(_) => Admission::One,
+        }
+    }
+
+    /// Somebody makes the one request; the next one is due after a longer wait.
+    pub fn take_turn(&mut self, now: Moment) {
+        if let Some(present) = &mut self.now {
+            present.tries = present.tries.saturating_add(1);
+            let wait = FIRST_TRY.saturating_mul(1 << present.tries.min(10)).min(LONGEST);
+            present.next_try = now.after(wait);
+        }
     }
 }
 
@@ -65,29 +150,59 @@ mod tests {
         answer(Verdict::OurFault { reason })
     }
 
+    fn at(seconds: u64) -> Moment {
+        Moment(Duration::from_secs(seconds))
+    }
+
     #[test]
     fn one_conversation_is_not_the_bot() {
         let delivered = answer(Verdict::Delivered { activity_id: None });
         let mut trouble = Trouble::default();
+        let mut hear = |who, answer: &Answer| trouble.heard(RecipientId(who), answer, at(0));
         for _ in 0..10 {
-            assert!(!trouble.heard(RecipientId(1), &refused(Reason::AuthRefused)));
+            assert_eq!(hear(1, &refused(Reason::AuthRefused)), Change::Nothing);
         }
-        assert!(!trouble.heard(RecipientId(2), &refused(Reason::AuthRefused)));
-        assert!(!trouble.heard(RecipientId(3), &delivered), "one that accepts clears it");
-        assert!(!trouble.heard(RecipientId(2), &refused(Reason::AuthRefused)));
-        assert!(!trouble.heard(RecipientId(4), &refused(Reason::AuthRefused)));
-        assert!(trouble.heard(RecipientId(5), &refused(Reason::AuthRefused)), "three in a row");
-        assert_eq!(trouble.says(), Some(Reason::AuthRefused.explain()));
-        assert!(!trouble.heard(RecipientId(6), &refused(Reason::AuthRefused)), "said once");
-        assert!(trouble.heard(RecipientId(1), &delivered));
+        assert_eq!(hear(2, &refused(Reason::AuthRefused)), Change::Nothing);
+        assert_eq!(hear(3, &delivered), Change::Nothing, "one that accepts clears it");
+        assert_eq!(hear(2, &refused(Reason::AuthRefused)), Change::Nothing);
+        assert_eq!(hear(4, &refused(Reason::AuthRefused)), Change::Nothing);
+        assert_eq!(hear(5, &refused(Reason::AuthRefused)), Change::Began, "three in a row");
+        assert_eq!(hear(6, &refused(Reason::AuthRefused)), Change::Nothing, "said once");
+        assert_eq!(hear(1, &delivered), Change::Ended);
         assert_eq!(trouble.says(), None);
     }
 
     #[test]
     fn a_refused_token_is_everybodys_trouble() {
         let mut trouble = Trouble::default();
-        assert!(trouble.heard(RecipientId(1), &refused(Reason::TokenRefused)));
-        assert!(!trouble.heard(RecipientId(2), &refused(Reason::TokenRefused)));
+        assert_eq!(trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(0)), Change::Began);
+        assert_eq!(trouble.heard(RecipientId(2), &refused(Reason::TokenRefused), at(0)), Change::Nothing);
         assert_eq!(trouble.says(), Some(Reason::TokenRefused.explain()));
+        assert_eq!(trouble.heard(RecipientId(2), &refused(Reason::CredentialUnusable), at(0)), Change::Turned);
+        assert_eq!(trouble.says(), Some(Reason::CredentialUnusable.explain()));
+    }
+
+    #[test]
+    fn while_it_lasts_one_is_let_through_now_and_then() {
+        let mut trouble = Trouble::default();
+        assert_eq!(trouble.admission(at(99)), Admission::All);
+        trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(100));
+        assert_eq!(trouble.admission(at(104)), Admission::None { until: at(105) });
+        assert_eq!(trouble.admission(at(105)), Admission::One);
+        assert_eq!(trouble.admission(at(106)), Admission::One, "until somebody takes the turn");
+        for (turn, next) in [(106, 116), (116, 136), (136, 176), (176, 236), (236, 296), (296, 356)] {
+            assert_eq!(trouble.admission(at(turn)), Admission::One);
+            trouble.take_turn(at(turn));
+            trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(turn));
+            assert_eq!(
+                trouble.admission(at(next - 1)),
+                Admission::None { until: at(next) },
+                "never longer than a minute"
+            );
+        }
+        assert_eq!(trouble.accepted(), Change::Ended);
+        assert_eq!(trouble.admission(at(300)), Admission::All);
+        trouble.take_turn(at(300));
+        assert_eq!(trouble.admission(at(300)), Admission::All);
     }
 }

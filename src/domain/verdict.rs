@@ -18,6 +18,16 @@ pub enum Verdict {
         /// What `Retry-After` asked for. It is a floor: waiting may be longer, never shorter.
         after: Option<Duration>,
     },
+    /// Nothing was delivered: Teams does not find, or can't read, the conversation's id. It says so of valid ids too,
+    /// now and then; so the same id is tried again, then the conversation is asked for once more, and then it is given up.
+    Recreate { reason: Reason, after: Option<Duration> },
+    /// Nothing was delivered: the conversation is served from another place.
+    Elsewhere {
+        /// What to call it when no other place is known.
+        reason: Reason,
+        /// The service URL to ask next, where there is one that has not just been asked.
+        instead: Option<String>,
+    },
     /// Nothing was delivered, and the same request will never succeed.
     Permanent { reason: Reason },
     /// Nothing was delivered, and the cause is our own set-up: credentials, registration, configuration. The

@@ -42,6 +42,8 @@ pub struct LoggedRequest {
     pub body_bytes: usize,
     /// The status of the answer; none while there is no answer, and none for ever if the connection was cut.
     pub status: Option<u16>,
+    /// The whole seconds for which the answer asked the client to wait, if it did.
+    pub retry_after: Option<u64>,
 }
 
 /// What a bearer token is worth.
@@ -81,12 +83,13 @@ impl Log {
     }
 
     /// Notes what a request was answered with, if it is still kept.
-    pub(super) fn answered(&mut self, number: u64, status: u16) {
+    pub(super) fn answered(&mut self, number: u64, status: u16, retry_after: Option<u64>) {
         // Numbers follow each other without a gap.
         let first = self.kept.front().map_or(number, |request| request.number);
         let index = number.checked_sub(first).and_then(|index| usize::try_from(index).ok());
         if let Some(request) = index.and_then(|index| self.kept.get_mut(index)) {
             request.status = Some(status);
+            request.retry_after = retry_after;
         }
     }
 

@@ -12,7 +12,7 @@ use std::task::Poll;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, SERVER};
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, SERVER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -107,15 +107,17 @@ async fn answer(shared: &Shared, request: hyper::Request<Incoming>) -> Result<Re
         token,
         body_bytes: body.len(),
         status: None,
+        retry_after: None,
     });
     // However it ends, also when the client goes away while it waits.
     let _ended = Ended(shared);
     let request = Request { route, headers: &head.headers, path, query, body, token };
     let mut reply = operate(shared, &request).await?;
     let status = reply.status();
+    let retry_after = reply.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     {
         let mut books = shared.books();
-        books.log.answered(number, status.as_u16());
+        books.log.answered(number, status.as_u16(), retry_after);
         if status.is_client_error() || status.is_server_error() {
             *books.counts.refused.entry(status.as_u16()).or_default() += 1;
         }

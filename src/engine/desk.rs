@@ -8,16 +8,28 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use tokio::sync::Notify;
 
+use crate::domain::credential::Credential;
+use crate::domain::id::ScheduleName;
+use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::parse;
 use crate::domain::supplies::Supplies;
-use crate::engine::catalog::{CatalogKeeper, SENDS};
+use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
+use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
-use crate::port::desk::{DaemonStatus, Desk, DeskError, ImportReport, People, SendReceipt, SendRequest, Status};
+use crate::port::credentials::Credentials;
+use crate::port::desk::{
+    CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest,
+    SendReceipt, SendRequest, Status,
+};
 use crate::port::entropy::Entropy;
-use crate::port::store::{StatusQuery, Store, StoreError};
+use crate::port::recall::RecallReport;
+use crate::port::store::{Pause, StatusQuery, Store, StoreError};
+
+// What is asked about recalls.
+mod recall;
 
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
@@ -41,8 +53,18 @@ pub struct Running {
     pub pid: u32,
     pub started_at: DateTime<Utc>,
     pub health: Arc<Health>,
+    pub credentials: Arc<dyn Credentials>,
+    pub watch: Arc<Watch>,
+    /// Rung when there may be something new to dispatch.
+    pub work: Arc<Notify>,
     /// Rung when what is to be planned has changed.
     pub replan: Arc<Notify>,
+    /// Rung when there is something to take back.
+    pub recall: Arc<Notify>,
+}
+
+fn told(credential: &Credential, now: DateTime<Utc>) -> CredentialStatus {
+    CredentialStatus { kind: credential.kind, expires_at: credential.ends_at, note: credential.note(now) }
 }
 
 impl From<StoreError> for DeskError {
@@ -52,6 +74,23 @@ impl From<StoreError> for DeskError {
 }
 
 impl FrontDesk {
+    /// The schedules in force; those of the files where nobody has put any into force.
+    async fn catalog(&self) -> Result<Arc<Catalog>, DeskError> {
+        Ok(match &self.daemon {
+            Some(_) => self.keeper.cell().current(),
+            None => Arc::new(self.keeper.read().await?),
+        })
+    }
+
+    /// The schedule of this name, or what to write instead.
+    async fn schedule(&self, name: &str) -> Result<ScheduleName, DeskError> {
+        let catalog = self.catalog().await?;
+        if let Some(known) = ScheduleName::new(name).filter(|known| catalog.schedules.contains_key(known)) {
+            return Ok(known);
+        }
+        Err(DeskError::BadRequest(unknown_schedule(name, &catalog)))
+    }
+
     /// Makes a schedule of a request and checks it as if a person had written it.
     fn write(&self, request: &SendRequest) -> Result<(String, Source), DeskError> {
         let now = self.clock.now();
@@ -63,26 +102,43 @@ impl FrontDesk {
         let to = toml::Value::from(request.to.clone());
         let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
         let written = format!("[schedule.{name}]\nto = {to}\nat = {at}\nzone = \"UTC\"\ntext = {text}\n");
-        let source = Source::new(format!("{SENDS}{name}"), written);
-        let (_, problems) = parse::parse(&source, &Supplies::none());
-        if let Some(problem) = problems.iter().find(|problem| problem.severity() == Severity::Error) {
-            let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
-            return Err(DeskError::BadRequest(format!("{}: {}{help}", problem.code, problem.message)));
-        }
+        let source = checked(&format!("{SENDS}{name}"), written)?;
         Ok((name, source))
     }
+}
+
+/// That nobody knows a schedule, and which one was probably meant.
+fn unknown_schedule(name: &str, catalog: &Catalog) -> String {
+    match nearest(name, catalog.schedules.keys().map(ScheduleName::as_str)) {
+        Some(near) => format!("there is no schedule \"{name}\"; did you mean \"{near}\"?"),
+        None => format!("there is no schedule \"{name}\"; `nudged next` lists what there is"),
+    }
+}
+
+/// A schedule that a request became, checked as if a person had written it.
+fn checked(name: &str, written: String) -> Result<Source, DeskError> {
+    let source = Source::new(name, written);
+    let (_, problems) = parse::parse(&source, &Supplies::none());
+    if let Some(problem) = problems.iter().find(|problem| problem.severity() == Severity::Error) {
+        let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+        return Err(DeskError::BadRequest(format!("{}: {}{help}", problem.code, problem.message)));
+    }
+    Ok(source)
 }
 
 #[async_trait]
 impl Desk for FrontDesk {
     async fn status(&self, query: StatusQuery) -> Result<Status, DeskError> {
         let now = self.clock.now();
-        let catalog = match &self.daemon {
-            Some(_) => self.keeper.cell().current(),
-            // Nobody has put anything into force, so the files are looked at.
-            None => Arc::new(self.keeper.read().await?),
-        };
+        let catalog = self.catalog().await?;
+        let asked_for = query.schedule.clone();
         let ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
+        if let Some(name) = asked_for
+            && ledger.occurrences.is_empty()
+            && !catalog.schedules.keys().any(|known| known.as_str() == name)
+        {
+            return Err(DeskError::NotFound(unknown_schedule(&name, &catalog)));
+        }
         let daemon = match &self.daemon {
             None => None,
             Some(running) => Some(DaemonStatus {
@@ -92,6 +148,7 @@ impl Desk for FrontDesk {
                 schedules: catalog.schedules.len() as u64,
                 next_due_at: self.store.next_wake(Duration::ZERO).await?,
                 trouble: running.health.trouble(),
+                credentials: Some(told(&running.credentials.look(), now)),
             }),
         };
         Ok(Status {
@@ -99,6 +156,7 @@ impl Desk for FrontDesk {
             now,
             daemon,
             held_back: catalog.held_back.clone(),
+            paused: self.store.paused().await?.into_iter().map(Into::into).collect(),
             occurrences: ledger.occurrences,
             deliveries: ledger.deliveries,
         })
@@ -129,8 +187,39 @@ impl Desk for FrontDesk {
             return Err(DeskError::NoDaemon("a message can only be sent by a running daemon".into()));
         };
         let (name, source) = self.write(&request)?;
+        for group in request.to.iter().filter_map(|to| to.trim().strip_prefix("group:")).map(str::trim) {
+            if self.store.group_size(group).await? == 0 {
+                let words = format!("nobody is in the group \"{group}\"; `nudged people list` shows the groups");
+                return Err(DeskError::NotFound(words));
+            }
+        }
         self.keeper.add(&source).await?;
         running.replan.notify_one();
         Ok(SendReceipt { schedule: name })
+    }
+
+    async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {
+        self.begin_recall(request).await
+    }
+
+    async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
+        self.report_recall(query).await
+    }
+
+    async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {
+        let schedule = self.schedule(&request.schedule).await?;
+        let why = request.why.unwrap_or_else(|| "paused by an operator".to_owned());
+        let pause = Pause { schedule, why, reachable_again: None };
+        Ok(self.store.pause(pause, self.clock.now()).await?)
+    }
+
+    async fn resume(&self, schedule: String) -> Result<bool, DeskError> {
+        let schedule = self.schedule(&schedule).await?;
+        let changed = self.store.resume(schedule.clone()).await?;
+        if let Some(running) = &self.daemon {
+            running.watch.believe(schedule);
+            running.work.notify_one();
+        }
+        Ok(changed)
     }
 }

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::delivery::Claim;
 use crate::domain::id::Term;
 use crate::domain::schedule::model::Priority;
+use crate::domain::time::Moment;
+use crate::domain::trouble::Admission;
 use crate::engine::health::Health;
 use crate::engine::sender::{LEASE, Sender};
 use crate::port::clock::{Clock, Woke};
@@ -44,6 +46,10 @@ pub struct Dispatcher {
 /// own; with four, they are claimed by the hundred, and what is held when the daemon dies is still little.
 const CLAIMS_PER_SENDER: usize = 4;
 
+/// How many are claimed to find out whether the bot can send again. One of them makes the request; of the others those
+/// that are over are told so, and the rest is given back.
+const CLAIMS_TO_FIND_OUT: usize = 16;
+
 /// How often it is looked for critical deliveries while all the room for others is taken. Nobody polls when there is
 /// nothing to do; this is when there is too much.
 const LOOK_FOR_CRITICAL: Duration = Duration::from_millis(250);
@@ -52,6 +58,8 @@ const LOOK_FOR_CRITICAL: Duration = Duration::from_millis(250);
 enum Next {
     /// Room for more: as much was due as could be taken. For critical ones there is room of their own.
     Room,
+    /// When it is next tried whether the bot can send again.
+    Moment(Moment),
     /// The next known instant, if any.
     Instant(Option<DateTime<Utc>>),
 }
@@ -105,7 +113,7 @@ impl Dispatcher {
     async fn wait(&self, next: Next, work: impl Future<Output = ()>, in_hand: &mut InHand, stop: &CancellationToken) {
         let room_at = match next {
             Next::Room => self.senders * CLAIMS_PER_SENDER / 2,
-            Next::Instant(_) => 0,
+            Next::Moment(_) | Next::Instant(_) => 0,
         };
         tokio::pin!(work);
         let alarm = self.sleep(next);
@@ -139,7 +147,12 @@ impl Dispatcher {
                 "too many people: nothing of this occurrence is sent; if they are all meant, raise max_people"
             );
         }
-        let room = (self.senders * CLAIMS_PER_SENDER).saturating_sub(in_hand.ordinary());
+        let most = match self.health.admission() {
+            Admission::All => self.senders * CLAIMS_PER_SENDER,
+            Admission::One => CLAIMS_TO_FIND_OUT,
+            Admission::None { until } => return Ok(Next::Moment(until)),
+        };
+        let room = most.saturating_sub(in_hand.ordinary());
         let mut claims = Vec::new();
         if room > 0 {
             claims = self.store.claim_due(self.term, now, Priority::Bulk, room, LEASE).await?;
@@ -151,12 +164,7 @@ impl Dispatcher {
             claims.extend(self.store.claim_due(self.term, now, Priority::Critical, room, LEASE).await?);
         }
         for claim in claims {
-            let counted = in_hand.count(&claim);
-            let (sender, stop) = (Arc::clone(&self.sender), stop.clone());
-            in_hand.tasks.spawn(async move {
-                sender.deliver(claim, &stop).await;
-                drop(counted);
-            });
+            self.hand_over(claim, in_hand, stop);
         }
         if is_full {
             return Ok(Next::Room);
@@ -164,9 +172,19 @@ impl Dispatcher {
         Ok(Next::Instant(self.store.next_wake(LEAD).await?))
     }
 
+    fn hand_over(&self, claim: Claim, in_hand: &mut InHand, stop: &CancellationToken) {
+        let counted = in_hand.count(&claim);
+        let (sender, stop) = (Arc::clone(&self.sender), stop.clone());
+        in_hand.tasks.spawn(async move {
+            sender.deliver(claim, &stop).await;
+            drop(counted);
+        });
+    }
+
     async fn sleep(&self, next: Next) {
         let at = match next {
             Next::Room => return self.clock.sleep(LOOK_FOR_CRITICAL).await,
+            Next::Moment(at) => return self.clock.sleep(at.since(self.clock.moment())).await,
             Next::Instant(None) => return std::future::pending().await,
             Next::Instant(Some(at)) => at,
         };

@@ -9,17 +9,32 @@ pub mod catalog;
 // Schedules → waves, over a rolling horizon.
 pub mod planner;
 
+// Pure work, shared out between the cores.
+pub mod cores;
+
 // Waves → deliveries → claims, each at its instant.
 pub mod dispatcher;
 
 // One claim → one outcome.
 pub mod sender;
 
+// Messages that are taken back: deleted, or replaced by another text.
+pub mod recaller;
+
 // Permission to send, within the published windows.
 pub mod limiter;
 
+// Where each tenant was last served well.
+pub mod places;
+
+// Schedules of which too many recipients can't be reached.
+pub mod watch;
+
 // What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;
+
+// The end of the bot's credential, announced in time.
+pub mod credentials;
 
 // Answers to what people ask.
 pub mod desk;

@@ -16,16 +16,20 @@ use crate::domain::policy::{Circumstances, Decision, Downtime, decide};
 use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::{RecipientKind, Reference, Route};
 use crate::domain::schedule::model::{Priority, Schedule};
+use crate::domain::surge::TooManyLost;
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::ZoneRules;
+use crate::domain::trouble::Change;
 use crate::domain::verdict::{Answer, Verdict};
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
 use crate::engine::limiter::{Later, Limiter, Permit, Request};
+use crate::engine::places::Places;
+use crate::engine::watch::{Credit, Watch};
 use crate::port::clock::Clock;
 use crate::port::connector::{Connector, OutgoingActivity};
 use crate::port::entropy::Entropy;
-use crate::port::store::{AttemptEnd, Outcome, Store, StoreError};
+use crate::port::store::{AttemptEnd, Outcome, Pause, Store, StoreError};
 
 /// How long to wait before an outcome that the store could not take is offered again, and how often. Together they
 /// stay below the lease, after which somebody else may act on the delivery.
@@ -46,6 +50,8 @@ pub struct Sender {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub health: Arc<Health>,
+    pub watch: Arc<Watch>,
+    pub places: Arc<Places>,
     /// Rung when a delivery waits for another instant than the one known so far.
     pub work: Arc<Notify>,
     /// The bot's own tenant, for people of whom no other is known.
@@ -66,7 +72,7 @@ impl Sender {
         match self.try_deliver(&claim, stop).await {
             Ok(()) => {}
             Err(StoreError::LostClaim(delivery)) => {
-                tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost; somebody else has it now");
+                tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost: it was recalled, or somebody else has it now");
             }
             Err(error) => {
                 tracing::error!(delivery = %claim.id, schedule = %claim.schedule, %error, "store failed");
@@ -91,7 +97,7 @@ impl Sender {
     }
 
     async fn try_deliver(&self, claim: &Claim, stop: &CancellationToken) -> Result<(), StoreError> {
-        if stop.is_cancelled() {
+        if stop.is_cancelled() || self.watch.is_doubted(&claim.schedule) {
             return self.give_back(claim).await;
         }
         let Some(schedule) = self.catalog.get(&claim.schedule) else {
@@ -121,8 +127,10 @@ impl Sender {
         let activity = OutgoingActivity { said, locale: claim.recipient.language.clone() };
 
         let reference = match route {
-            Route::Continue { .. } => claim.reference.clone(),
-            Route::Create { .. } => match self.create_conversation(claim, stop).await? {
+            Route::Continue { .. } if !delivery::asks_again(claim) => {
+                self.places.complete(&self.tenant(claim), &claim.reference)
+            }
+            Route::Continue { .. } | Route::Create { .. } => match self.create_conversation(claim, stop).await? {
                 Some(reference) => reference,
                 None => return Ok(()),
             },
@@ -140,29 +148,33 @@ impl Sender {
         let user = claim.reference.user_id.as_deref().or(claim.reference.entra_object_id.as_deref());
         let thread = Arc::from(format!("create {}", user.unwrap_or_default()));
         let Some(permit) = self.permit(claim, thread, stop).await? else { return Ok(None) };
+        if !self.may_request(claim) {
+            self.give_back(claim).await?;
+            return Ok(None);
+        }
         let began = self.clock.moment();
         let _under_way = self.health.request(claim.id);
-        let created = self.connector.create_conversation(&claim.reference).await;
+        let asked = self.places.complete(&self.tenant(claim), &claim.reference);
+        let created = self.connector.create_conversation(&asked).await;
         match created {
             Ok(conversation) => {
                 permit.complete(None);
+                if self.health.accepted() == Change::Ended {
+                    self.work.notify_one();
+                }
                 let reference = Reference {
                     conversation_id: Some(conversation.conversation_id.clone()),
-                    service_url: conversation.service_url.clone().or_else(|| claim.reference.service_url.clone()),
-                    ..claim.reference.clone()
+                    service_url: conversation.service_url.clone().or_else(|| asked.service_url.clone()),
+                    ..asked
                 };
                 self.store.remember_conversation(claim.recipient.id, conversation).await?;
                 Ok(Some(reference))
             }
-            Err(mut answer) => {
+            Err(answer) => {
                 permit.complete(silence(&answer.verdict));
-                // Nothing is said in a creation and it may be repeated, so no answer to it leaves a doubt.
-                if let Verdict::Unknown { reason } = answer.verdict {
-                    answer.verdict = Verdict::Retry { reason, after: None };
-                }
                 let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
                 let latency = self.clock.moment().since(began);
-                self.settle_attempt(claim, attempt, answer, latency).await?;
+                self.settle_attempt(claim, &asked, attempt, answer, latency).await?;
                 Ok(None)
             }
         }
@@ -189,6 +201,9 @@ impl Sender {
         if !self.take_place(claim).await? {
             return self.settle_unsent(claim, Settlement::Skipped(Reason::DailyLimit), None).await;
         }
+        if !self.may_request(claim) {
+            return self.give_back(claim).await;
+        }
         // Until its outcome is stored, nobody here may take it for abandoned, whatever the wall clock says.
         let _under_way = self.health.request(claim.id);
         let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
@@ -197,7 +212,15 @@ impl Sender {
         let answer = self.connector.continue_conversation(reference, activity).await;
         let latency = self.clock.moment().since(began);
         permit.complete(silence(&answer.verdict));
-        self.settle_attempt(claim, attempt, answer, latency).await
+        if let (Verdict::Delivered { .. }, Some(place)) = (&answer.verdict, &reference.service_url) {
+            self.places.served(&self.tenant(claim), place);
+        }
+        self.settle_attempt(claim, reference, attempt, answer, latency).await
+    }
+
+    /// Whether a request may be made for this just now: the last question before one.
+    fn may_request(&self, claim: &Claim) -> bool {
+        !self.watch.is_doubted(&claim.schedule) && self.health.may_request()
     }
 
     fn decision(&self, claim: &Claim, schedule: &Schedule) -> Decision {
@@ -281,17 +304,55 @@ impl Sender {
         self.settle(claim, settlement, None, detail).await
     }
 
+    /// Brings an attempt with `reference` to what its answer means.
     async fn settle_attempt(
         &self,
         claim: &Claim,
+        reference: &Reference,
         attempt: AttemptId,
         answer: Answer,
         latency: Duration,
     ) -> Result<(), StoreError> {
-        self.health.heard(claim.recipient.id, &answer);
-        let settlement = delivery::settle(claim, answer.verdict, self.clock.now(), self.entropy.draw());
+        if self.health.heard(claim.recipient.id, &answer) == Change::Ended {
+            self.work.notify_one();
+        }
+        let settlement = if self.is_believed(claim, &answer).await? {
+            let verdict = self.move_on(claim, reference, answer.verdict).await?;
+            delivery::settle(claim, verdict, self.clock.now(), self.entropy.draw())
+        } else {
+            delivery::doubted(claim, &answer.verdict, self.clock.now())
+        };
         let end = AttemptEnd { attempt, evidence: answer.evidence, latency };
         self.settle(claim, settlement, Some(end), None).await
+    }
+
+    /// Whether what Teams says of one recipient is to be believed, after all that it has said of others lately. The
+    /// schedule is paused with the first answer that is one too many.
+    async fn is_believed(&self, claim: &Claim, answer: &Answer) -> Result<bool, StoreError> {
+        match self.watch.saw(&claim.schedule, claim.recipient.id, &answer.verdict) {
+            Credit::Believed => Ok(true),
+            Credit::Doubted => Ok(false),
+            Credit::OneTooMany(TooManyLost { reason, recipients, attempts }) => {
+                let why = format!("{} of {attempts} could not be reached: {}", recipients.len(), reason.explain());
+                tracing::error!(schedule = %claim.schedule, why, "schedule paused; look into it, then resume it");
+                let reachable_again = reason.unreachable().map(|mark| (mark, recipients.into_iter().collect()));
+                let pause = Pause { schedule: claim.schedule.clone(), why, reachable_again };
+                self.store.pause(pause, self.clock.now()).await?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Where a conversation is served elsewhere, the place to ask next is stored, and the request can be made again.
+    async fn move_on(&self, claim: &Claim, reference: &Reference, verdict: Verdict) -> Result<Verdict, StoreError> {
+        let Verdict::Elsewhere { reason, instead } = verdict else { return Ok(verdict) };
+        let asked = reference.service_url.as_deref();
+        let Some(next) = self.places.next(&self.tenant(claim), asked, instead) else {
+            return Ok(Verdict::Permanent { reason });
+        };
+        tracing::info!(delivery = %claim.id, place = next, "served elsewhere; asking there");
+        self.store.remember_place(claim.recipient.id, next).await?;
+        Ok(Verdict::Retry { reason, after: None })
     }
 
     /// Makes an outcome durable. What Teams answered is known only here, so a store that cannot write just now (a
@@ -329,10 +390,12 @@ impl Sender {
 }
 
 /// For how long Teams asked the tenant to be silent. A 429 without `Retry-After` still means: not at once.
-fn silence(verdict: &Verdict) -> Option<Duration> {
+pub(super) fn silence(verdict: &Verdict) -> Option<Duration> {
     match verdict {
         Verdict::Retry { reason: Reason::Throttled, after } => Some(after.unwrap_or(Duration::from_secs(1))),
         Verdict::Retry { .. }
+        | Verdict::Recreate { .. }
+        | Verdict::Elsewhere { .. }
         | Verdict::Delivered { .. }
         | Verdict::Permanent { .. }
         | Verdict::OurFault { .. }

@@ -10,9 +10,13 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::credential::CredentialKind;
 use crate::domain::delivery::{Reason, State};
+use crate::domain::id::RecallId;
+use crate::domain::recall::{RecallState, Remedy};
 use crate::domain::recipient::{Details, PersonRecord, RecipientKind, Unreachable, ZoneSource};
-use crate::port::store::StatusQuery;
+use crate::port::recall::{RecallCounts, RecallReport};
+use crate::port::store::{Paused, StatusQuery};
 
 /// Why the desk could not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -21,6 +25,9 @@ pub enum DeskError {
     /// What was asked makes no sense; the text says why.
     #[error("{0}")]
     BadRequest(String),
+    /// What was asked about is not there.
+    #[error("{0}")]
+    NotFound(String),
     /// It needs a running daemon, and none answers.
     #[error("{0}")]
     NoDaemon(String),
@@ -42,6 +49,9 @@ pub struct Status {
     pub daemon: Option<DaemonStatus>,
     /// Schedule files that are not used as they stand.
     pub held_back: Vec<HeldBackFile>,
+    /// Schedules of which nothing is sent until somebody lets them go on.
+    #[serde(default)]
+    pub paused: Vec<PausedSchedule>,
     pub occurrences: Vec<OccurrenceStatus>,
     /// Only when one schedule was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -63,6 +73,19 @@ pub struct DaemonStatus {
     pub next_due_at: Option<DateTime<Utc>>,
     /// In words, when the bot's own set-up keeps it from sending.
     pub trouble: Option<String>,
+    /// What the bot proves itself with. A daemon of an earlier version does not say it.
+    #[serde(default)]
+    pub credentials: Option<CredentialStatus>,
+}
+
+/// What the bot proves itself with, as far as it may be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialStatus {
+    pub kind: CredentialKind,
+    /// `None` where it has no end, or nobody knows it.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// In words, when there is something to do about it.
+    pub note: Option<String>,
 }
 
 /// A schedule file with problems.
@@ -73,6 +96,21 @@ pub struct HeldBackFile {
     pub last_good_in_use: bool,
     /// `line:column: CODE message; help`, one for each problem.
     pub problems: Vec<String>,
+}
+
+/// A schedule that is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PausedSchedule {
+    pub schedule: String,
+    pub since: DateTime<Utc>,
+    /// In words.
+    pub why: String,
+}
+
+impl From<Paused> for PausedSchedule {
+    fn from(paused: Paused) -> Self {
+        Self { schedule: paused.schedule.to_string(), since: paused.since, why: paused.why }
+    }
 }
 
 /// One occurrence: the counts add up to the audience.
@@ -88,6 +126,9 @@ pub struct OccurrenceStatus {
     pub reasons: Vec<ReasonCount>,
     /// In the order of the due instants.
     pub waves: Vec<WaveStatus>,
+    /// How far its recall is, where there is one. States with none are left out.
+    #[serde(default, skip_serializing_if = "RecallCounts::is_empty")]
+    pub recalled: RecallCounts,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +166,18 @@ pub struct DeliveryStatus {
     pub possible_duplicate: bool,
     pub sent_at: Option<DateTime<Utc>>,
     pub not_before: Option<DateTime<Utc>>,
+    /// Where its recall stands, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<DeliveryRecall>,
+}
+
+/// Where the recall of one delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryRecall {
+    pub state: RecallState,
+    pub reason: Option<Reason>,
+    /// Whether the message is deleted; else a text takes its place.
+    pub deletes: bool,
 }
 
 /// A recipient as `people list` shows them.
@@ -190,6 +243,36 @@ pub struct SendReceipt {
     pub schedule: String,
 }
 
+/// Messages to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecallRequest {
+    pub schedule: String,
+    /// The civil time that is the identity of the occurrence; `None` means the latest of which anything has left.
+    pub occurrence: Option<NaiveDateTime>,
+    /// As in `to` of a schedule; nobody named means everybody.
+    pub who: Vec<String>,
+    pub remedy: Remedy,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Which recall is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecallQuery {
+    pub recall: RecallId,
+    /// Whether every message is listed.
+    #[serde(default)]
+    pub in_full: bool,
+}
+
+/// A schedule to be held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseRequest {
+    pub schedule: String,
+    /// In words, for whoever wonders.
+    pub why: Option<String>,
+}
+
 /// The questions.
 #[async_trait]
 pub trait Desk: Send + Sync {
@@ -200,4 +283,16 @@ pub trait Desk: Send + Sync {
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError>;
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError>;
+
+    /// Begins a recall, or says what it would do. The report lists no messages.
+    async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError>;
+
+    /// How far a recall is.
+    async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError>;
+
+    /// Holds a schedule. Returns whether that is a change.
+    async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError>;
+
+    /// Lets a schedule go on; what Teams says of its recipients is believed for a day. Returns whether that is a change.
+    async fn resume(&self, schedule: String) -> Result<bool, DeskError>;
 }

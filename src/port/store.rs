@@ -14,13 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::{Claim, Settlement};
 use crate::domain::edit::Meant;
-use crate::domain::id::{AttemptId, DeliveryId, RecipientId, ScheduleName, Term};
+use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
 use crate::domain::plan::PlannedWave;
-use crate::domain::recipient::PersonRecord;
+use crate::domain::recipient::{PersonRecord, Unreachable};
 use crate::domain::schedule::model::{Priority, Schedule};
 use crate::domain::verdict::Evidence;
 use crate::port::connector::Conversation;
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
+use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -142,6 +143,25 @@ pub struct TooManyPeople {
     pub max_people: u32,
     /// In all its zones.
     pub people: u64,
+}
+
+/// A schedule is to be held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    pub schedule: ScheduleName,
+    /// In words, for people.
+    pub why: String,
+    /// Recipients who were marked as unreachable for this cause, which is no longer believed.
+    pub reachable_again: Option<(Unreachable, Vec<RecipientId>)>,
+}
+
+/// A schedule that is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused {
+    pub schedule: ScheduleName,
+    pub since: DateTime<Utc>,
+    /// In words.
+    pub why: String,
 }
 
 /// The outcome of a claim, with the evidence where a request was made.
@@ -273,12 +293,55 @@ pub trait Store: Send + Sync {
         lease: Duration,
     ) -> Result<AttemptId, StoreError>;
 
-    /// Records what became of a claim, and marks the recipient where the reason says that they can't be reached.
+    /// Records what became of a claim. Where it is final and its reason says that the recipient can't be reached, they
+    /// are marked; so are those whose conversation was not found in [`LOST_IN_A_ROW`](crate::domain::delivery::LOST_IN_A_ROW)
+    /// occurrences, with none that arrived in between.
     async fn settle(&self, outcome: Outcome) -> Result<(), StoreError>;
 
     /// Stores the conversation that was created for a recipient, before anything is said in it.
     async fn remember_conversation(&self, recipient: RecipientId, conversation: Conversation)
     -> Result<(), StoreError>;
+
+    /// Says what a recall would do, without doing it. The report lists no messages.
+    async fn try_recall(
+        &self,
+        order: RecallOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RecallReport, NoRecall>, StoreError>;
+
+    /// Begins a recall. What has not left yet becomes `cancelled: recalled`, also when a sender has it in hand, and so
+    /// do those whose wave is still to be expanded; nothing of it comes to life again, and when everybody was meant,
+    /// whoever would join the occurrence is cancelled too. Of what has left it is written down what
+    /// [`recalled`](crate::domain::recall::recalled) makes of it. A recall of what has been recalled already takes it
+    /// over: what failed is tried again, what is deleted stays deleted. The report lists no messages.
+    async fn begin_recall(
+        &self,
+        order: RecallOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RecallReport, NoRecall>, StoreError>;
+
+    /// The messages that may be taken back at `now`, at most `limit`, the longest waiting first. Asked again before they
+    /// are settled it names the same ones: the caller knows which it has in hand.
+    async fn recall_due(&self, now: DateTime<Utc>, limit: usize) -> Result<RecallWork, StoreError>;
+
+    /// Records what became of a message. One that another recall has taken over meanwhile is passed over.
+    async fn settle_recall(&self, outcome: RecallOutcome) -> Result<(), StoreError>;
+
+    /// How far a recall is, with every message where `in_full`. `None` when there is no such recall.
+    async fn recall_report(&self, recall: RecallId, in_full: bool) -> Result<Option<RecallReport>, StoreError>;
+
+    /// Stores where the conversation of a recipient is served.
+    async fn remember_place(&self, recipient: RecipientId, service_url: String) -> Result<(), StoreError>;
+
+    /// Holds a schedule: it is planned and expanded as ever, and nothing of it is claimed until it is resumed. Returns
+    /// whether that is a change.
+    async fn pause(&self, pause: Pause, now: DateTime<Utc>) -> Result<bool, StoreError>;
+
+    /// Lets a schedule go on. Returns whether that is a change.
+    async fn resume(&self, schedule: ScheduleName) -> Result<bool, StoreError>;
+
+    /// The schedules that are held, in the order of their names.
+    async fn paused(&self) -> Result<Vec<Paused>, StoreError>;
 
     /// The earliest instant at which there is something to expand (`lead` before a wave is due) or to claim.
     async fn next_wake(&self, lead: Duration) -> Result<Option<DateTime<Utc>>, StoreError>;
@@ -295,6 +358,9 @@ pub trait Store: Send + Sync {
 
     /// Everybody, in the order of the names.
     async fn people(&self) -> Result<Vec<PersonView>, StoreError>;
+
+    /// How many people are in a group.
+    async fn group_size(&self, group: &str) -> Result<u64, StoreError>;
 
     /// What the ledger knows: every occurrence that is planned, open, or ended after `ended_after`. Recipients of a
     /// wave that has not been expanded yet count as planned.

@@ -4,14 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::adapter::sqlite::SqliteStore;
 use nudged::adapter::zones::ZoneData;
 use nudged::domain::delivery::{Claim, Settlement};
-use nudged::domain::id::Term;
+use nudged::domain::id::{ScheduleName, Term};
 use nudged::domain::policy::{Circumstances, Decision, Downtime, decide};
 use nudged::domain::problem::Source;
+use nudged::domain::rate::Book;
 use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
 use nudged::domain::schedule::model::Priority;
 use nudged::domain::time::Moment;
@@ -19,31 +20,57 @@ use nudged::domain::verdict::Evidence;
 use nudged::engine::catalog::CatalogKeeper;
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
+use nudged::engine::limiter::Limiter;
 use nudged::engine::planner::Planner;
+use nudged::engine::sender::Sender;
+use nudged::engine::watch::Watch;
 use nudged::port::clock::{Clock, Woke};
-use nudged::port::desk::OccurrenceStatus;
+use nudged::port::desk::{DeliveryStatus, OccurrenceStatus, Reach};
+use nudged::port::entropy::Entropy;
 use nudged::port::library::{Library, Shelf};
 use nudged::port::store::{AttemptEnd, Outcome, StatusQuery, Store};
 use tempfile::TempDir;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-/// A clock that shows what it was set to.
-struct SetClock(Mutex<DateTime<Utc>>);
+use crate::outcomes::FakeTeams;
+
+/// A clock that shows what it was set to. Who sleeps wakes when it is set to that time or a later one.
+pub(crate) struct SetClock(watch::Sender<DateTime<Utc>>);
+
+impl SetClock {
+    pub(crate) fn set(&self, now: DateTime<Utc>) {
+        self.0.send_replace(now);
+    }
+}
 
 #[async_trait]
 impl Clock for SetClock {
     fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().expect("nobody panics with it")
+        *self.0.borrow()
     }
 
     fn moment(&self) -> Moment {
-        Moment::default()
+        Moment((self.now() - DateTime::UNIX_EPOCH).to_std().expect("later than that"))
     }
 
-    async fn sleep_until(&self, _: DateTime<Utc>) -> Woke {
+    async fn sleep_until(&self, at: DateTime<Utc>) -> Woke {
+        self.0.subscribe().wait_for(|now| *now >= at).await.expect("the clock lives as long as who asks it");
         Woke::OnTime
     }
 
-    async fn sleep(&self, _: Duration) {}
+    async fn sleep(&self, span: Duration) {
+        self.sleep_until(self.now() + span).await;
+    }
+}
+
+/// Always the same draw.
+struct NoChance;
+
+impl Entropy for NoChance {
+    fn draw(&self) -> f64 {
+        0.0
+    }
 }
 
 /// One schedule file.
@@ -63,12 +90,15 @@ pub(crate) type Sent = Vec<(NaiveDateTime, String)>;
 pub(crate) struct Rig {
     _folder: TempDir,
     pub(crate) store: Arc<dyn Store>,
-    clock: Arc<SetClock>,
+    pub(crate) clock: Arc<SetClock>,
     file: Arc<OneFile>,
-    keeper: CatalogKeeper,
-    planner: Planner,
-    term: Term,
-    downtime: Downtime,
+    pub(crate) keeper: CatalogKeeper,
+    pub(crate) planner: Planner,
+    pub(crate) term: Term,
+    pub(crate) downtime: Downtime,
+    pub(crate) teams: Arc<FakeTeams>,
+    sender: Sender,
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// `at("2027-03-01T08:00")`, in UTC.
@@ -83,7 +113,7 @@ impl Rig {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("ledger.db")).expect("a ledger"));
         let taken = store.take_over(at(now)).await.expect("taking over");
         let downtime = Downtime { since: taken.went_round_at, until: at(now) };
-        let clock = Arc::new(SetClock(Mutex::new(at(now))));
+        let clock = Arc::new(SetClock(watch::Sender::new(at(now))));
         let file = Arc::new(OneFile(Mutex::default()));
         let keeper = CatalogKeeper::new(file.clone(), store.clone(), clock.clone(), Tz::UTC);
         let planner = Planner {
@@ -93,7 +123,27 @@ impl Rig {
             catalog: keeper.cell(),
             health: Arc::new(Health::new(clock.clone())),
         };
-        Self { _folder: folder, store, clock, file, keeper, planner, term: taken.term, downtime }
+        let teams = Arc::new(FakeTeams::default());
+        let watch = Arc::new(Watch::new(clock.clone()));
+        let sender = Sender {
+            store: store.clone(),
+            connector: teams.clone(),
+            limiter: Arc::new(Limiter::new(Book::published(1000), 1, clock.clone())),
+            catalog: keeper.cell(),
+            zones: Arc::new(ZoneData::newest()),
+            clock: clock.clone(),
+            entropy: Arc::new(NoChance),
+            health: planner.health.clone(),
+            watch: watch.clone(),
+            places: Arc::default(),
+            work: Arc::default(),
+            home_tenant: Some("home".into()),
+            downtime,
+            house_quiet_hours: Vec::new(),
+            per_person_per_day: None,
+            house_stop: None,
+        };
+        Self { _folder: folder, store, clock, file, keeper, planner, term: taken.term, downtime, teams, sender, watch }
     }
 
     /// The daemon ends, and another one starts then.
@@ -115,7 +165,11 @@ impl Rig {
             language: None,
             details: Details::default(),
             groups: None,
-            reference: Reference { conversation_id: Some(format!("a:{name}")), ..Reference::default() },
+            reference: Reference {
+                conversation_id: Some(format!("a:{name}")),
+                user_id: Some(format!("29:{name}")),
+                ..Reference::default()
+            },
         };
         let records = people.iter().map(record).collect();
         let report = self.store.import_people(records, Tz::UTC, self.clock.now()).await.expect("importing");
@@ -124,7 +178,7 @@ impl Rig {
 
     /// The wall clock shows this now.
     pub(crate) fn now_is(&self, now: DateTime<Utc>) {
-        *self.clock.0.lock().expect("nobody panics with it") = now;
+        self.clock.set(now);
     }
 
     /// The file says this now: read, put into force, planned.
@@ -190,6 +244,39 @@ impl Rig {
         let at = self.clock.now();
         let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail: None };
         self.store.settle(outcome).await.expect("settling");
+    }
+
+    /// Claims what is due and hands it, one after the other, to the sender.
+    pub(crate) async fn deliver(&self) {
+        let lease = Duration::from_mins(5);
+        let claims = self.store.claim_due(self.term, self.clock.now(), Priority::Bulk, 1000, lease).await;
+        for claim in claims.expect("claiming") {
+            self.sender.deliver(claim, &CancellationToken::new()).await;
+        }
+    }
+
+    /// Lets time pass, and then delivers what is due.
+    pub(crate) async fn pass_minutes(&self, minutes: i64) {
+        self.now_is(self.clock.now() + TimeDelta::minutes(minutes));
+        self.deliver().await;
+    }
+
+    /// Lets a schedule go on.
+    pub(crate) async fn resume(&self, schedule: &str) {
+        let schedule = ScheduleName::new(schedule).expect("a name");
+        self.watch.believe(schedule.clone());
+        assert!(self.store.resume(schedule).await.expect("resuming"));
+    }
+
+    pub(crate) async fn deliveries(&self, schedule: &str) -> Vec<DeliveryStatus> {
+        let query = StatusQuery { schedule: Some(schedule.to_owned()) };
+        let status = self.store.status(query, DateTime::<Utc>::MIN_UTC, self.clock.now()).await;
+        status.expect("a status").deliveries
+    }
+
+    /// Whether everybody can be reached.
+    pub(crate) async fn reach(&self) -> Vec<Reach> {
+        self.store.people().await.expect("people").into_iter().map(|it| it.reach).collect()
     }
 
     /// The occurrences of the ledger since the beginning of time.

@@ -107,9 +107,15 @@ pub(super) fn sync_schedules(
         requeued.push(gone.id);
     }
     if !requeued.is_empty() {
-        let requeued = serde_json::json!(requeued).to_string();
-        conn.prepare_cached(REQUEUE.get())?.execute(named_params! { ":schedules": requeued })?;
+        requeue(conn, &requeued)?;
     }
+    Ok(())
+}
+
+/// Puts the open deliveries of these schedules into the queues of their schedules.
+pub(super) fn requeue(conn: &Connection, schedules: &[i64]) -> Result<(), Fault> {
+    let schedules = serde_json::json!(schedules).to_string();
+    conn.prepare_cached(REQUEUE.get())?.execute(named_params! { ":schedules": schedules })?;
     Ok(())
 }
 

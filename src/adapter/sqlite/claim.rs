@@ -39,7 +39,8 @@ static CLAIMABLE: Sql = Sql::new(
                 AND n.occurrence_id <> w.occurrence_id AND (n.recipients = 'all' OR n.zone IN (w.zone, r.zone))
                 AND l.due_at <= :now AND l.state <> 'cancelled' AND l.reason IS NOT '{too many people}'
         ),
-        iif(s.own_holidays, (SELECT json_group_array(group_name) FROM memberships WHERE recipient_id = r.id), NULL)
+        iif(s.own_holidays, (SELECT json_group_array(group_name) FROM memberships WHERE recipient_id = r.id), NULL),
+        d.reason
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
@@ -141,6 +142,7 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         catch_up: schedule.word(row, OWN + 15, "catch_up")?,
         later_is_due: row.get(OWN + 16)?,
         groups: groups(row, OWN + 17)?,
+        waited_for: delivery.word_if_any(row, OWN + 18, "reason")?,
         recipient: person.recipient,
     })
 }

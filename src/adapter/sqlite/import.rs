@@ -10,7 +10,7 @@ use super::people::{self, NewRecipient};
 use super::person::Person;
 use super::sql::Sql;
 use super::words::Word;
-use crate::domain::recipient::{PersonRecord, RecipientKind, Reference, ZoneSource};
+use crate::domain::recipient::{PersonRecord, RecipientKind, Reference, Unreachable, ZoneSource};
 
 /// What a record did. The zone is the one in which the recipient lives now.
 pub(super) enum Effect {
@@ -36,7 +36,9 @@ const UPDATE: &str = "
         name = :name, zone = :zone, zone_source = :zone_source, language = :language, quiet_hours = :quiet_hours,
         country = :country, is_known = 1,
         service_url = :service_url, conversation_id = :conversation_id, tenant_id = :tenant_id, bot_id = :bot_id,
-        user_id = :user_id, entra_object_id = :entra_object_id
+        user_id = :user_id, entra_object_id = :entra_object_id,
+        lost = iif(conversation_id IS :conversation_id, lost, 0),
+        unreachable = iif(conversation_id IS NOT :conversation_id AND unreachable = :gone, NULL, unreachable)
     WHERE id = :id";
 
 pub(super) fn import(conn: &Connection, record: &PersonRecord, fallback_zone: Tz) -> Result<Effect, Fault> {
@@ -137,6 +139,7 @@ fn update(conn: &Connection, id: i64, record: &PersonRecord) -> Result<Effect, F
     if !same {
         conn.prepare_cached(UPDATE)?.execute(named_params! {
             ":id": id,
+            ":gone": Unreachable::Gone.word(),
             ":name": name,
             ":zone": zone.name(),
             ":zone_source": zone_source.word(),

@@ -5,8 +5,13 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Every step, in order.
-pub(super) const ALL: &[&str] =
-    &[include_str!("0001_init.sql"), include_str!("0002_policies.sql"), include_str!("0003_people.sql")];
+pub(super) const ALL: &[&str] = &[
+    include_str!("0001_init.sql"),
+    include_str!("0002_policies.sql"),
+    include_str!("0003_people.sql"),
+    include_str!("0004_trouble.sql"),
+    include_str!("0005_recall.sql"),
+];
 
 /// `nudg`, the mark that tells our files from those of other programs.
 pub(super) const APPLICATION_ID: i64 = 0x6e75_6467;

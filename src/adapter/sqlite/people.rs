@@ -190,6 +190,13 @@ const ZONES: &str = "
         CROSS JOIN recipients r ON r.id = (SELECT id FROM recipients WHERE zone = hop.zone LIMIT 1)
     WHERE hop.zone IS NOT NULL ORDER BY hop.zone";
 
+pub(super) fn group_size(conn: &Connection, group: &str) -> Result<u64, Fault> {
+    let size: i64 = conn
+        .prepare_cached("SELECT count(*) FROM memberships WHERE group_name = ?1")?
+        .query_row([group], |row| row.get(0))?;
+    Ok(size.unsigned_abs())
+}
+
 pub(super) fn zones(conn: &Connection) -> Result<Vec<Tz>, Fault> {
     let mut statement = conn.prepare_cached(ZONES)?;
     let mut rows = statement.query([])?;
@@ -210,6 +217,13 @@ pub(super) fn remember_conversation(
             "UPDATE recipients SET conversation_id = ?2, service_url = coalesce(?3, service_url) WHERE id = ?1",
         )?
         .execute(params![recipient.0, conversation.conversation_id, conversation.service_url])?;
+    if found == 0 { Err(Fault::Said(format!("there is no recipient {recipient}"))) } else { Ok(()) }
+}
+
+pub(super) fn remember_place(conn: &Connection, recipient: RecipientId, service_url: &str) -> Result<(), Fault> {
+    let found = conn
+        .prepare_cached("UPDATE recipients SET service_url = ?2 WHERE id = ?1")?
+        .execute(params![recipient.0, service_url])?;
     if found == 0 { Err(Fault::Said(format!("there is no recipient {recipient}"))) } else { Ok(()) }
 }
 

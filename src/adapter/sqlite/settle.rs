@@ -10,11 +10,13 @@ use rusqlite::{Connection, named_params, params};
 use super::fault::Fault;
 use super::places;
 use super::realign;
+use super::recalled;
 use super::rows::{micros, span};
 use super::sql::{Sql, fill};
 use super::words::Word;
-use crate::domain::delivery::{Reason, Settlement, State};
+use crate::domain::delivery::{LOST_IN_A_ROW, Reason, Settlement, State};
 use crate::domain::id::{AttemptId, DeliveryId, Term};
+use crate::domain::recipient::Unreachable;
 use crate::port::store::{AttemptEnd, Outcome, StoreError};
 
 /// A lease that ran out is lost, also when nobody has noticed yet.
@@ -70,7 +72,8 @@ pub(super) fn settle(conn: &Connection, outcome: &Outcome) -> Result<(), Fault> 
     match &outcome.attempt {
         Some(attempt) => {
             leave(conn, outcome, State::Sending)?;
-            end_attempt(conn, outcome, attempt)
+            end_attempt(conn, outcome, attempt)?;
+            recalled::after_attempt(conn, outcome.delivery, outcome.at)
         }
         None => leave(conn, outcome, State::Claimed),
     }
@@ -97,7 +100,7 @@ pub(super) fn interrupt(
         outcome.settlement.state().word(),
         outcome.settlement.reason().map(Word::word)
     ])?;
-    Ok(())
+    recalled::after_attempt(conn, delivery, at)
 }
 
 /// Takes a delivery out of the hands of its holder, from the state `from`.
@@ -129,18 +132,47 @@ fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault>
     if left == 0 {
         return Err(StoreError::LostClaim(delivery).into());
     }
-    if let Some(why) = settlement.reason().and_then(Reason::unreachable) {
-        conn.prepare_cached(
-            "UPDATE recipients SET unreachable = ?2
-             WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1) AND unreachable IS NOT ?2",
-        )?
-        .execute(params![delivery.0, why.word()])?;
-    }
+    judge(conn, delivery, settlement)?;
     if settlement.is_over_for_sure() {
         places::give_back(conn, delivery)?;
     }
     if settlement.state() == State::Waiting {
         realign::after_return(conn, delivery)?;
+    }
+    Ok(())
+}
+
+const MARK: &str = "
+    UPDATE recipients SET unreachable = ?2
+    WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1) AND unreachable IS NOT ?2";
+
+const COUNT_LOST: &str = "
+    UPDATE recipients SET lost = lost + 1, unreachable = iif(lost + 1 >= ?2, ?3, unreachable)
+    WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1)";
+
+const FOUND: &str = "
+    UPDATE recipients SET lost = 0
+    WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1) AND lost > 0";
+
+/// What the end of a delivery says about its recipient.
+fn judge(conn: &Connection, delivery: DeliveryId, settlement: &Settlement) -> Result<(), Fault> {
+    match settlement {
+        Settlement::Sent { .. } => {
+            conn.prepare_cached(FOUND)?.execute([delivery.0])?;
+        }
+        Settlement::Failed(Reason::ConversationNotFound) => {
+            conn.prepare_cached(COUNT_LOST)?.execute(params![delivery.0, LOST_IN_A_ROW, Unreachable::Gone.word()])?;
+        }
+        Settlement::Skipped(reason)
+        | Settlement::Failed(reason)
+        | Settlement::Unknown(reason)
+        | Settlement::Expired(reason) => {
+            if let Some(why) = reason.unreachable() {
+                conn.prepare_cached(MARK)?.execute(params![delivery.0, why.word()])?;
+            }
+        }
+        // It is not over.
+        Settlement::Waiting { .. } => {}
     }
     Ok(())
 }
@@ -176,6 +208,7 @@ mod tests {
     fn settling_costs_the_same_however_many_there_are() {
         assert_scans_nothing(SENDING.get());
         assert_scans_nothing(END_ATTEMPT);
+        [MARK, COUNT_LOST, FOUND].into_iter().for_each(assert_scans_nothing);
         LEAVE.values().for_each(|sql| assert_scans_nothing(sql));
     }
 }

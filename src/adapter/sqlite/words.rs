@@ -3,6 +3,7 @@
 
 use crate::domain::delivery::{Reason, State};
 use crate::domain::plan::WaveRecipients;
+use crate::domain::recall::RecallState;
 use crate::domain::recipient::{RecipientKind, Unreachable, ZoneSource};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use crate::domain::time::ClockNote;
@@ -33,7 +34,14 @@ macro_rules! words {
 words! {
     RecipientKind { Person = "person", GroupChat = "group-chat", Channel = "channel" }
     ZoneSource { Fallback = "fallback", Operator = "operator" }
-    Unreachable { Blocked = "blocked", Uninstalled = "uninstalled", DisabledByAdmin = "disabled-by-admin" }
+    Unreachable {
+        Blocked = "blocked",
+        Uninstalled = "uninstalled",
+        DisabledByAdmin = "disabled-by-admin",
+        NotAMember = "not-a-member",
+        OtherTenant = "other-tenant",
+        Gone = "gone",
+    }
     Priority { Critical = "critical", Normal = "normal", Bulk = "bulk" }
     OnUnknown { Resend = "resend", Hold = "hold" }
     Overlap { Supersede = "supersede", Keep = "keep" }
@@ -67,6 +75,16 @@ impl Word for Reason {
     }
 }
 
+impl Word for RecallState {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        RecallState::parse(word)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Serialize;
@@ -82,6 +100,7 @@ mod tests {
         check(RecipientKind::GroupChat);
         check(ZoneSource::Operator);
         check(Unreachable::DisabledByAdmin);
+        check(Unreachable::NotAMember);
         check(Priority::Critical);
         check(OnUnknown::Hold);
         check(Overlap::Supersede);
@@ -89,5 +108,6 @@ mod tests {
         check(ClockNote::ShiftedOverGap);
         State::ALL.into_iter().for_each(check);
         Reason::ALL.iter().copied().for_each(check);
+        RecallState::ALL.into_iter().for_each(check);
     }
 }

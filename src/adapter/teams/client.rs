@@ -1,28 +1,23 @@
-//! The connector that the engine uses: trust, token, request, verdict, in this order.
+//! The connector as it is set up, and what all its operations share: trust, token, request, verdict, in this order.
+//! The operations themselves stand in `operations`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::Method;
 use serde::Serialize;
 
 use super::http::{Doors, Limits, Reply};
-use super::token::{Credentials, Tokens};
+use super::identity::{Identity, Issuer};
+use super::token::Tokens;
 use super::trust::{TrustedHosts, TrustedUrl, Untrusted};
 use super::verdict;
-use super::wire::{
-    Account, ChannelData, Content, ConversationAccount, CreatedConversation, Message, NewConversation, Person, Tenant,
-};
+use super::wire::Account;
+use crate::domain::cloud::Cloud;
 use crate::domain::delivery::Reason;
 use crate::domain::recipient::Reference;
-use crate::domain::verdict::{Answer, Evidence, Verdict};
+use crate::domain::verdict::{Answer, Verdict};
 use crate::port::clock::Clock;
-use crate::port::connector::{Connector, Conversation, OutgoingActivity};
-
-/// The authority that issues the tokens of multi-tenant bots. From Microsoft's page on Connector authentication,
-/// read in November 2026.
-const MULTI_TENANT_AUTHORITY: &str = "botframework.com";
 
 /// How the bot is registered. It decides who issues its tokens: a single-tenant bot that asks the other's authority
 /// gets AADSTS700016, or a token that Teams refuses.
@@ -40,12 +35,16 @@ pub struct TeamsSettings {
     /// The bot's own tenant. It also stands in for the tenant of a reference that has none.
     pub tenant_id: String,
     pub kind: AppKind,
-    pub secret: SecretString,
+    /// It decides whose host is trusted, and who issues the tokens of multi-tenant bots.
+    pub cloud: Cloud,
+    pub identity: Arc<Identity>,
     /// For example `https://login.microsoftonline.com`. Plain http only to the loopback.
     pub login_url: String,
+    /// What a token is asked for with, such as `https://api.botframework.com/.default`.
+    pub scope: String,
     /// Where a conversation is looked for whose reference names no place. Its host must be a trusted one.
-    pub default_service_url: String,
-    /// `host` or `host:port`, besides the public Connector's host, which is always trusted.
+    pub default_service_url: Option<String>,
+    /// `host` or `host:port`, besides the host of the cloud's Connector, which is always trusted.
     pub trusted_hosts: Vec<String>,
     /// From the start of a request to the end of its answer. A minute or more: what takes longer ends as unknown.
     pub request_timeout: Duration,
@@ -68,8 +67,8 @@ pub enum SetupError {
     TenantId,
     #[error("the app id is empty")]
     AppId,
-    #[error("the client secret is empty")]
-    Secret,
+    #[error("the identity service cannot be used: {0}")]
+    IdentityUrl(#[source] Untrusted),
     #[error("no https is possible here: {0}; install the platform's root certificates (package ca-certificates)")]
     NoTls(String),
     #[error("the HTTP client could not be built")]
@@ -82,28 +81,29 @@ pub struct TeamsConnector {
     bot_id: String,
     home_tenant: String,
     trusted: TrustedHosts,
-    default_service: TrustedUrl,
+    default_service: Option<TrustedUrl>,
     doors: Arc<Doors>,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
 }
 
 impl TeamsConnector {
-    /// Checks the settings and makes no request. Without root certificates on this machine it succeeds only when
-    /// both URLs are plain http to the loopback, that is, for an emulator.
+    /// Checks the settings; it reads no file and makes no request. Without root certificates on this machine it
+    /// succeeds only when both URLs are plain http to the loopback, that is, for an emulator.
     pub fn new(settings: TeamsSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        let trusted = TrustedHosts::new(&settings.trusted_hosts).map_err(SetupError::TrustedHost)?;
+        let trusted = TrustedHosts::new(settings.cloud, &settings.trusted_hosts).map_err(SetupError::TrustedHost)?;
         let login = TrustedHosts::check_configured(&settings.login_url).map_err(SetupError::LoginUrl)?;
-        let default_service = trusted.check(&settings.default_service_url).map_err(SetupError::ServiceUrl)?;
+        let default_service = settings.default_service_url.as_deref().map(|text| trusted.check(text)).transpose();
+        let default_service = default_service.map_err(SetupError::ServiceUrl)?;
         if settings.app_id.is_empty() {
             return Err(SetupError::AppId);
         }
-        if settings.secret.expose_secret().is_empty() {
-            return Err(SetupError::Secret);
+        if let Identity::ManagedIdentity(machine) = settings.identity.as_ref() {
+            machine.question(&settings.app_id, &settings.scope).map_err(SetupError::IdentityUrl)?;
         }
         let authority = match settings.kind {
             AppKind::SingleTenant => settings.tenant_id.as_str(),
-            AppKind::MultiTenant => MULTI_TENANT_AUTHORITY,
+            AppKind::MultiTenant => settings.cloud.addresses().multi_tenant_authority,
         };
         let endpoint = login.below(&[authority, "oauth2", "v2.0", "token"]).ok_or(SetupError::TenantId)?;
 
@@ -113,24 +113,27 @@ impl TeamsConnector {
             connections: settings.senders,
         })
         .map_err(SetupError::Client)?;
-        if (login.is_tls() || default_service.is_tls())
+        if (login.is_tls() || default_service.as_ref().is_some_and(TrustedUrl::is_tls))
             && let Some(problem) = doors.tls_problem()
         {
             return Err(SetupError::NoTls(problem.to_owned()));
         }
         let doors = Arc::new(doors);
-        let credentials = Credentials {
+        let issuer = Issuer {
+            identity: settings.identity,
             endpoint,
             app_id: settings.app_id.clone(),
-            secret: settings.secret,
+            scope: settings.scope,
             timeout: settings.request_timeout,
+            doors: Arc::clone(&doors),
+            clock: Arc::clone(&clock),
         };
         Ok(Self {
             bot_id: format!("28:{}", settings.app_id),
             home_tenant: settings.tenant_id,
             trusted,
             default_service,
-            tokens: Tokens::new(credentials, Arc::clone(&doors), Arc::clone(&clock)),
+            tokens: Tokens::new(issuer),
             doors,
             clock,
         })
@@ -138,93 +141,60 @@ impl TeamsConnector {
 
     /// Where the conversation of `reference` is served. It is checked before every use, since a stored reference
     /// may have been edited, and the list of trusted hosts too.
-    fn service(&self, reference: &Reference) -> Result<TrustedUrl, Answer> {
-        let Some(text) = reference.service_url.as_deref() else { return Ok(self.default_service.clone()) };
+    pub(super) fn service(&self, reference: &Reference) -> Result<TrustedUrl, Answer> {
+        let Some(text) = reference.service_url.as_deref() else {
+            return self.default_service.clone().ok_or_else(|| {
+                let verdict = Verdict::Permanent { reason: Reason::NoReference };
+                Answer::without_request(verdict, "no service URL is known, and none is set")
+            });
+        };
         self.trusted.check(text).map_err(|why| {
             let verdict = Verdict::Permanent { reason: Reason::UntrustedHost };
             Answer::without_request(verdict, format!("nothing was sent to the service URL: {why}"))
         })
     }
 
-    /// Posts `body`, and once more with a new token when the first was refused. That repetition is safe: a 401 is
+    /// Makes a request, and once more with a new token when the first was refused. That repetition is safe: a 401 is
     /// given before the request is looked at.
-    async fn post<B: Serialize>(&self, url: &TrustedUrl, body: &B) -> Result<Reply, Answer> {
+    pub(super) async fn exchange<B: Serialize>(
+        &self,
+        method: Method,
+        url: &TrustedUrl,
+        body: Option<&B>,
+        room: usize,
+    ) -> Result<Reply, Answer> {
         let token = self.tokens.get().await?;
-        let reply = self.doors.post_json(url, token.secret(), body).await.map_err(verdict::of_silence)?;
+        let reply = self.doors.with_token(method.clone(), url, token.secret(), body, room).await;
+        let reply = reply.map_err(verdict::of_silence)?;
         if reply.status != 401 {
             return Ok(reply);
         }
         self.tokens.invalidate(&token);
         let token = self.tokens.get().await?;
-        self.doors.post_json(url, token.secret(), body).await.map_err(verdict::of_silence)
+        self.doors.with_token(method, url, token.secret(), body, room).await.map_err(verdict::of_silence)
     }
 
-    fn tenant<'a>(&'a self, reference: &'a Reference) -> &'a str {
+    /// What a reply to a request at `asked` means.
+    pub(super) fn answer(&self, reply: &Reply, asked: &TrustedUrl) -> Answer {
+        let mut answer = verdict::of_reply(reply, self.clock.now());
+        if let Verdict::Elsewhere { instead, .. } = &mut answer.verdict {
+            let known = self.default_service.as_ref().filter(|place| place.below(&[]) != asked.below(&[]));
+            *instead = known.map(|place| place.as_url().to_string());
+        }
+        answer
+    }
+
+    pub(super) fn tenant<'a>(&'a self, reference: &'a Reference) -> &'a str {
         reference.tenant_id.as_deref().unwrap_or(&self.home_tenant)
     }
 
-    fn bot<'a>(&'a self, reference: &'a Reference) -> Account<'a> {
+    pub(super) fn bot<'a>(&'a self, reference: &'a Reference) -> Account<'a> {
         Account { id: reference.bot_id.as_deref().unwrap_or(&self.bot_id) }
-    }
-
-    async fn send(&self, reference: &Reference, activity: &OutgoingActivity) -> Result<Answer, Answer> {
-        let conversation_id = reference.conversation_id.as_deref().ok_or_else(|| no_reference("no conversation id"))?;
-        let url = self
-            .service(reference)?
-            .below(&["v3", "conversations", conversation_id, "activities"])
-            .ok_or_else(|| no_reference("the conversation id is empty or only dots"))?;
-        let tenant = self.tenant(reference);
-        let person = Person { id: reference.user_id.as_deref(), aad_object_id: reference.entra_object_id.as_deref() };
-        let message = Message {
-            kind: "message",
-            content: Content::of(&activity.said),
-            locale: activity.locale.as_deref(),
-            from: self.bot(reference),
-            recipient: (person.id.is_some() || person.aad_object_id.is_some()).then_some(person),
-            conversation: ConversationAccount { id: conversation_id, tenant_id: tenant },
-            channel_data: ChannelData { tenant: Tenant { id: tenant } },
-        };
-        let reply = self.post(&url, &message).await?;
-        Ok(verdict::of_reply(&reply, self.clock.now()))
-    }
-
-    /// Like [`Connector::create_conversation`], with answers still as if something had been said.
-    async fn create(&self, reference: &Reference) -> Result<Conversation, Answer> {
-        let service = self.service(reference)?;
-        let member = reference.user_id.as_deref().or(reference.entra_object_id.as_deref());
-        let member = member.ok_or_else(|| no_reference("neither a Teams nor an Entra id"))?;
-        let url = service.below(&["v3", "conversations"]).ok_or_else(|| no_reference("no path"))?;
-        let tenant = self.tenant(reference);
-        let body = NewConversation {
-            is_group: false,
-            bot: self.bot(reference),
-            members: [Account { id: member }],
-            tenant_id: tenant,
-            channel_data: ChannelData { tenant: Tenant { id: tenant } },
-        };
-        let reply = self.post(&url, &body).await?;
-        let answer = verdict::of_reply(&reply, self.clock.now());
-        if !matches!(answer.verdict, Verdict::Delivered { .. }) {
-            return Err(answer);
-        }
-        match serde_json::from_slice::<CreatedConversation>(&reply.body) {
-            Ok(created) if !created.id.is_empty() => Ok(Conversation {
-                conversation_id: created.id,
-                service_url: created.service_url.filter(|named| self.is_elsewhere(named, &service)),
-            }),
-            _ => {
-                let detail = Some("the conversation was created, but the answer does not say which".to_owned());
-                Err(Answer {
-                    verdict: Verdict::Unknown { reason: Reason::ServerError },
-                    evidence: Evidence { detail, ..answer.evidence },
-                })
-            }
-        }
     }
 
     /// Whether Teams named another place than the one asked, and one that may be used: an untrusted one would spoil
     /// the reference, while the place that just answered is good.
-    fn is_elsewhere(&self, named: &str, asked: &TrustedUrl) -> bool {
+    pub(super) fn is_elsewhere(&self, named: &str, asked: &TrustedUrl) -> bool {
         match self.trusted.check(named) {
             Ok(place) => place.below(&[]) != asked.below(&[]),
             Err(why) => {
@@ -232,27 +202,5 @@ impl TeamsConnector {
                 false
             }
         }
-    }
-}
-
-fn no_reference(detail: &str) -> Answer {
-    Answer::without_request(Verdict::Permanent { reason: Reason::NoReference }, detail)
-}
-
-#[async_trait]
-impl Connector for TeamsConnector {
-    async fn continue_conversation(&self, reference: &Reference, activity: &OutgoingActivity) -> Answer {
-        self.send(reference, activity).await.unwrap_or_else(|answer| answer)
-    }
-
-    /// Creating says nothing and finds the same conversation again, so no outcome of it is unknown: where a message
-    /// would be in doubt, this may simply be tried again.
-    async fn create_conversation(&self, reference: &Reference) -> Result<Conversation, Answer> {
-        self.create(reference).await.map_err(|answer| match answer.verdict {
-            Verdict::Unknown { reason } => {
-                Answer { verdict: Verdict::Retry { reason, after: None }, evidence: answer.evidence }
-            }
-            _ => answer,
-        })
     }
 }

@@ -5,14 +5,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, RETRY_AFTER};
-use reqwest::{Client, ClientBuilder, RequestBuilder, redirect, retry};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, redirect, retry};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use super::trust::TrustedUrl;
 
 /// How much of an answer is read. Answers are ids and short error objects; more is an error page.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+pub(super) const WORD_BYTES_MAX: usize = 64 * 1024;
+
+/// How much is read of an answer that is a list. The longest page of a roster has 500 members of some 300 bytes each.
+pub(super) const LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How long an unused connection is kept. It is shorter than the two minutes after which Microsoft's HTTP servers
 /// commonly hang up, so that a message seldom meets a connection that is just being closed: such a message would end
@@ -48,8 +51,8 @@ pub(super) enum NoReply {
 ///
 /// There are two, because a client that can do TLS cannot be built on a machine without root certificates, and an
 /// emulator on the loopback must work there as well. The first checks certificates against the platform's roots, and
-/// honours `HTTPS_PROXY`: a proxy sees only the tunnel. The second speaks plain http to the loopback and knows no
-/// proxy, which would read the token.
+/// honours `HTTPS_PROXY`: a proxy sees only the tunnel. The second speaks plain http to this machine, that is, to the
+/// loopback and to the identity service of a machine in Azure, and knows no proxy, which would read the token.
 #[derive(Debug)]
 pub(super) struct Doors {
     tls: Result<Client, String>,
@@ -88,19 +91,21 @@ impl Doors {
         self.tls.as_ref().err().map(String::as_str)
     }
 
-    /// Posts JSON with a token. That `url` is a [`TrustedUrl`] is what keeps tokens from everybody else.
-    pub(super) async fn post_json<B: Serialize>(
+    /// Makes a request with a token, and with a body in JSON where there is one. That `url` is a [`TrustedUrl`] is what
+    /// keeps tokens from everybody else. At most `room` bytes of the answer are read.
+    pub(super) async fn with_token<B: Serialize>(
         &self,
+        method: Method,
         url: &TrustedUrl,
         token: &SecretString,
-        body: &B,
+        body: Option<&B>,
+        room: usize,
     ) -> Result<Reply, NoReply> {
-        let request = self
-            .post(url)?
-            .header(CONTENT_TYPE, "application/json; charset=utf-8")
-            .bearer_auth(token.expose_secret())
-            .json(body);
-        exchange(request).await
+        let mut request = self.request(method, url)?.bearer_auth(token.expose_secret());
+        if let Some(body) = body {
+            request = request.header(CONTENT_TYPE, "application/json; charset=utf-8").json(body);
+        }
+        exchange(request, room).await
     }
 
     /// Posts a form, one field of which is the secret.
@@ -113,16 +118,26 @@ impl Doors {
     ) -> Result<Reply, NoReply> {
         let mut fields = fields.to_vec();
         fields.push((secret.0, secret.1.expose_secret()));
-        exchange(self.post(url)?.timeout(timeout).form(&fields)).await
+        exchange(self.request(Method::POST, url)?.timeout(timeout).form(&fields), WORD_BYTES_MAX).await
     }
 
-    fn post(&self, url: &TrustedUrl) -> Result<RequestBuilder, NoReply> {
+    /// Asks the identity service of the machine, which answers only to those who set `header`.
+    pub(super) async fn get(
+        &self,
+        url: &TrustedUrl,
+        (name, value): (&'static str, &str),
+        timeout: Duration,
+    ) -> Result<Reply, NoReply> {
+        exchange(self.request(Method::GET, url)?.timeout(timeout).header(name, value), WORD_BYTES_MAX).await
+    }
+
+    fn request(&self, method: Method, url: &TrustedUrl) -> Result<RequestBuilder, NoReply> {
         let client = if url.is_tls() {
             self.tls.as_ref().map_err(|problem| NoReply::NoTls(problem.clone()))?
         } else {
             &self.plain
         };
-        Ok(client.post(url.as_url().clone()).header(ACCEPT, "application/json"))
+        Ok(client.request(method, url.as_url().clone()).header(ACCEPT, "application/json"))
     }
 }
 
@@ -151,7 +166,7 @@ fn builder(limits: Limits) -> ClientBuilder {
         .pool_max_idle_per_host(limits.connections)
 }
 
-async fn exchange(request: RequestBuilder) -> Result<Reply, NoReply> {
+async fn exchange(request: RequestBuilder, room: usize) -> Result<Reply, NoReply> {
     let mut response = request.send().await.map_err(no_reply)?;
     let headers = response.headers();
     let mut reply = Reply {
@@ -162,9 +177,9 @@ async fn exchange(request: RequestBuilder) -> Result<Reply, NoReply> {
     };
     // An error ends the body like its end does: the status has been said.
     while let Ok(Some(chunk)) = response.chunk().await {
-        let room = BODY_BYTES_MAX - reply.body.len();
-        reply.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if reply.body.len() == BODY_BYTES_MAX {
+        let left = room - reply.body.len();
+        reply.body.extend_from_slice(&chunk[..chunk.len().min(left)]);
+        if reply.body.len() == room {
             break;
         }
     }

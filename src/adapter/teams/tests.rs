@@ -6,10 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::stand_in::{
-    APP, Breaking, HOME, SECRET, Script, StandIn, StillClock, connector, hello, known, reply, reply_with,
-};
-use super::{AppKind, SetupError, TeamsConnector, TeamsSettings, Untrusted};
+use super::stand_in::{APP, Breaking, HOME, Script, StandIn, StillClock, connector, hello, known, reply, reply_with};
+use super::{Identity, ManagedIdentity, SetupError, TeamsConnector, TeamsSettings, Untrusted};
 use crate::domain::delivery::Reason;
 use crate::domain::recipient::Reference;
 use crate::domain::verdict::{Answer, Verdict};
@@ -33,7 +31,7 @@ fn refused_token() -> Script {
 
 fn settings_with_service(stand_in: &StandIn, service: std::net::SocketAddr) -> TeamsSettings {
     TeamsSettings {
-        default_service_url: format!("http://{service}/teams"),
+        default_service_url: Some(format!("http://{service}/teams")),
         trusted_hosts: vec![service.to_string()],
         ..stand_in.settings()
     }
@@ -189,6 +187,21 @@ async fn a_reference_without_an_id_makes_no_request() {
     assert!(teams.requests().is_empty() && teams.logins().is_empty());
 }
 
+/// What every operation of the connector says about one reference.
+async fn every_operation(connector: &TeamsConnector, reference: &Reference) -> Vec<Verdict> {
+    let verdict = |answer: Answer| answer.verdict;
+    vec![
+        verdict(connector.continue_conversation(reference, &hello()).await),
+        verdict(connector.create_conversation(reference).await.expect_err("nothing made")),
+        verdict(connector.post_in_channel(reference, &hello()).await.answer),
+        verdict(connector.update_activity(reference, "1", &hello()).await),
+        verdict(connector.delete_activity(reference, "1").await),
+        verdict(connector.members(reference, None).await.expect_err("nothing read")),
+        verdict(connector.channels(reference).await.expect_err("nothing read")),
+        verdict(connector.team(reference).await.expect_err("nothing read")),
+    ]
+}
+
 #[tokio::test]
 async fn an_untrusted_host_gets_no_request_and_causes_no_token() {
     let teams = StandIn::start().await;
@@ -197,14 +210,24 @@ async fn an_untrusted_host_gets_no_request_and_causes_no_token() {
     for service_url in [other.url(), format!("http://a@{}", teams.address), "https://evil.example/".into()] {
         let reference = Reference { service_url: Some(service_url), user_id: Some("29:1".into()), ..known("a:1") };
         let expect = Verdict::Permanent { reason: Reason::UntrustedHost };
-        let answer = connector.continue_conversation(&reference, &hello()).await;
-        assert_eq!(answer.verdict, expect);
-        assert_eq!(answer.evidence.status, None);
-        let answer = connector.create_conversation(&reference).await.expect_err("nothing made");
-        assert_eq!(answer.verdict, expect);
+        assert_eq!(every_operation(&connector, &reference).await, vec![expect; 8]);
     }
     assert!(other.requests().is_empty() && other.logins().is_empty());
     assert!(teams.requests().is_empty() && teams.logins().is_empty());
+}
+
+#[tokio::test]
+async fn no_operation_follows_a_redirect() {
+    let teams = StandIn::start().await;
+    let other = StandIn::start().await;
+    for status in [301, 302, 303, 307, 308, 307, 308, 307] {
+        teams.script(reply_with(status, "location", &format!("{}/teams/", other.url()), ""));
+    }
+    let reference = Reference { user_id: Some("29:1".into()), ..known("a:1") };
+    let expect = Verdict::Permanent { reason: Reason::Refused };
+    assert_eq!(every_operation(&teams.connector(), &reference).await, vec![expect; 8]);
+    assert_eq!(teams.requests().len(), 8);
+    assert!(other.requests().is_empty() && other.logins().is_empty());
 }
 
 #[tokio::test]
@@ -356,25 +379,16 @@ async fn an_endless_answer_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_token_request_names_the_authority_and_the_scope() {
+async fn where_no_service_url_is_known_and_none_is_set_nothing_is_sent() {
     let teams = StandIn::start().await;
-    teams.connector().continue_conversation(&known("a:1"), &hello()).await;
-    let multi = TeamsSettings { kind: AppKind::MultiTenant, ..teams.settings() };
-    connector(multi).continue_conversation(&known("a:1"), &hello()).await;
-
-    let logins = teams.logins();
-    assert_eq!(logins[0].path, format!("/{HOME}/oauth2/v2.0/token"));
-    assert_eq!(logins[1].path, "/botframework.com/oauth2/v2.0/token");
-    assert_eq!(logins[0].header("content-type"), "application/x-www-form-urlencoded");
-    assert_eq!(logins[0].header("authorization"), "");
-    let fields = url::form_urlencoded::parse(logins[0].body.as_bytes()).into_owned().collect::<Vec<_>>();
-    let expect = [
-        ("grant_type", "client_credentials"),
-        ("client_id", APP),
-        ("scope", "https://api.botframework.com/.default"),
-        ("client_secret", SECRET),
-    ];
-    assert_eq!(fields, expect.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let connector = connector(TeamsSettings { default_service_url: None, ..teams.settings() });
+    let expect = Verdict::Permanent { reason: Reason::NoReference };
+    assert_eq!(connector.continue_conversation(&known("a:1"), &hello()).await.verdict, expect);
+    let reference = Reference { user_id: Some("29:1".into()), ..Reference::default() };
+    assert_eq!(connector.create_conversation(&reference).await.expect_err("no place").verdict, expect);
+    assert!(teams.requests().is_empty() && teams.logins().is_empty());
+    let reference = Reference { service_url: Some(teams.url()), ..known("a:1") };
+    assert_eq!(connector.continue_conversation(&reference, &hello()).await.verdict, delivered("1776390257332"));
 }
 
 #[tokio::test]
@@ -396,16 +410,25 @@ async fn settings_that_cannot_work_are_refused() {
             SetupError::LoginUrl(Untrusted::Scheme("http".into())),
         ),
         (
-            |s| s.default_service_url = "https://evil.example/".into(),
+            |s| s.default_service_url = Some("https://evil.example/".into()),
             SetupError::ServiceUrl(Untrusted::NotListed("evil.example".into())),
         ),
         (|s| s.tenant_id.clear(), SetupError::TenantId),
         (|s| s.app_id.clear(), SetupError::AppId),
-        (|s| s.secret = "".into(), SetupError::Secret),
+        (
+            |s| s.default_service_url = Some("https://smba.infra.gcc.teams.microsoft.com/teams".into()),
+            SetupError::ServiceUrl(Untrusted::NotListed("smba.infra.gcc.teams.microsoft.com".into())),
+        ),
+        (
+            |s| {
+                let url = "http://identity.example".to_owned();
+                s.identity = Arc::new(Identity::ManagedIdentity(ManagedIdentity::Imds { url }));
+            },
+            SetupError::IdentityUrl(Untrusted::NotLocal),
+        ),
     ] {
         assert_eq!(check(change), Some(expect.to_string()));
     }
-    assert!(!format!("{:?}", teams.settings()).contains(SECRET));
 }
 
 /// The child half of [`a_machine_without_root_certificates_reaches_the_loopback_only`]; alone it checks nothing new.

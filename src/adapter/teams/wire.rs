@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::message::Said;
+use crate::port::connector::Member;
 
 /// An account with nothing but its id.
 #[derive(Debug, Serialize)]
@@ -37,10 +38,19 @@ pub(super) struct Tenant<'a> {
     pub(super) id: &'a str,
 }
 
-/// What is Teams' own in an activity.
+/// What is Teams' own in an activity, or in the request for a conversation.
 #[derive(Debug, Serialize)]
 pub(super) struct ChannelData<'a> {
+    /// The channel in which a thread is begun. A team's id stands for its General channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) channel: Option<Account<'a>>,
     pub(super) tenant: Tenant<'a>,
+}
+
+impl<'a> ChannelData<'a> {
+    pub(super) fn of_tenant(id: &'a str) -> Self {
+        Self { channel: None, tenant: Tenant { id } }
+    }
 }
 
 /// The body of `POST …/v3/conversations/{id}/activities`: the canonical send.
@@ -111,33 +121,108 @@ pub(super) struct NewConversation<'a> {
     pub(super) channel_data: ChannelData<'a>,
 }
 
-/// The answer to [`NewConversation`].
+/// The body of `POST …/v3/conversations` for a new post in a channel. Without the activity Teams answers `BadSyntax`;
+/// each such request makes a post.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ChannelPost<'a> {
+    pub(super) is_group: bool,
+    pub(super) bot: Account<'a>,
+    pub(super) tenant_id: &'a str,
+    pub(super) channel_data: ChannelData<'a>,
+    pub(super) activity: Post<'a>,
+}
+
+/// The first message of a thread. Where it goes and who says it stands around it.
+#[derive(Debug, Serialize)]
+pub(super) struct Post<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    #[serde(flatten)]
+    pub(super) content: Content<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) locale: Option<&'a str>,
+}
+
+/// The answer to [`NewConversation`] and [`ChannelPost`].
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CreatedConversation {
     pub(super) id: String,
+    /// Only of a post in a channel.
+    #[serde(default)]
+    pub(super) activity_id: Option<String>,
     #[serde(default)]
     pub(super) service_url: Option<String>,
 }
 
-/// The answer of the token service. From Microsoft's page on Connector authentication, read in November 2026.
-#[derive(Deserialize)]
-pub(super) struct GrantedToken {
-    /// Plain text for the moment it takes to move into a `SecretString`; this type has no `Debug`.
-    pub(super) access_token: String,
-    pub(super) expires_in: Seconds,
+/// A page of `GET …/v3/conversations/{id}/pagedmembers`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MemberList {
+    #[serde(default)]
+    pub(super) members: Vec<ListedMember>,
+    #[serde(default)]
+    pub(super) continuation_token: Option<String>,
 }
 
-/// A number of seconds. The identity endpoints of Azure write some of theirs as text.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "serde_json::Value")]
-pub(super) struct Seconds(pub(super) u64);
+/// A member. The Entra id comes under either of two names, depending on who answers.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListedMember {
+    id: String,
+    #[serde(default)]
+    aad_object_id: Option<String>,
+    #[serde(default)]
+    object_id: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    user_principal_name: Option<String>,
+    #[serde(default)]
+    tenant_id: Option<String>,
+    #[serde(default)]
+    user_role: Option<String>,
+}
 
-impl TryFrom<serde_json::Value> for Seconds {
-    type Error = &'static str;
-
-    fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
-        let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
-        number.map(Self).ok_or("not a number of seconds")
+impl From<ListedMember> for Member {
+    fn from(listed: ListedMember) -> Self {
+        Self {
+            user_id: listed.id,
+            entra_object_id: listed.aad_object_id.or(listed.object_id),
+            name: listed.name,
+            email: listed.email,
+            user_principal_name: listed.user_principal_name,
+            tenant_id: listed.tenant_id,
+            role: listed.user_role,
+        }
     }
+}
+
+/// The answer of `GET …/v3/teams/{id}/conversations`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ChannelList {
+    #[serde(default)]
+    pub(super) conversations: Vec<Listed>,
+}
+
+/// A channel in a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+}
+
+/// The answer of `GET …/v3/teams/{id}`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TeamDetails {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default)]
+    pub(super) aad_group_id: Option<String>,
 }

@@ -1,0 +1,242 @@
+//! What Teams answers, and what becomes of the message, of its recipient and of its schedule: through the real sender and
+//! the real ledger, with answers that the test writes.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use chrono_tz::Tz;
+use nudged::domain::delivery::{Reason, State};
+use nudged::domain::id::{RecipientId, ScheduleName};
+use nudged::domain::recipient::{Reference, Unreachable};
+use nudged::domain::verdict::{Answer, Evidence, Verdict};
+use nudged::engine::watch::Credit;
+use nudged::port::connector::{Channel, Connector, Conversation, MemberPage, OutgoingActivity, Posted, Team};
+use nudged::port::desk::Reach;
+
+use crate::rig::{Rig, at};
+
+/// One request: what was asked, of which conversation or person, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked(&'static str, String, Option<String>);
+
+/// Teams, as the test has it answer.
+#[derive(Default)]
+pub(crate) struct FakeTeams {
+    /// The answers to sends; delivered when there are none left.
+    sends: Mutex<VecDeque<Verdict>>,
+    /// The answers to every send that is not scripted.
+    always: Mutex<Option<Verdict>>,
+    creates: Mutex<VecDeque<&'static str>>,
+    asked: Mutex<Vec<Asked>>,
+}
+
+impl FakeTeams {
+    fn answers(&self, verdicts: &[Verdict]) {
+        self.sends.lock().expect("no panic with it").extend(verdicts.iter().cloned());
+    }
+
+    fn always(&self, verdict: Option<Verdict>) {
+        *self.always.lock().expect("no panic with it") = verdict;
+    }
+
+    fn creates(&self, id: &'static str) {
+        self.creates.lock().expect("no panic with it").push_back(id);
+    }
+
+    /// The requests since it was asked last, in words such as `send a:ana`.
+    fn asked(&self) -> Vec<String> {
+        let asked = std::mem::take(&mut *self.asked.lock().expect("no panic with it"));
+        asked
+            .into_iter()
+            .map(|Asked(what, whom, place)| match place {
+                None => format!("{what} {whom}"),
+                Some(place) => format!("{what} {whom} at {place}"),
+            })
+            .collect()
+    }
+
+    fn note(&self, what: &'static str, whom: Option<&String>, reference: &Reference) {
+        let asked = Asked(what, whom.cloned().unwrap_or_default(), reference.service_url.clone());
+        self.asked.lock().expect("no panic with it").push(asked);
+    }
+}
+
+#[async_trait]
+impl Connector for FakeTeams {
+    async fn continue_conversation(&self, reference: &Reference, _: &OutgoingActivity) -> Answer {
+        self.note("send", reference.conversation_id.as_ref(), reference);
+        let scripted = self.sends.lock().expect("no panic with it").pop_front();
+        let verdict = scripted.or_else(|| self.always.lock().expect("no panic with it").clone());
+        let verdict = verdict.unwrap_or(Verdict::Delivered { activity_id: Some("1".into()) });
+        Answer { verdict, evidence: Evidence::default() }
+    }
+
+    async fn create_conversation(&self, reference: &Reference) -> Result<Conversation, Answer> {
+        self.note("create", reference.user_id.as_ref(), reference);
+        let id = self.creates.lock().expect("no panic with it").pop_front().expect("a scripted conversation");
+        Ok(Conversation { conversation_id: id.into(), service_url: None })
+    }
+
+    async fn post_in_channel(&self, _: &Reference, _: &OutgoingActivity) -> Posted {
+        unreachable!("nobody speaks to a channel here")
+    }
+
+    async fn update_activity(&self, _: &Reference, _: &str, _: &OutgoingActivity) -> Answer {
+        unreachable!("nothing is updated here")
+    }
+
+    async fn delete_activity(&self, _: &Reference, _: &str) -> Answer {
+        unreachable!("nothing is deleted here")
+    }
+
+    async fn members(&self, _: &Reference, _: Option<&str>) -> Result<MemberPage, Answer> {
+        unreachable!("no roster is read here")
+    }
+
+    async fn channels(&self, _: &Reference) -> Result<Vec<Channel>, Answer> {
+        unreachable!("no channel is looked for here")
+    }
+
+    async fn team(&self, _: &Reference) -> Result<Team, Answer> {
+        unreachable!("no team is looked for here")
+    }
+}
+
+const FILE: &str = r#"
+[schedule.s]
+to = "everyone"
+at = 2027-03-01T09:00:00
+late = "2h"
+text = "hello"
+"#;
+
+/// So many people, to whom one message is due at 09:00.
+async fn rig(people: usize) -> Rig {
+    let names: Vec<String> = (0..people).map(|number| format!("p{number}")).collect();
+    let people: Vec<_> = names.iter().map(|name| (name.as_str(), Tz::UTC)).collect();
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.people(&people).await;
+    rig.file_says(FILE).await;
+    rig.now_is(at("2027-03-01T09:00"));
+    rig.expand().await;
+    rig
+}
+
+async fn state(rig: &Rig) -> (State, Option<Reason>) {
+    let delivery = rig.deliveries("s").await.remove(0);
+    (delivery.state, delivery.reason)
+}
+
+fn not_found() -> Verdict {
+    Verdict::Recreate { reason: Reason::ConversationNotFound, after: None }
+}
+
+fn uninstalled() -> Verdict {
+    Verdict::Permanent { reason: Reason::Uninstalled }
+}
+
+#[tokio::test]
+async fn a_single_not_found_costs_nothing_but_a_while() {
+    let rig = rig(1).await;
+    rig.teams.answers(&[not_found()]);
+    rig.deliver().await;
+    assert_eq!(state(&rig).await, (State::Waiting, Some(Reason::ConversationNotFound)));
+    rig.pass_minutes(1).await;
+    assert_eq!(state(&rig).await, (State::Sent, None));
+    assert_eq!(rig.teams.asked(), ["send a:p0", "send a:p0"]);
+    assert_eq!(rig.reach().await, [Reach::Conversation]);
+}
+
+#[tokio::test]
+async fn a_conversation_that_stays_lost_is_asked_for_once() {
+    let rig = rig(1).await;
+    rig.teams.always(Some(not_found()));
+    rig.teams.creates("a:p0");
+    rig.deliver().await;
+    rig.pass_minutes(1).await;
+    assert_eq!(state(&rig).await, (State::Waiting, Some(Reason::ConversationLost)));
+    rig.pass_minutes(1).await;
+    assert_eq!(state(&rig).await, (State::Failed, Some(Reason::ConversationNotFound)));
+    assert_eq!(rig.teams.asked(), ["send a:p0", "send a:p0", "create 29:p0", "send a:p0"]);
+    assert_eq!(rig.reach().await, [Reach::Conversation], "one occurrence does not kill a reference");
+}
+
+#[tokio::test]
+async fn an_id_that_teams_cannot_read_is_replaced() {
+    let rig = rig(1).await;
+    rig.teams.answers(&[Verdict::Recreate { reason: Reason::ForeignConversation, after: None }]);
+    rig.teams.creates("a:new");
+    rig.deliver().await;
+    rig.pass_minutes(1).await;
+    assert_eq!(state(&rig).await, (State::Sent, None));
+    assert_eq!(rig.teams.asked(), ["send a:p0", "create 29:p0", "send a:new"]);
+}
+
+#[tokio::test]
+async fn a_wrong_region_is_left_for_the_next_place_on_the_way() {
+    let rig = rig(1).await;
+    let elsewhere =
+        |instead: Option<&str>| Verdict::Elsewhere { reason: Reason::WrongRegion, instead: instead.map(str::to_owned) };
+    rig.teams.answers(&[elsewhere(Some("https://global/")), elsewhere(None)]);
+    rig.deliver().await;
+    assert_eq!(state(&rig).await, (State::Waiting, Some(Reason::WrongRegion)));
+    rig.pass_minutes(1).await;
+    assert_eq!(state(&rig).await, (State::Failed, Some(Reason::WrongRegion)), "that was the end of the way");
+    assert_eq!(rig.teams.asked(), ["send a:p0", "send a:p0 at https://global/"]);
+}
+
+#[tokio::test]
+async fn when_too_many_are_lost_at_once_the_schedule_waits_and_nobody_is_marked() {
+    let rig = rig(20).await;
+    rig.teams.always(Some(uninstalled()));
+    rig.deliver().await;
+    assert_eq!(rig.teams.asked().len(), 5, "the fifth is one too many");
+    assert_eq!(rig.reach().await, vec![Reach::Conversation; 20], "and the first four are taken back");
+    let paused = rig.store.paused().await.expect("paused").remove(0);
+    assert_eq!(paused.why, format!("5 of 5 could not be reached: {}", Reason::Uninstalled.explain()));
+    rig.pass_minutes(10).await;
+    assert_eq!(rig.teams.asked(), [""; 0], "it stays paused");
+
+    // Somebody has looked: the app was really removed for all but a few.
+    rig.resume("s").await;
+    rig.teams.answers(&[Verdict::Delivered { activity_id: None }]);
+    rig.deliver().await;
+    assert_eq!(rig.teams.asked().len(), 16);
+    let states: Vec<_> = rig.deliveries("s").await.into_iter().map(|it| (it.state, it.reason)).collect();
+    let count = |wanted| states.iter().filter(|it| **it == wanted).count();
+    assert_eq!(count((State::Sent, None)), 1);
+    assert_eq!(count((State::Skipped, Some(Reason::Uninstalled))), 19);
+    let marked = rig.reach().await.iter().filter(|it| **it == Reach::Unreachable(Unreachable::Uninstalled)).count();
+    assert_eq!(marked, 15, "what is said now is believed");
+}
+
+#[tokio::test]
+async fn while_the_bot_cannot_send_the_queue_waits() {
+    let rig = rig(20).await;
+    rig.teams.always(Some(Verdict::OurFault { reason: Reason::TokenRefused }));
+    rig.deliver().await;
+    assert_eq!(rig.teams.asked().len(), 1, "one finds out for all");
+    let states: Vec<_> = rig.deliveries("s").await.into_iter().map(|it| (it.state, it.attempts)).collect();
+    assert_eq!(states.iter().filter(|it| **it == (State::Planned, 0)).count(), 19, "{states:?}");
+    rig.deliver().await;
+    assert_eq!(rig.teams.asked(), [""; 0], "and not at once again");
+    rig.pass_minutes(1).await;
+    assert_eq!(rig.teams.asked().len(), 1, "one finds out again");
+    rig.teams.always(None);
+    rig.pass_minutes(1).await;
+    let sent = rig.deliveries("s").await.into_iter().filter(|it| it.state == State::Sent).count();
+    assert_eq!(sent, 20);
+}
+
+#[tokio::test]
+async fn what_was_in_flight_when_a_schedule_was_paused_is_not_believed_either() {
+    let rig = rig(6).await;
+    let schedule = ScheduleName::new("s").expect("a name");
+    let saw = |who| rig.watch.saw(&schedule, RecipientId(who), &uninstalled());
+    assert!((1..5).all(|who| saw(who) == Credit::Believed));
+    assert!(matches!(saw(5), Credit::OneTooMany(_)));
+    assert_eq!(saw(6), Credit::Doubted);
+    rig.watch.believe(schedule.clone());
+    assert_eq!(saw(6), Credit::Believed);
+}
