@@ -15,6 +15,9 @@ pub mod dispatcher;
 // One claim → one outcome.
 pub mod sender;
 
+// By which operation a claim is said, and in which thread.
+pub mod posting;
+
 // Permission to send, within the published windows.
 pub mod limiter;
 
@@ -23,6 +26,9 @@ pub mod places;
 
 // Schedules of which too many recipients can't be reached.
 pub mod watch;
+
+// Who is in a team, and what its channels are called.
+pub mod rosters;
 
 // What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;

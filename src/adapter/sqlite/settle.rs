@@ -12,6 +12,7 @@ use super::places;
 use super::realign;
 use super::rows::{micros, span};
 use super::sql::{Sql, fill};
+use super::threads;
 use super::words::Word;
 use crate::domain::delivery::{LOST_IN_A_ROW, Reason, Settlement, State};
 use crate::domain::id::{AttemptId, DeliveryId, Term};
@@ -71,6 +72,9 @@ pub(super) fn settle(conn: &Connection, outcome: &Outcome) -> Result<(), Fault> 
     match &outcome.attempt {
         Some(attempt) => {
             leave(conn, outcome, State::Sending)?;
+            if let Some(begun) = &outcome.thread {
+                threads::begin(conn, outcome.delivery, begun)?;
+            }
             end_attempt(conn, outcome, attempt)
         }
         None => leave(conn, outcome, State::Claimed),
@@ -86,7 +90,7 @@ pub(super) fn interrupt(
     at: DateTime<Utc>,
     settlement: Settlement,
 ) -> Result<(), Fault> {
-    let outcome = Outcome { delivery, term, at, settlement, attempt: None, detail: None };
+    let outcome = Outcome { delivery, term, at, settlement, attempt: None, detail: None, thread: None };
     leave(conn, &outcome, State::Sending)?;
     conn.prepare_cached(
         "UPDATE attempts INDEXED BY attempts_under_way SET ended_at = ?2, state = ?3, reason = ?4
