@@ -8,7 +8,6 @@
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -21,6 +20,7 @@ use nudged::domain::schedule::model::Schedule;
 use nudged::domain::schedule::parse;
 use nudged::domain::supplies::Supplies;
 use nudged::domain::time::ZoneRules as _;
+use nudged::engine::cores;
 use nudged::port::clock::Clock as _;
 
 const SCHEDULES: usize = 10_000;
@@ -73,19 +73,6 @@ fn timed<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     (clock.moment().since(began), done)
 }
 
-/// Does `work` for every item, on both cores.
-fn on_two_cores<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let half = items.len() / 2;
-    let each = |part: &[T]| part.iter().map(&work).collect::<Vec<_>>();
-    thread::scope(|scope| {
-        let first = scope.spawn(|| each(&items[..half]));
-        let mut rest = each(&items[half..]);
-        let mut all = first.join().expect("no panic");
-        all.append(&mut rest);
-        all
-    })
-}
-
 fn check(source: &Source) -> Vec<Schedule> {
     parse::accept(source, &Supplies::none()).expect("nothing is wrong").schedules
 }
@@ -105,13 +92,13 @@ fn main() {
     );
     let millis = |time: Duration| time.as_secs_f64() * 1e3;
     for run in 1..=RUNS {
-        let (bare, _) = timed(|| on_two_cores(&files, |file| toml::de::DeTable::parse(&file.text).is_ok()));
-        let (checked, schedules) = timed(|| on_two_cores(&files, check));
+        let (bare, _) = timed(|| cores::map(&files, |file| toml::de::DeTable::parse(&file.text).is_ok()));
+        let (checked, schedules) = timed(|| cores::map(&files, check));
         let schedules: Vec<Schedule> = schedules.into_iter().flatten().collect();
         assert_eq!(schedules.len(), SCHEDULES);
-        // One pass of the planner is one thread.
-        let (planned, waves) =
-            timed(|| schedules.iter().map(|schedule| plan(schedule, &zones, &*rules, window).len()).sum::<usize>());
+        let (planned, waves) = timed(|| {
+            cores::map(&schedules, |schedule| plan(schedule, &zones, &*rules, window).len()).iter().sum::<usize>()
+        });
         let (sum, _) = timed(|| {
             let mut at = now;
             for n in 0..waves {

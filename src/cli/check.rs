@@ -20,6 +20,7 @@ use crate::domain::plan::{Window, plan};
 use crate::domain::problem::{Code, Problem, Severity, Source};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::parse::{self, Duplicate};
+use crate::engine::cores;
 use crate::port::clock::Clock;
 use crate::port::library::{Shelf, UnreadableFile};
 
@@ -173,8 +174,8 @@ fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
     for Named { path, shelf } in all {
         let supplies = shelf.understand();
         let mut used = BTreeSet::new();
-        for source in &shelf.files {
-            let (schedules, mut problems) = parse::parse(source, &supplies);
+        let parsed = cores::map(&shelf.files, |source| parse::parse(source, &supplies));
+        for (source, (schedules, mut problems)) in shelf.files.iter().zip(parsed) {
             for schedule in &schedules {
                 if let Some(first) = names.get(&schedule.name) {
                     problems.push(Duplicate::new(first, schedule).problem(source));

@@ -1,4 +1,5 @@
-//! Creating conversations: 1:1 chats (dossier §2.3) and posts in channels (dossier §2.4).
+//! Creating conversations: 1:1 chats, and posts in channels. What is taken and what is refused was measured on the
+//! real service by Microsoft (microsoft/teams.net, "Create conversation API behavior", April 2026).
 
 use std::fmt::Write;
 
@@ -8,70 +9,87 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::messages::{Envelope, Letter, check_activity, read_object, string_at};
+use super::activity::{check_activity, read_object, string_at};
+use super::conditions::Condition;
+use super::matching::{Operation, Subject};
+use super::record::{Envelope, Letter};
 use super::reply::{Refusal, Reply, json};
 use super::route::looks_like_conversation;
-use super::state::{Known, Shared};
+use super::state::{Books, Known, Shared};
 use super::windows::Call;
 
 /// A request to create a conversation, checked as far as it can be without the books.
 pub(super) struct Creating {
-    /// The 1:1 conversation that will be answered with, or the channel that will be posted into.
-    conversation: String,
     tenant: String,
-    /// The member of a 1:1 conversation; none for a channel.
-    user: Option<String>,
+    place: Place,
     /// The first message.
     activity: Option<Bytes>,
     envelope: Envelope,
 }
 
+enum Place {
+    /// A post in this channel.
+    Channel(String),
+    /// The 1:1 chat with this member, by whatever id the request named them.
+    Personal(String),
+}
+
 impl Creating {
-    pub(super) fn read(app_id: &str, body: &[u8], envelope: Envelope) -> Result<Self, Refusal> {
+    pub(super) fn read(body: &[u8], envelope: Envelope) -> Result<Self, Refusal> {
         let body = read_object(body)?;
         let tenant = string_at(&body, "/tenantId")
             .or_else(|| string_at(&body, "/channelData/tenant/id"))
-            .ok_or_else(|| Refusal::bad_syntax("Could not parse tenant id"))?
+            .ok_or(Condition::NoTenant)?
             .to_owned();
         let activity = read_activity(&body)?;
-        let (conversation, user) = if let Some(channel) = string_at(&body, "/channelData/channel/id") {
+        let place = if let Some(channel) = string_at(&body, "/channelData/channel/id") {
             // Without a first message there is nothing to post.
             if activity.is_none() {
-                return Err(incorrect());
+                return Err(Condition::BadCreation.into());
             }
             if !looks_like_conversation(channel) {
-                return Err(Refusal::bad_syntax("Bad format of conversation ID"));
+                return Err(Condition::BadConversationId.into());
             }
-            (channel.to_owned(), None)
+            Place::Channel(channel.to_owned())
         } else {
-            let member = one_member(&body)?;
-            (personal_id(app_id, &tenant, member), Some(member.to_owned()))
+            Place::Personal(one_member(&body)?.to_owned())
         };
-        Ok(Self { conversation, tenant, user, activity, envelope })
+        Ok(Self { tenant, place, activity, envelope })
     }
 
-    pub(super) fn conversation(&self) -> &str {
-        &self.conversation
+    /// The conversation it would answer with, or post into; and the member.
+    pub(super) fn subject(&self, shared: &Shared, books: &Books) -> Subject {
+        let (conversation, user) = match &self.place {
+            Place::Channel(channel) => (channel.clone(), None),
+            Place::Personal(member) => {
+                let user = books.register.person(member).map_or(member.as_str(), |person| &person.id);
+                (personal_id(&shared.settings.app_id, &self.tenant, user), Some(user))
+            }
+        };
+        books.subject(Operation::Create, &conversation, user, Some(&self.tenant))
     }
 
-    pub(super) fn user(&self) -> Option<&str> {
-        self.user.as_deref()
-    }
-
-    pub(super) fn carry_out(self, shared: &Shared) -> Result<Reply, Refusal> {
-        let Self { conversation, tenant, user, activity, envelope } = self;
+    pub(super) fn carry_out(self, shared: &Shared, subject: &Subject) -> Result<Reply, Refusal> {
+        let Self { tenant, place, activity, envelope } = self;
+        let conversation = subject.conversation.clone().unwrap_or_default();
         let mut books = shared.books();
-        books.admit(shared, Call::Create, &conversation, &tenant)?;
-        let new = user.as_ref().is_none_or(|_| !books.known.contains_key(&conversation));
-        if new {
-            books.counts.conversations_created += 1;
-        }
-        if let (true, Some(user)) = (new, &user) {
+        books.let_in(shared, Call::Create, subject)?;
+        let user = match place {
+            Place::Channel(_) => {
+                books.may_speak(&conversation)?;
+                None
+            }
+            Place::Personal(member) => Some(meet(shared, &books, &member, &tenant)?),
+        };
+        let known = user.is_some() && books.known.contains_key(&conversation);
+        books.counts.conversations_created += u64::from(!known);
+        if let (false, Some(user)) = (known, &user) {
             books.known.insert(conversation.clone(), Known { tenant: tenant.clone(), user: user.clone() });
         }
         let in_channel = user.is_none();
         let taken = activity.map(|activity| {
-            let letter = Letter { conversation: conversation.clone(), tenant, user, activity, envelope };
+            let letter =
+                Letter { conversation: conversation.clone(), tenant, user, reply_to: None, activity, envelope };
             books.record.take(letter, shared.clock.now(), shared.moment_us())
         });
         drop(books);
@@ -89,8 +107,20 @@ impl Creating {
     }
 }
 
-fn incorrect() -> Refusal {
-    Refusal::bad_syntax("Incorrect conversation creation parameters")
+/// The id by which a member is on record, if the bot may have a chat with them.
+fn meet(shared: &Shared, books: &Books, member: &str, tenant: &str) -> Result<String, Refusal> {
+    let Some(person) = books.register.person(member) else {
+        let strict = books.register.directory().strict;
+        return if strict { Err(Condition::Guest.into()) } else { Ok(member.to_owned()) };
+    };
+    let own = person.tenant_id.as_deref().unwrap_or(&shared.settings.tenant_id);
+    if person.is_outsider() || !own.eq_ignore_ascii_case(tenant) {
+        return Err(Condition::Guest.into());
+    }
+    if !person.installed {
+        return Err(Condition::NotInstalled.into());
+    }
+    Ok(person.id.clone())
 }
 
 fn read_activity(body: &Value) -> Result<Option<Bytes>, Refusal> {
@@ -101,7 +131,7 @@ fn read_activity(body: &Value) -> Result<Option<Bytes>, Refusal> {
             check_activity(activity, text.as_bytes())?;
             Ok(Some(Bytes::from(text)))
         }
-        Some(_) => Err(Refusal::bad_syntax("Payload is incorrect")),
+        Some(_) => Err(Condition::BadPayload.into()),
     }
 }
 
@@ -109,19 +139,17 @@ fn read_activity(body: &Value) -> Result<Option<Bytes>, Refusal> {
 fn one_member(body: &Value) -> Result<&str, Refusal> {
     let group = body.get("isGroup").and_then(Value::as_bool).unwrap_or(false);
     let member = match body.get("members").and_then(Value::as_array).map(Vec::as_slice) {
-        Some([member]) if !group => string_at(member, "/id").ok_or_else(incorrect)?,
-        _ => return Err(incorrect()),
+        Some([member]) if !group => string_at(member, "/id").ok_or(Condition::BadCreation)?,
+        _ => return Err(Condition::BadCreation.into()),
     };
     let is_guid = |id: &str| Uuid::try_parse(id).is_ok();
     match member.strip_prefix("29:") {
         // The short form is another bot's view of the person, if anybody's.
-        Some(rest) if is_guid(rest) => {
-            Err(Refusal::new(StatusCode::BAD_REQUEST, "BadArgument", "Failed to decrypt pairwise id"))
-        }
+        Some(rest) if is_guid(rest) => Err(Condition::UndecryptableUser.into()),
         Some(rest) if !rest.is_empty() => Ok(member),
         None if is_guid(member) => Ok(member),
         // Mail addresses and user principal names among others.
-        _ => Err(Refusal::bad_syntax("Invalid user identity in provided tenant")),
+        _ => Err(Condition::Guest.into()),
     }
 }
 

@@ -1,17 +1,24 @@
 //! What a fault is, in Rust and in JSON.
 //!
 //! ```json
-//! { "match": { "conversation": "a:1…", "user": "29:…", "operation": "send" },
-//!   "times": 3, "every": 2,
+//! { "match": { "conversation": "a:1…", "user": "29:…", "tenant": "…", "operation": "send" },
+//!   "times": 3, "every": 2, "share": 0.1, "seed": 7,
 //!   "do": { "status": 503, "code": "ServiceError", "message": "…", "retry_after": 2 } }
 //! ```
-//! Instead of a status, `do` may hold `{"delay_ms": 500}`, `{"cut": "before"}` or `{"hang": "after"}`. A status or a
-//! delay may say `"when": "after"`: what was asked for is done first, so that a 504 with it is one that delivers.
+//! Instead of a status, `do` may hold `{"delay_ms": 500}`, `{"cut": "before"}`, `{"hang": "after"}`,
+//! `{"slow_body_ms": 3000}` or `{"spoil": "half"}`. A status or a delay may say `"when": "after"`: what was asked for
+//! is done first, so that a 504 with it is one that delivers.
+
+// An effect as it stands in JSON.
+mod json;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use super::chance::Share;
+use super::matching::{Matching, Operation};
 
 /// A rule by which the emulator misbehaves.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,37 +33,16 @@ pub struct Fault {
     /// It acts on each n-th request that matches; on each one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<NonZeroU32>,
+    /// It acts on this share of the requests whose turn it is, drawn from the seed; on all of them if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
+    /// What chance is drawn from: for `share`, and for a `Retry-After` out of a range. If not given, the number of
+    /// the rule since the start, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// What it does.
     #[serde(rename = "do")]
     pub effect: Effect,
-}
-
-/// Which requests a rule is about. What is not given matches everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Matching {
-    /// A conversation id, decoded. A creation matches by the conversation it would answer with, or by the channel it
-    /// would post into.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conversation: Option<String>,
-    /// The member a conversation is created for; in a send, the member it was created for, else the activity's
-    /// `recipient.id`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub operation: Option<Operation>,
-}
-
-/// What a request wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Operation {
-    /// Send into a conversation, or reply there.
-    Send,
-    /// Create a conversation.
-    Create,
-    /// Get a token.
-    Token,
 }
 
 /// Whether a rule acts instead of what was asked for, or once that has been done.
@@ -72,7 +58,7 @@ pub enum When {
 
 /// What a rule does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Wire", into = "Wire")]
+#[serde(try_from = "json::Wire", into = "json::Wire")]
 pub enum Effect {
     /// Answers in its own words.
     Answer(Answer),
@@ -82,6 +68,22 @@ pub enum Effect {
     Cut(When),
     /// Keeps the connection open and never answers.
     Hang(When),
+    /// Does what was asked for, sends the head and half of the body at once, and the rest after this span.
+    SlowBody(Duration),
+    /// Does what was asked for, and spoils the body of the answer.
+    Spoil(Spoil),
+}
+
+/// What becomes of a body that is spoilt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Spoil {
+    /// The head promises all of it and the connection ends after half.
+    Half,
+    /// The status is that of success and the body is neither JSON nor UTF-8, though it is declared as JSON.
+    Garbage,
+    /// A page of HTML with status 200, as proxies with a login page answer.
+    Html,
 }
 
 /// An answer of a rule's own.
@@ -94,6 +96,8 @@ pub struct Answer {
     pub message: Option<String>,
     /// Whole seconds. If not given, there is no `Retry-After`.
     pub retry_after: Option<u64>,
+    /// With `retry_after`: the header is drawn from that number to this one.
+    pub retry_after_most: Option<u64>,
     /// The whole body, instead of one made of code and message. If none of the three is given, a status below 300
     /// comes with an empty body.
     pub body: Option<String>,
@@ -114,11 +118,22 @@ impl From<Answer> for Effect {
     }
 }
 
+impl Effect {
+    pub(super) fn when(&self) -> When {
+        match self {
+            Self::Answer(answer) => answer.when,
+            Self::Delay { when, .. } | Self::Cut(when) | Self::Hang(when) => *when,
+            // There is no body to spoil before there is an answer.
+            Self::SlowBody(_) | Self::Spoil(_) => When::After,
+        }
+    }
+}
+
 impl Fault {
     /// A rule that always acts, on all requests.
     #[must_use]
     pub fn new(effect: impl Into<Effect>) -> Self {
-        Self { matching: Matching::default(), times: None, every: None, effect: effect.into() }
+        Self { matching: Matching::default(), times: None, every: None, share: None, seed: None, effect: effect.into() }
     }
 
     /// Only for this operation.
@@ -142,6 +157,13 @@ impl Fault {
         self
     }
 
+    /// Only in this tenant.
+    #[must_use]
+    pub fn in_tenant(mut self, id: &str) -> Self {
+        self.matching.tenant = Some(id.to_owned());
+        self
+    }
+
     /// Only so often. Zero counts as one.
     #[must_use]
     pub fn times(mut self, times: u32) -> Self {
@@ -155,81 +177,18 @@ impl Fault {
         self.every = Some(NonZeroU32::new(every).unwrap_or(NonZeroU32::MIN));
         self
     }
-}
 
-/// An effect as it stands in JSON.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Wire {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_after: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delay_ms: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cut: Option<When>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    hang: Option<When>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    when: Option<When>,
-}
-
-impl TryFrom<Wire> for Effect {
-    type Error = &'static str;
-
-    fn try_from(wire: Wire) -> Result<Self, Self::Error> {
-        let words = wire.code.is_some() || wire.message.is_some() || wire.retry_after.is_some() || wire.body.is_some();
-        if words && wire.status.is_none() {
-            return Err("code, message, retry_after and body need a status");
-        }
-        if wire.when.is_some() && (wire.cut.is_some() || wire.hang.is_some()) {
-            return Err("cut and hang say themselves when: \"before\" or \"after\"");
-        }
-        let when = wire.when.unwrap_or_default();
-        match (wire.status, wire.delay_ms, wire.cut, wire.hang) {
-            (Some(status @ 200..=599), None, None, None) => Ok(Self::Answer(Answer {
-                status,
-                code: wire.code,
-                message: wire.message,
-                retry_after: wire.retry_after,
-                body: wire.body,
-                when,
-            })),
-            (Some(_), None, None, None) => Err("a status is between 200 and 599"),
-            (None, Some(ms), None, None) => Ok(Self::Delay { span: Duration::from_millis(ms), when }),
-            (None, None, Some(when), None) => Ok(Self::Cut(when)),
-            (None, None, None, Some(when)) => Ok(Self::Hang(when)),
-            _ => Err("exactly one of status, delay_ms, cut and hang"),
-        }
+    /// Only on this share of the requests that match, from 0 to 1, drawn from the seed.
+    #[must_use]
+    pub fn share(mut self, part: f64) -> Self {
+        self.share = Some(Share::of(part));
+        self
     }
-}
 
-impl From<Effect> for Wire {
-    fn from(effect: Effect) -> Self {
-        match effect {
-            Effect::Answer(answer) => Self {
-                status: Some(answer.status),
-                code: answer.code,
-                message: answer.message,
-                retry_after: answer.retry_after,
-                body: answer.body,
-                when: Some(answer.when),
-                ..Self::default()
-            },
-            Effect::Delay { span, when } => Self {
-                delay_ms: Some(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)),
-                when: Some(when),
-                ..Self::default()
-            },
-            Effect::Cut(when) => Self { cut: Some(when), ..Self::default() },
-            Effect::Hang(when) => Self { hang: Some(when), ..Self::default() },
-        }
+    /// What chance is drawn from.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
     }
 }

@@ -5,39 +5,80 @@
 //! the published limits exactly, refuses what the Connector of Teams refuses with the same bodies, and misbehaves on
 //! request. What it took is on record, so that "sent" can be compared with "arrived".
 //!
-//! | path                                              | what                                                |
-//! |---------------------------------------------------|-----------------------------------------------------|
-//! | `POST /{tenant}/oauth2/v2.0/token`                | client credentials for a token                      |
-//! | `POST …/v3/conversations`                         | create or get a 1:1 chat, or post into a channel    |
-//! | `POST …/v3/conversations/{id}/activities`         | send                                                |
-//! | `POST …/v3/conversations/{id}/activities/{reply}` | the same, as a reply                                |
-//! | `GET, DELETE /emulator/messages`                  | the record; `?after=SEQ&limit=N`                    |
-//! | `GET /emulator/figures`                           | counts                                              |
-//! | `GET, POST, DELETE /emulator/faults`              | rules by which it misbehaves                        |
-//! | `GET /healthz`                                    | whether it is up                                    |
+//! | path                                                | what                                              |
+//! |-----------------------------------------------------|---------------------------------------------------|
+//! | `POST /{tenant}/oauth2/v2.0/token`                  | client credentials for a token                    |
+//! | `GET /metadata/identity/oauth2/token`, `/msi/token` | the token of a managed identity                   |
+//! | `POST …/v3/conversations`                           | create or get a 1:1 chat, or post into a channel  |
+//! | `POST …/v3/conversations/{id}/activities`           | send                                              |
+//! | `POST …/v3/conversations/{id}/activities/{id}`      | the same, as a reply                              |
+//! | `PUT, DELETE …/v3/conversations/{id}/activities/{id}` | change, delete                                  |
+//! | `GET …/v3/conversations/{id}/members`, `/members/{id}`, `/pagedmembers` | who is there                  |
+//! | `GET …/v3/teams/{id}`, `…/v3/teams/{id}/conversations` | a team, its channels                           |
+//! | `GET, DELETE /emulator/messages`                    | the record; `?after=SEQ&limit=N`                  |
+//! | `GET, DELETE /emulator/requests`                    | all requests; `?after=NUMBER&limit=N`             |
+//! | `GET /emulator/figures`                             | counts                                            |
+//! | `GET, POST, DELETE /emulator/faults`                | rules by which it misbehaves                      |
+//! | `GET, POST, DELETE /emulator/conditions`            | refusals by name, and where they hold             |
+//! | `GET, PUT /emulator/directory`                      | people, teams and chats                           |
+//! | `GET, PUT /emulator/credentials`                    | what the token service accepts                    |
+//! | `DELETE /emulator/tokens`                           | ends all tokens that were given out               |
+//! | `GET /healthz`                                      | whether it is up                                  |
 //!
 //! Any prefix may stand before `/v3/`, since real service URLs carry a region and a tenant there.
 //!
 //! Everything under `/emulator` is open to whoever reaches the port. Listen on loopback.
+//!
+//! `EMULATOR.md` tells a bot developer how to use it.
 
-// The control interface: record, figures, faults.
+// What must be right about an activity.
+mod activity;
+// Client assertions.
+mod assertion;
+// Chance from a seed.
+mod chance;
+// The catalogue of refusals.
+mod conditions;
+// From a request to what is done.
+mod connector;
+// The control interface.
 mod control;
 // Creating conversations.
 mod conversations;
+// What the token service accepts.
+mod credentials;
+// People, teams and chats.
+mod directory;
 // What a fault is, in Rust and in JSON.
 mod faults;
 // Counts.
 mod figures;
-// Taking messages, and the record of them.
-mod messages;
+// The log of requests.
+mod log;
+// Managed identities.
+mod managed;
+// Which requests a rule is about, and whose turn it is.
+mod matching;
+// The body of an answer.
+mod payload;
+// Conditions that are put somewhere.
+mod placements;
+// The record of messages.
+mod record;
 // The shapes of answers and refusals.
 mod reply;
+// Questions about conversations and teams.
+mod roster;
 // From a raw path to an operation.
 mod route;
 // The queue of fault rules, and acting on them.
 mod rules;
+// Sending, replying, changing and deleting.
+mod sending;
 // Connections.
 mod server;
+// How the emulator is set up.
+mod settings;
 // What all connections share.
 mod state;
 // The token service.
@@ -48,9 +89,8 @@ mod windows;
 #[cfg(test)]
 mod tests;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -58,46 +98,20 @@ use tokio::task::JoinSet;
 
 use crate::port::clock::Clock;
 
-pub use faults::{Answer, Effect, Fault, Matching, Operation, When};
+pub use chance::Share;
+pub use conditions::Condition;
+pub use credentials::{Credentials, CredentialsError};
+pub use directory::{Channel, ChannelType, Chat, Directory, DirectoryError, Person, Team, UserRole};
+pub use faults::{Answer, Effect, Fault, Spoil, When};
 pub use figures::Figures;
-pub use messages::ReceivedMessage;
+pub use log::{LoggedRequest, TokenSeen};
+pub use matching::{Matching, Operation};
+pub use placements::Placement;
+pub use record::ReceivedMessage;
+pub use settings::{Cloud, Settings, Success};
 pub use windows::Windows;
 
 use state::Shared;
-
-/// How the emulator is set up. The defaults fit together, so that it can be used with no settings at all.
-#[derive(Clone)]
-pub struct Settings {
-    /// Where to listen. Port 0 takes a free one; see [`Emulator::address`].
-    pub listen: SocketAddr,
-    /// The bot's application id: the one client the token service knows.
-    pub app_id: String,
-    /// The secret of that client.
-    pub app_secret: String,
-    /// The bot's own tenant: its token authority, and the tenant of a message that names none.
-    pub tenant_id: String,
-    /// Which rate limits are enforced.
-    pub windows: Windows,
-    /// How long a token is good for, on the monotonic clock.
-    pub token_lifetime: Duration,
-    /// How long every answer of the token service and of the Connector is held back. What a request does, it does on
-    /// arrival: one that gives up waiting has been carried out all the same.
-    pub latency: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            app_id: "a0000000-0000-4000-8000-00000000000a".to_owned(),
-            app_secret: "emulator-secret".to_owned(),
-            tenant_id: "b0000000-0000-4000-8000-00000000000b".to_owned(),
-            windows: Windows::Published,
-            token_lifetime: Duration::from_hours(1),
-            latency: Duration::ZERO,
-        }
-    }
-}
 
 /// A running emulator. Dropping it ends it at once; [`Emulator::stop`] ends it in order.
 pub struct Emulator {
@@ -139,7 +153,7 @@ impl Emulator {
         format!("{}/teams/", self.base_url())
     }
 
-    /// All messages on record, in order of arrival.
+    /// The messages on record, in order of arrival: the last ones, as many as the settings say.
     #[must_use]
     pub fn messages(&self) -> Vec<ReceivedMessage> {
         self.messages_after(0, usize::MAX)
@@ -158,11 +172,24 @@ impl Emulator {
         self.shared.books().record.clear();
     }
 
+    /// The requests in the log, in order of arrival: the last ones, as many as the settings say.
+    #[must_use]
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        self.shared.books().log.page(0, usize::MAX)
+    }
+
     /// How many messages have been taken since the start, as a value that can be waited on. When it shows a number,
     /// the message with that `seq` is on record.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.shared.taken.subscribe()
+    }
+
+    /// How many requests to the token service and the Connector have come to an end since the start, answered or
+    /// not, as a value that can be waited on. For what is no new message: changes, deletions, refusals.
+    #[must_use]
+    pub fn watch_requests(&self) -> watch::Receiver<u64> {
+        self.shared.ended.subscribe()
     }
 
     /// What has been counted since the start.
@@ -179,6 +206,38 @@ impl Emulator {
     /// Removes all rules. Requests that hang already go on hanging.
     pub fn clear_faults(&self) {
         self.shared.books().rules.clear();
+    }
+
+    /// Puts a condition somewhere. Of several that hold for a request, the first one refuses it.
+    pub fn put_condition(&self, placement: Placement) {
+        self.shared.books().placements.put(placement);
+    }
+
+    /// Removes the conditions that `which` means.
+    pub fn lift_conditions(&self, which: impl Fn(&Placement) -> bool) {
+        self.shared.books().placements.lift(which);
+    }
+
+    /// Puts another directory in the place of the one there is. It is empty at the start.
+    ///
+    /// # Errors
+    /// When it contradicts itself; then the one there is stays.
+    pub fn set_directory(&self, directory: Directory) -> Result<(), DirectoryError> {
+        self.shared.set_directory(directory)
+    }
+
+    /// Puts other credentials in the place of those that are accepted. At the start that is the secret of the
+    /// settings. Tokens that were given out stay good.
+    ///
+    /// # Errors
+    /// When a certificate cannot be read; then those there are stay.
+    pub fn set_credentials(&self, credentials: Credentials) -> Result<(), CredentialsError> {
+        self.shared.vault().accept(credentials)
+    }
+
+    /// Ends all tokens that were given out: the Connector refuses them as expired from now on.
+    pub fn revoke_tokens(&self) {
+        self.shared.vault().revoke(self.shared.clock.moment().0);
     }
 
     /// Stops listening, finishes the requests that have arrived, cuts those that hang or are delayed by a fault, and

@@ -2,17 +2,22 @@
 
 use std::borrow::Cow;
 
-use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 use serde_json::json;
 
-/// An answer whose body is complete.
-pub(super) type Reply = Response<Full<Bytes>>;
+use super::conditions::Condition;
+use super::payload::Payload;
 
-/// No answer at all: the connection is closed, and the client sees neither a status line nor a body.
+/// An answer.
+pub(super) type Reply = Response<Payload>;
+
+const JSON: &str = "application/json; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// No answer at all, or no more of it: the connection is closed.
 #[derive(Debug)]
 pub(super) struct Cut;
 
@@ -28,38 +33,48 @@ impl std::error::Error for Cut {}
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub status: StatusCode,
-    pub code: &'static str,
-    pub message: Cow<'static, str>,
+    pub said: Said,
     /// Whole seconds.
     pub retry_after: Option<u64>,
 }
 
+/// The body of a refusal.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// The Connector's usual one.
+    Error {
+        code: Cow<'static, str>,
+        message: Cow<'static, str>,
+    },
+    Json(&'static str),
+    Html(&'static str),
+    Nothing,
+}
+
 impl Refusal {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None }
-    }
-
-    /// The code under which Teams reports most malformed requests.
-    pub(super) fn bad_syntax(message: &'static str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BadSyntax", message)
-    }
-
-    /// More than a message may hold.
-    pub(super) fn too_big() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "MessageSizeTooBig", "The message is too big")
+    pub(super) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { status, said: Said::Error { code: code.into(), message: message.into() }, retry_after: None }
     }
 
     /// Over a rate limit. Room is free again after `seconds`.
     pub(super) fn throttled(seconds: u64) -> Self {
-        let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, "Throttled", "Too many requests");
-        Self { retry_after: Some(seconds), ..refusal }
+        Self { retry_after: Some(seconds), ..Condition::ThrottledSilently.into() }
     }
 }
 
 impl From<Refusal> for Reply {
     fn from(refusal: Refusal) -> Self {
-        let body = error_body(refusal.code, &refusal.message);
-        with_retry_after(json(refusal.status, &body), refusal.retry_after)
+        let reply = match refusal.said {
+            Said::Error { code, message } => json(refusal.status, &error_body(&code, &message)),
+            Said::Json(body) => build(refusal.status, Bytes::from_static(body.as_bytes()), JSON),
+            Said::Html(body) => build(refusal.status, Bytes::from_static(body.as_bytes()), HTML),
+            Said::Nothing => empty(refusal.status),
+        };
+        with_retry_after(reply, refusal.retry_after)
     }
 }
 
@@ -72,7 +87,7 @@ pub(super) fn error_body(code: &str, message: &str) -> serde_json::Value {
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Reply {
     // The shapes we answer with have string keys and finite numbers, which is all that can fail.
     let body = serde_json::to_vec(body).unwrap_or_default();
-    build(status, Bytes::from(body), "application/json; charset=utf-8")
+    build(status, Bytes::from(body), JSON)
 }
 
 /// An answer with nothing in it.
@@ -84,8 +99,13 @@ pub(super) fn empty(status: StatusCode) -> Reply {
 
 /// An answer in any words, such as the HTML that the edge of the real service produces.
 pub(super) fn raw(status: StatusCode, body: String) -> Reply {
-    let json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
-    build(status, Bytes::from(body), if json { "application/json; charset=utf-8" } else { "text/html; charset=utf-8" })
+    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(&body).is_ok();
+    build(status, Bytes::from(body), if is_json { JSON } else { HTML })
+}
+
+/// Bytes that are declared as JSON and are not even text.
+pub(super) fn garbage(status: StatusCode) -> Reply {
+    build(status, Bytes::from_static(&[0x7b, 0x22, 0x69, 0x64, 0xff, 0x00, 0xc3, 0x28]), JSON)
 }
 
 /// Adds `Retry-After` in whole seconds.
@@ -97,7 +117,7 @@ pub(super) fn with_retry_after(mut reply: Reply, seconds: Option<u64>) -> Reply 
 }
 
 fn build(status: StatusCode, body: Bytes, content_type: &'static str) -> Reply {
-    let mut reply = Reply::new(Full::new(body));
+    let mut reply = Reply::new(Payload::whole(body));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply

@@ -6,24 +6,54 @@ use std::borrow::Cow;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
+use super::conditions::Condition;
 use super::reply::Refusal;
 
-/// What a request asks for.
+/// What a request asks for. Ids are still encoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route<'path> {
     Token {
         tenant: &'path str,
     },
+    ManagedIdentity(Host),
     Create,
-    /// Send or reply: Teams takes a reply to any activity id (dossier §13, item 6), so the id does not matter.
+    /// Send, or reply: Teams takes a reply to any activity id.
     Send {
-        /// Still encoded.
         conversation: &'path str,
+        reply_to: Option<&'path str>,
     },
+    Update {
+        conversation: &'path str,
+        activity: &'path str,
+    },
+    Delete {
+        conversation: &'path str,
+        activity: &'path str,
+    },
+    Ask(Question<'path>),
     Control(Control),
     /// The path is right and the method is not.
     WrongMethod,
     Unknown,
+}
+
+/// Where a program runs that asks for the token of its managed identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Host {
+    /// A virtual machine: the instance metadata service.
+    Machine,
+    /// App Service, Functions and Container Apps.
+    AppService,
+}
+
+/// What can be asked about conversations and teams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question<'path> {
+    Members { conversation: &'path str },
+    MembersByPage { conversation: &'path str },
+    Member { conversation: &'path str, member: &'path str },
+    Team { team: &'path str },
+    Channels { team: &'path str },
 }
 
 /// What the control interface can do.
@@ -32,10 +62,20 @@ pub(super) enum Control {
     Health,
     ListMessages,
     ClearMessages,
+    ListRequests,
+    ClearRequests,
     Figures,
     ListFaults,
     AddFault,
     ClearFaults,
+    ListConditions,
+    PutCondition,
+    LiftConditions,
+    ShowDirectory,
+    SetDirectory,
+    ShowCredentials,
+    SetCredentials,
+    RevokeTokens,
 }
 
 impl<'path> Route<'path> {
@@ -47,27 +87,52 @@ impl<'path> Route<'path> {
         if segments.contains(&"") {
             return Route::Unknown;
         }
-        let post = |route| if method == Method::POST { route } else { Route::WrongMethod };
+        let on = |wanted: Method, route| if *method == wanted { route } else { Route::WrongMethod };
+        let ask = |question| on(Method::GET, Route::Ask(question));
         match segments.as_slice() {
             ["healthz"] => control(method, &[(Method::GET, Control::Health)]),
-            ["emulator", "messages"] => {
-                control(method, &[(Method::GET, Control::ListMessages), (Method::DELETE, Control::ClearMessages)])
+            ["emulator", rest @ ..] => emulator(method, rest),
+            [tenant, "oauth2", "v2.0", "token"] => on(Method::POST, Route::Token { tenant }),
+            ["metadata", "identity", "oauth2", "token"] => on(Method::GET, Route::ManagedIdentity(Host::Machine)),
+            ["msi", "token"] => on(Method::GET, Route::ManagedIdentity(Host::AppService)),
+            [.., "v3", "conversations"] => on(Method::POST, Route::Create),
+            [.., "v3", "conversations", conversation, "activities"] => {
+                on(Method::POST, Route::Send { conversation, reply_to: None })
             }
-            ["emulator", "figures"] => control(method, &[(Method::GET, Control::Figures)]),
-            ["emulator", "faults"] => control(
-                method,
-                &[
-                    (Method::GET, Control::ListFaults),
-                    (Method::POST, Control::AddFault),
-                    (Method::DELETE, Control::ClearFaults),
-                ],
-            ),
-            [tenant, "oauth2", "v2.0", "token"] => post(Route::Token { tenant }),
-            [.., "v3", "conversations"] => post(Route::Create),
-            [.., "v3", "conversations", conversation, "activities"]
-            | [.., "v3", "conversations", conversation, "activities", _] => post(Route::Send { conversation }),
+            [.., "v3", "conversations", conversation, "activities", activity] => match *method {
+                Method::POST => Route::Send { conversation, reply_to: Some(activity) },
+                Method::PUT => Route::Update { conversation, activity },
+                Method::DELETE => Route::Delete { conversation, activity },
+                _ => Route::WrongMethod,
+            },
+            [.., "v3", "conversations", conversation, "members"] => ask(Question::Members { conversation }),
+            [.., "v3", "conversations", conversation, "pagedmembers"] => ask(Question::MembersByPage { conversation }),
+            [.., "v3", "conversations", conversation, "members", member] => {
+                ask(Question::Member { conversation, member })
+            }
+            [.., "v3", "teams", team] => ask(Question::Team { team }),
+            [.., "v3", "teams", team, "conversations"] => ask(Question::Channels { team }),
             _ => Route::Unknown,
         }
+    }
+}
+
+/// The control interface, below `/emulator/`.
+fn emulator<'path>(method: &Method, rest: &[&str]) -> Route<'path> {
+    use Control as C;
+    let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
+    match rest {
+        ["messages"] => control(method, &[(get, C::ListMessages), (delete, C::ClearMessages)]),
+        ["requests"] => control(method, &[(get, C::ListRequests), (delete, C::ClearRequests)]),
+        ["figures"] => control(method, &[(get, C::Figures)]),
+        ["faults"] => control(method, &[(get, C::ListFaults), (post, C::AddFault), (delete, C::ClearFaults)]),
+        ["conditions"] => {
+            control(method, &[(get, C::ListConditions), (post, C::PutCondition), (delete, C::LiftConditions)])
+        }
+        ["directory"] => control(method, &[(get, C::ShowDirectory), (put, C::SetDirectory)]),
+        ["credentials"] => control(method, &[(get, C::ShowCredentials), (put, C::SetCredentials)]),
+        ["tokens"] => control(method, &[(delete, C::RevokeTokens)]),
+        _ => Route::Unknown,
     }
 }
 
@@ -78,16 +143,25 @@ fn control<'path>(method: &Method, table: &[(Method, Control)]) -> Route<'path> 
 
 /// A conversation id as it stands in a path, decoded.
 ///
-/// A raw `;` truncates the path at the real service, which then answers 400 `BadSyntax` (dossier §2.1, measured by a
-/// third-party client); `@` is held to the same rule (dossier §13, item 5). A raw `:` passes there and here. An id
-/// that neither begins like a 1:1 chat (`a:`) nor like a group chat or channel (`19:`) is garbage.
+/// A raw `;` truncates the path at the real service, which then answers 400 `BadSyntax` (measured by a third-party
+/// client); `@` is held to the same rule. A raw `:` passes there and here. An id that neither begins like a 1:1 chat (`a:`) nor like a group chat or channel (`19:`) is garbage.
 pub(super) fn conversation_id(raw: &str) -> Result<Cow<'_, str>, Refusal> {
     let decoded = if raw.contains([';', '@']) || !well_encoded(raw) {
         None
     } else {
         percent_decode_str(raw).decode_utf8().ok().filter(|id| looks_like_conversation(id))
     };
-    decoded.ok_or_else(|| Refusal::bad_syntax("Bad format of conversation ID"))
+    decoded.ok_or_else(|| Condition::BadConversationId.into())
+}
+
+/// Any other id as it stands in a path, decoded as far as it can be: what it then is like, is not found.
+pub(super) fn other_id(raw: &str) -> String {
+    percent_decode_str(raw).decode_utf8_lossy().into_owned()
+}
+
+/// The chat or channel that a conversation id belongs to: that of a thread in a channel names its post after a `;`.
+pub(super) fn thread_of(conversation: &str) -> &str {
+    conversation.split_once(';').map_or(conversation, |(thread, _)| thread)
 }
 
 /// Whether an id has the beginning of one that Teams gives out.
@@ -115,8 +189,17 @@ mod tests {
         check(&post, "/v3/conversations", &Route::Create);
         check(&post, "/teams/v3/conversations", &Route::Create);
         check(&post, "/emea/b0000000/v3/conversations", &Route::Create);
-        check(&post, "/teams/v3/conversations/a%3A1/activities", &Route::Send { conversation: "a%3A1" });
-        check(&post, "/teams/v3/conversations/a%3A1/activities/17", &Route::Send { conversation: "a%3A1" });
+        let conversation = "a%3A1";
+        check(&post, "/teams/v3/conversations/a%3A1/activities", &Route::Send { conversation, reply_to: None });
+        let one = "/teams/v3/conversations/a%3A1/activities/17";
+        check(&post, one, &Route::Send { conversation, reply_to: Some("17") });
+        check(&Method::PUT, one, &Route::Update { conversation, activity: "17" });
+        check(&Method::DELETE, one, &Route::Delete { conversation, activity: "17" });
+        check(&Method::GET, one, &Route::WrongMethod);
+        let page = "/teams/v3/conversations/a%3A1/pagedmembers";
+        check(&Method::GET, page, &Route::Ask(Question::MembersByPage { conversation }));
+        check(&Method::GET, "/v3/teams/19%3Ax", &Route::Ask(Question::Team { team: "19%3Ax" }));
+        check(&Method::GET, "/msi/token", &Route::ManagedIdentity(Host::AppService));
         check(&post, "/botframework.com/oauth2/v2.0/token", &Route::Token { tenant: "botframework.com" });
         check(&Method::DELETE, "/emulator/faults", &Route::Control(Control::ClearFaults));
     }

@@ -1,74 +1,54 @@
 //! The queue of fault rules, and acting on them.
 
+use std::sync::Arc;
+
 use hyper::StatusCode;
 
-use super::faults::{Answer, Effect, Fault, Matching, Operation, When};
-use super::reply::{Cut, Reply, empty, error_body, json, raw, with_retry_after};
-use super::state::Shared;
+use super::faults::{Answer, Effect, Fault, Spoil, When};
+use super::matching::{Operation, Subject, Turns};
+use super::reply::{Cut, Reply, empty, error_body, garbage, json, raw, with_retry_after};
+use super::state::{Shared, pause};
 use super::token;
 
-/// What rules are matched against.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Subject<'request> {
-    pub operation: Operation,
-    pub conversation: Option<&'request str>,
-    pub user: Option<&'request str>,
-}
+/// What proxies answer that want somebody to log in first.
+const LOGIN_PAGE: &str = "<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in</body></html>";
 
 /// The rules, in the order in which they were added.
 #[derive(Default)]
-pub(super) struct Rules(Vec<Rule>);
-
-struct Rule {
-    fault: Fault,
-    matched: u64,
-    acted: u32,
+pub(super) struct Rules {
+    queue: Vec<(Fault, Turns)>,
+    added: u64,
 }
 
 impl Rules {
     pub(super) fn add(&mut self, fault: Fault) {
-        self.0.push(Rule { fault, matched: 0, acted: 0 });
+        self.added += 1;
+        let seed = fault.seed.unwrap_or(self.added);
+        let turns = Turns::new(fault.matching.clone(), fault.times, fault.every, fault.share, seed);
+        self.queue.push((fault, turns));
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.queue.clear();
     }
 
     /// The rules that are not used up.
     pub(super) fn list(&self) -> Vec<Fault> {
-        self.0.iter().map(|rule| rule.fault.clone()).collect()
+        self.queue.iter().map(|(fault, _)| fault.clone()).collect()
     }
 
     /// What to do to a request: the first rule that matches it and whose turn it is decides, and has then acted once.
-    fn pick(&mut self, subject: Subject<'_>) -> Option<Effect> {
-        let index = self.0.iter_mut().position(|rule| rule.is_due(subject))?;
-        let rule = &mut self.0[index];
-        rule.acted += 1;
-        let effect = rule.fault.effect.clone();
-        if rule.fault.times.is_some_and(|times| rule.acted >= times.get()) {
-            self.0.remove(index);
+    fn pick(&mut self, subject: &Subject) -> Option<Effect> {
+        let index = self.queue.iter_mut().position(|(_, turns)| turns.take(subject))?;
+        let (fault, turns) = &mut self.queue[index];
+        let mut effect = fault.effect.clone();
+        if let Effect::Answer(Answer { retry_after: Some(seconds), retry_after_most: Some(most), .. }) = &mut effect {
+            *seconds = turns.dice.between(*seconds, *most);
+        }
+        if turns.used_up() {
+            self.queue.remove(index);
         }
         Some(effect)
-    }
-}
-
-impl Rule {
-    /// Counts the request if it matches, and says whether it is the turn of this rule.
-    fn is_due(&mut self, subject: Subject<'_>) -> bool {
-        if !self.fault.matching.covers(subject) {
-            return false;
-        }
-        self.matched += 1;
-        self.fault.every.is_none_or(|every| self.matched.is_multiple_of(u64::from(every.get())))
-    }
-}
-
-impl Matching {
-    fn covers(&self, subject: Subject<'_>) -> bool {
-        let same = |wanted: &Option<String>, found: Option<&str>| wanted.is_none() || wanted.as_deref() == found;
-        self.operation.is_none_or(|operation| operation == subject.operation)
-            && same(&self.conversation, subject.conversation)
-            && same(&self.user, subject.user)
     }
 }
 
@@ -76,7 +56,7 @@ impl Shared {
     /// Carries a request out, unless and except as a rule says otherwise. `act` must not block.
     pub(super) async fn under_faults(
         &self,
-        subject: Subject<'_>,
+        subject: &Subject,
         act: impl FnOnce() -> Reply + Send,
     ) -> Result<Reply, Cut> {
         let effect = {
@@ -92,33 +72,37 @@ impl Shared {
                     self.pause(span).await;
                     act()
                 }
-                effect => self.instead(&effect, subject.operation).await?,
+                effect => self.apply(effect, subject.operation, Reply::default()).await?,
             },
             Some(effect) => {
                 let reply = act();
-                match effect {
-                    _ if !reply.status().is_success() => reply,
-                    Effect::Delay { span, .. } => {
-                        self.pause(span).await;
-                        reply
-                    }
-                    effect => self.instead(&effect, subject.operation).await?,
-                }
+                if reply.status().is_success() { self.apply(effect, subject.operation, reply).await? } else { reply }
             }
         };
         self.pause(self.settings.latency).await;
         Ok(reply)
     }
 
-    /// What the client sees of a rule that does not let the true answer through.
-    async fn instead(&self, effect: &Effect, operation: Operation) -> Result<Reply, Cut> {
+    /// What the client sees of a rule, given the true answer.
+    async fn apply(&self, effect: Effect, operation: Operation, reply: Reply) -> Result<Reply, Cut> {
         match effect {
-            Effect::Answer(answer) => Ok(self.answer(answer, operation)),
+            Effect::Answer(answer) => Ok(self.answer(&answer, operation)),
+            Effect::Delay { span, .. } => {
+                self.pause(span).await;
+                Ok(reply)
+            }
+            Effect::Cut(_) => Err(Cut),
             Effect::Hang(_) => {
                 self.stop.cancelled().await;
                 Err(Cut)
             }
-            Effect::Cut(_) | Effect::Delay { .. } => Err(Cut),
+            Effect::SlowBody(span) => {
+                let (clock, stop) = (Arc::clone(&self.clock), self.stop.clone());
+                Ok(reply.map(|body| body.slowly(async move { pause(&*clock, &stop, span).await })))
+            }
+            Effect::Spoil(Spoil::Half) => Ok(reply.map(super::payload::Payload::broken_off)),
+            Effect::Spoil(Spoil::Garbage) => Ok(garbage(reply.status())),
+            Effect::Spoil(Spoil::Html) => Ok(raw(StatusCode::OK, LOGIN_PAGE.to_owned())),
         }
     }
 
@@ -144,16 +128,7 @@ impl Shared {
     }
 }
 
-impl Effect {
-    fn when(&self) -> When {
-        match self {
-            Self::Answer(answer) => answer.when,
-            Self::Delay { when, .. } | Self::Cut(when) | Self::Hang(when) => *when,
-        }
-    }
-}
-
-/// The code that most often comes with a status (dossier §8).
+/// The code that most often comes with a status.
 fn usual_code(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 => "BadArgument",

@@ -12,22 +12,20 @@ use std::task::Poll;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SERVER, USER_AGENT};
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, SERVER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::conversations::Creating;
-use super::faults::Operation;
-use super::messages::{Envelope, Sending};
+use super::conditions::Condition;
+use super::connector::{Request, operate};
+use super::control;
+use super::log::{LoggedRequest, telling};
 use super::reply::{Cut, Refusal, Reply};
-use super::route::{Route, conversation_id};
-use super::rules::Subject;
+use super::route::Route;
 use super::state::Shared;
-use super::{control, token};
 
 /// No request that means well has a larger body. Messages are held to a smaller size of their own.
 const MOST_BODY_BYTES: usize = 1024 * 1024;
@@ -82,23 +80,47 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 }
 
 /// Answers one request, or cuts the connection.
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Reply, Cut> {
+async fn answer(shared: &Shared, request: hyper::Request<Incoming>) -> Result<Reply, Cut> {
     let (head, body) = request.into_parts();
     let body = tokio::select! {
         biased;
         body = read_body(body) => body?,
         () = shared.stop.cancelled() => return Err(Cut),
     };
-    let Some(body) = body else { return Ok(Refusal::too_big().into()) };
-    let route = Route::read(&head.method, head.uri.path());
+    let Some(body) = body else { return Ok(Refusal::from(Condition::TooBig).into()) };
+    let (path, query) = (head.uri.path(), head.uri.query());
+    let route = Route::read(&head.method, path);
     if let Route::Control(control) = route {
-        return Ok(control::answer(shared, control, head.uri.query(), &body));
+        return Ok(control::answer(shared, control, query, &body));
     }
-    let number = shared.count_request();
-    let mut reply = operate(shared, &route, &head.headers, head.uri.path(), body).await?;
+    let now = shared.clock.moment().0;
+    let authorization = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = shared.vault().judge(authorization, now);
+    let number = shared.books().log.note(|number| LoggedRequest {
+        number,
+        arrived_at: shared.clock.now(),
+        arrived_moment_us: shared.moment_us(),
+        method: head.method.to_string(),
+        path: path.to_owned(),
+        query: query.map(str::to_owned),
+        headers: telling(&head.headers),
+        token,
+        body_bytes: body.len(),
+        status: None,
+        retry_after: None,
+    });
+    // However it ends, also when the client goes away while it waits.
+    let _ended = Ended(shared);
+    let request = Request { route, headers: &head.headers, path, query, body, token };
+    let mut reply = operate(shared, &request).await?;
     let status = reply.status();
-    if status.is_client_error() || status.is_server_error() {
-        *shared.books().counts.refused.entry(status.as_u16()).or_default() += 1;
+    let retry_after = reply.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    {
+        let mut books = shared.books();
+        books.log.answered(number, status.as_u16(), retry_after);
+        if status.is_client_error() || status.is_server_error() {
+            *books.counts.refused.entry(status.as_u16()).or_default() += 1;
+        }
     }
     let headers = reply.headers_mut();
     headers.insert(SERVER, HeaderValue::from_static("Microsoft-HTTPAPI/2.0"));
@@ -107,6 +129,15 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Reply, Cu
         headers.insert(HeaderName::from_static("ms-cv"), vector);
     }
     Ok(reply)
+}
+
+/// Tells the watchers that a request has come to an end.
+struct Ended<'shared>(&'shared Shared);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.ended.send_modify(|ended| *ended += 1);
+    }
 }
 
 /// The whole body, or nothing if it is larger than any that is meant well.
@@ -121,60 +152,5 @@ async fn read_body(mut body: Incoming) -> Result<Option<Bytes>, Cut> {
             Ok(None)
         }
         Err(_) => Err(Cut),
-    }
-}
-
-/// Carries out what the token service and the Connector are asked for.
-async fn operate(
-    shared: &Shared,
-    route: &Route<'_>,
-    headers: &HeaderMap,
-    path: &str,
-    body: Bytes,
-) -> Result<Reply, Cut> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if matches!(route, Route::Create | Route::Send { .. }) {
-        let checked = shared.tokens().check(text(AUTHORIZATION), shared.clock.moment().0);
-        if let Err(denied) = checked {
-            return Ok(denied.into());
-        }
-    }
-    let envelope = || Envelope { path: path.to_owned(), user_agent: text(USER_AGENT).unwrap_or_default().to_owned() };
-    match route {
-        Route::Token { tenant } => {
-            let subject = Subject { operation: Operation::Token, conversation: None, user: None };
-            let is_form = text(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-            shared.under_faults(subject, || token::grant(shared, tenant, is_form, &body)).await
-        }
-        Route::Create => match Creating::read(&shared.settings.app_id, &body, envelope()) {
-            Ok(creating) => {
-                let (conversation, user) = (creating.conversation().to_owned(), creating.user().map(str::to_owned));
-                let subject =
-                    Subject { operation: Operation::Create, conversation: Some(&conversation), user: user.as_deref() };
-                shared.under_faults(subject, || creating.carry_out(shared).unwrap_or_else(Reply::from)).await
-            }
-            Err(refusal) => Ok(refusal.into()),
-        },
-        Route::Send { conversation } => {
-            let read = conversation_id(conversation).and_then(|id| Sending::read(id.into_owned(), body, envelope()));
-            match read {
-                Ok(sending) => {
-                    let (conversation, user) = (sending.conversation().to_owned(), sending.user(&shared.books()));
-                    let subject = Subject {
-                        operation: Operation::Send,
-                        conversation: Some(&conversation),
-                        user: user.as_deref(),
-                    };
-                    shared.under_faults(subject, || sending.carry_out(shared).unwrap_or_else(Reply::from)).await
-                }
-                Err(refusal) => Ok(refusal.into()),
-            }
-        }
-        Route::WrongMethod => {
-            Ok(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "The method is not allowed").into())
-        }
-        Route::Unknown | Route::Control(_) => {
-            Ok(Refusal::new(StatusCode::NOT_FOUND, "NotFound", "No such resource").into())
-        }
     }
 }

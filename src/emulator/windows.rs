@@ -1,4 +1,5 @@
-//! The rate limits of Teams (dossier §7), as exact sliding logs over the monotonic clock.
+//! The rate limits of Teams (Microsoft, "Optimize your bot with rate limiting", read in November 2026), as exact
+//! sliding logs over the monotonic clock. Those that all bots of a thread share are not among them: here is one bot.
 //!
 //! A window of `span` with `most` admits a call at moment `t` when fewer than `most` admitted calls lie in the
 //! half-open interval `(t - span, t]`. A token bucket would be cheaper and lets nearly twice as many through, so an
@@ -6,11 +7,14 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::route::thread_of;
+
 /// Which rate limits are enforced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Windows {
     /// Those that Teams publishes: per conversation 7 in 1 s, 8 in 2 s, 60 in 30 s and 1,800 in 3,600 s, for sending
-    /// and for creating alike; per tenant 50 calls in 1 s.
+    /// and for creating alike; twice that for asking who is there and for asking for the channels of a team; per
+    /// tenant 50 calls of any kind in 1 s.
     #[default]
     Published,
     /// The published ones per conversation, and this many calls in 1 s per tenant.
@@ -33,6 +37,8 @@ const fn window(seconds: u64, most: usize) -> Window {
 
 /// Per bot and conversation, for "send to conversation" and for "create conversation", each by itself.
 const PER_CONVERSATION: [Window; 4] = [window(1, 7), window(2, 8), window(30, 60), window(3600, 1800)];
+/// Per bot and conversation, for "get conversation members" and for "get conversations", each by itself.
+const PER_CONVERSATION_ASKED: [Window; 4] = [window(1, 14), window(2, 16), window(30, 120), window(3600, 3600)];
 /// Per bot and tenant, all calls together. Older pages said 30.
 const PER_TENANT: [Window; 1] = [window(1, 50)];
 
@@ -73,31 +79,49 @@ struct Tenant {
 }
 
 /// Which published row a call falls under.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Call {
     Send,
     Create,
+    /// Get conversation members.
+    Members,
+    /// Get conversations.
+    Conversations,
+    /// Under no row of its own; it counts for the tenant.
+    Other,
 }
+
+impl Call {
+    fn windows(self) -> &'static [Window] {
+        match self {
+            Self::Send | Self::Create => &PER_CONVERSATION,
+            Self::Members | Self::Conversations => &PER_CONVERSATION_ASKED,
+            Self::Other => &[],
+        }
+    }
+}
+
+/// Logs are looked through for those that no longer count when there are twice as many as after the last time.
+const FEW_LOGS: usize = 1024;
 
 /// Decides for each call whether the limits admit it.
 pub(super) struct Limiter {
-    per_conversation: &'static [Window],
+    per_conversation: bool,
     per_tenant: Vec<Window>,
-    sends: HashMap<String, Log>,
-    creates: HashMap<String, Log>,
+    threads: HashMap<Call, HashMap<String, Log>>,
     tenants: HashMap<String, Tenant>,
+    /// How many logs of threads there may be before they are looked through.
+    most_logs: usize,
 }
 
 impl Limiter {
     pub(super) fn new(windows: Windows) -> Self {
-        let (per_conversation, per_tenant): (&'static [Window], _) = match windows {
-            Windows::Published => (&PER_CONVERSATION, PER_TENANT.to_vec()),
-            Windows::TenantPerSecond(most) => {
-                (&PER_CONVERSATION, vec![window(1, usize::try_from(most).unwrap_or(usize::MAX))])
-            }
-            Windows::Off => (&[], Vec::new()),
+        let (per_conversation, per_tenant) = match windows {
+            Windows::Published => (true, PER_TENANT.to_vec()),
+            Windows::TenantPerSecond(most) => (true, vec![window(1, usize::try_from(most).unwrap_or(usize::MAX))]),
+            Windows::Off => (false, Vec::new()),
         };
-        Self { per_conversation, per_tenant, sends: HashMap::new(), creates: HashMap::new(), tenants: HashMap::new() }
+        Self { per_conversation, per_tenant, threads: HashMap::new(), tenants: HashMap::new(), most_logs: FEW_LOGS }
     }
 
     /// Admits a call, or says in how many whole seconds, rounded up, there is room for it. A call that is not
@@ -105,21 +129,33 @@ impl Limiter {
     pub(super) fn admit(&mut self, call: Call, conversation: &str, tenant: &str, now_us: u64) -> Result<(), u64> {
         let tenant = entry(&mut self.tenants, tenant);
         tenant.see(now_us);
-        let logs = match call {
-            Call::Send => &mut self.sends,
-            Call::Create => &mut self.creates,
-        };
+        let windows = if self.per_conversation { call.windows() } else { &[] };
         let thread = thread_of(conversation);
-        let in_thread = logs.get(thread).map_or(0, |log| log.wait_us(self.per_conversation, now_us));
+        let logs = self.threads.entry(call).or_default();
+        let in_thread = logs.get(thread).map_or(0, |log| log.wait_us(windows, now_us));
         let wait_us = in_thread.max(tenant.admitted.wait_us(&self.per_tenant, now_us));
         if wait_us > 0 {
             return Err(wait_us.div_ceil(SECOND_US));
         }
-        if !self.per_conversation.is_empty() {
-            entry(logs, thread).note(self.per_conversation, now_us);
-        }
         tenant.admitted.note(&self.per_tenant, now_us);
+        if !windows.is_empty() {
+            entry(logs, thread).note(windows, now_us);
+            self.forget_old_logs(now_us);
+        }
         Ok(())
+    }
+
+    /// Forgets the threads in which nothing has happened for as long as any window reaches, so that a run through
+    /// many conversations does not fill the memory. Each look at all of them is paid for by as many new ones.
+    fn forget_old_logs(&mut self, now_us: u64) {
+        if self.threads.values().map(HashMap::len).sum::<usize>() <= self.most_logs {
+            return;
+        }
+        for (call, logs) in &mut self.threads {
+            let longest = call.windows().iter().map(|window| window.span_us).max().unwrap_or(0);
+            logs.retain(|_, log| log.0.back().is_some_and(|&last| last.saturating_add(longest) > now_us));
+        }
+        self.most_logs = (2 * self.threads.values().map(HashMap::len).sum::<usize>()).max(FEW_LOGS);
     }
 
     /// The most calls that came in any one second, by tenant.
@@ -133,11 +169,6 @@ impl Tenant {
         self.seen.note(&[window(1, 0)], now_us);
         self.busiest_second = self.busiest_second.max(self.seen.0.len() as u64);
     }
-}
-
-/// The limits count threads, and a thread is a chat or a channel (dossier §7): the posts of a channel share its room.
-fn thread_of(conversation: &str) -> &str {
-    conversation.split_once(';').map_or(conversation, |(thread, _)| thread)
 }
 
 /// The value under `key`, made when it is missing. The key is only copied then.
@@ -250,6 +281,29 @@ mod tests {
         assert_eq!(limiter.admit(Call::Send, "19:x@thread.tacv2", CONTOSO, at(1.5)), Err(1));
         assert_eq!(limiter.admit(Call::Create, "19:x@thread.tacv2", CONTOSO, at(1.5)), Ok(()));
         assert_eq!(limiter.admit(Call::Send, "19:y@thread.tacv2", CONTOSO, at(1.5)), Ok(()));
+    }
+
+    #[test]
+    fn asking_has_twice_the_room() {
+        for call in [Call::Members, Call::Conversations] {
+            check(Windows::Published, call, &then(calls(10.0, 0.05, 14), 10.9), Err(1));
+            check(Windows::Published, call, &then(calls(10.0, 0.125, 16), 11.999_999), Err(1));
+            check(Windows::Published, call, &then(calls(0.0, 0.15, 120), 18.0), Err(12));
+            check(Windows::Published, call, &then(calls(0.0, 0.3, 3600), 1080.0), Err(2520));
+        }
+        check(Windows::Published, Call::Other, &calls(1.0, 0.01, 50), Ok(()));
+        check(Windows::Published, Call::Other, &then(calls(1.0, 0.01, 50), 1.9), Err(1));
+    }
+
+    #[test]
+    fn conversations_in_which_nothing_happens_are_forgotten() {
+        let mut limiter = Limiter::new(Windows::Published);
+        // Two a second: 7,200 of them have spoken within any hour.
+        for n in 0..50_000_u32 {
+            assert_eq!(limiter.admit(Call::Send, &format!("a:{n}"), CONTOSO, at(f64::from(n) / 2.0)), Ok(()));
+        }
+        let kept: usize = limiter.threads.values().map(HashMap::len).sum();
+        assert!((7_200..=14_400).contains(&kept), "those of the last hour, and at most as many again: {kept}");
     }
 
     #[test]

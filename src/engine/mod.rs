@@ -9,6 +9,9 @@ pub mod catalog;
 // Schedules → waves, over a rolling horizon.
 pub mod planner;
 
+// Pure work, shared out between the cores.
+pub mod cores;
+
 // Waves → deliveries → claims, each at its instant.
 pub mod dispatcher;
 

@@ -14,6 +14,7 @@ use crate::domain::plan::{Window, count_between, meant, plan};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::when::WhoseClock;
 use crate::engine::catalog::CatalogCell;
+use crate::engine::cores;
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
 use crate::port::store::{PlanChange, PlanMark, Retired, SchedulePlan, Store, StoreError};
@@ -34,7 +35,7 @@ const MISSING_GRACE: TimeDelta = TimeDelta::minutes(10);
 /// the ledger, a quarter-hourly schedule for a thousand people nearly a million of them in a week.
 const ACCOUNTED_FOR: TimeDelta = TimeDelta::hours(48);
 
-/// How many schedules' plans go into the store together.
+/// How many schedules are planned, and their plans stored, together.
 const BATCH: usize = 500;
 
 /// Plans.
@@ -73,26 +74,26 @@ impl Planner {
             abandoned.into_iter().map(|abandoned| (abandoned.schedule, abandoned.occurrences)).collect();
         let people_zones = self.store.zones().await?;
         let marks = self.store.plan_marks().await?;
-        let mut marks: HashMap<_, _> = marks.into_iter().map(|mark| (mark.schedule.clone(), mark)).collect();
+        let marks: HashMap<_, _> = marks.into_iter().map(|mark| (mark.schedule.clone(), mark)).collect();
 
         let mut total = PlanChange::default();
-        let mut plans = Vec::new();
-        for schedule in self.catalog.current().schedules.values() {
-            let mark = marks.remove(&schedule.name);
-            let planned = self.plan(schedule, mark.as_ref(), &people_zones, now);
-            if let (Some(_), Some(mark)) = (&planned, mark)
-                && mark.planned_until < earliest_due(schedule, now)
-            {
-                let missed = count_between(schedule, mark.planned_until, earliest_due(schedule, now));
-                *passed_over.entry(mark.schedule).or_default() += missed as u64;
+        let catalog = self.catalog.current();
+        let schedules: Vec<&Arc<Schedule>> = catalog.schedules.values().collect();
+        for batch in schedules.chunks(BATCH) {
+            let plan = |schedule: &&Arc<Schedule>| self.plan(schedule, marks.get(&schedule.name), &people_zones, now);
+            let plans = cores::map(batch, plan);
+            for (schedule, _) in batch.iter().zip(&plans).filter(|(_, planned)| planned.is_some()) {
+                let Some(mark) = marks.get(&schedule.name) else { continue };
+                let accounted_from = earliest_due(schedule, now);
+                if mark.planned_until < accounted_from {
+                    let missed = count_between(schedule, mark.planned_until, accounted_from);
+                    *passed_over.entry(mark.schedule.clone()).or_default() += missed as u64;
+                }
             }
-            plans.extend(planned);
-            if plans.len() >= BATCH {
-                add(&mut total, self.store.record_plans(std::mem::take(&mut plans), now).await?);
+            let plans: Vec<SchedulePlan> = plans.into_iter().flatten().collect();
+            if !plans.is_empty() {
+                add(&mut total, self.store.record_plans(plans, now).await?);
             }
-        }
-        if !plans.is_empty() {
-            add(&mut total, self.store.record_plans(plans, now).await?);
         }
         for (schedule, occurrences) in passed_over.into_iter().filter(|(_, occurrences)| *occurrences > 0) {
             tracing::warn!(

@@ -7,8 +7,10 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Reason, State};
+use nudged::domain::id::{RecipientId, ScheduleName};
 use nudged::domain::recipient::{Reference, Unreachable};
 use nudged::domain::verdict::{Answer, Evidence, Verdict};
+use nudged::engine::watch::Credit;
 use nudged::port::connector::{Channel, Connector, Conversation, MemberPage, OutgoingActivity, Posted, Team};
 use nudged::port::desk::Reach;
 
@@ -256,4 +258,16 @@ async fn while_the_bot_cannot_send_the_queue_waits() {
     rig.pass_minutes(1).await;
     let sent = rig.deliveries("s").await.into_iter().filter(|it| it.state == State::Sent).count();
     assert_eq!(sent, 20);
+}
+
+#[tokio::test]
+async fn what_was_in_flight_when_a_schedule_was_paused_is_not_believed_either() {
+    let rig = rig(6).await;
+    let schedule = ScheduleName::new("s").expect("a name");
+    let saw = |who| rig.watch.saw(&schedule, RecipientId(who), &uninstalled());
+    assert!((1..5).all(|who| saw(who) == Credit::Believed));
+    assert!(matches!(saw(5), Credit::OneTooMany(_)));
+    assert_eq!(saw(6), Credit::Doubted);
+    rig.watch.believe(schedule.clone());
+    assert_eq!(saw(6), Credit::Believed);
 }

@@ -91,7 +91,7 @@ pub(crate) struct Rig {
     downtime: Downtime,
     pub(crate) teams: Arc<FakeTeams>,
     sender: Sender,
-    watch: Arc<Watch>,
+    pub(crate) watch: Arc<Watch>,
 }
 
 /// `at("2027-03-01T08:00")`, in UTC.

@@ -13,6 +13,8 @@ mod crash;
 mod delivery;
 // A whole day in a minute.
 mod demo;
+// The emulator as a command.
+mod emulator;
 // Never above the limits, and never far below.
 mod limits;
 // Where tokens go.

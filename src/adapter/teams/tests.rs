@@ -189,6 +189,21 @@ async fn a_reference_without_an_id_makes_no_request() {
     assert!(teams.requests().is_empty() && teams.logins().is_empty());
 }
 
+/// What every operation of the connector says about one reference.
+async fn every_operation(connector: &TeamsConnector, reference: &Reference) -> Vec<Verdict> {
+    let verdict = |answer: Answer| answer.verdict;
+    vec![
+        verdict(connector.continue_conversation(reference, &hello()).await),
+        verdict(connector.create_conversation(reference).await.expect_err("nothing made")),
+        verdict(connector.post_in_channel(reference, &hello()).await.answer),
+        verdict(connector.update_activity(reference, "1", &hello()).await),
+        verdict(connector.delete_activity(reference, "1").await),
+        verdict(connector.members(reference, None).await.expect_err("nothing read")),
+        verdict(connector.channels(reference).await.expect_err("nothing read")),
+        verdict(connector.team(reference).await.expect_err("nothing read")),
+    ]
+}
+
 #[tokio::test]
 async fn an_untrusted_host_gets_no_request_and_causes_no_token() {
     let teams = StandIn::start().await;
@@ -197,14 +212,24 @@ async fn an_untrusted_host_gets_no_request_and_causes_no_token() {
     for service_url in [other.url(), format!("http://a@{}", teams.address), "https://evil.example/".into()] {
         let reference = Reference { service_url: Some(service_url), user_id: Some("29:1".into()), ..known("a:1") };
         let expect = Verdict::Permanent { reason: Reason::UntrustedHost };
-        let answer = connector.continue_conversation(&reference, &hello()).await;
-        assert_eq!(answer.verdict, expect);
-        assert_eq!(answer.evidence.status, None);
-        let answer = connector.create_conversation(&reference).await.expect_err("nothing made");
-        assert_eq!(answer.verdict, expect);
+        assert_eq!(every_operation(&connector, &reference).await, vec![expect; 8]);
     }
     assert!(other.requests().is_empty() && other.logins().is_empty());
     assert!(teams.requests().is_empty() && teams.logins().is_empty());
+}
+
+#[tokio::test]
+async fn no_operation_follows_a_redirect() {
+    let teams = StandIn::start().await;
+    let other = StandIn::start().await;
+    for status in [301, 302, 303, 307, 308, 307, 308, 307] {
+        teams.script(reply_with(status, "location", &format!("{}/teams/", other.url()), ""));
+    }
+    let reference = Reference { user_id: Some("29:1".into()), ..known("a:1") };
+    let expect = Verdict::Permanent { reason: Reason::Refused };
+    assert_eq!(every_operation(&teams.connector(), &reference).await, vec![expect; 8]);
+    assert_eq!(teams.requests().len(), 8);
+    assert!(other.requests().is_empty() && other.logins().is_empty());
 }
 
 #[tokio::test]

@@ -1,17 +1,7 @@
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::rig::{CHAT, Rig, read};
-
-impl Rig {
-    async fn control(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
-        let mut request = self.client.request(method, format!("{}{path}", self.emulator.base_url()));
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        read(request.send().await.unwrap()).await
-    }
-}
+use super::rig::{CHAT, Rig};
 
 #[tokio::test]
 async fn the_record_is_read_in_pages_and_cleared() {
@@ -39,7 +29,11 @@ async fn the_record_is_read_in_pages_and_cleared() {
         "arrived_at",
         "arrived_moment_us",
         "conversation_id",
+        "deleted_at",
+        "edited_at",
+        "edits",
         "path",
+        "reply_to",
         "seq",
         "summary",
         "tenant_id",
@@ -101,8 +95,13 @@ async fn a_rule_that_makes_no_sense_is_refused() {
         json!({ "do": { "cut": "sometimes" } }),
         json!({ "do": { "cut": "before", "when": "after" } }),
         json!({ "do": { "cut": "before" }, "times": 0 }),
+        json!({ "do": { "cut": "before" }, "share": 1.5 }),
+        json!({ "do": { "status": 429, "retry_after": 5, "retry_after_most": 4 } }),
+        json!({ "do": { "status": 429, "retry_after_most": 4 } }),
+        json!({ "do": { "spoil": "half", "when": "after" } }),
+        json!({ "do": { "slow_body_ms": 5, "spoil": "half" } }),
         json!({ "do": { "cut": "before" }, "evry": 2 }),
-        json!({ "do": { "cut": "before" }, "match": { "operation": "update" } }),
+        json!({ "do": { "cut": "before" }, "match": { "operation": "upload" } }),
     ] {
         let (status, body) = rig.control(Method::POST, "/emulator/faults", Some(rule.clone())).await;
         assert_eq!((status, &body["error"]["code"]), (StatusCode::BAD_REQUEST, &json!("BadRequest")), "{rule}");

@@ -1,13 +1,13 @@
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::rig::{ANA, CHAT, Rig, activities, read, refused};
-use crate::emulator::{Answer, Effect, Fault, Operation, When};
+use crate::emulator::{Answer, Effect, Fault, Operation, Settings, Spoil, When, Windows};
 
 /// How long a test watches an answer not come. A fault that hangs is told from one that cuts by it.
 const A_WHILE: Duration = Duration::from_millis(100);
@@ -177,4 +177,80 @@ async fn a_refusal_is_told_even_if_a_rule_would_cut_after_the_message() {
     }
     rig.emulator.add_fault(Fault::new(Effect::Cut(When::After)));
     assert_eq!(rig.say(CHAT, "hello").await.0, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_rule_may_act_on_a_share_of_requests_and_draw_its_retry_after() {
+    let rig = Rig::with(Settings { windows: Windows::Off, ..Settings::default() }).await;
+    let slow_down = Answer { retry_after: Some(3), retry_after_most: Some(9), ..Answer::new(429, "Throttled") };
+    rig.emulator.add_fault(Fault::new(slow_down).on(Operation::Send).share(0.5).seed(1));
+    let mut waits = Vec::new();
+    for n in 0..100 {
+        let response = rig.try_say(&format!("a:{n}"), "hello").await.unwrap();
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            waits.push(response.headers()[RETRY_AFTER].to_str().unwrap().parse::<u64>().unwrap());
+        }
+    }
+    assert!((35..=65).contains(&waits.len()), "{} of 100", waits.len());
+    assert_eq!((waits.iter().min(), waits.iter().max()), (Some(&3), Some(&9)));
+}
+
+#[tokio::test]
+async fn messages_may_be_taken_and_their_answers_lost_by_share() {
+    let rig = Rig::with(Settings { windows: Windows::Off, ..Settings::default() }).await;
+    rig.emulator.add_fault(Fault::new(Effect::Cut(When::After)).share(0.2).seed(3));
+    let mut lost = 0;
+    for n in 0..50 {
+        lost += u64::from(rig.try_say(&format!("a:{n}"), "hello").await.is_err());
+    }
+    assert!((4..=18).contains(&lost), "{lost} of 50");
+    assert_eq!((rig.emulator.figures().faults_acted, rig.emulator.figures().messages_taken), (lost, 50));
+}
+
+#[tokio::test]
+async fn a_slow_body_comes_in_two_halves() {
+    let rig = Rig::start().await;
+    let span = Duration::from_secs(3);
+    rig.emulator.add_fault(Fault::new(Effect::SlowBody(span)));
+    let mut response = rig.try_say(CHAT, "hello").await.unwrap();
+    assert_eq!(response.status(), StatusCode::CREATED, "the head comes at once");
+    let first = response.chunk().await.unwrap().unwrap();
+    rig.clock.slept_on(1).await;
+    rig.clock.advance(span);
+    let second = response.chunk().await.unwrap().unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&[first, second].concat()).unwrap();
+    assert_eq!(body, json!({ "id": rig.emulator.messages()[0].activity_id }));
+}
+
+#[tokio::test]
+async fn a_body_may_be_spoilt_after_the_message_was_taken() {
+    let rig = Rig::start().await;
+    for (spoil, text) in [(Spoil::Half, "half"), (Spoil::Garbage, "garbage"), (Spoil::Html, "html")] {
+        rig.emulator.add_fault(Fault::new(Effect::Spoil(spoil)).times(1));
+        let response = rig.try_say(CHAT, text).await.unwrap();
+        let (status, kind) = (response.status().as_u16(), response.headers()["content-type"].clone());
+        let body = response.bytes().await;
+        match spoil {
+            Spoil::Half => assert!(status == 201 && body.is_err(), "{body:?}"),
+            Spoil::Garbage => assert!(status == 201 && std::str::from_utf8(&body.unwrap()).is_err()),
+            Spoil::Html => {
+                assert!(status == 200 && kind == "text/html; charset=utf-8" && body.unwrap().starts_with(b"<!"));
+            }
+        }
+    }
+    assert_eq!(rig.texts(), ["half", "garbage", "html"]);
+}
+
+#[tokio::test]
+async fn a_rule_may_be_about_a_tenant_and_about_any_operation() {
+    let rig = Rig::start().await;
+    let id = rig.say(CHAT, "hello").await.1["id"].as_str().unwrap().to_owned();
+    let path = format!("{}/{id}", activities(CHAT));
+    let body = json!({ "type": "message", "text": "changed" });
+    rig.emulator.add_fault(Fault::new(Answer::new(502, "ServiceError")).on(Operation::Update).in_tenant("another"));
+    assert_eq!(rig.call(Method::PUT, &path, Some(&body)).await.0, StatusCode::OK);
+    let own = Settings::default().tenant_id;
+    rig.emulator.add_fault(Fault::new(Answer::new(502, "ServiceError")).on(Operation::Update).in_tenant(&own));
+    assert_eq!(rig.call(Method::PUT, &path, Some(&body)).await.0, StatusCode::BAD_GATEWAY);
+    assert_eq!(rig.call(Method::DELETE, &path, None).await.0, StatusCode::OK);
 }

@@ -1,9 +1,15 @@
 //! The emulator over real HTTP, on a clock that the test moves.
 
+mod conditions;
 mod control;
 mod conversations;
+mod credentials;
+mod directory;
+mod document;
+mod editing;
 mod faults;
 mod lifecycle;
+mod log;
 mod rig;
 mod sending;
 mod token;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeZone, Utc};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -144,6 +144,29 @@ impl Rig {
         self.post("v3/conversations", &personal(user)).await
     }
 
+    /// Any request to a path under the service URL, with the token.
+    pub(super) async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, Value) {
+        let url = format!("{}{path}", self.emulator.service_url());
+        let mut request = self.client.request(method, url).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        read(request.send().await.unwrap()).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        self.call(Method::GET, path, None).await
+    }
+
+    /// A call of the control interface, with a path from the root on.
+    pub(super) async fn control(&self, method: Method, path: &str, body: Option<Value>) -> (StatusCode, Value) {
+        let mut request = self.client.request(method, format!("{}{path}", self.emulator.base_url()));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        read(request.send().await.unwrap()).await
+    }
+
     pub(super) fn texts(&self) -> Vec<String> {
         self.emulator.messages().into_iter().filter_map(|message| message.text).collect()
     }
@@ -151,8 +174,11 @@ impl Rig {
 
 /// The path of the activities of a conversation, encoded as it must be.
 pub(super) fn activities(conversation: &str) -> String {
-    let id = percent_encoding::utf8_percent_encode(conversation, percent_encoding::NON_ALPHANUMERIC);
-    format!("v3/conversations/{id}/activities")
+    format!("v3/conversations/{}/activities", encoded(conversation))
+}
+
+pub(super) fn encoded(id: &str) -> String {
+    percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
 /// What creates the 1:1 chat with a user.

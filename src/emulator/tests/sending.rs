@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::rig::{ANA, CHANNEL, CHAT, HandClock, Rig, activities, read, refused};
-use crate::emulator::{Settings, Windows};
+use crate::emulator::{Effect, Fault, Settings, Success, When, Windows};
 
 #[tokio::test]
 async fn a_message_is_taken_with_all_that_it_came_with() {
@@ -212,4 +212,35 @@ async fn latency_holds_the_answer_back_and_not_the_message() {
     rig.clock.slept_on(2).await;
     rig.clock.advance(latency);
     assert_eq!(sending.await.0, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn success_has_three_shapes() {
+    for (success, expect) in [(Success::Usual, 201), (Success::Ok, 200), (Success::AcceptedEmpty, 202)] {
+        let rig = Rig::with(Settings { success, ..Settings::default() }).await;
+        let (status, body) = rig.say(CHAT, "hello").await;
+        let id = &rig.emulator.messages()[0].activity_id;
+        let expect_body = if expect == 202 { serde_json::Value::Null } else { json!({ "id": id }) };
+        assert_eq!((status.as_u16(), body), (expect, expect_body));
+    }
+}
+
+#[tokio::test]
+async fn two_requests_for_one_conversation_may_be_refused_to_overlap() {
+    let latency = Duration::from_millis(20);
+    for (refuse_overlap, expect) in [(true, 412), (false, 201)] {
+        let settings = Settings { refuse_overlap, ..Settings::default() };
+        let rig = Rig::with(settings).await;
+        rig.emulator.add_fault(Fault::new(Effect::Delay { span: latency, when: When::Before }).times(1));
+        let mut first = Box::pin(rig.say(CHAT, "first"));
+        tokio::select! {
+            answer = first.as_mut() => panic!("too early: {answer:?}"),
+            () = rig.clock.slept_on(1) => {}
+        }
+        assert_eq!(rig.say(CHAT, "meanwhile").await.0.as_u16(), expect);
+        assert_eq!(rig.say("a:1another", "elsewhere").await.0, StatusCode::CREATED);
+        rig.clock.advance(latency);
+        assert_eq!(first.await.0, StatusCode::CREATED);
+        assert_eq!(rig.say(CHAT, "afterwards").await.0, StatusCode::CREATED);
+    }
 }

@@ -21,7 +21,7 @@ async fn what_entra_refuses_is_refused_in_its_words() {
     let rig = Rig::start().await;
     for (change, expect, error, number) in [
         (("grant_type", ""), 400, "invalid_request", 900_144),
-        (("client_secret", ""), 400, "invalid_request", 900_144),
+        (("client_secret", ""), 401, "invalid_client", 7_000_216),
         (("grant_type", "password"), 400, "unsupported_grant_type", 70003),
         (("client_id", "c0000000-0000-4000-8000-00000000000c"), 400, "unauthorized_client", 700_016),
         (("client_secret", "wrong"), 401, "invalid_client", 7_000_215),
@@ -35,7 +35,7 @@ async fn what_entra_refuses_is_refused_in_its_words() {
         assert_eq!(body["timestamp"], json!("2026-11-23 09:00:00Z"));
     }
     assert_eq!(rig.emulator.figures().tokens_issued, 1, "only the one of the rig");
-    assert_eq!(rig.emulator.figures().refused, [(400, 5), (401, 1)].into());
+    assert_eq!(rig.emulator.figures().refused, [(400, 4), (401, 2)].into());
 }
 
 #[tokio::test]
