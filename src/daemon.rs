@@ -4,6 +4,8 @@
 //! dead daemon held → schedules → first plan → socket → loops. Stopping goes backwards: claim no more, let requests in
 //! flight finish, give the rest back, close the store.
 
+mod connector;
+
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -12,7 +14,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::SecretString;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,30 +21,34 @@ use tokio_util::sync::CancellationToken;
 use crate::adapter::control::ControlServer;
 use crate::adapter::sqlite::{OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
-use crate::adapter::teams::{AppKind, SetupError, TeamsConnector, TeamsSettings};
-use crate::config::{BotKind, Config};
+use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
+use crate::config::Config;
 use crate::domain::policy::Downtime;
 use crate::domain::rate::Book;
 use crate::domain::time::ZoneRules;
 use crate::engine::catalog::{CatalogCell, CatalogKeeper};
 use crate::engine::chores::Chores;
+use crate::engine::credentials::CredentialWatch;
 use crate::engine::desk::{FrontDesk, Running};
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
-use crate::engine::places::Places;
 use crate::engine::planner::Planner;
 use crate::engine::posting::Turns;
+use crate::engine::recaller::Recaller;
 use crate::engine::rosters::Rosters;
 use crate::engine::sender::Sender;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
+use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
 use crate::port::entropy::Entropy;
 use crate::port::library::Library;
 use crate::port::store::{Rescued, Store, StoreError};
 use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
+
+pub use connector::identity;
 
 /// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.
 #[derive(Clone)]
@@ -62,14 +67,10 @@ pub enum StartError {
     AlreadyRunning(PathBuf),
     #[error("{}: {source}", path.display())]
     Directory { path: PathBuf, source: io::Error },
-    #[error("the bot's secret can't be read from {}: {source}", path.display())]
-    Secret { path: PathBuf, source: io::Error },
-    #[error(
-        "it is not said where the bot's secret is: write secret_file under [bot], or use LoadCredential=bot-secret:…"
-    )]
-    NoSecret,
-    #[error("the bot's secret in {} is empty", .0.display())]
-    EmptySecret(PathBuf),
+    #[error(transparent)]
+    Credential(#[from] Unusable),
+    #[error("it is not said where {0}")]
+    NoCredential(&'static str),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error(transparent)]
@@ -120,7 +121,8 @@ impl Daemon {
     /// Starts everything. When it returns, the first plan is made and the daemon serves.
     pub async fn start(config: &Config, outside: Outside) -> Result<Self, StartError> {
         let clock = Arc::clone(&outside.clock);
-        let connector = connector(config, &clock)?;
+        let (identity, connector) = connector::connector(config, &clock)?;
+        let credentials: Arc<dyn Credentials> = identity;
         let owned = wait_for_store(config, clock.as_ref()).await?;
         let store = Arc::clone(&owned.store);
         let started_at = clock.now();
@@ -144,15 +146,17 @@ impl Daemon {
 
         let control = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
-        let (work, replan) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let [work, replan, recall] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let running = Running {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             started_at,
             health: Arc::clone(&health),
+            credentials: Arc::clone(&credentials),
             watch: Arc::new(Watch::new(Arc::clone(&clock))),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
+            recall: Arc::clone(&recall),
         };
         let sender = Arc::new(sender(config, &outside, connector, &keeper, &running, downtime));
         let desk = Arc::new(FrontDesk {
@@ -163,6 +167,7 @@ impl Daemon {
             daemon: Some(running),
         });
         let rosters = rosters(&sender, config, &replan);
+        let recaller = recaller(config, &sender, recall);
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -177,6 +182,7 @@ impl Daemon {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             planner,
+            credentials: CredentialWatch::new(credentials, Arc::clone(&clock)),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             rosters: Arc::clone(&rosters.wanted),
@@ -199,6 +205,7 @@ impl Daemon {
         let mut tasks = JoinSet::new();
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
         tasks.spawn(named("rosters", rosters.run(stop.clone())));
+        tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
         let answering = control.run(Arc::clone(&desk) as Arc<dyn Desk>, stop.clone());
         tasks.spawn(named("socket", async move {
@@ -317,7 +324,7 @@ fn sender(
         entropy: Arc::clone(&outside.entropy),
         health: Arc::clone(&running.health),
         watch: Arc::clone(&running.watch),
-        places: Places::default(),
+        places: Arc::default(),
         threads: Turns::default(),
         work: Arc::clone(&running.work),
         home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
@@ -344,28 +351,24 @@ fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
     }
 }
 
-fn connector(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<TeamsConnector>, StartError> {
-    let path = config.bot.secret_file.as_ref().ok_or(StartError::NoSecret)?;
-    let secret = std::fs::read_to_string(path).map_err(|source| StartError::Secret { path: path.clone(), source })?;
-    if secret.trim().is_empty() {
-        return Err(StartError::EmptySecret(path.clone()));
-    }
-    let settings = TeamsSettings {
-        app_id: config.bot.app_id.clone(),
-        tenant_id: config.bot.tenant_id.clone(),
-        kind: match config.bot.kind {
-            BotKind::SingleTenant => AppKind::SingleTenant,
-            BotKind::MultiTenant => AppKind::MultiTenant,
-        },
-        secret: SecretString::from(secret.trim().to_owned()),
-        login_url: config.bot.login_url.to_string(),
-        default_service_url: config.bot.service_url.to_string(),
-        trusted_hosts: config.bot.trusted_hosts.clone(),
-        request_timeout: config.limits.request_timeout,
-        connect_timeout: Duration::from_secs(5).min(config.limits.request_timeout),
+/// It shares everything with the sender, above all the limits.
+fn recaller(config: &Config, sender: &Sender, bell: Arc<Notify>) -> Recaller {
+    Recaller {
+        store: Arc::clone(&sender.store),
+        connector: Arc::clone(&sender.connector),
+        limiter: Arc::clone(&sender.limiter),
+        catalog: Arc::clone(&sender.catalog),
+        zones: Arc::clone(&sender.zones),
+        clock: Arc::clone(&sender.clock),
+        entropy: Arc::clone(&sender.entropy),
+        health: Arc::clone(&sender.health),
+        places: Arc::clone(&sender.places),
+        work: Arc::clone(&sender.work),
+        bell,
+        home_tenant: sender.home_tenant.clone(),
+        house_stop: sender.house_stop.clone(),
         senders: config.limits.senders,
-    };
-    Ok(Arc::new(TeamsConnector::new(settings, Arc::clone(clock))?))
+    }
 }
 
 /// Tells the service manager what comes next, and that everything is alive: but only when it has just been seen to be.

@@ -9,6 +9,8 @@ mod channels;
 mod edits;
 #[path = "engine/outcomes.rs"]
 mod outcomes;
+#[path = "engine/recalling.rs"]
+mod recalling;
 #[path = "engine/rig.rs"]
 mod rig;
 #[path = "engine/travel.rs"]

@@ -22,6 +22,8 @@ mod people;
 mod planning;
 #[path = "store/random_acts.rs"]
 mod random_acts;
+#[path = "store/recalling.rs"]
+mod recalling;
 #[path = "store/schedules.rs"]
 mod schedules;
 #[path = "store/settling.rs"]
@@ -157,6 +159,22 @@ macro_rules! conformance {
                 a_slow_sender_does_not_speak_for_the_next,
                 a_failing_act_undoes_only_itself,
                 many_senders_at_once,
+            ]);
+            conformance!(@cases $place, recalling, [
+                what_was_sent_is_due_and_the_rest_is_stopped,
+                a_claim_is_taken_out_of_the_senders_hands,
+                what_is_being_sent_is_awaited,
+                a_crash_while_sending_is_not_sent_again,
+                a_recall_outlives_its_daemon,
+                what_is_recalled_does_not_come_back,
+                what_is_recalled_does_not_come_back_at_another_hour,
+                only_those_who_are_meant,
+                what_had_been_cancelled_is_cancelled_for_good,
+                a_second_recall_takes_the_first_over,
+                a_message_is_tried_until_it_has_an_end,
+                the_latest_that_left_is_meant,
+                what_is_still_to_come_is_stopped_in_advance,
+                a_place_on_the_day_is_given_back,
             ]);
             conformance!(@cases $place, people, [
                 people_come_in_and_are_listed,

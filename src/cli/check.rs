@@ -15,6 +15,8 @@ use crate::cli::problems::{ProblemView, show};
 use crate::cli::screen::Screen;
 use crate::cli::world::Crowd;
 use crate::cli::{Common, Ended, Exit, settings};
+use crate::config::Config;
+use crate::daemon;
 use crate::domain::id::ScheduleName;
 use crate::domain::plan::{Window, plan};
 use crate::domain::problem::{Code, Problem, Severity, Source};
@@ -70,7 +72,11 @@ impl Checked {
 }
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &CheckArgs) -> Ended {
-    let crowd = crowd(screen, common, args).await?;
+    let config = configured(screen, common, args)?;
+    if let Some(config) = &config {
+        tell_credential(screen, config);
+    }
+    let crowd = crowd(screen, common, args, config.as_ref()).await?;
     let checked = check_all(named(screen, common, args)?, &crowd);
     let sum = |severity| checked.iter().map(|file| file.count(severity)).sum::<usize>();
     let (errors, warnings) = (sum(Severity::Error), sum(Severity::Warning));
@@ -131,12 +137,26 @@ fn unreadable(file: &UnreadableFile) -> Checked {
     Checked { source: Source::new(file.name.as_str(), ""), schedules: Some(0), problems: vec![problem] }
 }
 
-/// The people for whom it is checked whether everybody can be reached in time.
-async fn crowd(screen: Screen, common: &Common, args: &CheckArgs) -> Result<Crowd, Exit> {
+/// The configuration, where the files that are checked are those of a daemon.
+fn configured(screen: Screen, common: &Common, args: &CheckArgs) -> Result<Option<Config>, Exit> {
     let is_configured = args.paths.is_empty() || common.config.is_some();
-    let config = if is_configured { settings::load_if_any(screen, common)? } else { None };
-    match (&args.people, &config) {
-        (Some(file), _) => Crowd::of_file(screen, file, config.as_ref()),
+    if is_configured { settings::load_if_any(screen, common) } else { Ok(None) }
+}
+
+/// Says why the bot's credential can't be used. It is no more than a hint and not counted as a warning: whoever checks
+/// may not be allowed to read what the daemon reads. Where no file is named, the service manager may hand one over.
+fn tell_credential(screen: Screen, config: &Config) {
+    if let Ok(identity) = daemon::identity(&config.bot)
+        && let Err(why) = identity.check()
+    {
+        screen.say(format!("note: {why} (the daemon must be able to; you need not)"));
+    }
+}
+
+/// The people for whom it is checked whether everybody can be reached in time.
+async fn crowd(screen: Screen, common: &Common, args: &CheckArgs, config: Option<&Config>) -> Result<Crowd, Exit> {
+    match (&args.people, config) {
+        (Some(file), _) => Crowd::of_file(screen, file, config),
         (None, Some(config)) => Crowd::known(screen, common, config).await,
         (None, None) => Ok(Crowd::nobody()),
     }

@@ -90,7 +90,7 @@ pub(super) fn failed(screen: Screen, error: &DeskError) -> Exit {
     match error {
         DeskError::BadRequest(_) => Exit::Usage,
         DeskError::NoDaemon(_) => Exit::DaemonNotReachable,
-        DeskError::Failed(_) => Exit::Failed,
+        DeskError::NotFound(_) | DeskError::Failed(_) => Exit::Failed,
     }
 }
 
@@ -98,14 +98,17 @@ pub(super) fn failed(screen: Screen, error: &DeskError) -> Exit {
 pub(super) fn start_exit(error: &StartError) -> Exit {
     match error {
         StartError::AlreadyRunning(_) | StartError::Store(_) | StartError::Ticker(_) => Exit::TryAgain,
-        StartError::Secret { source, .. }
-        | StartError::Directory { source, .. }
-        | StartError::Socket { source, .. } => match source.kind() {
-            std::io::ErrorKind::PermissionDenied => Exit::NotPermitted,
-            std::io::ErrorKind::NotFound => Exit::Invalid,
-            _ => Exit::Failed,
-        },
-        StartError::NoSecret | StartError::EmptySecret(_) | StartError::Client(_) => Exit::Invalid,
+        StartError::Directory { source, .. } | StartError::Socket { source, .. } => io_exit(source.kind()),
+        StartError::Credential(why) => why.io_kind().map_or(Exit::Invalid, io_exit),
+        StartError::NoCredential(_) | StartError::Client(_) => Exit::Invalid,
         StartError::Open(_) => Exit::Failed,
+    }
+}
+
+fn io_exit(kind: std::io::ErrorKind) -> Exit {
+    match kind {
+        std::io::ErrorKind::PermissionDenied => Exit::NotPermitted,
+        std::io::ErrorKind::NotFound => Exit::Invalid,
+        _ => Exit::Failed,
     }
 }

@@ -10,6 +10,7 @@ mod pause;
 mod people;
 mod preview;
 mod problems;
+mod recall;
 mod run;
 mod screen;
 mod send;
@@ -73,6 +74,8 @@ enum Command {
     Resume(pause::ResumeArgs),
     /// Send a message to people now
     Send(send::SendArgs),
+    /// Take back what was sent: delete it, or put another text in its place
+    Recall(recall::RecallArgs),
     /// Import and list the people who can be reached
     People(people::PeopleArgs),
     /// Run a stand-in for Teams on this machine, for rehearsals and tests
@@ -109,6 +112,7 @@ pub fn main() -> Exit {
             Command::Pause(args) => pause::pause(screen, &cli.common, &args).await,
             Command::Resume(args) => pause::resume(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,
+            Command::Recall(args) => recall::run(screen, &cli.common, &args).await,
             Command::People(args) => people::run(screen, &cli.common, &args).await,
             Command::Emulator(args) => emulator::run(screen, &args).await,
         }

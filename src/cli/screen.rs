@@ -16,6 +16,17 @@ pub(super) fn one_line(text: &str, width: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// Rows under a header, aligned, one on each line.
+pub(super) fn aligned(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header);
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
 /// Where a command shows its results.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Screen {
@@ -36,6 +47,24 @@ impl Screen {
         let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
     }
 
+    /// A question, to be answered on the same line.
+    pub(super) fn prompt(self, text: impl AsRef<str>) {
+        let mut talk = io::stderr().lock();
+        let _ = write!(talk, "{}", text.as_ref()).and_then(|()| talk.flush());
+    }
+
+    /// How far something is: one line that the next one takes the place of. Only where a person is looking.
+    pub(super) fn progress(self, text: &str) {
+        if io::stderr().is_terminal() {
+            self.prompt(format!("\r\x1b[2K{text}"));
+        }
+    }
+
+    /// Wipes the line away that says how far something is.
+    pub(super) fn end_progress(self) {
+        self.progress("");
+    }
+
     /// An error, with its causes.
     pub(super) fn error(self, text: impl AsRef<str>) {
         self.say(format!("nudged: {}", text.as_ref()));
@@ -53,14 +82,7 @@ impl Screen {
 
     /// Rows under a header, aligned.
     pub(super) fn table(self, header: &[&str], rows: Vec<Vec<String>>) {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(header);
-        table.add_rows(rows);
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        let lines = table.to_string();
-        self.data(lines.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+        self.data(aligned(header, rows));
     }
 
     /// Whether colour may be used on stdout.

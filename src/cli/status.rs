@@ -5,9 +5,11 @@ use clap::Args;
 
 use crate::adapter::zones::ZoneData;
 use crate::cli::screen::{Screen, one_line};
-use crate::cli::{Common, Ended, Exit, desk, times};
+use crate::cli::{Common, Ended, Exit, desk, recall, times};
 use crate::domain::delivery::State;
+use crate::domain::recall::RecallState;
 use crate::port::desk::{Counts, DeliveryStatus, OccurrenceStatus, Status};
+use crate::port::recall::RecallCounts;
 use crate::port::store::StatusQuery;
 
 #[derive(Debug, Args)]
@@ -44,11 +46,17 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
                 |at| format!("next at {} ({})", times::utc(at), times::distance(at, status.now)),
             );
             screen.data(format!(
-                "nudged {} runs (pid {}); {} schedules; {next}",
-                daemon.version, daemon.pid, daemon.schedules
+                "nudged {} runs (pid {}); {} schedule{}; {next}",
+                daemon.version,
+                daemon.pid,
+                daemon.schedules,
+                if daemon.schedules == 1 { "" } else { "s" }
             ));
             if let Some(trouble) = &daemon.trouble {
                 screen.data(format!("CANNOT SEND: {trouble}; deliveries wait"));
+            }
+            if let Some(note) = daemon.credentials.as_ref().and_then(|credentials| credentials.note.as_deref()) {
+                screen.data(format!("credential: {note}"));
             }
         }
         None => screen.data("no daemon is running; this is what the ledger says"),
@@ -133,7 +141,24 @@ pub(super) fn occurrences(screen: Screen, occurrences: &[OccurrenceStatus]) {
                 reason.reason.explain()
             ));
         }
+        if let Some(recalled) = recalled(&occurrence.recalled) {
+            screen.data(format!(
+                "  {} {}: recalled: {recalled}",
+                occurrence.schedule,
+                occurrence.occurrence.format("%Y-%m-%d %H:%M")
+            ));
+        }
     }
+}
+
+/// How far the recall of an occurrence is. What was not sent yet is among the reasons already.
+fn recalled(counts: &RecallCounts) -> Option<String> {
+    let parts: Vec<_> = counts
+        .iter()
+        .filter(|(state, _)| **state != RecallState::Unsent)
+        .map(|(state, count)| format!("{count} {}", recall::result(*state, "taken back")))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn deliveries(screen: Screen, deliveries: &[DeliveryStatus]) {
@@ -146,6 +171,12 @@ fn deliveries(screen: Screen, deliveries: &[DeliveryStatus]) {
         }
         if delivery.possible_duplicate {
             note.push_str(if note.is_empty() { "possible duplicate" } else { " (possible duplicate)" });
+        }
+        if let Some(recall) = delivery.recall.filter(|recall| recall.state != RecallState::Unsent) {
+            let done = if recall.deletes { "deleted" } else { "replaced" };
+            let comma = if note.is_empty() { "" } else { "; " };
+            let why = recall.reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+            note = format!("{note}{comma}recall: {}{why}", recall::result(recall.state, done));
         }
         vec![
             one_line(&delivery.recipient, 60),

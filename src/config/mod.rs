@@ -3,12 +3,14 @@
 //! Reading it is pure: the directory it stands in and the environment come in as values. Secrets are not read here;
 //! the configuration only says in which file they are, and never holds one itself.
 
-use std::net::Ipv4Addr;
+mod bot;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use url::Url;
+
+pub use bot::{Bot, BotCredential, BotKind, IdentityService};
 
 use crate::domain::document::{self, Placed, Table, quiet};
 use crate::domain::problem::{Code, Problem, Severity, Source};
@@ -36,29 +38,6 @@ pub struct Config {
     /// How to stop a message whose schedule does not say it.
     pub stop: Option<Template>,
     pub log: Log,
-}
-
-/// Who the bot is, and where Teams is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bot {
-    pub app_id: String,
-    /// The bot's own tenant.
-    pub tenant_id: String,
-    pub kind: BotKind,
-    /// The file that holds the client secret. Only the daemon needs it, and only the daemon may be able to read it.
-    pub secret_file: Option<PathBuf>,
-    pub login_url: Url,
-    /// The Connector for recipients of whom no service URL is known.
-    pub service_url: Url,
-    /// Hosts that may be given a token besides the built-in ones: `host` or `host:port`.
-    pub trusted_hosts: Vec<String>,
-}
-
-/// Where the bot is registered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BotKind {
-    SingleTenant,
-    MultiTenant,
 }
 
 /// How fast, and how patient.
@@ -167,8 +146,8 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
     root.missing("fallback_zone", "`fallback_zone` is missing", ZONE_HELP);
     root.missing("bot", "it does not say who the bot is", "add [bot] with app_id and tenant_id below it");
     let bot = root.table("bot").and_then(|mut table| {
-        let bot = read_bot(&mut table, directory, env);
-        table.finish(&["certificate_file", "cloud", "secret_expires_on"]);
+        let bot = bot::read(&mut table, directory, env);
+        table.finish(&[]);
         bot
     });
     let limits = read_limits(root);
@@ -188,107 +167,6 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
         stop,
         log,
     })
-}
-
-fn read_bot(table: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<String>) -> Option<Bot> {
-    let app_id = guid(table, "app_id");
-    table.missing("app_id", "`app_id` is missing", "add the application (client) id of the bot's registration");
-    let tenant_id = guid(table, "tenant_id");
-    table.missing(
-        "tenant_id",
-        "`tenant_id` is missing",
-        "add the directory (tenant) id in which the bot is registered",
-    );
-    let kinds = [("single-tenant", BotKind::SingleTenant), ("multi-tenant", BotKind::MultiTenant)];
-    let kind = table.word("type", &kinds).map_or(BotKind::SingleTenant, |kind| kind.value);
-
-    for key in ["secret", "client_secret", "password"] {
-        if table.has(key)
-            && let Some(value) = table.value(key)
-        {
-            table.report(
-                Problem::new(Code::BadSetting, value.span(), "a secret does not belong in this file")
-                    .with_help("put it into a file of its own and write secret_file = \"…\", or use LoadCredential="),
-            );
-        }
-    }
-    let secret_file = table
-        .text("secret_file")
-        .map(|file| directory.join(file.value))
-        .or_else(|| env("CREDENTIALS_DIRECTORY").map(|dir| Path::new(&dir).join("bot-secret")));
-    let login_url = url(table, "login_url", "https://login.microsoftonline.com");
-    let service_url = url(table, "service_url", "https://smba.trafficmanager.net/teams/");
-    let trusted_hosts = trusted_hosts(table);
-    Some(Bot {
-        app_id: app_id?,
-        tenant_id: tenant_id?,
-        kind,
-        secret_file,
-        login_url: login_url?,
-        service_url: service_url?,
-        trusted_hosts,
-    })
-}
-
-fn guid(table: &mut Table<'_>, key: &'static str) -> Option<String> {
-    let text = table.text(key)?;
-    if uuid::Uuid::try_parse(text.value).is_ok_and(|_| text.value.len() == 36) {
-        return Some(text.value.to_ascii_lowercase());
-    }
-    let message = format!("`{key}` is no id");
-    let help = "write it as in the portal, for example \"11111111-2222-4333-8444-555555555555\"";
-    table.report(Problem::new(Code::BadSetting, text.span, message).with_help(help));
-    None
-}
-
-/// An address to which secrets or tokens go: encrypted, or on this machine.
-fn url(table: &mut Table<'_>, key: &'static str, default: &str) -> Option<Url> {
-    let Some(text) = table.text(key) else { return Url::parse(default).ok() };
-    match Url::parse(text.value) {
-        Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => Some(url),
-        Ok(_) => {
-            let message = format!("`{key}` must begin with https://");
-            let help = "plain http is only for a stand-in on this machine, such as http://127.0.0.1:3978";
-            table.report(Problem::new(Code::BadSetting, text.span, message).with_help(help));
-            None
-        }
-        Err(error) => {
-            let message = format!("`{key}` is no address: {error}");
-            table.report(
-                Problem::new(Code::BadSetting, text.span, message).with_help(format!("write one like {default}")),
-            );
-            None
-        }
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback() && address != Ipv4Addr::UNSPECIFIED,
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
-fn trusted_hosts(table: &mut Table<'_>) -> Vec<String> {
-    let Some(value) = table.value("trusted_hosts") else { return Vec::new() };
-    let mut hosts = Vec::new();
-    for item in value.items() {
-        match item.text() {
-            Some(host)
-                if Url::parse(&format!("https://{host}/"))
-                    .is_ok_and(|url| url.path() == "/" && url.username().is_empty()) =>
-            {
-                hosts.push(host.to_ascii_lowercase());
-            }
-            Some(_) | None => table.report(
-                Problem::new(Code::BadSetting, item.span(), "this is no host")
-                    .with_help("write a host, or a host and a port, such as \"127.0.0.1:3978\""),
-            ),
-        }
-    }
-    hosts
 }
 
 fn read_limits(root: &mut Table<'_>) -> Limits {
@@ -388,7 +266,6 @@ secret_file = "bot-secret"
         assert_eq!(config.state_dir, Path::new("/home/ana/state"));
         assert_eq!(config.socket, Path::new("/home/ana/state/nudged.sock"));
         assert_eq!(config.schedules, Path::new("/home/ana/schedules"));
-        assert_eq!(config.bot.secret_file.as_deref(), Some(Path::new("/home/ana/bot-secret")));
         assert_eq!((config.limits.per_tenant_per_second, config.limits.senders), (50, 64));
     }
 
@@ -429,8 +306,8 @@ secret_file = "bot-secret"
         let config = parse(&without_secret, "/etc/nudged", &env).expect("good");
         assert_eq!(config.state_dir, Path::new("/var/lib/nudged"));
         assert_eq!(config.socket, Path::new("/run/nudged/nudged.sock"));
-        let secret = Path::new("/run/credentials/nudged.service/bot-secret");
-        assert_eq!(config.bot.secret_file.as_deref(), Some(secret));
+        let secret = PathBuf::from("/run/credentials/nudged.service/bot-secret");
+        assert_eq!(config.bot.credential, BotCredential::Secret { file: Some(secret), expires_on: None });
         // The operator's shell has none of these, and means the same daemon.
         let typed = parse(&without_secret, "/etc/nudged", &[]).expect("good");
         assert_eq!((typed.state_dir, typed.socket), (config.state_dir, config.socket));

@@ -7,6 +7,8 @@
 //!  │ └ policy ▶ skipped   │ │                              └▶ unknown
 //!  └──── released ────────┘ └── on_unknown = "resend": waiting, marked as a possible duplicate
 //! ```
+//!
+//! What has not left yet (planned, claimed, waiting) can be cancelled: by an edit, or by a [recall](super::recall).
 
 use std::fmt;
 use std::time::Duration;
@@ -44,7 +46,7 @@ pub enum State {
     Unknown,
     /// Not sent in time.
     Expired,
-    /// No longer wanted: its schedule changed or went away.
+    /// No longer wanted: its schedule changed or went away, or it was recalled.
     Cancelled,
 }
 
@@ -92,6 +94,22 @@ impl State {
         }
     }
 
+    /// Whether a daemon has it in its hands.
+    #[must_use]
+    pub fn is_held(self) -> bool {
+        match self {
+            State::Claimed | State::Sending => true,
+            State::Planned
+            | State::Waiting
+            | State::Sent
+            | State::Skipped
+            | State::Failed
+            | State::Unknown
+            | State::Expired
+            | State::Cancelled => false,
+        }
+    }
+
     /// Whether the recipient may have the message, or have had it: nobody can take it back.
     #[must_use]
     pub fn may_have_arrived(self) -> bool {
@@ -119,7 +137,8 @@ impl State {
             State::Skipped => &[State::Planned, State::Waiting, State::Claimed, State::Sending],
             // From claimed: a policy or a missing precondition, found before anything left.
             State::Waiting | State::Failed | State::Expired | State::Unknown => &[State::Claimed, State::Sending],
-            State::Cancelled => &[State::Planned, State::Waiting],
+            // From claimed: only a recall takes it out of a sender's hands, before anything left.
+            State::Cancelled => &[State::Planned, State::Waiting, State::Claimed],
         }
     }
 }
@@ -185,9 +204,10 @@ reasons! {
 
     ScheduleChanged = "schedule-changed", "the schedule was edited and no longer means this";
     ScheduleRemoved = "schedule-removed", "the schedule was removed";
+    Recalled = "recalled", "it was recalled before it was sent";
     TooManyPeople = "too-many-people", "the audience was larger than the schedule allows, so nobody got it";
     LeftAudience = "left-audience", "the recipient is no longer in the audience";
-    ServedBeforeEdit = "served-before-edit", "the recipient had it at its earlier hour, before the schedule was edited";
+    ServedBeforeEdit = "served-before-edit", "it was sent or recalled at its earlier hour, before the schedule was edited";
     EarlierInHand = "earlier-in-hand", "the same message at its earlier hour is just being sent";
 
     UntrustedHost = "untrusted-host", "the reference's service URL is not a trusted host; nothing was sent to it";
@@ -208,6 +228,7 @@ reasons! {
     TryAgain = "try-again", "Teams asked for the request to be made again";
     TokenRefused = "token-refused", "the identity provider refused the bot's credentials";
     TokenUnavailable = "token-unavailable", "no token could be had";
+    CredentialUnusable = "credential-unusable", "the file of the bot's credential can't be used as it stands";
     AuthRefused = "auth-refused", "Teams refused the bot's token twice; check the app id, tenant and registration";
     NotRegistered = "not-registered", "the Connector does not know the bot; check its registration and Teams channel";
 
@@ -274,6 +295,7 @@ impl Reason {
             | Reason::NoReference
             | Reason::ScheduleChanged
             | Reason::ScheduleRemoved
+            | Reason::Recalled
             | Reason::TooManyPeople
             | Reason::LeftAudience
             | Reason::ServedBeforeEdit
@@ -295,6 +317,7 @@ impl Reason {
             | Reason::TryAgain
             | Reason::TokenRefused
             | Reason::TokenUnavailable
+            | Reason::CredentialUnusable
             | Reason::AuthRefused
             | Reason::NotRegistered
             | Reason::NoAnswer

@@ -32,6 +32,10 @@ row_id!(
     /// One attempt: one request for a delivery.
     AttemptId
 );
+row_id!(
+    /// One recall: what was asked for about one occurrence.
+    RecallId
+);
 
 /// The name of a schedule: its identity for ever, whatever file it stands in.
 ///

@@ -70,6 +70,9 @@ pub mod edit;
 // The states of one delivery and what moves it from one to the next.
 pub mod delivery;
 
+// Taking back what was sent.
+pub mod recall;
+
 // When nobody is to be disturbed.
 pub mod quiet;
 
@@ -81,6 +84,12 @@ pub mod verdict;
 
 // What keeps the bot itself from sending.
 pub mod trouble;
+
+// What the bot proves itself with, and until when.
+pub mod credential;
+
+// The clouds of Microsoft, and the addresses of each.
+pub mod cloud;
 
 // Many recipients of one schedule that can't be reached, all at once.
 pub mod surge;

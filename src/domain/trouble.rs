@@ -4,7 +4,8 @@
 //! bot or in a tenant that withdrew its consent. So it takes several conversations that refuse, and none that accepts
 //! in between, before the bot is said to be at fault.
 //!
-//! While it is, the queue waits: nothing is claimed but one delivery now and then, which finds out whether it is over.
+//! While it is, the queue waits: one request now and then finds out whether it is over. It is a turn to make a request, not
+//! to claim a delivery: of those that are claimed many may be over without one.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub struct Trouble {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Present {
+    reason: Reason,
     /// In words.
     says: String,
     /// How often it was tried whether it is over.
@@ -40,15 +42,15 @@ struct Present {
     next_try: Moment,
 }
 
-/// What may be claimed.
+/// How many requests may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// As much as there is room for.
+    /// As many as there are.
     All,
-    /// One delivery, to find out whether the bot can send again; the next one at this moment.
-    One { next: Moment },
-    /// Nothing before this moment.
-    Nothing { until: Moment },
+    /// One, to find out whether the bot can send again.
+    One,
+    /// None before this moment.
+    None { until: Moment },
 }
 
 /// What an answer changed.
@@ -57,6 +59,8 @@ pub enum Change {
     Nothing,
     /// The bot cannot send any more.
     Began,
+    /// It still cannot, for another reason.
+    Turned,
     /// It can again.
     Ended,
 }
@@ -71,10 +75,7 @@ impl Trouble {
     /// Takes in the answer to a request for `recipient`.
     pub fn heard(&mut self, recipient: RecipientId, answer: &Answer, at: Moment) -> Change {
         match &answer.verdict {
-            Verdict::Delivered { .. } => {
-                self.refused_by.clear();
-                if self.now.take().is_some() { Change::Ended } else { Change::Nothing }
-            }
+            Verdict::Delivered { .. } => self.accepted(),
             Verdict::OurFault { reason } => {
                 let is_sure = match reason {
                     Reason::AuthRefused => {
@@ -83,12 +84,24 @@ impl Trouble {
                     }
                     _ => true,
                 };
-                if !is_sure || self.now.is_some() {
+                if !is_sure {
                     return Change::Nothing;
                 }
-                let says = answer.evidence.detail.clone().unwrap_or_else(|| reason.explain().to_owned());
-                self.now = Some(Present { says, tries: 0, next_try: at.after(FIRST_TRY) });
-                Change::Began
+                let reason = *reason;
+                let says = || answer.evidence.detail.clone().unwrap_or_else(|| reason.explain().to_owned());
+                match &mut self.now {
+                    None => {
+                        self.now = Some(Present { reason, says: says(), tries: 0, next_try: at.after(FIRST_TRY) });
+                        Change::Began
+                    }
+                    // The words of one reason differ each time, by a trace id; that is nothing new.
+                    Some(now) if now.reason == reason => Change::Nothing,
+                    Some(now) => {
+                        now.reason = reason;
+                        now.says = says();
+                        Change::Turned
+                    }
+                }
             }
             Verdict::Retry { .. }
             | Verdict::Recreate { .. }
@@ -98,16 +111,29 @@ impl Trouble {
         }
     }
 
-    /// What may be claimed at `now`. To be let through is to have used the turn.
-    pub fn admit(&mut self, now: Moment) -> Admission {
-        let Some(present) = &mut self.now else { return Admission::All };
-        if now < present.next_try {
-            return Admission::Nothing { until: present.next_try };
+    /// Teams took a request, so it took the token.
+    pub fn accepted(&mut self) -> Change {
+        self.refused_by.clear();
+        if self.now.take().is_some() { Change::Ended } else { Change::Nothing }
+    }
+
+    /// How many requests may be made at `now`.
+    #[must_use]
+    pub fn admission(&self, now: Moment) -> Admission {
+        match &self.now {
+            None => Admission::All,
+            Some(present) if now < present.next_try => Admission::None { until: present.next_try },
+            Some(_) => Admission::One,
         }
-        present.tries = present.tries.saturating_add(1);
-        let wait = FIRST_TRY.saturating_mul(1 << present.tries.min(10)).min(LONGEST);
-        present.next_try = now.after(wait);
-        Admission::One { next: present.next_try }
+    }
+
+    /// Somebody makes the one request; the next one is due after a longer wait.
+    pub fn take_turn(&mut self, now: Moment) {
+        if let Some(present) = &mut self.now {
+            present.tries = present.tries.saturating_add(1);
+            let wait = FIRST_TRY.saturating_mul(1 << present.tries.min(10)).min(LONGEST);
+            present.next_try = now.after(wait);
+        }
     }
 }
 
@@ -152,23 +178,31 @@ mod tests {
         assert_eq!(trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(0)), Change::Began);
         assert_eq!(trouble.heard(RecipientId(2), &refused(Reason::TokenRefused), at(0)), Change::Nothing);
         assert_eq!(trouble.says(), Some(Reason::TokenRefused.explain()));
+        assert_eq!(trouble.heard(RecipientId(2), &refused(Reason::CredentialUnusable), at(0)), Change::Turned);
+        assert_eq!(trouble.says(), Some(Reason::CredentialUnusable.explain()));
     }
 
     #[test]
     fn while_it_lasts_one_is_let_through_now_and_then() {
         let mut trouble = Trouble::default();
-        assert_eq!(trouble.admit(at(99)), Admission::All);
+        assert_eq!(trouble.admission(at(99)), Admission::All);
         trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(100));
-        assert_eq!(trouble.admit(at(104)), Admission::Nothing { until: at(105) });
-        assert_eq!(trouble.admit(at(105)), Admission::One { next: at(115) });
-        assert_eq!(trouble.admit(at(105)), Admission::Nothing { until: at(115) }, "its turn is used");
-        trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(106));
-        assert_eq!(trouble.admit(at(115)), Admission::One { next: at(135) });
-        assert_eq!(trouble.admit(at(135)), Admission::One { next: at(175) });
-        for start in [175, 235, 295] {
-            assert_eq!(trouble.admit(at(start)), Admission::One { next: at(start + 60) }, "never longer");
+        assert_eq!(trouble.admission(at(104)), Admission::None { until: at(105) });
+        assert_eq!(trouble.admission(at(105)), Admission::One);
+        assert_eq!(trouble.admission(at(106)), Admission::One, "until somebody takes the turn");
+        for (turn, next) in [(106, 116), (116, 136), (136, 176), (176, 236), (236, 296), (296, 356)] {
+            assert_eq!(trouble.admission(at(turn)), Admission::One);
+            trouble.take_turn(at(turn));
+            trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(turn));
+            assert_eq!(
+                trouble.admission(at(next - 1)),
+                Admission::None { until: at(next) },
+                "never longer than a minute"
+            );
         }
-        trouble.heard(RecipientId(1), &answer(Verdict::Delivered { activity_id: None }), at(300));
-        assert_eq!(trouble.admit(at(300)), Admission::All);
+        assert_eq!(trouble.accepted(), Change::Ended);
+        assert_eq!(trouble.admission(at(300)), Admission::All);
+        trouble.take_turn(at(300));
+        assert_eq!(trouble.admission(at(300)), Admission::All);
     }
 }

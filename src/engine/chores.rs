@@ -1,4 +1,4 @@
-//! What beats ask for: planning, rescue, pruning, upkeep. All of it is idempotent, so a lost, late or doubled beat does
+//! What beats ask for: planning, rescue, pruning, upkeep, a look at the credential. All of it is idempotent, so a lost, late or doubled beat does
 //! no harm; and because a beat may be lost for ever, planning also happens when none has come for a while.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::id::Term;
+use crate::engine::credentials::CredentialWatch;
 use crate::engine::planner::Planner;
 use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError};
@@ -22,6 +23,7 @@ pub struct Chores {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub planner: Arc<Planner>,
+    pub credentials: CredentialWatch,
     /// Rung after planning: there may be something new to dispatch.
     pub work: Arc<Notify>,
     /// Rings when planning is wanted at once.
@@ -36,6 +38,7 @@ pub struct Chores {
 impl Chores {
     /// Runs until `stop`.
     pub async fn run(self, mut beats: mpsc::Receiver<Beat>, stop: CancellationToken) {
+        self.credentials.look();
         loop {
             let beat = tokio::select! {
                 () = stop.cancelled() => return,
@@ -68,7 +71,10 @@ impl Chores {
                 let rows = self.store.prune(now - self.keep_attempts).await?;
                 tracing::info!(rows, "old attempts pruned");
             }
-            Beat::Upkeep => self.store.upkeep().await?,
+            Beat::Upkeep => {
+                self.credentials.look();
+                self.store.upkeep().await?;
+            }
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use tokio::sync::Notify;
 
+use crate::domain::credential::Credential;
 use crate::domain::id::ScheduleName;
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
@@ -18,11 +19,17 @@ use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
+use crate::port::credentials::Credentials;
 use crate::port::desk::{
-    DaemonStatus, Desk, DeskError, ImportReport, PauseRequest, People, SendReceipt, SendRequest, Status,
+    CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest,
+    SendReceipt, SendRequest, Status,
 };
 use crate::port::entropy::Entropy;
+use crate::port::recall::RecallReport;
 use crate::port::store::{Pause, StatusQuery, Store, StoreError};
+
+// What is asked about recalls.
+mod recall;
 
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
@@ -46,11 +53,18 @@ pub struct Running {
     pub pid: u32,
     pub started_at: DateTime<Utc>,
     pub health: Arc<Health>,
+    pub credentials: Arc<dyn Credentials>,
     pub watch: Arc<Watch>,
     /// Rung when there may be something new to dispatch.
     pub work: Arc<Notify>,
     /// Rung when what is to be planned has changed.
     pub replan: Arc<Notify>,
+    /// Rung when there is something to take back.
+    pub recall: Arc<Notify>,
+}
+
+fn told(credential: &Credential, now: DateTime<Utc>) -> CredentialStatus {
+    CredentialStatus { kind: credential.kind, expires_at: credential.ends_at, note: credential.note(now) }
 }
 
 impl From<StoreError> for DeskError {
@@ -71,15 +85,10 @@ impl FrontDesk {
     /// The schedule of this name, or what to write instead.
     async fn schedule(&self, name: &str) -> Result<ScheduleName, DeskError> {
         let catalog = self.catalog().await?;
-        let names = || catalog.schedules.keys().map(ScheduleName::as_str);
         if let Some(known) = ScheduleName::new(name).filter(|known| catalog.schedules.contains_key(known)) {
             return Ok(known);
         }
-        let help = match nearest(name, names()) {
-            Some(near) => format!("did you mean \"{near}\"?"),
-            None => "`nudged check` lists what there is".to_owned(),
-        };
-        Err(DeskError::BadRequest(format!("there is no schedule \"{name}\"; {help}")))
+        Err(DeskError::BadRequest(unknown_schedule(name, &catalog)))
     }
 
     /// Makes a schedule of a request and checks it as if a person had written it.
@@ -93,14 +102,28 @@ impl FrontDesk {
         let to = toml::Value::from(request.to.clone());
         let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
         let written = format!("[schedule.{name}]\nto = {to}\nat = {at}\nzone = \"UTC\"\ntext = {text}\n");
-        let source = Source::new(format!("{SENDS}{name}"), written);
-        let (_, problems) = parse::parse(&source, &Supplies::none());
-        if let Some(problem) = problems.iter().find(|problem| problem.severity() == Severity::Error) {
-            let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
-            return Err(DeskError::BadRequest(format!("{}: {}{help}", problem.code, problem.message)));
-        }
+        let source = checked(&format!("{SENDS}{name}"), written)?;
         Ok((name, source))
     }
+}
+
+/// That nobody knows a schedule, and which one was probably meant.
+fn unknown_schedule(name: &str, catalog: &Catalog) -> String {
+    match nearest(name, catalog.schedules.keys().map(ScheduleName::as_str)) {
+        Some(near) => format!("there is no schedule \"{name}\"; did you mean \"{near}\"?"),
+        None => format!("there is no schedule \"{name}\"; `nudged next` lists what there is"),
+    }
+}
+
+/// A schedule that a request became, checked as if a person had written it.
+fn checked(name: &str, written: String) -> Result<Source, DeskError> {
+    let source = Source::new(name, written);
+    let (_, problems) = parse::parse(&source, &Supplies::none());
+    if let Some(problem) = problems.iter().find(|problem| problem.severity() == Severity::Error) {
+        let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
+        return Err(DeskError::BadRequest(format!("{}: {}{help}", problem.code, problem.message)));
+    }
+    Ok(source)
 }
 
 #[async_trait]
@@ -108,7 +131,14 @@ impl Desk for FrontDesk {
     async fn status(&self, query: StatusQuery) -> Result<Status, DeskError> {
         let now = self.clock.now();
         let catalog = self.catalog().await?;
+        let asked_for = query.schedule.clone();
         let ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
+        if let Some(name) = asked_for
+            && ledger.occurrences.is_empty()
+            && !catalog.schedules.keys().any(|known| known.as_str() == name)
+        {
+            return Err(DeskError::NotFound(unknown_schedule(&name, &catalog)));
+        }
         let daemon = match &self.daemon {
             None => None,
             Some(running) => Some(DaemonStatus {
@@ -118,6 +148,7 @@ impl Desk for FrontDesk {
                 schedules: catalog.schedules.len() as u64,
                 next_due_at: self.store.next_wake(Duration::ZERO).await?,
                 trouble: running.health.trouble(),
+                credentials: Some(told(&running.credentials.look(), now)),
             }),
         };
         Ok(Status {
@@ -157,9 +188,23 @@ impl Desk for FrontDesk {
             return Err(DeskError::NoDaemon("a message can only be sent by a running daemon".into()));
         };
         let (name, source) = self.write(&request)?;
+        for group in request.to.iter().filter_map(|to| to.trim().strip_prefix("group:")).map(str::trim) {
+            if self.store.group_size(group).await? == 0 {
+                let words = format!("nobody is in the group \"{group}\"; `nudged people list` shows the groups");
+                return Err(DeskError::NotFound(words));
+            }
+        }
         self.keeper.add(&source).await?;
         running.replan.notify_one();
         Ok(SendReceipt { schedule: name })
+    }
+
+    async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {
+        self.begin_recall(request).await
+    }
+
+    async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
+        self.report_recall(query).await
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {

@@ -17,7 +17,7 @@ use crate::domain::schedule::model::Priority;
 use crate::domain::time::Moment;
 use crate::domain::trouble::Admission;
 use crate::engine::health::Health;
-use crate::engine::sender::{LEASE, Sender, Turn};
+use crate::engine::sender::{LEASE, Sender};
 use crate::port::clock::{Clock, Woke};
 use crate::port::store::{Store, StoreError, TooManyPeople};
 
@@ -45,6 +45,10 @@ pub struct Dispatcher {
 /// How many deliveries are claimed for each sender. With one for each, every end of a sending would cost a claim of its
 /// own; with four, they are claimed by the hundred, and what is held when the daemon dies is still little.
 const CLAIMS_PER_SENDER: usize = 4;
+
+/// How many are claimed to find out whether the bot can send again. One of them makes the request; of the others those
+/// that are over are told so, and the rest is given back.
+const CLAIMS_TO_FIND_OUT: usize = 16;
 
 /// How often it is looked for critical deliveries while all the room for others is taken. Nobody polls when there is
 /// nothing to do; this is when there is too much.
@@ -143,17 +147,12 @@ impl Dispatcher {
                 "too many people: nothing of this occurrence is sent; if they are all meant, raise max_people"
             );
         }
-        match self.health.admit() {
-            Admission::All => {}
-            Admission::Nothing { until } => return Ok(Next::Moment(until)),
-            Admission::One { next } => {
-                for claim in self.store.claim_due(self.term, now, Priority::Bulk, 1, LEASE).await? {
-                    self.hand_over(claim, Turn::Probe, in_hand, stop);
-                }
-                return Ok(Next::Moment(next));
-            }
-        }
-        let room = (self.senders * CLAIMS_PER_SENDER).saturating_sub(in_hand.ordinary());
+        let most = match self.health.admission() {
+            Admission::All => self.senders * CLAIMS_PER_SENDER,
+            Admission::One => CLAIMS_TO_FIND_OUT,
+            Admission::None { until } => return Ok(Next::Moment(until)),
+        };
+        let room = most.saturating_sub(in_hand.ordinary());
         let mut claims = Vec::new();
         if room > 0 {
             claims = self.store.claim_due(self.term, now, Priority::Bulk, room, LEASE).await?;
@@ -165,7 +164,7 @@ impl Dispatcher {
             claims.extend(self.store.claim_due(self.term, now, Priority::Critical, room, LEASE).await?);
         }
         for claim in claims {
-            self.hand_over(claim, Turn::Regular, in_hand, stop);
+            self.hand_over(claim, in_hand, stop);
         }
         if is_full {
             return Ok(Next::Room);
@@ -173,11 +172,11 @@ impl Dispatcher {
         Ok(Next::Instant(self.store.next_wake(LEAD).await?))
     }
 
-    fn hand_over(&self, claim: Claim, turn: Turn, in_hand: &mut InHand, stop: &CancellationToken) {
+    fn hand_over(&self, claim: Claim, in_hand: &mut InHand, stop: &CancellationToken) {
         let counted = in_hand.count(&claim);
         let (sender, stop) = (Arc::clone(&self.sender), stop.clone());
         in_hand.tasks.spawn(async move {
-            sender.deliver(claim, turn, &stop).await;
+            sender.deliver(claim, &stop).await;
             drop(counted);
         });
     }

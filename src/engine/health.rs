@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
 use crate::domain::id::{DeliveryId, RecipientId};
 use crate::domain::time::Moment;
 use crate::domain::trouble::{Admission, Change, Trouble};
@@ -17,6 +20,8 @@ pub struct Health {
     dispatcher_rounds: AtomicU64,
     planning_passes: AtomicU64,
     requests: Mutex<HashMap<DeliveryId, Moment>>,
+    /// Rings when one of them has ended.
+    ended: Notify,
     trouble: Mutex<Trouble>,
 }
 
@@ -35,6 +40,7 @@ impl Health {
             dispatcher_rounds: AtomicU64::new(0),
             planning_passes: AtomicU64::new(0),
             requests: Mutex::default(),
+            ended: Notify::new(),
             trouble: Mutex::default(),
         }
     }
@@ -61,6 +67,11 @@ impl Health {
         UnderWay { health: Arc::clone(self), delivery }
     }
 
+    /// Waits until a request has ended and its outcome is stored, counted from this call.
+    pub(crate) fn request_ended(&self) -> Notified<'_> {
+        self.ended.notified()
+    }
+
     /// For how long the oldest request has been under way.
     #[must_use]
     pub fn oldest_request(&self) -> Option<Duration> {
@@ -78,25 +89,50 @@ impl Health {
     pub(crate) fn heard(&self, recipient: RecipientId, answer: &Answer) -> Change {
         let mut trouble = lock(&self.trouble);
         let change = trouble.heard(recipient, answer, self.clock.moment());
-        match change {
-            Change::Nothing => {}
-            Change::Began => {
-                tracing::error!(trouble = trouble.says(), "the bot cannot send; the queue waits");
-            }
-            Change::Ended => tracing::info!("the bot can send again; the queue goes on"),
-        }
-        change
+        tell(change, &trouble)
     }
 
-    /// How much may be claimed just now.
-    pub(crate) fn admit(&self) -> Admission {
-        lock(&self.trouble).admit(self.clock.moment())
+    /// Teams took a request that was not a message.
+    pub(crate) fn accepted(&self) -> Change {
+        let mut trouble = lock(&self.trouble);
+        let change = trouble.accepted();
+        tell(change, &trouble)
+    }
+
+    /// How many requests may be made just now.
+    pub(crate) fn admission(&self) -> Admission {
+        lock(&self.trouble).admission(self.clock.moment())
+    }
+
+    /// Asks to make a request. In trouble whoever may has taken the turn.
+    pub(crate) fn may_request(&self) -> bool {
+        let now = self.clock.moment();
+        let mut trouble = lock(&self.trouble);
+        match trouble.admission(now) {
+            Admission::All => true,
+            Admission::One => {
+                trouble.take_turn(now);
+                true
+            }
+            Admission::None { .. } => false,
+        }
     }
 
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         lock(&self.trouble).says().map(str::to_owned)
     }
+}
+
+fn tell(change: Change, trouble: &Trouble) -> Change {
+    match change {
+        Change::Nothing => {}
+        Change::Began | Change::Turned => {
+            tracing::error!(trouble = trouble.says(), "the bot cannot send; the queue waits");
+        }
+        Change::Ended => tracing::info!("the bot can send again; the queue goes on"),
+    }
+    change
 }
 
 /// A request that is under way. It has ended when this is dropped.
@@ -108,6 +144,7 @@ pub(crate) struct UnderWay {
 impl Drop for UnderWay {
     fn drop(&mut self) {
         lock(&self.health.requests).remove(&self.delivery);
+        self.health.ended.notify_waiters();
     }
 }
 

@@ -21,6 +21,9 @@ pub mod sender;
 // By which operation a claim is said, and in which thread.
 pub mod posting;
 
+// Messages that are taken back: deleted, or replaced by another text.
+pub mod recaller;
+
 // Permission to send, within the published windows.
 pub mod limiter;
 
@@ -35,6 +38,9 @@ pub mod rosters;
 
 // What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;
+
+// The end of the bot's credential, announced in time.
+pub mod credentials;
 
 // Answers to what people ask.
 pub mod desk;

@@ -42,14 +42,6 @@ const SETTLE_TRIES: u32 = 60;
 /// may follow it.
 pub const LEASE: Duration = Duration::from_mins(5);
 
-/// On what terms a claim is delivered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    Regular,
-    /// The bot cannot send as far as is known, and this one finds out whether that is still so.
-    Probe,
-}
-
 /// Sends what is claimed.
 pub struct Sender {
     pub store: Arc<dyn Store>,
@@ -61,7 +53,7 @@ pub struct Sender {
     pub entropy: Arc<dyn Entropy>,
     pub health: Arc<Health>,
     pub watch: Arc<Watch>,
-    pub places: Places,
+    pub places: Arc<Places>,
     pub threads: Turns,
     /// Rung when a delivery waits for another instant than the one known so far.
     pub work: Arc<Notify>,
@@ -79,11 +71,11 @@ pub struct Sender {
 
 impl Sender {
     /// Brings one claim to an outcome, or gives it back when `stop` comes before its request has left.
-    pub async fn deliver(&self, claim: Claim, turn: Turn, stop: &CancellationToken) {
-        match self.try_deliver(&claim, turn, stop).await {
+    pub async fn deliver(&self, claim: Claim, stop: &CancellationToken) {
+        match self.try_deliver(&claim, stop).await {
             Ok(()) => {}
             Err(StoreError::LostClaim(delivery)) => {
-                tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost; somebody else has it now");
+                tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost: it was recalled, or somebody else has it now");
             }
             Err(error) => {
                 tracing::error!(delivery = %claim.id, schedule = %claim.schedule, %error, "store failed");
@@ -107,8 +99,8 @@ impl Sender {
         }
     }
 
-    async fn try_deliver(&self, claim: &Claim, turn: Turn, stop: &CancellationToken) -> Result<(), StoreError> {
-        if stop.is_cancelled() || self.is_held(claim, turn) {
+    async fn try_deliver(&self, claim: &Claim, stop: &CancellationToken) -> Result<(), StoreError> {
+        if stop.is_cancelled() || self.watch.is_doubted(&claim.schedule) {
             return self.give_back(claim).await;
         }
         let Some(schedule) = self.catalog.get(&claim.schedule) else {
@@ -148,12 +140,7 @@ impl Sender {
                 None => return Ok(()),
             },
         };
-        self.send(claim, turn, &schedule, &posting, &activity, stop).await
-    }
-
-    /// Whether nothing is to be sent of this for now, whatever is due.
-    fn is_held(&self, claim: &Claim, turn: Turn) -> bool {
-        (turn == Turn::Regular && self.health.trouble().is_some()) || self.watch.is_doubted(&claim.schedule)
+        self.send(claim, &schedule, &posting, &activity, stop).await
     }
 
     /// Creates the conversation, once, and stores it before anything is said in it. `None` when the claim has come
@@ -166,6 +153,10 @@ impl Sender {
         let user = claim.reference.user_id.as_deref().or(claim.reference.entra_object_id.as_deref());
         let thread = Arc::from(format!("create {}", user.unwrap_or_default()));
         let Some(permit) = self.permit(claim, thread, stop).await? else { return Ok(None) };
+        if !self.may_request(claim) {
+            self.give_back(claim).await?;
+            return Ok(None);
+        }
         let began = self.clock.moment();
         let _under_way = self.health.request(claim.id);
         let asked = self.places.complete(&self.tenant(claim), &claim.reference);
@@ -173,6 +164,9 @@ impl Sender {
         match created {
             Ok(conversation) => {
                 permit.complete(None);
+                if self.health.accepted() == Change::Ended {
+                    self.work.notify_one();
+                }
                 let reference = Reference {
                     conversation_id: Some(conversation.conversation_id.clone()),
                     service_url: conversation.service_url.clone().or_else(|| asked.service_url.clone()),
@@ -194,17 +188,13 @@ impl Sender {
     async fn send(
         &self,
         claim: &Claim,
-        turn: Turn,
         schedule: &Schedule,
         posting: &Posting,
         activity: &OutgoingActivity,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let Some(permit) = self.permit(claim, posting.conversation(), stop).await? else { return Ok(()) };
-        // The wait may have been long, so the questions are asked once more.
-        if self.is_held(claim, turn) {
-            return self.give_back(claim).await;
-        }
+        // The wait may have been long, so the question is asked once more.
         match self.decision(claim, schedule) {
             Decision::Send(_) => {}
             Decision::NotYet => return self.put_off(claim).await,
@@ -212,6 +202,9 @@ impl Sender {
         }
         if !self.take_place(claim).await? {
             return self.settle_unsent(claim, Settlement::Skipped(Reason::DailyLimit), None).await;
+        }
+        if !self.may_request(claim) {
+            return self.give_back(claim).await;
         }
         // Until its outcome is stored, nobody here may take it for abandoned, whatever the wall clock says.
         let _under_way = self.health.request(claim.id);
@@ -225,6 +218,11 @@ impl Sender {
             self.places.served(&self.tenant(claim), place);
         }
         self.settle_attempt(claim, posting.reference(), attempt, answer, latency, thread).await
+    }
+
+    /// Whether a request may be made for this just now: the last question before one.
+    fn may_request(&self, claim: &Claim) -> bool {
+        !self.watch.is_doubted(&claim.schedule) && self.health.may_request()
     }
 
     fn decision(&self, claim: &Claim, schedule: &Schedule) -> Decision {

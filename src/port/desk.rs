@@ -11,8 +11,12 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::conversation::Standing;
+use crate::domain::credential::CredentialKind;
 use crate::domain::delivery::{Reason, State};
+use crate::domain::id::RecallId;
+use crate::domain::recall::{RecallState, Remedy};
 use crate::domain::recipient::{Details, PersonRecord, RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
+use crate::port::recall::{RecallCounts, RecallReport};
 use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
 
 /// Why the desk could not do what was asked.
@@ -22,6 +26,9 @@ pub enum DeskError {
     /// What was asked makes no sense; the text says why.
     #[error("{0}")]
     BadRequest(String),
+    /// What was asked about is not there.
+    #[error("{0}")]
+    NotFound(String),
     /// It needs a running daemon, and none answers.
     #[error("{0}")]
     NoDaemon(String),
@@ -70,6 +77,19 @@ pub struct DaemonStatus {
     pub next_due_at: Option<DateTime<Utc>>,
     /// In words, when the bot's own set-up keeps it from sending.
     pub trouble: Option<String>,
+    /// What the bot proves itself with. A daemon of an earlier version does not say it.
+    #[serde(default)]
+    pub credentials: Option<CredentialStatus>,
+}
+
+/// What the bot proves itself with, as far as it may be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CredentialStatus {
+    pub kind: CredentialKind,
+    /// `None` where it has no end, or nobody knows it.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// In words, when there is something to do about it.
+    pub note: Option<String>,
 }
 
 /// A schedule file with problems.
@@ -135,6 +155,9 @@ pub struct OccurrenceStatus {
     pub reasons: Vec<ReasonCount>,
     /// In the order of the due instants.
     pub waves: Vec<WaveStatus>,
+    /// How far its recall is, where there is one. States with none are left out.
+    #[serde(default, skip_serializing_if = "RecallCounts::is_empty")]
+    pub recalled: RecallCounts,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,6 +195,18 @@ pub struct DeliveryStatus {
     pub possible_duplicate: bool,
     pub sent_at: Option<DateTime<Utc>>,
     pub not_before: Option<DateTime<Utc>>,
+    /// Where its recall stands, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<DeliveryRecall>,
+}
+
+/// Where the recall of one delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryRecall {
+    pub state: RecallState,
+    pub reason: Option<Reason>,
+    /// Whether the message is deleted; else a text takes its place.
+    pub deletes: bool,
 }
 
 /// A recipient as `people list` shows them.
@@ -250,6 +285,28 @@ pub struct SendReceipt {
     pub schedule: String,
 }
 
+/// Messages to be taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecallRequest {
+    pub schedule: String,
+    /// The civil time that is the identity of the occurrence; `None` means the latest of which anything has left.
+    pub occurrence: Option<NaiveDateTime>,
+    /// As in `to` of a schedule; nobody named means everybody.
+    pub who: Vec<String>,
+    pub remedy: Remedy,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Which recall is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecallQuery {
+    pub recall: RecallId,
+    /// Whether every message is listed.
+    #[serde(default)]
+    pub in_full: bool,
+}
+
 /// A schedule to be held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseRequest {
@@ -268,6 +325,12 @@ pub trait Desk: Send + Sync {
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError>;
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError>;
+
+    /// Begins a recall, or says what it would do. The report lists no messages.
+    async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError>;
+
+    /// How far a recall is.
+    async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError>;
 
     /// Holds a schedule. Returns whether that is a change.
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError>;

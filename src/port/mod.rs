@@ -5,12 +5,16 @@
 pub mod clock;
 // Teams: continue a conversation, create one.
 pub mod connector;
+// What the bot proves itself with.
+pub mod credentials;
 // What people and programs may ask of the daemon, over the socket or in-process.
 pub mod desk;
 // Chance.
 pub mod entropy;
 // Where the schedule files are.
 pub mod library;
+// What crosses the ports when messages are taken back.
+pub mod recall;
 // The durable ledger.
 pub mod store;
 // The heart-beat of the chores.

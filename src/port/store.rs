@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Claim, Settlement};
 use crate::domain::edit::Meant;
-use crate::domain::id::{AttemptId, DeliveryId, RecipientId, ScheduleName, Term};
+use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::{PersonRecord, Reference, Unreachable};
 use crate::domain::schedule::model::{Priority, Schedule};
@@ -23,6 +23,7 @@ use crate::domain::thread::{BegunThread, Thread, ThreadName};
 use crate::domain::verdict::Evidence;
 use crate::port::connector::{Channel, Conversation, Member, Team};
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
+use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -387,6 +388,34 @@ pub trait Store: Send + Sync {
     /// Keeps why a team could not be read. What is known of it stays.
     async fn roster_failed(&self, team: String, trouble: String, now: DateTime<Utc>) -> Result<(), StoreError>;
 
+    /// Says what a recall would do, without doing it. The report lists no messages.
+    async fn try_recall(
+        &self,
+        order: RecallOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RecallReport, NoRecall>, StoreError>;
+
+    /// Begins a recall. What has not left yet becomes `cancelled: recalled`, also when a sender has it in hand, and so
+    /// do those whose wave is still to be expanded; nothing of it comes to life again, and when everybody was meant,
+    /// whoever would join the occurrence is cancelled too. Of what has left it is written down what
+    /// [`recalled`](crate::domain::recall::recalled) makes of it. A recall of what has been recalled already takes it
+    /// over: what failed is tried again, what is deleted stays deleted. The report lists no messages.
+    async fn begin_recall(
+        &self,
+        order: RecallOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RecallReport, NoRecall>, StoreError>;
+
+    /// The messages that may be taken back at `now`, at most `limit`, the longest waiting first. Asked again before they
+    /// are settled it names the same ones: the caller knows which it has in hand.
+    async fn recall_due(&self, now: DateTime<Utc>, limit: usize) -> Result<RecallWork, StoreError>;
+
+    /// Records what became of a message. One that another recall has taken over meanwhile is passed over.
+    async fn settle_recall(&self, outcome: RecallOutcome) -> Result<(), StoreError>;
+
+    /// How far a recall is, with every message where `in_full`. `None` when there is no such recall.
+    async fn recall_report(&self, recall: RecallId, in_full: bool) -> Result<Option<RecallReport>, StoreError>;
+
     /// Stores where the conversation of a recipient is served.
     async fn remember_place(&self, recipient: RecipientId, service_url: String) -> Result<(), StoreError>;
 
@@ -415,6 +444,9 @@ pub trait Store: Send + Sync {
 
     /// Everybody, in the order of the names.
     async fn people(&self) -> Result<Vec<PersonView>, StoreError>;
+
+    /// How many people are in a group.
+    async fn group_size(&self, group: &str) -> Result<u64, StoreError>;
 
     /// What the ledger knows: every occurrence that is planned, open, or ended after `ended_after`. Recipients of a
     /// wave that has not been expanded yet count as planned.

@@ -11,7 +11,7 @@ pub enum Beat {
     Plan,
     /// Remove what is older than the retention. Daily.
     Prune,
-    /// Let the store tidy itself. Hourly.
+    /// Let the store tidy itself, and look when the credential ends. Hourly.
     Upkeep,
 }
 

@@ -7,7 +7,7 @@ use nudged::domain::delivery::{Reason, State};
 use nudged::emulator::{Condition, Operation, Placement, Settings};
 use nudged::port::desk::Reach;
 
-use crate::rig::{Rig, all_final, deliveries};
+use crate::rig::{Rig, all_final, count, deliveries};
 
 /// Where the condition is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,8 +129,8 @@ async fn every_row_of_the_catalogue() {
     }
     let daemon = rig.start(&people).await;
     let desk = daemon.desk();
-    let count = u64::try_from(rows.len()).expect("a few dozen");
-    rig.until("all have ended", &*desk, |status| all_final(status, count)).await;
+    let all = u64::try_from(rows.len()).expect("a few dozen");
+    rig.until("all have ended", &*desk, |status| all_final(status, all)).await;
 
     let requests = rig.emulator.requests();
     let everybody = desk.people().await.expect("people").people;
@@ -164,10 +164,15 @@ async fn a_bot_that_is_not_registered_waits() {
     for n in 0..PEOPLE {
         let _ = writeln!(people, "29:{n},Person {n},UTC,a:{n}");
     }
-    rig.write(
-        "schedules/all.toml",
-        "[schedule.all]\nto = \"everyone\"\nat = 2027-03-01T08:00:10Z\nzone = \"UTC\"\nlate = \"2h\"\ntext = \"hello\"\n",
-    );
+    for (name, late) in [("a-short", "2m"), ("b-long", "2h")] {
+        rig.write(
+            &format!("schedules/{name}.toml"),
+            &format!(
+                "[schedule.{name}]\nto = \"everyone\"\nat = 2027-03-01T08:00:10Z\nzone = \"UTC\"\nlate = \"{late}\"\n\
+                 text = \"hello\"\n"
+            ),
+        );
+    }
     rig.emulator.put_condition(Placement::new(Condition::NotRegistered));
     let daemon = rig.start(&people).await;
     let desk = daemon.desk();
@@ -183,9 +188,10 @@ async fn a_bot_that_is_not_registered_waits() {
     let reach = desk.people().await.expect("people").people;
     assert!(reach.iter().all(|person| person.reach == Reach::Conversation));
 
+    // What was too late meanwhile is told so, and does not use up the turns of those who are not.
     rig.emulator.lift_conditions(|_| true);
-    let status = rig.until("all have ended", &*desk, |status| all_final(status, PEOPLE)).await;
-    assert_eq!(crate::rig::count(&status, State::Sent), PEOPLE);
+    let status = rig.until("all have ended", &*desk, |status| all_final(status, 2 * PEOPLE)).await;
+    assert_eq!((count(&status, State::Expired), count(&status, State::Sent)), (PEOPLE, PEOPLE));
     assert_eq!(trouble(&status), None);
     daemon.stop().await;
     rig.emulator.stop().await;

@@ -252,9 +252,11 @@ async fn while_the_bot_cannot_send_the_queue_waits() {
     assert_eq!(rig.teams.asked().len(), 1, "one finds out for all");
     let states: Vec<_> = rig.deliveries("s").await.into_iter().map(|it| (it.state, it.attempts)).collect();
     assert_eq!(states.iter().filter(|it| **it == (State::Planned, 0)).count(), 19, "{states:?}");
+    rig.deliver().await;
+    assert_eq!(rig.teams.asked(), [""; 0], "and not at once again");
+    rig.pass_minutes(1).await;
+    assert_eq!(rig.teams.asked().len(), 1, "one finds out again");
     rig.teams.always(None);
-    rig.probe().await;
-    assert_eq!(rig.teams.asked().len(), 1);
     rig.pass_minutes(1).await;
     let sent = rig.deliveries("s").await.into_iter().filter(|it| it.state == State::Sent).count();
     assert_eq!(sent, 20);

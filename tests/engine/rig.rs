@@ -21,11 +21,10 @@ use nudged::engine::catalog::CatalogKeeper;
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
-use nudged::engine::places::Places;
 use nudged::engine::planner::Planner;
 use nudged::engine::posting::Turns;
 use nudged::engine::rosters::Rosters;
-use nudged::engine::sender::{Sender, Turn};
+use nudged::engine::sender::Sender;
 use nudged::engine::watch::Watch;
 use nudged::port::clock::{Clock, Woke};
 use nudged::port::desk::{DeliveryStatus, OccurrenceStatus, Reach};
@@ -33,28 +32,38 @@ use nudged::port::entropy::Entropy;
 use nudged::port::library::{Library, Shelf};
 use nudged::port::store::{AttemptEnd, Outcome, StatusQuery, Store};
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::outcomes::FakeTeams;
 
-/// A clock that shows what it was set to.
-struct SetClock(Mutex<DateTime<Utc>>);
+/// A clock that shows what it was set to. Who sleeps wakes when it is set to that time or a later one.
+pub(crate) struct SetClock(watch::Sender<DateTime<Utc>>);
+
+impl SetClock {
+    pub(crate) fn set(&self, now: DateTime<Utc>) {
+        self.0.send_replace(now);
+    }
+}
 
 #[async_trait]
 impl Clock for SetClock {
     fn now(&self) -> DateTime<Utc> {
-        *self.0.lock().expect("nobody panics with it")
+        *self.0.borrow()
     }
 
     fn moment(&self) -> Moment {
-        Moment::default()
+        Moment((self.now() - DateTime::UNIX_EPOCH).to_std().expect("later than that"))
     }
 
-    async fn sleep_until(&self, _: DateTime<Utc>) -> Woke {
+    async fn sleep_until(&self, at: DateTime<Utc>) -> Woke {
+        self.0.subscribe().wait_for(|now| *now >= at).await.expect("the clock lives as long as who asks it");
         Woke::OnTime
     }
 
-    async fn sleep(&self, _: Duration) {}
+    async fn sleep(&self, span: Duration) {
+        self.sleep_until(self.now() + span).await;
+    }
 }
 
 /// Always the same draw.
@@ -83,12 +92,12 @@ pub(crate) type Sent = Vec<(NaiveDateTime, String)>;
 pub(crate) struct Rig {
     _folder: TempDir,
     pub(crate) store: Arc<dyn Store>,
-    clock: Arc<SetClock>,
+    pub(crate) clock: Arc<SetClock>,
     file: Arc<OneFile>,
-    keeper: CatalogKeeper,
-    planner: Planner,
-    term: Term,
-    downtime: Downtime,
+    pub(crate) keeper: CatalogKeeper,
+    pub(crate) planner: Planner,
+    pub(crate) term: Term,
+    pub(crate) downtime: Downtime,
     pub(crate) teams: Arc<FakeTeams>,
     sender: Sender,
     pub(crate) watch: Arc<Watch>,
@@ -106,7 +115,7 @@ impl Rig {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("ledger.db")).expect("a ledger"));
         let taken = store.take_over(at(now)).await.expect("taking over");
         let downtime = Downtime { since: taken.went_round_at, until: at(now) };
-        let clock = Arc::new(SetClock(Mutex::new(at(now))));
+        let clock = Arc::new(SetClock(watch::Sender::new(at(now))));
         let file = Arc::new(OneFile(Mutex::default()));
         let keeper = CatalogKeeper::new(file.clone(), store.clone(), clock.clone(), Tz::UTC);
         let planner = Planner {
@@ -128,7 +137,7 @@ impl Rig {
             entropy: Arc::new(NoChance),
             health: planner.health.clone(),
             watch: watch.clone(),
-            places: Places::default(),
+            places: Arc::default(),
             threads: Turns::default(),
             work: Arc::default(),
             home_tenant: Some("home".into()),
@@ -171,7 +180,7 @@ impl Rig {
 
     /// The wall clock shows this now.
     pub(crate) fn now_is(&self, now: DateTime<Utc>) {
-        *self.clock.0.lock().expect("nobody panics with it") = now;
+        self.clock.set(now);
     }
 
     /// The file says this now: read, put into force, planned.
@@ -240,22 +249,12 @@ impl Rig {
         self.store.settle(outcome).await.expect("settling");
     }
 
-    async fn claim(&self, limit: usize) -> Vec<Claim> {
-        let lease = Duration::from_mins(5);
-        self.store.claim_due(self.term, self.clock.now(), Priority::Bulk, limit, lease).await.expect("claiming")
-    }
-
     /// Claims what is due and hands it, one after the other, to the sender.
     pub(crate) async fn deliver(&self) {
-        for claim in self.claim(1000).await {
-            self.sender.deliver(claim, Turn::Regular, &CancellationToken::new()).await;
-        }
-    }
-
-    /// Hands one delivery to the sender, to find out whether the bot can send again.
-    pub(crate) async fn probe(&self) {
-        for claim in self.claim(1).await {
-            self.sender.deliver(claim, Turn::Probe, &CancellationToken::new()).await;
+        let lease = Duration::from_mins(5);
+        let claims = self.store.claim_due(self.term, self.clock.now(), Priority::Bulk, 1000, lease).await;
+        for claim in claims.expect("claiming") {
+            self.sender.deliver(claim, &CancellationToken::new()).await;
         }
     }
 

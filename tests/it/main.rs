@@ -17,7 +17,11 @@ mod delivery;
 mod demo;
 // The emulator as a command.
 mod emulator;
+// What the bot proves itself with.
+mod identity;
 // Never above the limits, and never far below.
 mod limits;
+// Taking back what was sent.
+mod recall;
 // Where tokens go.
 mod trust;

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDateTime, TimeDelta};
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
-use nudged::domain::schedule::model::Priority;
+use nudged::domain::recall::{RecallSettlement, Remedy};
+use nudged::domain::schedule::model::{Priority, Target};
+use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport};
 use nudged::port::store::StoreError;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -26,6 +28,8 @@ enum Act {
     Rescue,
     TakeOver,
     Retire,
+    Recall { schedule: usize, hour: usize, who: Option<usize> },
+    TakeBack { settlement: usize },
     Wait { minutes: i64 },
 }
 
@@ -44,6 +48,9 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Rescue),
         1 => Just(Act::TakeOver),
         1 => Just(Act::Retire),
+        1 => (0..2_usize, 0..3_usize, prop::option::of(0..4_usize))
+            .prop_map(|(schedule, hour, who)| Act::Recall { schedule, hour, who }),
+        1 => (0..4_usize).prop_map(|settlement| Act::TakeBack { settlement }),
         3 => (1..90_i64).prop_map(|minutes| Act::Wait { minutes }),
     ]
 }
@@ -63,6 +70,8 @@ struct World {
     last: BTreeMap<Key, (State, Option<Reason>)>,
     /// What Teams took.
     taken: BTreeSet<i64>,
+    /// What was recalled: of everybody, or of one person.
+    recalled: BTreeSet<(&'static str, NaiveDateTime, Option<String>)>,
 }
 
 pub(crate) fn run(place: impl Fn() -> Box<dyn Place>) {
@@ -75,7 +84,14 @@ pub(crate) fn run(place: impl Fn() -> Box<dyn Place>) {
             let ledger =
                 Ledger::with(&*place, &[person("p0", BERLIN), person("p1", TOKYO)], &SCHEDULES.map(draft)).await;
             let now = at("00:00");
-            let mut world = World { ledger, now, claims: Vec::new(), last: BTreeMap::new(), taken: BTreeSet::new() };
+            let mut world = World {
+                ledger,
+                now,
+                claims: Vec::new(),
+                last: BTreeMap::new(),
+                taken: BTreeSet::new(),
+                recalled: BTreeSet::new(),
+            };
             for act in &acts {
                 world.perform(act).await;
                 world.check(act).await;
@@ -132,6 +148,10 @@ impl World {
                 for claim in claims {
                     assert!(claim.due_at <= now, "{claim:?} is claimed before it is due");
                     assert!(!self.taken.contains(&claim.id.0), "{claim:?} was sent already");
+                    let schedule =
+                        SCHEDULES.into_iter().find(|it| *it == claim.schedule.as_str()).expect("one of them");
+                    let who = claim.recipient.email.clone().expect("an address");
+                    assert!(!self.is_recalled(&(schedule, claim.occurrence, who)), "{claim:?} was recalled");
                     self.claims.retain(|(held, _)| held.id != claim.id);
                     self.claims.push((claim, None));
                 }
@@ -161,6 +181,8 @@ impl World {
             Act::Retire => {
                 store.retire_missing(now, now).await.expect("retiring");
             }
+            Act::Recall { schedule, hour, who } => self.recall(SCHEDULES[*schedule], HOURS[*hour], *who).await,
+            Act::TakeBack { settlement } => self.take_back(*settlement).await,
             Act::Wait { minutes } => self.now += TimeDelta::minutes(*minutes),
         }
     }
@@ -192,6 +214,47 @@ impl World {
         }
     }
 
+    async fn recall(&mut self, schedule: &'static str, hour: &str, who: Option<usize>) {
+        let who = who.map(|person| address(&format!("p{person}@x")));
+        let order = RecallOrder {
+            schedule: name(schedule),
+            occurrence: Some(civil(hour)),
+            who: who.clone().map(Target::Person).into_iter().collect(),
+            remedy: Remedy::Delete,
+        };
+        let tried = self.ledger.store.try_recall(order.clone(), self.now).await.expect("trying out");
+        let begun = self.ledger.store.begin_recall(order, self.now).await.expect("recalling");
+        let counts = |report: &Result<RecallReport, NoRecall>| report.clone().map(|report| report.counts);
+        assert_eq!(counts(&tried), counts(&begun), "a trial says what is going to happen");
+        if begun.is_ok() {
+            self.recalled.insert((schedule, civil(hour), who.map(|who| who.to_string())));
+        }
+    }
+
+    async fn take_back(&mut self, settlement: usize) {
+        let work = self.ledger.store.recall_due(self.now, 100).await.expect("what is due");
+        for task in &work.tasks {
+            assert!(self.taken.contains(&task.delivery.0), "{task:?} was never taken");
+        }
+        let Some(task) = work.tasks.into_iter().next() else { return };
+        let not_before = self.now + TimeDelta::minutes(3);
+        let settlement = match settlement {
+            0 | 1 => RecallSettlement::Done,
+            2 => RecallSettlement::Failed(Reason::Refused),
+            _ => RecallSettlement::Again { not_before, reason: Reason::Throttled },
+        };
+        let (recall, delivery, at) = (task.recall, task.delivery, self.now);
+        let outcome = RecallOutcome { recall, delivery, at, settlement, detail: None };
+        self.ledger.store.settle_recall(outcome).await.expect("settling");
+    }
+
+    /// Whether a recall meant this delivery.
+    fn is_recalled(&self, key: &Key) -> bool {
+        let (schedule, occurrence, who) = key.clone();
+        self.recalled.contains(&(schedule, occurrence, None))
+            || self.recalled.contains(&(schedule, occurrence, Some(who)))
+    }
+
     async fn check(&mut self, act: &Act) {
         for schedule in SCHEDULES {
             // This checks sums and keys.
@@ -200,9 +263,11 @@ impl World {
                 let now = (delivery.state, delivery.reason);
                 if let Some(before) = self.last.insert(key.clone(), now) {
                     let revived = before.0 == State::Cancelled
+                        && before.1 != Some(Reason::Recalled)
                         && matches!(now, (State::Planned | State::Expired, _) | (_, Some(Reason::ServedBeforeEdit)));
+                    let sealed = before.0 == State::Cancelled && now == (State::Cancelled, Some(Reason::Recalled));
                     assert!(
-                        !before.0.is_final() || before == now || revived,
+                        !before.0.is_final() || before == now || revived || sealed,
                         "{key:?}: {before:?} → {now:?} by {act:?}"
                     );
                 }

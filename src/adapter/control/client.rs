@@ -9,7 +9,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::recipient::PersonRecord;
-use crate::port::desk::{Desk, DeskError, ImportReport, PauseRequest, People, SendReceipt, SendRequest, Status};
+use crate::port::desk::{
+    Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+};
+use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
 
 /// A large import takes the store a while.
@@ -91,6 +94,15 @@ impl Desk for ControlClient {
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError> {
         self.ask(Method::POST, "/v1/send", Some(&request)).await
+    }
+
+    async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {
+        self.ask(Method::POST, "/v1/recalls", Some(&request)).await
+    }
+
+    async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
+        let path = format!("/v1/recalls?recall={}&in_full={}", query.recall, query.in_full);
+        self.ask(Method::GET, &path, None::<&()>).await
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {

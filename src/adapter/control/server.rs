@@ -14,7 +14,10 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::recipient::PersonRecord;
-use crate::port::desk::{Desk, DeskError, ImportReport, PauseRequest, People, SendReceipt, SendRequest, Status};
+use crate::port::desk::{
+    Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+};
+use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
 
 /// Room for an import of some 100,000 people.
@@ -52,6 +55,8 @@ impl ControlServer {
             .route("/v1/people", get(people))
             .route("/v1/people", post(import_people))
             .route("/v1/send", post(send))
+            .route("/v1/recalls", get(recall_report))
+            .route("/v1/recalls", post(recall))
             .route("/v1/pause", post(pause))
             .route("/v1/resume", post(resume))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -84,6 +89,14 @@ async fn send(State(desk): Asked, Json(request): Json<SendRequest>) -> Result<Js
     desk.send(request).await.map(Json)
 }
 
+async fn recall(State(desk): Asked, Json(request): Json<RecallRequest>) -> Result<Json<RecallReport>, DeskError> {
+    desk.recall(request).await.map(Json)
+}
+
+async fn recall_report(State(desk): Asked, Query(query): Query<RecallQuery>) -> Result<Json<RecallReport>, DeskError> {
+    desk.recall_report(query).await.map(Json)
+}
+
 async fn pause(State(desk): Asked, Json(request): Json<PauseRequest>) -> Result<Json<bool>, DeskError> {
     desk.pause(request).await.map(Json)
 }
@@ -96,6 +109,7 @@ impl IntoResponse for DeskError {
     fn into_response(self) -> Response {
         let status = match self {
             DeskError::BadRequest(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            DeskError::NotFound(_) => StatusCode::NOT_FOUND,
             DeskError::NoDaemon(_) => StatusCode::SERVICE_UNAVAILABLE,
             DeskError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };

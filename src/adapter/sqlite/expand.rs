@@ -23,7 +23,7 @@ const DUE_WAVES: &str = "
     SELECT w.id, w.occurrence_id, w.schedule_id, w.zone, w.recipients, w.due_at, w.expire_at,
         iif(w.expanded_at IS NULL, w.planned_at, ?2), w.expanded_at IS NOT NULL, s.queue, o.civil,
         EXISTS (SELECT 1 FROM occurrences p WHERE p.schedule_id = w.schedule_id AND p.replaced_by = o.civil),
-        w.jitter, w.salt, s.name, s.max_people
+        w.jitter, w.salt, s.name, s.max_people, o.recalled_at IS NOT NULL
     FROM waves w INDEXED BY waves_to_expand
         CROSS JOIN schedules s ON s.id = w.schedule_id
         CROSS JOIN occurrences o ON o.id = w.occurrence_id
@@ -49,6 +49,8 @@ pub(super) struct DueWave {
     salt: i64,
     pub name: String,
     pub max_people: Option<u32>,
+    /// Whether its occurrence was recalled as a whole.
+    is_recalled: bool,
 }
 
 /// A cancelled delivery that nobody can have received comes back to life when the schedule means it again: an edit
@@ -85,7 +87,7 @@ macro_rules! expand {
                 detail = NULL, due_at = excluded.due_at, expire_at = excluded.expire_at,
                 planned_at = excluded.planned_at, not_before = excluded.not_before
             WHERE deliveries.state IN (:cancelled, :skipped) AND deliveries.possible_duplicate = 0
-                AND deliveries.reason IN (:changed, :removed, :left, :too_many)
+                AND deliveries.reason IN ({revived})
                 AND deliveries.reason IS NOT excluded.reason"
         ))
     };
@@ -99,7 +101,8 @@ static CANCEL_LEFT: Sql = Sql::new(
     UPDATE deliveries SET state = :cancelled, reason = :left, detail = NULL
     WHERE id IN (
         SELECT d.id FROM deliveries d INDEXED BY deliveries_unfinished CROSS JOIN recipients r ON r.id = d.recipient_id
-        WHERE d.wave_id = :wave AND d.state IN ({unfinished}) AND d.state IN ({before cancelled}) AND NOT {is member}
+        WHERE d.wave_id = :wave AND d.state IN ({unfinished}) AND d.state IN ({open})
+            AND d.state IN ({before cancelled}) AND NOT {is member}
     )",
 );
 
@@ -116,7 +119,7 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
                 ":cancelled": State::Cancelled.word(), ":left": Reason::LeftAudience.word(),
             })?;
         }
-        let too_many = audiences.too_many(conn, &wave)?;
+        let too_many = if wave.is_recalled { None } else { audiences.too_many(conn, &wave)? };
         if let Some(people) = too_many {
             expanded.too_many.extend(guard::stop_occurrence(conn, &wave, people)?);
         }
@@ -156,6 +159,7 @@ fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Res
             salt: row.get(13)?,
             name: row.get(14)?,
             max_people: row.get(15)?,
+            is_recalled: row.get(16)?,
         });
     }
     Ok(waves)
@@ -167,6 +171,7 @@ fn expand(conn: &Connection, wave: &DueWave, too_many: bool, now: DateTime<Utc>)
     let instant = |column, micros| DateTime::from_timestamp_micros(micros).ok_or_else(|| of.corrupt(column, &micros));
     let over = policy::over(now, instant("planned_at", wave.planned_at)?, instant("expire_at", wave.expire_at)?);
     let (state, reason) = match over {
+        _ if wave.is_recalled => (State::Cancelled, Some(Reason::Recalled)),
         Some(reason) => (State::Expired, Some(reason)),
         None if too_many => (State::Skipped, Some(Reason::TooManyPeople)),
         None => (State::Planned, None),
@@ -182,13 +187,9 @@ fn expand(conn: &Connection, wave: &DueWave, too_many: bool, now: DateTime<Utc>)
     }
     let words = [
         (":state", state.word()),
-        (":too_many", Reason::TooManyPeople.word()),
         (":skipped", State::Skipped.word()),
         (":cancelled", State::Cancelled.word()),
         (":served", Reason::ServedBeforeEdit.word()),
-        (":changed", Reason::ScheduleChanged.word()),
-        (":removed", Reason::ScheduleRemoved.word()),
-        (":left", Reason::LeftAudience.word()),
         (":queue", wave.queue.as_str()),
         (":civil", wave.civil.as_str()),
     ];

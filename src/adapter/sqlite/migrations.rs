@@ -10,7 +10,8 @@ pub(super) const ALL: &[&str] = &[
     include_str!("0002_policies.sql"),
     include_str!("0003_people.sql"),
     include_str!("0004_trouble.sql"),
-    include_str!("0005_conversations.sql"),
+    include_str!("0005_recall.sql"),
+    include_str!("0006_conversations.sql"),
 ];
 
 /// `nudg`, the mark that tells our files from those of other programs.

@@ -22,6 +22,8 @@ mod person;
 mod places;
 mod plan;
 mod realign;
+mod recall;
+mod recalled;
 mod rescue;
 mod roster;
 mod rows;
@@ -46,12 +48,13 @@ use rusqlite::Connection;
 pub use self::open::OpenError;
 use self::thread::{Manner, Worker};
 use crate::domain::delivery::Claim;
-use crate::domain::id::{AttemptId, DeliveryId, RecipientId, ScheduleName, Term};
+use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::model::{Priority, Schedule};
 use crate::domain::thread::{Thread, ThreadName};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
+use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
     Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
@@ -223,6 +226,34 @@ impl Store for SqliteStore {
         self.writer.call("keeping why a team could not be read", keep).await
     }
 
+    async fn try_recall(
+        &self,
+        order: RecallOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RecallReport, NoRecall>, StoreError> {
+        self.reader.call("trying a recall out", move |conn| recall::try_out(conn, &order, now)).await
+    }
+
+    async fn begin_recall(
+        &self,
+        order: RecallOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RecallReport, NoRecall>, StoreError> {
+        self.writer.call("beginning a recall", move |conn| recall::begin(conn, &order, now)).await
+    }
+
+    async fn recall_due(&self, now: DateTime<Utc>, limit: usize) -> Result<RecallWork, StoreError> {
+        self.writer.call("looking for what is to be taken back", move |conn| recalled::due(conn, now, limit)).await
+    }
+
+    async fn settle_recall(&self, outcome: RecallOutcome) -> Result<(), StoreError> {
+        self.writer.call("settling the recall of a message", move |conn| recalled::settle(conn, &outcome)).await
+    }
+
+    async fn recall_report(&self, recall: RecallId, in_full: bool) -> Result<Option<RecallReport>, StoreError> {
+        self.reader.call("reporting a recall", move |conn| recalled::report(conn, recall, in_full)).await
+    }
+
     async fn remember_place(&self, recipient: RecipientId, service_url: String) -> Result<(), StoreError> {
         self.writer.call("remembering a place", move |conn| people::remember_place(conn, recipient, &service_url)).await
     }
@@ -256,6 +287,11 @@ impl Store for SqliteStore {
 
     async fn people(&self) -> Result<Vec<PersonView>, StoreError> {
         self.reader.call("listing people", people::people).await
+    }
+
+    async fn group_size(&self, group: &str) -> Result<u64, StoreError> {
+        let group = group.to_owned();
+        self.reader.call("counting a group", move |conn| people::group_size(conn, &group)).await
     }
 
     /// The instant does not matter here: what waits to be expanded counts as planned, late or not.

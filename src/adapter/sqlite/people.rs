@@ -220,6 +220,13 @@ const ZONES: &str = "
         CROSS JOIN recipients r ON r.id = (SELECT id FROM recipients WHERE zone = hop.zone LIMIT 1)
     WHERE hop.zone IS NOT NULL ORDER BY hop.zone";
 
+pub(super) fn group_size(conn: &Connection, group: &str) -> Result<u64, Fault> {
+    let size: i64 = conn
+        .prepare_cached("SELECT count(*) FROM memberships WHERE group_name = ?1")?
+        .query_row([group], |row| row.get(0))?;
+    Ok(size.unsigned_abs())
+}
+
 pub(super) fn zones(conn: &Connection) -> Result<Vec<Tz>, Fault> {
     let mut statement = conn.prepare_cached(ZONES)?;
     let mut rows = statement.query([])?;

@@ -129,7 +129,7 @@ pub(super) fn follow_wave(conn: &Connection, wave: i64) -> Result<(), Fault> {
 static CANCEL_OF_WAVE: Sql = Sql::new(
     "
     UPDATE deliveries INDEXED BY deliveries_unfinished SET state = :state, reason = :reason, detail = NULL
-    WHERE wave_id = :wave AND state IN ({unfinished}) AND state IN ({before cancelled})",
+    WHERE wave_id = :wave AND state IN ({unfinished}) AND state IN ({open}) AND state IN ({before cancelled})",
 );
 
 /// Withdraws a wave: its open deliveries become `cancelled` for `reason`. Returns how many. The wave itself goes when
@@ -150,7 +150,7 @@ pub(super) fn withdraw(conn: &Connection, wave: i64, reason: Reason, now: DateTi
 /// Removes the occurrences of a schedule of which nothing is left.
 pub(super) fn remove_empty_occurrences(conn: &Connection, schedule: i64) -> Result<(), Fault> {
     conn.prepare_cached(
-        "DELETE FROM occurrences WHERE schedule_id = ?1
+        "DELETE FROM occurrences WHERE schedule_id = ?1 AND recalled_at IS NULL
             AND NOT EXISTS (SELECT 1 FROM waves WHERE occurrence_id = occurrences.id)
             AND NOT EXISTS (SELECT 1 FROM deliveries WHERE occurrence_id = occurrences.id)",
     )?

@@ -10,6 +10,7 @@ use rusqlite::{Connection, named_params, params};
 use super::fault::Fault;
 use super::places;
 use super::realign;
+use super::recalled;
 use super::rows::{micros, span};
 use super::sql::{Sql, fill};
 use super::threads;
@@ -75,7 +76,8 @@ pub(super) fn settle(conn: &Connection, outcome: &Outcome) -> Result<(), Fault> 
             if let Some(begun) = &outcome.thread {
                 threads::begin(conn, outcome.delivery, begun)?;
             }
-            end_attempt(conn, outcome, attempt)
+            end_attempt(conn, outcome, attempt)?;
+            recalled::after_attempt(conn, outcome.delivery, outcome.at)
         }
         None => leave(conn, outcome, State::Claimed),
     }
@@ -102,7 +104,7 @@ pub(super) fn interrupt(
         outcome.settlement.state().word(),
         outcome.settlement.reason().map(Word::word)
     ])?;
-    Ok(())
+    recalled::after_attempt(conn, delivery, at)
 }
 
 /// Takes a delivery out of the hands of its holder, from the state `from`.

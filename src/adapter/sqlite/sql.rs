@@ -23,7 +23,8 @@ use crate::domain::spread::Spread;
 /// - `{spread PERSON WAVE}`: how long after the due instant of a wave a person is due, where WAVE is the alias of the
 ///   wave with its full stop, or a colon where the wave's numbers are parameters;
 /// - `{supersede}`, `{latest}`: those words of `overlap` and `catch_up`; `{too many people}`: the word of that reason;
-/// - `{was served}`: whether the delivery `b` may have reached its recipient;
+/// - `{revived}`: the reasons of deliveries that come to life again when the schedule means them again;
+/// - `{was served}`: whether the delivery `b` may have reached its recipient, or was recalled;
 /// - `{person}`: the columns of the recipient `r` that [`Person::read`](super::person::Person::read) reads, first;
 /// - `{is member}`: whether the recipient `r` is one of them, for the schedule `:schedule`.
 pub(super) struct Sql {
@@ -51,7 +52,7 @@ fn open() -> String {
 }
 
 fn held() -> String {
-    listed(State::Unknown.comes_from())
+    listed(&State::ALL.into_iter().filter(|state| state.is_held()).collect::<Vec<_>>())
 }
 
 fn unfinished() -> String {
@@ -62,8 +63,17 @@ fn arrived() -> String {
     listed(&State::ALL.into_iter().filter(|state| state.may_have_arrived()).collect::<Vec<_>>())
 }
 
-/// Who was not served a second time was served before.
-const WAS_SERVED: &str = "(b.state IN ({arrived}) OR b.possible_duplicate = 1 OR b.reason = '{served before edit}')";
+/// Deliveries that were ended for these come to life again when the schedule means them again, see `expand.rs`.
+const REVIVED: [Reason; 4] =
+    [Reason::ScheduleChanged, Reason::ScheduleRemoved, Reason::LeftAudience, Reason::TooManyPeople];
+
+fn revived() -> String {
+    REVIVED.map(|reason| format!("'{reason}'")).join(", ")
+}
+
+/// Who was not served a second time was served before, and what was recalled is not to come back at another hour.
+const WAS_SERVED: &str = "
+    (b.state IN ({arrived}) OR b.possible_duplicate = 1 OR b.reason IN ('{served before edit}', '{recalled}'))";
 
 const BUSY: &str = "
     busy (id) AS (
@@ -145,6 +155,8 @@ pub(super) fn fill(text: &str) -> String {
         .replace("{was served}", WAS_SERVED)
         .replace("{arrived}", &arrived())
         .replace("{served before edit}", Reason::ServedBeforeEdit.as_str())
+        .replace("{revived}", &revived())
+        .replace("{recalled}", Reason::Recalled.as_str())
         .replace("{too many people}", Reason::TooManyPeople.as_str())
         .replace("{supersede}", Overlap::Supersede.word())
         .replace("{latest}", CatchUp::Latest.word())

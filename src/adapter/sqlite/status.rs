@@ -14,7 +14,8 @@ use super::rows::{Of, micros};
 use super::sql::Sql;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::plan::WaveRecipients;
-use crate::port::desk::{Counts, DeliveryStatus, OccurrenceStatus, ReasonCount, WaveStatus};
+use crate::port::desk::{Counts, DeliveryRecall, DeliveryStatus, OccurrenceStatus, ReasonCount, WaveStatus};
+use crate::port::recall::RecallCounts;
 use crate::port::store::{LedgerStatus, StatusQuery};
 
 static OCCURRENCES: Sql = Sql::new(
@@ -25,6 +26,8 @@ static OCCURRENCES: Sql = Sql::new(
         SELECT w.occurrence_id FROM waves w INDEXED BY waves_to_expand WHERE w.to_expand = 1
         UNION
         SELECT w.occurrence_id FROM schedules s CROSS JOIN waves w ON w.schedule_id = s.id AND w.expire_at > :after
+        UNION
+        SELECT c.occurrence_id FROM recalls c INDEXED BY recalls_by_time WHERE c.asked_at > :after
     )
     SELECT o.id, o.schedule_id, s.name, o.civil
     FROM live CROSS JOIN occurrences o ON o.id = live.id CROSS JOIN schedules s ON s.id = o.schedule_id
@@ -133,7 +136,25 @@ fn occurrence_status(
         possible_duplicates,
         reasons: reasons.into_iter().map(|((state, reason), count)| ReasonCount { state, reason, count }).collect(),
         waves: waves.into_iter().map(|wave| wave.status).collect(),
+        recalled: recalled(conn, occurrence)?,
     })
+}
+
+const RECALLED: &str = "
+    SELECT t.state, count(*), min(t.delivery_id)
+    FROM recalls c INDEXED BY recalls_of_occurrence
+        CROSS JOIN recalled t INDEXED BY recalled_of_recall ON t.recall_id = c.id
+    WHERE c.occurrence_id = ?1 GROUP BY 1";
+
+fn recalled(conn: &Connection, occurrence: &Occurrence) -> Result<RecallCounts, Fault> {
+    let mut statement = conn.prepare_cached(RECALLED)?;
+    let mut rows = statement.query([occurrence.id])?;
+    let mut counts = RecallCounts::new();
+    while let Some(row) = rows.next()? {
+        let of = Of { table: "recalled", id: row.get(2)? };
+        counts.insert(of.word(row, 0, "state")?, unsigned(row.get(1)?));
+    }
+    Ok(counts)
 }
 
 /// A count as SQLite gives it.
@@ -253,8 +274,10 @@ static DELIVERIES: Sql = Sql::new(
     )
     SELECT {person}, w.id, w.zone, each.id, each.due_at, each.state, each.reason, each.detail, each.attempts,
         each.possible_duplicate, each.sent_at, each.not_before,
-        (SELECT address FROM addresses WHERE recipient_id = r.id ORDER BY position LIMIT 1)
+        (SELECT address FROM addresses WHERE recipient_id = r.id ORDER BY position LIMIT 1),
+        t.state, t.reason, c.replacement IS NULL
     FROM each CROSS JOIN waves w ON w.id = each.wave_id CROSS JOIN recipients r ON r.id = each.recipient_id
+        LEFT JOIN recalled t ON t.delivery_id = each.id LEFT JOIN recalls c ON c.id = t.recall_id
     ORDER BY each.due_at, 3 COLLATE NOCASE, 3, r.id",
 );
 
@@ -277,6 +300,14 @@ fn delivery_status(row: &Row<'_>, occurrence: &Occurrence) -> Result<DeliverySta
     let of = Of { table: "deliveries", id: row.get(OWN + 2)? };
     let state: State = of.word(row, OWN + 4, "state")?;
     let not_before = of.instant(row, OWN + 10, "not_before")?;
+    let recalled = Of { table: "recalled", id: of.id };
+    let recall = match recalled.word_if_any(row, OWN + 12, "state")? {
+        Some(state) => {
+            let reason = recalled.word_if_any(row, OWN + 13, "reason")?;
+            Some(DeliveryRecall { state, reason, deletes: row.get(OWN + 14)? })
+        }
+        None => None,
+    };
     Ok(DeliveryStatus {
         schedule: occurrence.name.clone(),
         occurrence: occurrence.civil,
@@ -291,6 +322,7 @@ fn delivery_status(row: &Row<'_>, occurrence: &Occurrence) -> Result<DeliverySta
         possible_duplicate: row.get(OWN + 8)?,
         sent_at: of.instant_if_any(row, OWN + 9, "sent_at")?,
         not_before: (!state.is_final()).then_some(not_before),
+        recall,
     })
 }
 
@@ -304,6 +336,7 @@ mod tests {
         assert_scans_nothing(OCCURRENCES.get());
         assert_scans_nothing(COUNTS);
         assert_scans_nothing(WAVES);
+        assert_scans_nothing(RECALLED);
         assert_scans_nothing(DELIVERIES.get());
         assert_scans_nothing(MISSING_BY_ZONE.get());
         assert_scans_nothing(BY_ZONE.get());

@@ -4,6 +4,7 @@
 use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::plan::WaveRecipients;
+use crate::domain::recall::RecallState;
 use crate::domain::recipient::{RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use crate::domain::time::ClockNote;
@@ -77,6 +78,16 @@ impl Word for Reason {
     }
 }
 
+impl Word for RecallState {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        RecallState::parse(word)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Serialize;
@@ -102,5 +113,6 @@ mod tests {
         check(ClockNote::ShiftedOverGap);
         State::ALL.into_iter().for_each(check);
         Reason::ALL.iter().copied().for_each(check);
+        RecallState::ALL.into_iter().for_each(check);
     }
 }

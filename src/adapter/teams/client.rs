@@ -5,22 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use super::http::{Doors, Limits, Reply};
-use super::token::{Credentials, Tokens};
+use super::identity::{Identity, Issuer};
+use super::token::Tokens;
 use super::trust::{TrustedHosts, TrustedUrl, Untrusted};
 use super::verdict;
 use super::wire::Account;
+use crate::domain::cloud::Cloud;
 use crate::domain::delivery::Reason;
 use crate::domain::recipient::Reference;
 use crate::domain::verdict::{Answer, Verdict};
 use crate::port::clock::Clock;
-
-/// The authority that issues the tokens of multi-tenant bots. From Microsoft's page on Connector authentication,
-/// read in November 2026.
-const MULTI_TENANT_AUTHORITY: &str = "botframework.com";
 
 /// How the bot is registered. It decides who issues its tokens: a single-tenant bot that asks the other's authority
 /// gets AADSTS700016, or a token that Teams refuses.
@@ -38,12 +35,16 @@ pub struct TeamsSettings {
     /// The bot's own tenant. It also stands in for the tenant of a reference that has none.
     pub tenant_id: String,
     pub kind: AppKind,
-    pub secret: SecretString,
+    /// It decides whose host is trusted, and who issues the tokens of multi-tenant bots.
+    pub cloud: Cloud,
+    pub identity: Arc<Identity>,
     /// For example `https://login.microsoftonline.com`. Plain http only to the loopback.
     pub login_url: String,
+    /// What a token is asked for with, such as `https://api.botframework.com/.default`.
+    pub scope: String,
     /// Where a conversation is looked for whose reference names no place. Its host must be a trusted one.
-    pub default_service_url: String,
-    /// `host` or `host:port`, besides the public Connector's host, which is always trusted.
+    pub default_service_url: Option<String>,
+    /// `host` or `host:port`, besides the host of the cloud's Connector, which is always trusted.
     pub trusted_hosts: Vec<String>,
     /// From the start of a request to the end of its answer. A minute or more: what takes longer ends as unknown.
     pub request_timeout: Duration,
@@ -66,8 +67,8 @@ pub enum SetupError {
     TenantId,
     #[error("the app id is empty")]
     AppId,
-    #[error("the client secret is empty")]
-    Secret,
+    #[error("the identity service cannot be used: {0}")]
+    IdentityUrl(#[source] Untrusted),
     #[error("no https is possible here: {0}; install the platform's root certificates (package ca-certificates)")]
     NoTls(String),
     #[error("the HTTP client could not be built")]
@@ -80,28 +81,29 @@ pub struct TeamsConnector {
     bot_id: String,
     home_tenant: String,
     trusted: TrustedHosts,
-    default_service: TrustedUrl,
+    default_service: Option<TrustedUrl>,
     doors: Arc<Doors>,
     tokens: Tokens,
     clock: Arc<dyn Clock>,
 }
 
 impl TeamsConnector {
-    /// Checks the settings and makes no request. Without root certificates on this machine it succeeds only when
-    /// both URLs are plain http to the loopback, that is, for an emulator.
+    /// Checks the settings; it reads no file and makes no request. Without root certificates on this machine it
+    /// succeeds only when both URLs are plain http to the loopback, that is, for an emulator.
     pub fn new(settings: TeamsSettings, clock: Arc<dyn Clock>) -> Result<Self, SetupError> {
-        let trusted = TrustedHosts::new(&settings.trusted_hosts).map_err(SetupError::TrustedHost)?;
+        let trusted = TrustedHosts::new(settings.cloud, &settings.trusted_hosts).map_err(SetupError::TrustedHost)?;
         let login = TrustedHosts::check_configured(&settings.login_url).map_err(SetupError::LoginUrl)?;
-        let default_service = trusted.check(&settings.default_service_url).map_err(SetupError::ServiceUrl)?;
+        let default_service = settings.default_service_url.as_deref().map(|text| trusted.check(text)).transpose();
+        let default_service = default_service.map_err(SetupError::ServiceUrl)?;
         if settings.app_id.is_empty() {
             return Err(SetupError::AppId);
         }
-        if settings.secret.expose_secret().is_empty() {
-            return Err(SetupError::Secret);
+        if let Identity::ManagedIdentity(machine) = settings.identity.as_ref() {
+            machine.question(&settings.app_id, &settings.scope).map_err(SetupError::IdentityUrl)?;
         }
         let authority = match settings.kind {
             AppKind::SingleTenant => settings.tenant_id.as_str(),
-            AppKind::MultiTenant => MULTI_TENANT_AUTHORITY,
+            AppKind::MultiTenant => settings.cloud.addresses().multi_tenant_authority,
         };
         let endpoint = login.below(&[authority, "oauth2", "v2.0", "token"]).ok_or(SetupError::TenantId)?;
 
@@ -111,24 +113,27 @@ impl TeamsConnector {
             connections: settings.senders,
         })
         .map_err(SetupError::Client)?;
-        if (login.is_tls() || default_service.is_tls())
+        if (login.is_tls() || default_service.as_ref().is_some_and(TrustedUrl::is_tls))
             && let Some(problem) = doors.tls_problem()
         {
             return Err(SetupError::NoTls(problem.to_owned()));
         }
         let doors = Arc::new(doors);
-        let credentials = Credentials {
+        let issuer = Issuer {
+            identity: settings.identity,
             endpoint,
             app_id: settings.app_id.clone(),
-            secret: settings.secret,
+            scope: settings.scope,
             timeout: settings.request_timeout,
+            doors: Arc::clone(&doors),
+            clock: Arc::clone(&clock),
         };
         Ok(Self {
             bot_id: format!("28:{}", settings.app_id),
             home_tenant: settings.tenant_id,
             trusted,
             default_service,
-            tokens: Tokens::new(credentials, Arc::clone(&doors), Arc::clone(&clock)),
+            tokens: Tokens::new(issuer),
             doors,
             clock,
         })
@@ -137,7 +142,12 @@ impl TeamsConnector {
     /// Where the conversation of `reference` is served. It is checked before every use, since a stored reference
     /// may have been edited, and the list of trusted hosts too.
     pub(super) fn service(&self, reference: &Reference) -> Result<TrustedUrl, Answer> {
-        let Some(text) = reference.service_url.as_deref() else { return Ok(self.default_service.clone()) };
+        let Some(text) = reference.service_url.as_deref() else {
+            return self.default_service.clone().ok_or_else(|| {
+                let verdict = Verdict::Permanent { reason: Reason::NoReference };
+                Answer::without_request(verdict, "no service URL is known, and none is set")
+            });
+        };
         self.trusted.check(text).map_err(|why| {
             let verdict = Verdict::Permanent { reason: Reason::UntrustedHost };
             Answer::without_request(verdict, format!("nothing was sent to the service URL: {why}"))
@@ -168,7 +178,7 @@ impl TeamsConnector {
     pub(super) fn answer(&self, reply: &Reply, asked: &TrustedUrl) -> Answer {
         let mut answer = verdict::of_reply(reply, self.clock.now());
         if let Verdict::Elsewhere { instead, .. } = &mut answer.verdict {
-            let known = (self.default_service.below(&[]) != asked.below(&[])).then_some(&self.default_service);
+            let known = self.default_service.as_ref().filter(|place| place.below(&[]) != asked.below(&[]));
             *instead = known.map(|place| place.as_url().to_string());
         }
         answer

@@ -51,8 +51,8 @@ pub(super) enum NoReply {
 ///
 /// There are two, because a client that can do TLS cannot be built on a machine without root certificates, and an
 /// emulator on the loopback must work there as well. The first checks certificates against the platform's roots, and
-/// honours `HTTPS_PROXY`: a proxy sees only the tunnel. The second speaks plain http to the loopback and knows no
-/// proxy, which would read the token.
+/// honours `HTTPS_PROXY`: a proxy sees only the tunnel. The second speaks plain http to this machine, that is, to the
+/// loopback and to the identity service of a machine in Azure, and knows no proxy, which would read the token.
 #[derive(Debug)]
 pub(super) struct Doors {
     tls: Result<Client, String>,
@@ -119,6 +119,16 @@ impl Doors {
         let mut fields = fields.to_vec();
         fields.push((secret.0, secret.1.expose_secret()));
         exchange(self.request(Method::POST, url)?.timeout(timeout).form(&fields), WORD_BYTES_MAX).await
+    }
+
+    /// Asks the identity service of the machine, which answers only to those who set `header`.
+    pub(super) async fn get(
+        &self,
+        url: &TrustedUrl,
+        (name, value): (&'static str, &str),
+        timeout: Duration,
+    ) -> Result<Reply, NoReply> {
+        exchange(self.request(Method::GET, url)?.timeout(timeout).header(name, value), WORD_BYTES_MAX).await
     }
 
     fn request(&self, method: Method, url: &TrustedUrl) -> Result<RequestBuilder, NoReply> {

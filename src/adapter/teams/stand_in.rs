@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -19,7 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 use tokio::task::JoinSet;
 
-use super::{AppKind, TeamsConnector, TeamsSettings};
+use super::{AppKind, Identity, TeamsConnector, TeamsSettings};
+use crate::domain::cloud::Cloud;
 use crate::domain::message::Said;
 use crate::domain::recipient::Reference;
 use crate::domain::time::Moment;
@@ -29,8 +31,9 @@ use crate::port::connector::OutgoingActivity;
 pub(super) const SECRET: &str = "S3cret~never-shown";
 pub(super) const APP: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 pub(super) const HOME: &str = "11111111-2222-4333-8444-555555555555";
+pub(super) const SCOPE: &str = "https://api.botframework.com/.default";
 
-/// A clock that moves only when told to.
+/// A clock that moves only when told to, and when somebody waits for a span.
 #[derive(Default)]
 pub(super) struct StillClock(Mutex<Duration>);
 
@@ -55,8 +58,8 @@ impl Clock for StillClock {
         std::future::pending().await
     }
 
-    async fn sleep(&self, _: Duration) {
-        std::future::pending::<()>().await;
+    async fn sleep(&self, span: Duration) {
+        *self.0.lock().expect("no panic under this lock") += span;
     }
 }
 
@@ -78,6 +81,17 @@ impl Arrived {
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("a JSON body")
     }
+}
+
+/// The identity services of machines, which are asked with a query.
+const IMDS: &str = "/metadata/identity/oauth2/token";
+pub(super) const APP_SERVICE: &str = "/msi/token";
+
+/// A field of a form that arrived, or of a query; empty when there is none.
+pub(super) fn form(arrived: &Arrived, name: &str) -> String {
+    let text = arrived.path.split_once('?').map_or(arrived.body.as_str(), |(_, query)| query);
+    let found = url::form_urlencoded::parse(text.as_bytes()).find(|(field, _)| field == name);
+    found.map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
 /// What to answer to the next request of a kind.
@@ -111,6 +125,8 @@ struct Stage {
 pub(super) struct StandIn {
     pub(super) address: SocketAddr,
     stage: Arc<Stage>,
+    /// Where its bot has its secret.
+    directory: tempfile::TempDir,
     _tasks: JoinSet<()>,
 }
 
@@ -123,7 +139,14 @@ impl StandIn {
         let router = axum::Router::new().fallback(serve).with_state(Arc::clone(&stage));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { axum::serve(listener, router).await.expect("serving") });
-        Self { address, stage, _tasks: tasks }
+        let directory = tempfile::tempdir().expect("a directory");
+        let stand_in = Self { address, stage, directory, _tasks: tasks };
+        std::fs::write(stand_in.secret_file(), SECRET).expect("written");
+        stand_in
+    }
+
+    pub(super) fn secret_file(&self) -> PathBuf {
+        self.directory.path().join("bot-secret")
     }
 
     pub(super) fn script_login(&self, script: Script) {
@@ -157,9 +180,11 @@ impl StandIn {
             app_id: APP.to_owned(),
             tenant_id: HOME.to_owned(),
             kind: AppKind::SingleTenant,
-            secret: SECRET.into(),
+            cloud: Cloud::Public,
+            identity: Arc::new(Identity::Secret { file: self.secret_file(), expires_on: None }),
             login_url: self.url(),
-            default_service_url: format!("{}/teams/", self.url()),
+            scope: SCOPE.to_owned(),
+            default_service_url: Some(format!("{}/teams/", self.url())),
             trusted_hosts: vec![self.address.to_string()],
             request_timeout: Duration::from_secs(20),
             connect_timeout: Duration::from_secs(5),
@@ -180,7 +205,7 @@ async fn serve(State(stage): State<Arc<Stage>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.expect("a short body");
     let path = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-    let is_login = path.ends_with("/oauth2/v2.0/token");
+    let is_login = ["/oauth2/v2.0/token", IMDS, APP_SERVICE].iter().any(|end| parts.uri.path().ends_with(end));
     let method = parts.method.to_string();
     let arrived = Arrived { method, path, headers: parts.headers, body: String::from_utf8_lossy(&body).into_owned() };
     let (script, count) = {

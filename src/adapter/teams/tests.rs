@@ -6,10 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::stand_in::{
-    APP, Breaking, HOME, SECRET, Script, StandIn, StillClock, connector, hello, known, reply, reply_with,
-};
-use super::{AppKind, SetupError, TeamsConnector, TeamsSettings, Untrusted};
+use super::stand_in::{APP, Breaking, HOME, Script, StandIn, StillClock, connector, hello, known, reply, reply_with};
+use super::{Identity, ManagedIdentity, SetupError, TeamsConnector, TeamsSettings, Untrusted};
 use crate::domain::delivery::Reason;
 use crate::domain::recipient::Reference;
 use crate::domain::verdict::{Answer, Verdict};
@@ -33,7 +31,7 @@ fn refused_token() -> Script {
 
 fn settings_with_service(stand_in: &StandIn, service: std::net::SocketAddr) -> TeamsSettings {
     TeamsSettings {
-        default_service_url: format!("http://{service}/teams"),
+        default_service_url: Some(format!("http://{service}/teams")),
         trusted_hosts: vec![service.to_string()],
         ..stand_in.settings()
     }
@@ -381,25 +379,16 @@ async fn an_endless_answer_is_not_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn the_token_request_names_the_authority_and_the_scope() {
+async fn where_no_service_url_is_known_and_none_is_set_nothing_is_sent() {
     let teams = StandIn::start().await;
-    teams.connector().continue_conversation(&known("a:1"), &hello()).await;
-    let multi = TeamsSettings { kind: AppKind::MultiTenant, ..teams.settings() };
-    connector(multi).continue_conversation(&known("a:1"), &hello()).await;
-
-    let logins = teams.logins();
-    assert_eq!(logins[0].path, format!("/{HOME}/oauth2/v2.0/token"));
-    assert_eq!(logins[1].path, "/botframework.com/oauth2/v2.0/token");
-    assert_eq!(logins[0].header("content-type"), "application/x-www-form-urlencoded");
-    assert_eq!(logins[0].header("authorization"), "");
-    let fields = url::form_urlencoded::parse(logins[0].body.as_bytes()).into_owned().collect::<Vec<_>>();
-    let expect = [
-        ("grant_type", "client_credentials"),
-        ("client_id", APP),
-        ("scope", "https://api.botframework.com/.default"),
-        ("client_secret", SECRET),
-    ];
-    assert_eq!(fields, expect.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    let connector = connector(TeamsSettings { default_service_url: None, ..teams.settings() });
+    let expect = Verdict::Permanent { reason: Reason::NoReference };
+    assert_eq!(connector.continue_conversation(&known("a:1"), &hello()).await.verdict, expect);
+    let reference = Reference { user_id: Some("29:1".into()), ..Reference::default() };
+    assert_eq!(connector.create_conversation(&reference).await.expect_err("no place").verdict, expect);
+    assert!(teams.requests().is_empty() && teams.logins().is_empty());
+    let reference = Reference { service_url: Some(teams.url()), ..known("a:1") };
+    assert_eq!(connector.continue_conversation(&reference, &hello()).await.verdict, delivered("1776390257332"));
 }
 
 #[tokio::test]
@@ -421,16 +410,25 @@ async fn settings_that_cannot_work_are_refused() {
             SetupError::LoginUrl(Untrusted::Scheme("http".into())),
         ),
         (
-            |s| s.default_service_url = "https://evil.example/".into(),
+            |s| s.default_service_url = Some("https://evil.example/".into()),
             SetupError::ServiceUrl(Untrusted::NotListed("evil.example".into())),
         ),
         (|s| s.tenant_id.clear(), SetupError::TenantId),
         (|s| s.app_id.clear(), SetupError::AppId),
-        (|s| s.secret = "".into(), SetupError::Secret),
+        (
+            |s| s.default_service_url = Some("https://smba.infra.gcc.teams.microsoft.com/teams".into()),
+            SetupError::ServiceUrl(Untrusted::NotListed("smba.infra.gcc.teams.microsoft.com".into())),
+        ),
+        (
+            |s| {
+                let url = "http://identity.example".to_owned();
+                s.identity = Arc::new(Identity::ManagedIdentity(ManagedIdentity::Imds { url }));
+            },
+            SetupError::IdentityUrl(Untrusted::NotLocal),
+        ),
     ] {
         assert_eq!(check(change), Some(expect.to_string()));
     }
-    assert!(!format!("{:?}", teams.settings()).contains(SECRET));
 }
 
 /// The child half of [`a_machine_without_root_certificates_reaches_the_loopback_only`]; alone it checks nothing new.

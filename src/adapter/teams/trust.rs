@@ -7,9 +7,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
-/// The Connector's public host. The name above it, `trafficmanager.net`, is shared by all of Azure's customers, so
-/// only this exact host is Microsoft's.
-const PUBLIC_CONNECTOR: &str = "smba.trafficmanager.net";
+use crate::domain::cloud::Cloud;
 
 /// All but the unreserved characters of RFC 3986. Ids contain `:`, `@`, `;` and `=`; an unencoded `;` cuts the path
 /// short, and Teams answers `BadSyntax` (measured on a live tenant by a third-party client, September 2026).
@@ -38,6 +36,8 @@ pub enum Untrusted {
     Port { host: String, port: u16 },
     #[error("its host {0} is not among the trusted hosts")]
     NotListed(String),
+    #[error("the identity service of a machine is asked over http on the loopback or a link-local address only")]
+    NotLocal,
 }
 
 /// A host that may be given a token.
@@ -49,7 +49,9 @@ struct Listed {
     port: Option<u16>,
 }
 
-/// The hosts that may be given a token: the public Connector, and those of the configuration.
+/// The hosts that may be given a token: the Connector of the bot's cloud, and those of the configuration. The hosts of
+/// other clouds are strangers. Each is a whole name: the one above the public Connector's, `trafficmanager.net`, is
+/// shared by all of Azure's customers.
 #[derive(Debug, Clone)]
 pub struct TrustedHosts {
     listed: Vec<Listed>,
@@ -58,8 +60,10 @@ pub struct TrustedHosts {
 impl TrustedHosts {
     /// `configured` holds one `host` or `host:port` each; an IPv6 address stands in brackets. There are no patterns:
     /// a host is trusted by its whole name. On failure the entry that is none is returned.
-    pub fn new<S: AsRef<str>>(configured: &[S]) -> Result<Self, String> {
-        let mut listed = vec![Listed { host: PUBLIC_CONNECTOR.to_owned(), port: None }];
+    pub fn new<S: AsRef<str>>(cloud: Cloud, configured: &[S]) -> Result<Self, String> {
+        let of_cloud = cloud.addresses().connector_host;
+        let mut listed: Vec<_> =
+            of_cloud.map(|host| Listed { host: host.to_owned(), port: None }).into_iter().collect();
         for entry in configured {
             let entry = entry.as_ref();
             listed.push(Listed::parse(entry).ok_or_else(|| entry.to_owned())?);
@@ -75,8 +79,24 @@ impl TrustedHosts {
         Self { listed: vec![Listed { host, port: url.port() }] }.check(text)
     }
 
-    /// The one way to a [`TrustedUrl`].
+    /// Checks the URL of the identity service of the machine itself. It is asked over plain http, which must not leave
+    /// the machine or, for a link-local address, its host.
+    pub(super) fn check_local(text: &str) -> Result<TrustedUrl, Untrusted> {
+        let url = Url::parse(text).map_err(|_| Untrusted::NotAUrl)?;
+        let host = url.host().ok_or(Untrusted::NotAUrl)?;
+        if url.scheme() != "http" || !is_local(&host) {
+            return Err(Untrusted::NotLocal);
+        }
+        Self { listed: vec![Listed { host: host.to_string(), port: url.port() }] }.check_for(text, is_local)
+    }
+
+    /// The one way to a [`TrustedUrl`] from outside of this file.
     pub fn check(&self, text: &str) -> Result<TrustedUrl, Untrusted> {
+        self.check_for(text, is_loopback)
+    }
+
+    /// `may_be_plain` says to which hosts http may be spoken.
+    fn check_for(&self, text: &str, may_be_plain: fn(&Host<&str>) -> bool) -> Result<TrustedUrl, Untrusted> {
         if !text.is_ascii() {
             return Err(Untrusted::NonAscii);
         }
@@ -94,7 +114,7 @@ impl TrustedHosts {
         if !is_plain(text, url.scheme(), &name, port) {
             return Err(Untrusted::Disguised);
         }
-        if !(url.scheme() == "https" || url.scheme() == "http" && is_loopback(&host)) {
+        if !(url.scheme() == "https" || url.scheme() == "http" && may_be_plain(&host)) {
             return Err(Untrusted::Scheme(url.scheme().to_owned()));
         }
         let mut of_this_name = self.listed.iter().filter(|listed| listed.host == name).peekable();
@@ -140,6 +160,10 @@ fn is_loopback(host: &Host<&str>) -> bool {
     }
 }
 
+fn is_local(host: &Host<&str>) -> bool {
+    is_loopback(host) || matches!(host, Host::Ipv4(address) if address.is_link_local())
+}
+
 /// A URL that passed [`TrustedHosts::check`], or one below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustedUrl(Url);
@@ -182,134 +206,4 @@ impl TrustedUrl {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn hosts() -> TrustedHosts {
-        TrustedHosts::new(&[
-            "smba.infra.gcc.teams.microsoft.com",
-            "Emulator.example:8443",
-            "127.0.0.1:3978",
-            "localhost:3978",
-            "[::1]:3978",
-            "10.0.0.7",
-        ])
-        .expect("these are hosts")
-    }
-
-    #[test]
-    fn plain_urls_of_listed_hosts_are_trusted() {
-        for text in [
-            "https://smba.trafficmanager.net/teams/",
-            "https://smba.trafficmanager.net/amer/11111111-2222-4333-8444-555555555555/",
-            "https://smba.trafficmanager.net",
-            "https://smba.trafficmanager.net:443/teams",
-            "HTTPS://SMBA.trafficmanager.net/teams",
-            "https://smba.infra.gcc.teams.microsoft.com/teams",
-            "https://emulator.example:8443/x",
-            "https://127.0.0.1:3978/",
-            "http://127.0.0.1:3978/",
-            "http://localhost:3978/teams",
-            "http://[::1]:3978/",
-            "https://10.0.0.7/",
-        ] {
-            assert!(hosts().check(text).is_ok(), "{text} {:?}", hosts().check(text));
-        }
-    }
-
-    #[test]
-    fn every_trick_has_its_reason() {
-        let check = |text: &str, expect: Untrusted| assert_eq!(hosts().check(text), Err(expect), "{text:?}");
-        let not_listed = |host: &str| Untrusted::NotListed(host.to_owned());
-        let ip = |host: &str| Untrusted::IpLiteral(host.to_owned());
-        let port = |host: &str, port| Untrusted::Port { host: host.to_owned(), port };
-
-        for text in ["", "smba.trafficmanager.net", "/teams", "mailto:a@smba.trafficmanager.net", "https://"] {
-            check(text, Untrusted::NotAUrl);
-        }
-        check("http://smba.trafficmanager.net/teams/", Untrusted::Scheme("http".into()));
-        check("http://10.0.0.7/", Untrusted::Scheme("http".into()));
-        check("ftp://smba.trafficmanager.net/", Untrusted::Scheme("ftp".into()));
-        check("https://smba.trafficmanager.net@evil.example/", Untrusted::Userinfo);
-        check("https://a:b@smba.trafficmanager.net/", Untrusted::Userinfo);
-        check("https://@smba.trafficmanager.net/", Untrusted::Disguised);
-        check("https://smba.trafficmanager.net/teams?x=1", Untrusted::QueryOrFragment);
-        check("https://smba.trafficmanager.net/teams?", Untrusted::QueryOrFragment);
-        check("https://smba.trafficmanager.net/#x", Untrusted::QueryOrFragment);
-        check("https://evil.example#.smba.trafficmanager.net", Untrusted::QueryOrFragment);
-        check("https://smba.trafficmanager.net.evil.example/", not_listed("smba.trafficmanager.net.evil.example"));
-        check("https://evil-smba.trafficmanager.net/", not_listed("evil-smba.trafficmanager.net"));
-        check("https://other.trafficmanager.net/", not_listed("other.trafficmanager.net"));
-        check("https://trafficmanager.net/", not_listed("trafficmanager.net"));
-        check("https://smba.trafficmanager.net./", not_listed("smba.trafficmanager.net."));
-        check("https://xn--smb-8na.trafficmanager.net/", not_listed("xn--smb-8na.trafficmanager.net"));
-        check("https://smbа.trafficmanager.net/", Untrusted::NonAscii);
-        check("https://ｓmba.trafficmanager.net/", Untrusted::NonAscii);
-        check("https://smba.trafficmanager.net:8443/", port("smba.trafficmanager.net", 8443));
-        check("https://smba.trafficmanager.net:80/", port("smba.trafficmanager.net", 80));
-        check("https://emulator.example/", port("emulator.example", 443));
-        check("http://127.0.0.1/", port("127.0.0.1", 80));
-        check("http://127.0.0.1:3979/", port("127.0.0.1", 3979));
-        check("http://127.0.0.2:3978/", ip("127.0.0.2"));
-        check("https://169.254.169.254/", ip("169.254.169.254"));
-        check("https://[2001:db8::1]/", ip("[2001:db8::1]"));
-        check("https://2130706433:3978/", Untrusted::Disguised);
-        check("https://0x7f.1:3978/", Untrusted::Disguised);
-        check("https://smba%2etrafficmanager.net/", Untrusted::Disguised);
-        check("https:\\\\smba.trafficmanager.net\\", Untrusted::Disguised);
-        check("https://smba.trafficmanager.net\\@evil.example/", Untrusted::Disguised);
-        check("https:smba.trafficmanager.net/", Untrusted::Disguised);
-        check(" https://smba.trafficmanager.net/", Untrusted::Disguised);
-        check("https://smba.traffic\tmanager.net/", Untrusted::Disguised);
-        check("https://smba.trafficmanager.net/a b", Untrusted::Disguised);
-    }
-
-    #[test]
-    fn an_entry_is_a_host_or_a_host_and_a_port() {
-        for bad in
-            ["", "*.teams.microsoft.com", "https://x.example", "x.example/teams", "a@b.example", "a b", "x:99999"]
-        {
-            assert_eq!(TrustedHosts::new(&[bad]).err().as_deref(), Some(bad), "{bad:?}");
-        }
-        for bad in ["0x7f.1", "2130706433", "::1", "x.example:0443:1", "smbа.example"] {
-            assert!(TrustedHosts::new(&[bad]).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_configured_url_trusts_its_own_host_and_no_other_rule_is_lifted() {
-        let check = TrustedHosts::check_configured;
-        assert!(check("https://login.microsoftonline.com").is_ok());
-        assert!(check("https://login.corp.example:8443/x/").is_ok());
-        assert!(check("http://127.0.0.1:9/").is_ok());
-        assert_eq!(check("http://login.microsoftonline.com"), Err(Untrusted::Scheme("http".into())));
-        assert_eq!(check("https://a@login.microsoftonline.com"), Err(Untrusted::Userinfo));
-    }
-
-    #[test]
-    fn a_path_below_is_encoded_and_has_single_slashes() {
-        let check = |base: &str, segments: &[&str], expect: Option<&str>| {
-            let got = hosts().check(base).expect("a trusted URL").below(segments);
-            assert_eq!(got.as_ref().map(|url| url.as_url().as_str()), expect, "{base} {segments:?}");
-        };
-        for base in [
-            "https://smba.trafficmanager.net/teams",
-            "https://smba.trafficmanager.net/teams/",
-            "https://smba.trafficmanager.net/teams//",
-        ] {
-            check(base, &["v3", "conversations"], Some("https://smba.trafficmanager.net/teams/v3/conversations"));
-        }
-        check(
-            "https://smba.trafficmanager.net",
-            &["v3", "19:a-b_c.d~e@thread.tacv2;messageid=1", "x"],
-            Some("https://smba.trafficmanager.net/v3/19%3Aa-b_c.d~e%40thread.tacv2%3Bmessageid%3D1/x"),
-        );
-        check(
-            "https://smba.trafficmanager.net",
-            &["a/../b?c#d%2e\\é"],
-            Some("https://smba.trafficmanager.net/a%2F..%2Fb%3Fc%23d%252e%5C%C3%A9"),
-        );
-        check("https://smba.trafficmanager.net", &[".."], None);
-        check("https://smba.trafficmanager.net", &["v3", "", "x"], None);
-    }
-}
+mod tests;

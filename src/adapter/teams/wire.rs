@@ -226,25 +226,3 @@ pub(super) struct TeamDetails {
     #[serde(default)]
     pub(super) aad_group_id: Option<String>,
 }
-
-/// The answer of the token service. From Microsoft's page on Connector authentication, read in November 2026.
-#[derive(Deserialize)]
-pub(super) struct GrantedToken {
-    /// Plain text for the moment it takes to move into a `SecretString`; this type has no `Debug`.
-    pub(super) access_token: String,
-    pub(super) expires_in: Seconds,
-}
-
-/// A number of seconds. The identity endpoints of Azure write some of theirs as text.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "serde_json::Value")]
-pub(super) struct Seconds(pub(super) u64);
-
-impl TryFrom<serde_json::Value> for Seconds {
-    type Error = &'static str;
-
-    fn try_from(value: serde_json::Value) -> Result<Self, Self::Error> {
-        let number = value.as_u64().or_else(|| value.as_str()?.parse().ok());
-        number.map(Self).ok_or("not a number of seconds")
-    }
-}

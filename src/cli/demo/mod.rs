@@ -19,8 +19,9 @@ use crate::adapter::ticker::CronTicker;
 use crate::adapter::zones::ZoneData;
 use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Ended, Exit, desk, status, times};
-use crate::config::{Bot, BotKind, Config, Limits, Log, LogFormat, LogLevel};
+use crate::config::{Bot, BotCredential, BotKind, Config, Limits, Log, LogFormat, LogLevel};
 use crate::daemon::{Daemon, Outside};
+use crate::domain::cloud::Cloud;
 use crate::domain::delivery::State;
 use crate::domain::import;
 use crate::domain::problem::Source;
@@ -141,9 +142,11 @@ fn config(settings: &emulator::Settings, directory: &Path) -> Config {
             app_id: settings.app_id.clone(),
             tenant_id: settings.tenant_id.clone(),
             kind: BotKind::SingleTenant,
-            secret_file: Some(secret_file(directory)),
+            cloud: Cloud::Public,
+            credential: BotCredential::Secret { file: Some(secret_file(directory)), expires_on: None },
             login_url: nowhere(),
-            service_url: nowhere(),
+            scope: Cloud::Public.addresses().scope.to_owned(),
+            service_url: None,
             trusted_hosts: Vec::new(),
         },
         limits: Limits {
@@ -162,7 +165,7 @@ fn config(settings: &emulator::Settings, directory: &Path) -> Config {
 fn aimed_at(mut config: Config, emulator: &Emulator) -> Result<Config, Exit> {
     let parse = |text: String| url::Url::parse(&text).map_err(|_| Exit::Failed);
     config.bot.login_url = parse(emulator.base_url())?;
-    config.bot.service_url = parse(emulator.service_url())?;
+    config.bot.service_url = Some(parse(emulator.service_url())?);
     config.bot.trusted_hosts = vec![emulator.address().to_string()];
     Ok(config)
 }
