@@ -10,7 +10,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -34,7 +34,9 @@ use crate::engine::dispatcher::Dispatcher;
 use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
+use crate::engine::posting::Turns;
 use crate::engine::recaller::Recaller;
+use crate::engine::rosters::Rosters;
 use crate::engine::sender::Sender;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
@@ -167,6 +169,7 @@ impl Daemon {
             keeper: Arc::clone(&keeper),
             daemon: Some(running),
         });
+        let rosters = rosters(&sender, config, &replan);
         let recaller = recaller(config, &sender, recall);
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
@@ -185,6 +188,7 @@ impl Daemon {
             credentials: CredentialWatch::new(credentials, Arc::clone(&clock)),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
+            rosters: Arc::clone(&rosters.wanted),
             keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
             term: taken.term,
         };
@@ -203,6 +207,7 @@ impl Daemon {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
+        tasks.spawn(named("rosters", rosters.run(stop.clone())));
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
         let answering = control.run(Arc::clone(&desk) as Arc<dyn Desk>, stop.clone());
@@ -328,12 +333,29 @@ fn sender(
         health: Arc::clone(&running.health),
         watch: Arc::clone(&running.watch),
         places: Arc::default(),
+        threads: Turns::default(),
         work: Arc::clone(&running.work),
         home_tenant: Some(Arc::clone(&running.home)),
         downtime,
         house_stop: config.stop.clone(),
         house_quiet_hours: config.quiet_hours.clone(),
         per_person_per_day: config.limits.per_person_per_day,
+    }
+}
+
+/// The reader of rosters. It speaks to Teams as the sender does, within the same limits.
+fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
+    Rosters {
+        store: Arc::clone(&sender.store),
+        connector: Arc::clone(&sender.connector),
+        limiter: Arc::clone(&sender.limiter),
+        clock: Arc::clone(&sender.clock),
+        fallback_zone: config.fallback_zone,
+        home_tenant: sender.home_tenant.clone(),
+        wanted: Arc::default(),
+        work: Arc::clone(&sender.work),
+        replan: Arc::clone(replan),
+        unknown: Mutex::default(),
     }
 }
 

@@ -3,6 +3,8 @@
 
 #[path = "engine/backlog.rs"]
 mod backlog;
+#[path = "engine/channels.rs"]
+mod channels;
 #[path = "engine/edits.rs"]
 mod edits;
 #[path = "engine/outcomes.rs"]

@@ -4,6 +4,8 @@
 mod backlog;
 #[path = "store/claiming.rs"]
 mod claiming;
+#[path = "store/conversations.rs"]
+mod conversations;
 #[path = "store/documents.rs"]
 mod documents;
 #[path = "store/editing.rs"]
@@ -195,6 +197,20 @@ macro_rules! conformance {
                 a_place_becomes_a_person,
                 zones_are_those_of_the_recipients,
                 an_import_does_not_lift_a_block,
+            ]);
+            conformance!(@cases $place, conversations, [
+                what_is_named_by_its_id_has_a_place,
+                a_channel_that_was_only_a_name_becomes_one,
+                an_import_gives_a_channel_its_names,
+                the_members_of_a_team_are_an_audience,
+                who_leaves_a_team_leaves_its_audience,
+                guests_are_told_to_claims,
+                a_name_that_two_teams_share_means_neither,
+                a_channel_that_is_renamed_leaves_its_name,
+                an_import_leaves_rosters_alone,
+                what_could_not_be_read_stays_as_it_was,
+                a_thread_is_kept_with_its_outcome,
+                service_urls_have_an_origin,
             ]);
             conformance!(@cases $place, status, [
                 sums_equal_the_audience_at_every_step,

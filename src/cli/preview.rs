@@ -20,9 +20,9 @@ use crate::domain::id::RecipientId;
 use crate::domain::message::Said;
 use crate::domain::nearest::nearest;
 use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
-use crate::domain::policy::{held_until, is_own_holiday, quiet_until};
+use crate::domain::policy::{held_until, is_own_holiday, not_meant, quiet_until};
 use crate::domain::quiet::QuietHours;
-use crate::domain::recipient::{Address, Recipient};
+use crate::domain::recipient::{Address, AddressKind, Recipient};
 use crate::domain::recurrence::instant;
 use crate::domain::schedule::model::{Schedule, Target};
 use crate::domain::schedule::when::WhoseClock;
@@ -258,6 +258,9 @@ fn row(
         _ if wave.expire_at < now => Some(Reason::PastWhenPlanned),
         Reach::NoReference => Some(Reason::NoReference),
         Reach::Unreachable(why) => Some(Reason::from(why)),
+        Reach::Conversation | Reach::CanBeCreated if not_meant(schedule, person.standing).is_some() => {
+            not_meant(schedule, person.standing)
+        }
         Reach::Conversation | Reach::CanBeCreated
             if is_own_holiday(schedule, wave.occurrence, &person.details, &person.groups) =>
         {
@@ -297,7 +300,10 @@ fn render(
     local: NaiveDateTime,
     house_stop: Option<&Template>,
 ) -> Result<Said, String> {
-    let email = person.addresses.iter().find(|address| address.contains('@'));
+    let email = person
+        .addresses
+        .iter()
+        .find(|address| Address::new(address).is_some_and(|address| address.kind() == AddressKind::Email));
     let recipient = Recipient {
         id: RecipientId(0),
         kind: person.kind,
@@ -318,14 +324,14 @@ fn render(
     schedule.message.render(&facts, house_stop).map_err(|error| error.to_string())
 }
 
-/// People whom the schedule names and nobody knows.
+/// Recipients whom the schedule names and nobody knows.
 fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &dyn ZoneRules) -> Vec<Row> {
     let is_known = |address: &Address| {
         world.crowd.people.iter().any(|person| person.addresses.iter().any(|known| known == address.as_str()))
     };
     let named = schedule.audience.to.iter().filter_map(|target| match target {
-        Target::Person(address) => Some(address),
-        Target::Everyone | Target::Group(_) => None,
+        Target::Person(address) | Target::Conversation(address) => Some(address),
+        Target::Everyone | Target::Group(_) | Target::Team(_) => None,
     });
     let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else { return Vec::new() };
     // Until somebody knows better, they are taken to live in the fallback zone.

@@ -69,6 +69,12 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
             screen.data(format!("  {problem}"));
         }
     }
+    for team in &status.teams {
+        if let Some(trouble) = &team.trouble {
+            let known = team.read_at.map_or_else(String::new, |at| format!("; known as of {}", times::utc(at)));
+            screen.data(format!("team {}: {trouble}{known}", team.team));
+        }
+    }
     for paused in &status.paused {
         screen.data(format!("PAUSED: {} since {}: {}", paused.schedule, times::utc(paused.since), paused.why));
         screen.data(format!("  `nudged resume {}` lets it go on", paused.schedule));

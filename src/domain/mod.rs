@@ -46,6 +46,12 @@ pub mod supplies;
 // Who receives, where they live, and how they are reached.
 pub mod recipient;
 
+// The ids and names of channels, chats and teams.
+pub mod conversation;
+
+// Threads in channels.
+pub mod thread;
+
 // People files, CSV or conversation references → records.
 pub mod import;
 

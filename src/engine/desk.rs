@@ -179,6 +179,7 @@ impl Desk for FrontDesk {
             now,
             daemon,
             held_back: catalog.held_back.clone(),
+            teams: self.store.named_teams().await?.into_iter().map(Into::into).collect(),
             paused: self.store.paused().await?.into_iter().map(Into::into).collect(),
             occurrences: ledger.occurrences,
             deliveries: ledger.deliveries,

@@ -21,6 +21,9 @@ mod hand;
 // One claim → one outcome.
 pub mod sender;
 
+// By which operation a claim is said, and in which thread.
+pub mod posting;
+
 // Messages that are taken back: deleted, or replaced by another text.
 pub mod recaller;
 
@@ -32,6 +35,9 @@ pub mod places;
 
 // Schedules of which too many recipients can't be reached.
 pub mod watch;
+
+// Who is in a team, and what its channels are called.
+pub mod rosters;
 
 // What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;

@@ -20,6 +20,7 @@ use nudged::domain::verdict::{Answer, Evidence, Verdict};
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
+use nudged::engine::posting::Turns;
 use nudged::engine::recaller::Recaller;
 use nudged::engine::sender::{LEASE, Sender};
 use nudged::engine::watch::Watch;
@@ -185,6 +186,7 @@ impl Scene {
             health: Arc::new(Health::new(Arc::clone(&clock))),
             watch: Arc::new(Watch::new(clock)),
             places: Arc::default(),
+            threads: Turns::default(),
             work: Arc::new(Notify::new()),
             home_tenant: Some("home".into()),
             downtime: rig.downtime,

@@ -22,6 +22,8 @@ use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
 use nudged::engine::planner::Planner;
+use nudged::engine::posting::Turns;
+use nudged::engine::rosters::Rosters;
 use nudged::engine::sender::Sender;
 use nudged::engine::watch::Watch;
 use nudged::port::clock::{Clock, Woke};
@@ -136,6 +138,7 @@ impl Rig {
             health: planner.health.clone(),
             watch: watch.clone(),
             places: Arc::default(),
+            threads: Turns::default(),
             work: Arc::default(),
             home_tenant: Some("home".into()),
             downtime,
@@ -165,15 +168,14 @@ impl Rig {
             language: None,
             details: Details::default(),
             groups: None,
+            channel: None,
             reference: Reference {
                 conversation_id: Some(format!("a:{name}")),
                 user_id: Some(format!("29:{name}")),
                 ..Reference::default()
             },
         };
-        let records = people.iter().map(record).collect();
-        let report = self.store.import_people(records, Tz::UTC, self.clock.now()).await.expect("importing");
-        assert_eq!(report.refused, Vec::<String>::new());
+        self.import(people.iter().map(record).collect()).await;
     }
 
     /// The wall clock shows this now.
@@ -242,7 +244,8 @@ impl Rig {
 
     async fn settle(&self, claim: &Claim, settlement: Settlement, attempt: Option<AttemptEnd>) {
         let at = self.clock.now();
-        let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail: None };
+        let outcome =
+            Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail: None, thread: None };
         self.store.settle(outcome).await.expect("settling");
     }
 
@@ -259,6 +262,28 @@ impl Rig {
     pub(crate) async fn pass_minutes(&self, minutes: i64) {
         self.now_is(self.clock.now() + TimeDelta::minutes(minutes));
         self.deliver().await;
+    }
+
+    pub(crate) async fn import(&self, records: Vec<PersonRecord>) {
+        let report = self.store.import_people(records, Tz::UTC, self.clock.now()).await.expect("importing");
+        assert_eq!(report.refused, Vec::<String>::new());
+    }
+
+    /// One round of the reader of rosters.
+    pub(crate) async fn read_rosters(&self) {
+        let rosters = Rosters {
+            store: self.store.clone(),
+            connector: self.teams.clone(),
+            limiter: self.sender.limiter.clone(),
+            clock: self.clock.clone(),
+            fallback_zone: Tz::UTC,
+            home_tenant: Some("home".into()),
+            wanted: Arc::default(),
+            work: Arc::default(),
+            replan: Arc::default(),
+            unknown: Mutex::default(),
+        };
+        rosters.pass().await.expect("a round");
     }
 
     /// Lets a schedule go on.

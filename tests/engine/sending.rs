@@ -16,6 +16,7 @@ use nudged::domain::verdict::{Answer, Evidence, Verdict};
 use nudged::engine::dispatcher::Dispatcher;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
+use nudged::engine::posting::Turns;
 use nudged::engine::sender::Sender;
 use nudged::engine::watch::Watch;
 use nudged::port::clock::{Clock, Woke};
@@ -135,6 +136,7 @@ async fn serve(rig: &Rig, from: DateTime<Utc>, seconds: u64) -> Vec<(DateTime<Ut
         health: Arc::clone(&health),
         watch: Arc::new(Watch::new(clock.clone())),
         places: Arc::default(),
+        threads: Turns::default(),
         work: Arc::clone(&work),
         home_tenant: Some(Arc::from("home")),
         downtime: Downtime { since: None, until: from },

@@ -1,7 +1,8 @@
 //! Claims, leases and terms.
 
 use chrono::TimeDelta;
-use nudged::domain::delivery::{Claim, Earlier, Reason, Settlement, State};
+use nudged::domain::conversation::Standing;
+use nudged::domain::delivery::{Claim, Earlier, Reason, RosterState, Settlement, State};
 use nudged::domain::id::Term;
 use nudged::domain::recipient::{Details, PersonRecord, Recipient, RecipientKind, Reference, ZoneSource};
 use nudged::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
@@ -70,6 +71,8 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         is_known: true,
         reference,
         unreachable: None,
+        standing: Standing::Member,
+        roster: RosterState::Read,
         earlier: Earlier::Nothing,
         later_is_due: false,
     };

@@ -11,7 +11,7 @@ use super::realign;
 use super::rows::{Of, micros, span};
 use super::sql::Sql;
 use super::words::Word;
-use crate::domain::delivery::{Claim, Earlier, State};
+use crate::domain::delivery::{Claim, Earlier, RosterState, State};
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::schedule::model::Priority;
 
@@ -37,7 +37,14 @@ static CLAIMABLE: Sql = Sql::new(
                 AND l.due_at <= :now AND l.state <> 'cancelled' AND l.reason IS NOT '{too many people}'
         ),
         iif(s.own_holidays, (SELECT json_group_array(group_name) FROM memberships WHERE recipient_id = r.id), NULL),
-        d.reason
+        d.reason,
+        iif(r.kind = 'channel' AND r.conversation_id IS NULL, EXISTS (
+            SELECT 1 FROM addresses p CROSS JOIN teams t ON t.read_at IS NULL
+            WHERE p.recipient_id = r.id AND (
+                substr(p.address, 1, length(t.id) + 9) = 'channel:' || t.id || '/'
+                OR substr(p.address, 1, length(t.name_key) + 9) = 'channel:' || t.name_key || '/'
+            )
+        ), 0)
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
@@ -122,6 +129,8 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         is_known: person.is_known,
         reference: person.reference,
         unreachable: person.unreachable,
+        standing: person.standing,
+        roster: if row.get(OWN + 19)? { RosterState::Unread } else { RosterState::Read },
         earlier: match row.get(OWN + 13)? {
             None | Some(0) => Earlier::Nothing,
             Some(1) => Earlier::InHand,

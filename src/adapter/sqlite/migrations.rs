@@ -12,6 +12,7 @@ pub(super) const ALL: &[&str] = &[
     include_str!("0004_trouble.sql"),
     include_str!("0005_recall.sql"),
     include_str!("0006_lanes.sql"),
+    include_str!("0007_conversations.sql"),
 ];
 
 /// `nudg`, the mark that tells our files from those of other programs.

@@ -27,11 +27,14 @@ mod realign;
 mod recall;
 mod recalled;
 mod rescue;
+mod roster;
 mod rows;
 mod settle;
 mod sql;
 mod status;
+mod teams;
 mod thread;
+mod threads;
 mod upkeep;
 mod words;
 
@@ -52,12 +55,13 @@ use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleNa
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::model::Schedule;
 use crate::domain::share::Rooms;
+use crate::domain::thread::{Thread, ThreadName};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::store::{
-    Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
-    Retired, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
+    Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
+    PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
 
 /// The ledger in one file of SQLite.
@@ -201,6 +205,28 @@ impl Store for SqliteStore {
                 people::remember_conversation(conn, recipient, &conversation)
             })
             .await
+    }
+
+    async fn thread(&self, channel: RecipientId, name: ThreadName) -> Result<Option<Thread>, StoreError> {
+        self.writer.call("looking for a thread", move |conn| threads::thread(conn, channel, &name)).await
+    }
+
+    async fn named_teams(&self) -> Result<Vec<NamedTeam>, StoreError> {
+        self.reader.call("listing the teams that schedules name", teams::named).await
+    }
+
+    async fn keep_roster(
+        &self,
+        roster: Roster,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<RosterChange, StoreError> {
+        self.writer.call("keeping a roster", move |conn| roster::keep(conn, &roster, fallback_zone, now)).await
+    }
+
+    async fn roster_failed(&self, team: String, trouble: String, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let keep = move |conn: &Connection| teams::failed(conn, &team, &trouble, now);
+        self.writer.call("keeping why a team could not be read", keep).await
     }
 
     async fn try_recall(

@@ -10,6 +10,7 @@ use super::places;
 use super::rows::{Of, civil_text, micros};
 use super::sql::Sql;
 use super::words::Word;
+use crate::domain::conversation::team_group;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::id::{DeliveryId, RecallId};
 use crate::domain::recall::{Before, RecallState, Remedy, Standing, recalled};
@@ -192,6 +193,13 @@ fn known(conn: &Connection, schedule: i64) -> Result<Vec<NaiveDateTime>, Fault> 
     Ok(known)
 }
 
+const OF_GROUP: &str = "SELECT recipient_id FROM memberships WHERE group_name = ?1";
+
+/// A conversation that no schedule names has no address of its own.
+const OF_ADDRESS: &str = "
+    SELECT recipient_id FROM addresses WHERE address = ?1
+    UNION SELECT id FROM recipients WHERE conversation_id = ?1";
+
 fn recipients(conn: &Connection, who: &[Target]) -> Result<Result<Option<String>, NoRecall>, Fault> {
     if who.is_empty() || who.contains(&Target::Everyone) {
         return Ok(Ok(None));
@@ -200,8 +208,9 @@ fn recipients(conn: &Connection, who: &[Target]) -> Result<Result<Option<String>
     for target in who {
         let (sql, word) = match target {
             Target::Everyone => continue,
-            Target::Group(group) => ("SELECT recipient_id FROM memberships WHERE group_name = ?1", group.as_str()),
-            Target::Person(address) => ("SELECT recipient_id FROM addresses WHERE address = ?1", address.as_str()),
+            Target::Group(group) => (OF_GROUP, group.clone()),
+            Target::Team(team) => (OF_GROUP, team_group(team)),
+            Target::Person(address) | Target::Conversation(address) => (OF_ADDRESS, address.to_string()),
         };
         let mut statement = conn.prepare_cached(sql)?;
         let found: Vec<i64> = statement.query_map([word], |row| row.get(0))?.collect::<Result<_, _>>()?;

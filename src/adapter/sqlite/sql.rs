@@ -208,6 +208,8 @@ pub(super) fn assert_scans_nothing(sql: &str) {
                 || rest.starts_with("s USING")
                 || rest.starts_with("(subquery")
                 || rest.ends_with(" waves_to_expand")
+                // Of a channel that is only known by its name.
+                || rest.ends_with(" teams_unread")
                 || rest.contains(" VIRTUAL TABLE")
         });
         assert!(fine, "{step}: {sql}");
