@@ -119,6 +119,9 @@ macro_rules! conformance {
                 a_claim_of_a_paused_schedule_comes_back_into_the_pause,
                 marks_that_are_no_longer_believed_are_taken_back,
                 a_place_is_remembered,
+                only_a_known_schedule_can_be_paused,
+                losses_that_come_together_count_once,
+                doubts_are_counted_apart_from_attempts,
             ]);
             conformance!(@cases $place, claiming, [
                 claims_carry_all_that_is_known,

@@ -270,6 +270,12 @@ impl From<Unreachable> for Reason {
 }
 
 impl Reason {
+    /// Whether this reason says that the message may have arrived and may not.
+    #[must_use]
+    pub fn is_doubt(self) -> bool {
+        matches!(self, Reason::NoAnswer | Reason::ServerError | Reason::Interrupted)
+    }
+
     /// Whether this reason says that the recipient can't be reached until something changes on their side.
     #[must_use]
     pub fn unreachable(self) -> Option<Unreachable> {
@@ -349,6 +355,8 @@ pub struct Claim {
     pub catch_up: CatchUp,
     /// Attempts made so far.
     pub attempts: u32,
+    /// How many of them ended in doubt whether the message had arrived.
+    pub doubts: u32,
     /// Why it has been waiting, where it has.
     pub waited_for: Option<Reason>,
     /// An earlier attempt has an unknown outcome, so this one may be the second copy.
@@ -445,9 +453,13 @@ pub const MAX_ATTEMPTS_IN_DOUBT: u32 = 4;
 /// In how many occurrences in a row Teams must not know a recipient's conversation before the reference is given up.
 pub const LOST_IN_A_ROW: u32 = 3;
 
-/// The shortest wait before a message that may have arrived is sent again. Teams can take a while to answer what it
-/// has already delivered, so an early copy is the likeliest duplicate.
-pub const RESEND_FLOOR: Duration = Duration::from_secs(10);
+/// How far apart those must be: several messages that fall due together say no more than one.
+pub const LOST_APART: TimeDelta = TimeDelta::hours(1);
+
+/// The waits before a message that may have arrived is sent again. Teams can take a while to answer what it has already
+/// delivered, so an early copy is the likeliest duplicate; and a server that has fallen over takes minutes to get up.
+const RESEND_AFTER: [Duration; MAX_ATTEMPTS_IN_DOUBT as usize - 1] =
+    [Duration::from_secs(10), Duration::from_mins(1), Duration::from_mins(5)];
 
 /// What a verdict means for a delivery whose attempt number `claim.attempts + 1` it is. `draw` is a random number in
 /// `[0, 1)` that spreads the retries.
@@ -480,9 +492,10 @@ pub fn settle(claim: &Claim, verdict: Verdict, now: DateTime<Utc>, draw: f64) ->
         Verdict::Unknown { reason } => match claim.on_unknown {
             OnUnknown::Hold => Settlement::Unknown(reason),
             OnUnknown::Resend => {
-                let wait = backoff::delay(backoff::Pace::Transient, attempt, draw).max(RESEND_FLOOR);
-                let not_before = later(now, wait);
-                if attempt >= MAX_ATTEMPTS_IN_DOUBT || not_before > claim.expire_at {
+                let Some(wait) = RESEND_AFTER.get(claim.doubts as usize) else { return Settlement::Unknown(reason) };
+                // Chance spreads those who met the same outage.
+                let not_before = later(now, *wait + wait.mul_f64(draw.clamp(0.0, 1.0) / 2.0));
+                if not_before > claim.expire_at {
                     Settlement::Unknown(reason)
                 } else {
                     Settlement::Waiting { not_before, reason, possible_duplicate: true }
@@ -544,13 +557,13 @@ pub fn begins_anew(claim: &Claim) -> bool {
     claim.waited_for.is_some_and(|reason| gone.contains(&reason))
 }
 
-/// What becomes of a delivery whose daemon ended while attempt number `attempts + 1` was under way. A delivery that ends
+/// What becomes of a delivery whose daemon ended while an attempt was under way, after `doubts` others in doubt. A delivery that ends
 /// the daemon each time must not be sent for ever, so the same bound holds as for answers that never came.
 #[must_use]
-pub fn interrupted(on_unknown: OnUnknown, attempts: u32, now: DateTime<Utc>) -> Settlement {
+pub fn interrupted(on_unknown: OnUnknown, doubts: u32, now: DateTime<Utc>) -> Settlement {
     let reason = Reason::Interrupted;
     match on_unknown {
-        OnUnknown::Resend if attempts + 1 < MAX_ATTEMPTS_IN_DOUBT => {
+        OnUnknown::Resend if doubts + 1 < MAX_ATTEMPTS_IN_DOUBT => {
             Settlement::Waiting { not_before: now, reason, possible_duplicate: true }
         }
         OnUnknown::Resend | OnUnknown::Hold => Settlement::Unknown(reason),
@@ -608,6 +621,7 @@ pub(crate) mod sample {
             overlap: Overlap::Supersede,
             catch_up: CatchUp::Latest,
             attempts: 0,
+            doubts: 0,
             waited_for: None,
             possible_duplicate: false,
             recipient: Recipient {
@@ -707,14 +721,16 @@ mod tests {
         let doubt = Verdict::Unknown { reason: Reason::NoAnswer };
         check(|_| {}, doubt.clone(), &waiting(10, Reason::NoAnswer, true));
         check(|c| c.on_unknown = OnUnknown::Hold, doubt.clone(), &Settlement::Unknown(Reason::NoAnswer));
-        check(|c| c.attempts = MAX_ATTEMPTS_IN_DOUBT - 1, doubt.clone(), &Settlement::Unknown(Reason::NoAnswer));
+        check(|c| c.attempts = 40, doubt.clone(), &waiting(10, Reason::NoAnswer, true));
+        check(|c| c.doubts = 2, doubt.clone(), &waiting(300, Reason::NoAnswer, true));
+        check(|c| c.doubts = MAX_ATTEMPTS_IN_DOUBT - 1, doubt.clone(), &Settlement::Unknown(Reason::NoAnswer));
         check(|c| c.expire_at = c.due_at, doubt, &Settlement::Unknown(Reason::NoAnswer));
     }
 
     #[test]
     fn a_crash_loop_ends_in_doubt_and_not_in_a_flood() {
         let now = sample::claim().due_at;
-        let states = (0..6).map(|attempts| interrupted(OnUnknown::Resend, attempts, now).state());
+        let states = (0..6).map(|doubts| interrupted(OnUnknown::Resend, doubts, now).state());
         let (wait, doubt) = (State::Waiting, State::Unknown);
         assert_eq!(states.collect::<Vec<_>>(), [wait, wait, wait, doubt, doubt, doubt]);
         assert_eq!(interrupted(OnUnknown::Hold, 0, now), Settlement::Unknown(Reason::Interrupted));

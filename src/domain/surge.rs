@@ -71,12 +71,14 @@ impl Surge {
 fn lost_for(verdict: &Verdict) -> Option<Reason> {
     match verdict {
         Verdict::Permanent { reason } => match reason {
-            Reason::NotAllowed => Some(*reason),
+            Reason::NotAllowed | Reason::WrongRegion => Some(*reason),
             // Each person decides about that for themselves.
             Reason::Blocked => None,
             _ => reason.unreachable().map(|_| *reason),
         },
-        Verdict::Recreate { reason, .. } | Verdict::Elsewhere { reason, .. } => Some(*reason),
+        Verdict::Recreate { reason, .. } => Some(*reason),
+        // There may be another place to ask.
+        Verdict::Elsewhere { .. } => None,
         Verdict::Delivered { .. } | Verdict::Retry { .. } | Verdict::OurFault { .. } | Verdict::Unknown { .. } => None,
     }
 }

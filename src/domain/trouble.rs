@@ -1,13 +1,14 @@
 //! What keeps the bot itself from sending, as opposed to one message or one conversation.
 //!
 //! A refused token is everybody's trouble at once. A refused request may be: or it is the one conversation, of another
-//! bot or in a tenant that withdrew its consent. So it takes several conversations that refuse, and none that accepts
-//! in between, before the bot is said to be at fault.
+//! bot, or the one tenant, which withdrew its consent. So it takes several conversations that refuse, of the bot's own
+//! tenant or of two others, and none that accepts in between, before the bot is said to be at fault.
 //!
 //! While it is, the queue waits: one request now and then finds out whether it is over. It is a turn to make a request, not
 //! to claim a delivery: of those that are claimed many may be over without one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::delivery::Reason;
@@ -28,8 +29,17 @@ const LONGEST: Duration = Duration::from_mins(1);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trouble {
     now: Option<Present>,
-    /// Who refused since somebody last accepted.
-    refused_by: BTreeSet<RecipientId>,
+    /// Who refused since somebody last accepted, each with their tenant.
+    refused_by: BTreeMap<RecipientId, (Arc<str>, bool)>,
+}
+
+/// Whose conversation a request was for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Whose {
+    pub recipient: RecipientId,
+    pub tenant: Arc<str>,
+    /// Whether that is the bot's own.
+    pub is_home: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,15 +82,15 @@ impl Trouble {
         self.now.as_ref().map(|now| now.says.as_str())
     }
 
-    /// Takes in the answer to a request for `recipient`.
-    pub fn heard(&mut self, recipient: RecipientId, answer: &Answer, at: Moment) -> Change {
+    /// Takes in the answer to a request.
+    pub fn heard(&mut self, whose: Whose, answer: &Answer, at: Moment) -> Change {
         match &answer.verdict {
             Verdict::Delivered { .. } => self.accepted(),
             Verdict::OurFault { reason } => {
                 let is_sure = match reason {
-                    Reason::AuthRefused => {
-                        self.refused_by.insert(recipient);
-                        self.refused_by.len() >= ENOUGH
+                    Reason::AuthRefused | Reason::NotRegistered => {
+                        self.refused_by.insert(whose.recipient, (whose.tenant, whose.is_home));
+                        self.refused_by.len() >= ENOUGH && self.is_not_one_tenant()
                     }
                     _ => true,
                 };
@@ -107,8 +117,17 @@ impl Trouble {
             | Verdict::Recreate { .. }
             | Verdict::Elsewhere { .. }
             | Verdict::Permanent { .. }
-            | Verdict::Unknown { .. } => Change::Nothing,
+            | Verdict::Unknown { .. } => match answer.evidence.status {
+                // Whatever it was about, the token was good enough to get there.
+                Some(status) if status < 500 => self.accepted(),
+                Some(_) | None => Change::Nothing,
+            },
         }
+    }
+
+    fn is_not_one_tenant(&self) -> bool {
+        let tenants: BTreeSet<&Arc<str>> = self.refused_by.values().map(|(tenant, _)| tenant).collect();
+        tenants.len() > 1 || self.refused_by.values().any(|(_, is_home)| *is_home)
     }
 
     /// Teams took a request, so it took the token.
@@ -150,6 +169,14 @@ mod tests {
         answer(Verdict::OurFault { reason })
     }
 
+    fn home(recipient: i64) -> Whose {
+        Whose { recipient: RecipientId(recipient), tenant: Arc::from("home"), is_home: true }
+    }
+
+    fn of_tenant(recipient: i64, tenant: &str) -> Whose {
+        Whose { recipient: RecipientId(recipient), tenant: Arc::from(tenant), is_home: false }
+    }
+
     fn at(seconds: u64) -> Moment {
         Moment(Duration::from_secs(seconds))
     }
@@ -158,7 +185,7 @@ mod tests {
     fn one_conversation_is_not_the_bot() {
         let delivered = answer(Verdict::Delivered { activity_id: None });
         let mut trouble = Trouble::default();
-        let mut hear = |who, answer: &Answer| trouble.heard(RecipientId(who), answer, at(0));
+        let mut hear = |who, answer: &Answer| trouble.heard(home(who), answer, at(0));
         for _ in 0..10 {
             assert_eq!(hear(1, &refused(Reason::AuthRefused)), Change::Nothing);
         }
@@ -173,12 +200,35 @@ mod tests {
     }
 
     #[test]
+    fn one_tenant_is_not_the_bot_unless_it_is_its_own() {
+        for reason in [Reason::AuthRefused, Reason::NotRegistered] {
+            let mut trouble = Trouble::default();
+            for who in 0..10 {
+                assert_eq!(trouble.heard(of_tenant(who, "fabrikam"), &refused(reason), at(0)), Change::Nothing);
+            }
+            assert_eq!(trouble.heard(of_tenant(10, "tailspin"), &refused(reason), at(0)), Change::Began);
+        }
+    }
+
+    #[test]
+    fn whatever_shows_that_the_token_is_good_ends_it() {
+        let mut trouble = Trouble::default();
+        let mut answered = answer(Verdict::Permanent { reason: Reason::Blocked });
+        trouble.heard(home(1), &refused(Reason::TokenRefused), at(0));
+        assert_eq!(trouble.heard(home(1), &answered, at(1)), Change::Nothing, "nothing was asked");
+        answered.evidence.status = Some(502);
+        assert_eq!(trouble.heard(home(1), &answered, at(1)), Change::Nothing, "that may be the edge");
+        answered.evidence.status = Some(403);
+        assert_eq!(trouble.heard(home(1), &answered, at(1)), Change::Ended);
+    }
+
+    #[test]
     fn a_refused_token_is_everybodys_trouble() {
         let mut trouble = Trouble::default();
-        assert_eq!(trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(0)), Change::Began);
-        assert_eq!(trouble.heard(RecipientId(2), &refused(Reason::TokenRefused), at(0)), Change::Nothing);
+        assert_eq!(trouble.heard(home(1), &refused(Reason::TokenRefused), at(0)), Change::Began);
+        assert_eq!(trouble.heard(home(2), &refused(Reason::TokenRefused), at(0)), Change::Nothing);
         assert_eq!(trouble.says(), Some(Reason::TokenRefused.explain()));
-        assert_eq!(trouble.heard(RecipientId(2), &refused(Reason::CredentialUnusable), at(0)), Change::Turned);
+        assert_eq!(trouble.heard(home(2), &refused(Reason::CredentialUnusable), at(0)), Change::Turned);
         assert_eq!(trouble.says(), Some(Reason::CredentialUnusable.explain()));
     }
 
@@ -186,14 +236,14 @@ mod tests {
     fn while_it_lasts_one_is_let_through_now_and_then() {
         let mut trouble = Trouble::default();
         assert_eq!(trouble.admission(at(99)), Admission::All);
-        trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(100));
+        trouble.heard(home(1), &refused(Reason::TokenRefused), at(100));
         assert_eq!(trouble.admission(at(104)), Admission::None { until: at(105) });
         assert_eq!(trouble.admission(at(105)), Admission::One);
         assert_eq!(trouble.admission(at(106)), Admission::One, "until somebody takes the turn");
         for (turn, next) in [(106, 116), (116, 136), (136, 176), (176, 236), (236, 296), (296, 356)] {
             assert_eq!(trouble.admission(at(turn)), Admission::One);
             trouble.take_turn(at(turn));
-            trouble.heard(RecipientId(1), &refused(Reason::TokenRefused), at(turn));
+            trouble.heard(home(1), &refused(Reason::TokenRefused), at(turn));
             assert_eq!(
                 trouble.admission(at(next - 1)),
                 Admission::None { until: at(next) },

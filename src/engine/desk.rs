@@ -28,7 +28,7 @@ use crate::port::desk::{
 };
 use crate::port::entropy::Entropy;
 use crate::port::recall::RecallReport;
-use crate::port::store::{Pause, StatusQuery, Store, StoreError};
+use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
 
 // What is asked about recalls.
 mod recall;
@@ -233,15 +233,25 @@ impl Desk for FrontDesk {
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {
         let schedule = self.schedule(&request.schedule).await?;
         let why = request.why.unwrap_or_else(|| "paused by an operator".to_owned());
-        let pause = Pause { schedule, why, reachable_again: None };
+        if why.contains(char::is_control) {
+            return Err(DeskError::BadRequest("the reason must be one line without control characters".into()));
+        }
+        let pause = Pause { schedule, why, by: PausedBy::Operator, not_believed: None };
         Ok(self.store.pause(pause, self.clock.now()).await?)
     }
 
     async fn resume(&self, schedule: String) -> Result<bool, DeskError> {
-        let schedule = self.schedule(&schedule).await?;
-        let changed = self.store.resume(schedule.clone()).await?;
+        // A paused schedule may have lost its file meanwhile; it can be let go all the same.
+        let paused = self.store.paused().await?.into_iter().find(|paused| paused.schedule.as_str() == schedule);
+        let schedule = match &paused {
+            Some(paused) => paused.schedule.clone(),
+            None => self.schedule(&schedule).await?,
+        };
+        if let (Some(running), Some(Paused { by: PausedBy::Watch, .. })) = (&self.daemon, &paused) {
+            running.watch.believe(schedule.clone());
+        }
+        let changed = self.store.resume(schedule).await?;
         if let Some(running) = &self.daemon {
-            running.watch.believe(schedule);
             running.work.notify_one();
         }
         Ok(changed)

@@ -8,9 +8,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-use crate::domain::id::{DeliveryId, RecipientId};
+use crate::domain::id::DeliveryId;
 use crate::domain::time::Moment;
-use crate::domain::trouble::{Admission, Change, Trouble};
+use crate::domain::trouble::{Admission, Change, Trouble, Whose};
 use crate::domain::verdict::Answer;
 use crate::port::clock::Clock;
 
@@ -86,9 +86,9 @@ impl Health {
     }
 
     /// Takes in what Teams answered. What keeps the bot from sending is logged when it changes, not each time.
-    pub(crate) fn heard(&self, recipient: RecipientId, answer: &Answer) -> Change {
+    pub(crate) fn heard(&self, whose: Whose, answer: &Answer) -> Change {
         let mut trouble = lock(&self.trouble);
-        let change = trouble.heard(recipient, answer, self.clock.moment());
+        let change = trouble.heard(whose, answer, self.clock.moment());
         tell(change, &trouble)
     }
 

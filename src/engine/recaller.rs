@@ -22,7 +22,7 @@ use crate::domain::recipient::Reference;
 use crate::domain::schedule::model::Priority;
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::{Moment, ZoneRules};
-use crate::domain::trouble::{Admission, Change};
+use crate::domain::trouble::{Admission, Change, Whose};
 use crate::domain::verdict::Verdict;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
@@ -245,33 +245,40 @@ impl Recaller {
             return false;
         }
         let under_way = self.health.request(task.delivery);
-        let reference = self.places.complete(&request.tenant, &task.reference);
+        let reference = self.places.complete(task.recipient.id, &request.tenant, &task.reference);
         let answer = match &activity {
             None => self.connector.delete_activity(&reference, &task.activity_id).await,
             Some(activity) => self.connector.update_activity(&reference, &task.activity_id, activity).await,
         };
         permit.complete(silence(&answer.verdict));
-        if self.health.heard(task.recipient.id, &answer) == Change::Ended {
+        let is_home = self.home_tenant.as_ref().is_some_and(|home| *home == request.tenant);
+        let whose = Whose { recipient: task.recipient.id, tenant: Arc::clone(&request.tenant), is_home };
+        if self.health.heard(whose, &answer) == Change::Ended {
             self.work.notify_one();
         }
-        let verdict = self.move_on(task, &request.tenant, &reference, answer.verdict).await;
+        let verdict = self.move_on(task, &request.tenant, &reference, answer.verdict);
         let settlement = settle(task.attempts + 1, task.asked_at, &verdict, self.clock.now(), self.entropy.draw());
         let is_over = self.settle(task, settlement, answer.evidence.detail, stop).await;
         drop(under_way);
         is_over
     }
 
-    /// Where the conversation is served elsewhere, the place to ask next is stored, and the request can be made again.
-    async fn move_on(&self, task: &RecallTask, tenant: &str, asked: &Reference, verdict: Verdict) -> Verdict {
-        let Verdict::Elsewhere { reason, instead } = verdict else { return verdict };
-        match self.places.next(tenant, asked.service_url.as_deref(), instead) {
-            None => Verdict::Permanent { reason },
-            Some(next) => {
-                // If it is not stored, the same answer comes once more.
-                if let Err(error) = self.store.remember_place(task.recipient.id, next).await {
-                    tracing::error!(delivery = %task.delivery, %error, "a place could not be stored");
+    /// Where the conversation is served elsewhere and there is a place left to ask, the request can be made again.
+    fn move_on(&self, task: &RecallTask, tenant: &Arc<str>, asked: &Reference, verdict: Verdict) -> Verdict {
+        let asked = asked.service_url.as_deref();
+        match verdict {
+            Verdict::Elsewhere { reason, instead } => {
+                if self.places.goes_on(task.recipient.id, tenant, asked, instead) {
+                    Verdict::Retry { reason, after: None }
+                } else {
+                    Verdict::Permanent { reason }
                 }
-                Verdict::Retry { reason, after: None }
+            }
+            verdict => {
+                if let (Verdict::Delivered { .. }, Some(place)) = (&verdict, asked) {
+                    self.places.served(task.recipient.id, tenant, place);
+                }
+                verdict
             }
         }
     }

@@ -21,7 +21,7 @@ use crate::domain::surge::TooManyLost;
 use crate::domain::template::{Facts, Template};
 use crate::domain::thread::BegunThread;
 use crate::domain::time::ZoneRules;
-use crate::domain::trouble::Change;
+use crate::domain::trouble::{Change, Whose};
 use crate::domain::verdict::{Answer, Verdict};
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
@@ -32,7 +32,7 @@ use crate::engine::watch::{Credit, Watch};
 use crate::port::clock::Clock;
 use crate::port::connector::{Connector, OutgoingActivity};
 use crate::port::entropy::Entropy;
-use crate::port::store::{AttemptEnd, Outcome, Pause, Store, StoreError};
+use crate::port::store::{AttemptEnd, Outcome, Pause, PausedBy, Store, StoreError};
 
 /// How long to wait before an outcome that the store could not take is offered again, and how often. Together they
 /// stay below the lease, after which somebody else may act on the delivery.
@@ -76,7 +76,14 @@ impl Sender {
         match self.try_deliver(&claim, stop).await {
             Ok(()) => {}
             Err(StoreError::LostClaim(delivery)) => {
-                tracing::warn!(%delivery, schedule = %claim.schedule, "claim lost: it was recalled, or somebody else has it now");
+                tracing::info!(
+                    %delivery, schedule = %claim.schedule,
+                    "not sent: its schedule was paused, or it was recalled, or somebody else has it now"
+                );
+                // Where it is still ours, it must not wait for its lease to end.
+                if let Err(error) = self.give_back(&claim).await {
+                    tracing::error!(%delivery, %error, "a claim could not be given back");
+                }
             }
             Err(error) => {
                 tracing::error!(delivery = %claim.id, schedule = %claim.schedule, %error, "store failed");
@@ -130,7 +137,7 @@ impl Sender {
         };
         let activity = OutgoingActivity { said, locale: claim.recipient.language.clone() };
 
-        let known = self.places.complete(&self.tenant(claim), &claim.reference);
+        let known = self.places.complete(claim.recipient.id, &self.tenant(claim), &claim.reference);
         let posting = match route {
             Route::Post { .. } => {
                 self.threads.in_channel(self.store.as_ref(), claim, known, schedule.thread.as_ref()).await?
@@ -160,7 +167,7 @@ impl Sender {
         }
         let began = self.clock.moment();
         let _under_way = self.health.request(claim.id);
-        let asked = self.places.complete(&self.tenant(claim), &claim.reference);
+        let asked = self.places.complete(claim.recipient.id, &self.tenant(claim), &claim.reference);
         let created = self.connector.create_conversation(&asked).await;
         match created {
             Ok(conversation) => {
@@ -217,10 +224,17 @@ impl Sender {
         let (answer, thread) = posting.say(self.connector.as_ref(), claim, activity).await;
         let latency = self.clock.moment().since(began);
         permit.complete(silence(&answer.verdict));
-        if let (Verdict::Delivered { .. }, Some(place)) = (&answer.verdict, &posting.reference().service_url) {
-            self.places.served(&self.tenant(claim), place);
+        let served_at = match (&answer.verdict, &posting.reference().service_url) {
+            (Verdict::Delivered { .. }, Some(place)) => Some(place.clone()),
+            _ => None,
+        };
+        self.settle_attempt(claim, posting.reference(), attempt, answer, latency, thread).await?;
+        match served_at {
+            Some(place) if self.places.served(claim.recipient.id, &self.tenant(claim), &place) => {
+                self.store.remember_place(claim.recipient.id, place).await
+            }
+            Some(_) | None => Ok(()),
         }
-        self.settle_attempt(claim, posting.reference(), attempt, answer, latency, thread).await
     }
 
     /// Whether a request may be made for this just now: the last question before one.
@@ -261,8 +275,8 @@ impl Sender {
         }
     }
 
-    /// The right to make a request of the kind `operation` into `conversation`. `None` when the claim has been given back: because `stop` came,
-    /// or because it is somebody else's turn for longer than one waits here.
+    /// The right to make a request of the kind `operation` into `conversation`. `None` when the claim has been given
+    /// back: because `stop` came, or because it is somebody else's turn for longer than one waits here.
     async fn permit(
         &self,
         claim: &Claim,
@@ -320,46 +334,56 @@ impl Sender {
         latency: Duration,
         thread: Option<BegunThread>,
     ) -> Result<(), StoreError> {
-        if self.health.heard(claim.recipient.id, &answer) == Change::Ended {
+        let tenant = self.tenant(claim);
+        let is_home = self.home_tenant.as_ref().is_some_and(|home| *home == tenant);
+        let whose = Whose { recipient: claim.recipient.id, tenant, is_home };
+        if self.health.heard(whose, &answer) == Change::Ended {
             self.work.notify_one();
         }
-        let settlement = if self.is_believed(claim, &answer).await? {
-            let verdict = self.move_on(claim, reference, answer.verdict).await?;
-            delivery::settle(claim, verdict, self.clock.now(), self.entropy.draw())
-        } else {
-            delivery::doubted(claim, &answer.verdict, self.clock.now())
+        let verdict = self.move_on(claim, reference, answer.verdict);
+        let credit = self.watch.saw(&claim.schedule, claim.recipient.id, &verdict);
+        let settlement = match credit {
+            Credit::Believed => delivery::settle(claim, verdict, self.clock.now(), self.entropy.draw()),
+            Credit::Doubted | Credit::OneTooMany(_) => delivery::doubted(claim, &verdict, self.clock.now()),
         };
+        if settlement.state() != State::Waiting {
+            self.places.ended(claim.recipient.id);
+        }
         let end = AttemptEnd { attempt, evidence: answer.evidence, latency };
-        self.settle(claim, settlement, Some(end), None, thread).await
+        self.settle(claim, settlement, Some(end), None, thread).await?;
+        if let Credit::OneTooMany(too_many) = credit {
+            self.pause(claim, too_many).await;
+        }
+        Ok(())
     }
 
-    /// Whether what Teams says of one recipient is to be believed, after all that it has said of others lately. The
-    /// schedule is paused with the first answer that is one too many.
-    async fn is_believed(&self, claim: &Claim, answer: &Answer) -> Result<bool, StoreError> {
-        match self.watch.saw(&claim.schedule, claim.recipient.id, &answer.verdict) {
-            Credit::Believed => Ok(true),
-            Credit::Doubted => Ok(false),
-            Credit::OneTooMany(TooManyLost { reason, recipients, attempts }) => {
-                let why = format!("{} of {attempts} could not be reached: {}", recipients.len(), reason.explain());
-                tracing::error!(schedule = %claim.schedule, why, "schedule paused; look into it, then resume it");
-                let reachable_again = reason.unreachable().map(|mark| (mark, recipients.into_iter().collect()));
-                let pause = Pause { schedule: claim.schedule.clone(), why, reachable_again };
-                self.store.pause(pause, self.clock.now()).await?;
-                Ok(false)
-            }
+    /// Pauses the schedule of `claim`: what Teams says of its recipients is not believed any more. From the moment of the
+    /// doubt nothing of it is sent, so it does not matter that this comes a little later.
+    async fn pause(&self, claim: &Claim, too_many: TooManyLost) {
+        let TooManyLost { reason, recipients, attempts } = too_many;
+        let why = format!("{} of {attempts} could not be reached: {}", recipients.len(), reason.explain());
+        tracing::error!(schedule = %claim.schedule, why, "schedule paused; look into it, then resume it");
+        let pause = Pause {
+            schedule: claim.schedule.clone(),
+            why,
+            by: PausedBy::Watch,
+            not_believed: Some((reason, recipients.into_iter().collect())),
+        };
+        if let Err(error) = self.store.pause(pause, self.clock.now()).await {
+            tracing::error!(schedule = %claim.schedule, %error, "the pause could not be stored; the schedule goes on");
+            self.watch.forget(&claim.schedule);
         }
     }
 
-    /// Where a conversation is served elsewhere, the place to ask next is stored, and the request can be made again.
-    async fn move_on(&self, claim: &Claim, reference: &Reference, verdict: Verdict) -> Result<Verdict, StoreError> {
-        let Verdict::Elsewhere { reason, instead } = verdict else { return Ok(verdict) };
-        let asked = reference.service_url.as_deref();
-        let Some(next) = self.places.next(&self.tenant(claim), asked, instead) else {
-            return Ok(Verdict::Permanent { reason });
-        };
-        tracing::info!(delivery = %claim.id, place = next, "served elsewhere; asking there");
-        self.store.remember_place(claim.recipient.id, next).await?;
-        Ok(Verdict::Retry { reason, after: None })
+    /// Where a conversation is served elsewhere and there is a place left to ask, the request can be made again.
+    fn move_on(&self, claim: &Claim, reference: &Reference, verdict: Verdict) -> Verdict {
+        let Verdict::Elsewhere { reason, instead } = verdict else { return verdict };
+        let (tenant, asked) = (self.tenant(claim), reference.service_url.as_deref());
+        if self.places.goes_on(claim.recipient.id, &tenant, asked, instead) {
+            Verdict::Retry { reason, after: None }
+        } else {
+            Verdict::Permanent { reason }
+        }
     }
 
     /// Makes an outcome durable. What Teams answered is known only here, so a store that cannot write just now (a

@@ -67,6 +67,11 @@ impl Watch {
         }
     }
 
+    /// Begins anew with a schedule: what was seen of it does not count any more.
+    pub fn forget(&self, schedule: &ScheduleName) {
+        self.schedules().remove(schedule);
+    }
+
     /// Whether nothing more of a schedule is to be sent for now.
     #[must_use]
     pub fn is_doubted(&self, schedule: &ScheduleName) -> bool {

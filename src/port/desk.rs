@@ -346,6 +346,7 @@ pub trait Desk: Send + Sync {
     /// Holds a schedule. Returns whether that is a change.
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError>;
 
-    /// Lets a schedule go on; what Teams says of its recipients is believed for a day. Returns whether that is a change.
+    /// Lets a schedule go on. Where it had paused itself, what Teams says of its recipients is believed for a day. Returns
+    /// whether that is a change.
     async fn resume(&self, schedule: String) -> Result<bool, DeskError>;
 }

@@ -13,12 +13,12 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::conversation::Standing;
-use crate::domain::delivery::{Claim, Settlement};
+use crate::domain::delivery::{Claim, Reason, Settlement};
 use crate::domain::edit::Meant;
 use crate::domain::forecast::Load;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
 use crate::domain::plan::PlannedWave;
-use crate::domain::recipient::{PersonRecord, Reference, Unreachable};
+use crate::domain::recipient::{PersonRecord, Reference};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::share::Rooms;
 use crate::domain::thread::{BegunThread, Thread, ThreadName};
@@ -155,8 +155,18 @@ pub struct Pause {
     pub schedule: ScheduleName,
     /// In words, for people.
     pub why: String,
-    /// Recipients who were marked as unreachable for this cause, which is no longer believed.
-    pub reachable_again: Option<(Unreachable, Vec<RecipientId>)>,
+    pub by: PausedBy,
+    /// What was said of these recipients and is no longer believed: where they were marked for it they are reachable
+    /// again, and what was skipped of the schedule for it, and may still be sent, waits.
+    pub not_believed: Option<(Reason, Vec<RecipientId>)>,
+}
+
+/// Who holds a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PausedBy {
+    Operator,
+    /// Nudged itself: too many could not be reached.
+    Watch,
 }
 
 /// A schedule that is held.
@@ -164,6 +174,7 @@ pub struct Pause {
 pub struct Paused {
     pub schedule: ScheduleName,
     pub since: DateTime<Utc>,
+    pub by: PausedBy,
     /// In words.
     pub why: String,
 }
@@ -430,7 +441,7 @@ pub trait Store: Send + Sync {
     async fn remember_place(&self, recipient: RecipientId, service_url: String) -> Result<(), StoreError>;
 
     /// Holds a schedule: it is planned and expanded as ever, and nothing of it is claimed until it is resumed. Returns
-    /// whether that is a change.
+    /// whether that is a change. Fails for a schedule that the ledger does not know.
     async fn pause(&self, pause: Pause, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Lets a schedule go on. Returns whether that is a change.

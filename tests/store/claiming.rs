@@ -55,6 +55,7 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         overlap: Overlap::Supersede,
         catch_up: CatchUp::Latest,
         attempts: 0,
+        doubts: 0,
         waited_for: None,
         possible_duplicate: false,
         recipient: Recipient {

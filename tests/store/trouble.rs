@@ -4,10 +4,14 @@ use nudged::domain::delivery::{Reason, Settlement, State};
 use nudged::domain::id::RecipientId;
 use nudged::domain::recipient::{PersonRecord, Reference, Unreachable};
 use nudged::port::desk::Reach;
-use nudged::port::store::{Pause, Paused};
+use nudged::port::store::{Pause, Paused, PausedBy};
 
 use crate::Place;
 use crate::fixtures::*;
+
+fn pause_of(schedule: &str) -> Pause {
+    Pause { schedule: name(schedule), why: String::new(), by: PausedBy::Operator, not_believed: None }
+}
 
 /// Sends one occurrence of `s` after the other to one person, each with the outcome that it is given.
 async fn occurrences(ledger: &Ledger, hours: impl IntoIterator<Item = (u32, Settlement)>) {
@@ -53,10 +57,11 @@ pub(crate) async fn a_paused_schedule_waits(place: &dyn Place) {
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("10:00", BERLIN)])], "00:00").await;
     ledger.plan(&[plan("t", &[wave("09:00", BERLIN)])], "00:00").await;
     ledger.expand("08:00").await;
-    let pause = || Pause { schedule: name("s"), why: "a holiday".into(), reachable_again: None };
+    let pause = || Pause { why: "a holiday".into(), ..pause_of("s") };
     assert!(ledger.store.pause(pause(), at("08:00")).await.expect("pausing"));
     assert!(!ledger.store.pause(pause(), at("08:01")).await.expect("pausing"), "once is enough");
-    let paused = Paused { schedule: name("s"), since: at("08:00"), why: "a holiday".into() };
+    let (since, by) = (at("08:00"), PausedBy::Operator);
+    let paused = Paused { schedule: name("s"), since, by, why: "a holiday".into() };
     assert_eq!(ledger.store.paused().await.expect("paused"), [paused]);
 
     assert_eq!(ledger.claim_one("08:01").await.schedule, name("t"));
@@ -75,8 +80,9 @@ pub(crate) async fn a_claim_of_a_paused_schedule_comes_back_into_the_pause(place
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
     ledger.expand("08:00").await;
     let claim = ledger.claim_one("08:00").await;
-    let pause = Pause { schedule: name("s"), why: String::new(), reachable_again: None };
-    ledger.store.pause(pause, at("08:00")).await.expect("pausing");
+    ledger.store.pause(pause_of("s"), at("08:00")).await.expect("pausing");
+    let (id, term) = (claim.id, claim.term);
+    assert_lost(ledger.store.mark_sending(id, term, at("08:00"), LEASE).await, &claim);
     ledger.release(&claim).await;
     assert_eq!(ledger.claim("08:01").await, []);
     ledger.store.resume(name("s")).await.expect("resuming");
@@ -97,9 +103,13 @@ pub(crate) async fn marks_that_are_no_longer_believed_are_taken_back(place: &dyn
         marked.push(claim.recipient.id);
     }
     marked.retain(|id| *id != RecipientId(2));
-    let reachable_again = Some((Unreachable::Uninstalled, marked));
-    let pause = Pause { schedule: name("s"), why: String::new(), reachable_again };
+    let pause = Pause { by: PausedBy::Watch, not_believed: Some((Reason::Uninstalled, marked)), ..pause_of("s") };
     ledger.store.pause(pause, at("08:00")).await.expect("pausing");
+    assert_eq!(ledger.store.paused().await.expect("paused")[0].by, PausedBy::Watch);
+    assert_eq!(ledger.counts("s", "09:00").await, [(State::Waiting, 1), (State::Skipped, 2)], "one may still get it");
+    assert_eq!(ledger.claim("08:01").await, []);
+    ledger.store.resume(name("s")).await.expect("resuming");
+    assert_eq!(names(&ledger.claim("08:01").await), ["ana"]);
     let reach: Vec<_> = ledger.store.people().await.expect("people").into_iter().map(|it| it.reach).collect();
     let still = Reach::Unreachable;
     assert_eq!(reach, [Reach::Conversation, still(Unreachable::Uninstalled), still(Unreachable::Blocked)]);
@@ -115,4 +125,35 @@ pub(crate) async fn a_place_is_remembered(place: &dyn Place) {
     let reference = ledger.claim_one("08:00").await.reference;
     assert_eq!(reference, Reference { service_url: Some("https://b/".into()), ..claim.reference });
     assert!(ledger.store.remember_place(RecipientId(4711), "https://b/".into()).await.is_err());
+}
+
+pub(crate) async fn only_a_known_schedule_can_be_paused(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[], &[draft("s")]).await;
+    assert!(ledger.store.pause(pause_of("t"), at("08:00")).await.is_err());
+    assert!(ledger.store.resume(name("t")).await.is_err());
+}
+
+pub(crate) async fn losses_that_come_together_count_once(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s"), draft("t"), draft("u")]).await;
+    for schedule in ["s", "t", "u"] {
+        ledger.plan(&[plan(schedule, &[wave("09:00", BERLIN)])], "00:00").await;
+    }
+    ledger.expand("08:00").await;
+    for claim in ledger.claim("08:00").await {
+        ledger.send(&claim, "08:00", Settlement::Failed(Reason::ConversationNotFound)).await;
+    }
+    assert_eq!(reach(&ledger).await, Reach::Conversation);
+}
+
+pub(crate) async fn doubts_are_counted_apart_from_attempts(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
+    ledger.expand("08:00").await;
+    for (reason, expect) in [(Reason::Throttled, (1, 0)), (Reason::NoAnswer, (2, 1)), (Reason::ServerError, (3, 2))] {
+        let claim = ledger.claim_one("08:00").await;
+        ledger.send(&claim, "08:00", waiting("08:00", reason)).await;
+        let claim = ledger.claim_one("08:00").await;
+        assert_eq!((claim.attempts, claim.doubts), expect);
+        ledger.release(&claim).await;
+    }
 }

@@ -44,7 +44,8 @@ static CLAIMABLE: Sql = Sql::new(
                 substr(p.address, 1, length(t.id) + 9) = 'channel:' || t.id || '/'
                 OR substr(p.address, 1, length(t.name_key) + 9) = 'channel:' || t.name_key || '/'
             )
-        ), 0)
+        ), 0),
+        d.doubts
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
@@ -141,6 +142,7 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         later_is_due: row.get(OWN + 16)?,
         groups: groups(row, OWN + 17)?,
         waited_for: delivery.word_if_any(row, OWN + 18, "reason")?,
+        doubts: delivery.count(row, OWN + 20, "doubts")?,
         recipient: person.recipient,
     })
 }

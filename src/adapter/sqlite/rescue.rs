@@ -15,7 +15,7 @@ use crate::port::store::{Rescued, TakeOver};
 
 static HELD: Sql = Sql::new(
     "
-    SELECT d.id, d.term, d.state, s.id, s.on_unknown, d.attempts
+    SELECT d.id, d.term, d.state, s.id, s.on_unknown, d.doubts
     FROM deliveries d INDEXED BY deliveries_held
         CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN schedules s ON s.id = w.schedule_id
     WHERE d.state IN ({held}) AND d.lease_until < :bound",
@@ -26,7 +26,7 @@ struct Held {
     term: Term,
     state: State,
     on_unknown: OnUnknown,
-    attempts: u32,
+    doubts: u32,
 }
 
 pub(super) fn take_over(conn: &Connection, now: DateTime<Utc>) -> Result<TakeOver, Fault> {
@@ -53,7 +53,7 @@ fn rescue_before(conn: &Connection, bound: i64, in_hand: &[DeliveryId], now: Dat
             rescued.released += 1;
             continue;
         }
-        let settlement = interrupted(held.on_unknown, held.attempts, now);
+        let settlement = interrupted(held.on_unknown, held.doubts, now);
         if settlement.state() == State::Waiting {
             rescued.to_resend += 1;
         } else {
@@ -75,7 +75,7 @@ fn held(conn: &Connection, bound: i64) -> Result<Vec<Held>, Fault> {
             term: Term(row.get(1)?),
             state: of.word(row, 2, "state")?,
             on_unknown: Of { table: "schedules", id: row.get(3)? }.word(row, 4, "on_unknown")?,
-            attempts: row.get(5)?,
+            doubts: row.get(5)?,
         });
     }
     Ok(held)

@@ -15,16 +15,17 @@ use super::rows::{micros, span};
 use super::sql::{Sql, fill};
 use super::threads;
 use super::words::Word;
-use crate::domain::delivery::{LOST_IN_A_ROW, Reason, Settlement, State};
+use crate::domain::delivery::{LOST_APART, LOST_IN_A_ROW, Reason, Settlement, State};
 use crate::domain::id::{AttemptId, DeliveryId, Term};
 use crate::domain::recipient::Unreachable;
 use crate::port::store::{AttemptEnd, Outcome, StoreError};
 
-/// A lease that ran out is lost, also when nobody has noticed yet.
+/// A lease that ran out is lost, also when nobody has noticed yet. And nothing leaves of a schedule that was paused, or went
+/// away, while it was in hand.
 static SENDING: Sql = Sql::new(
     "
     UPDATE deliveries SET state = :sending, lease_until = :lease_until
-    WHERE id = :id AND term = :term AND lease_until >= :now AND state IN ({before sending})",
+    WHERE id = :id AND term = :term AND lease_until >= :now AND queue <> 'held' AND state IN ({before sending})",
 );
 
 pub(super) fn mark_sending(
@@ -56,6 +57,7 @@ static LEAVE: LazyLock<BTreeMap<State, String>> = LazyLock::new(|| {
                 not_before = coalesce(:not_before, not_before),
                 possible_duplicate = max(possible_duplicate, :possible_duplicate),
                 activity_id = :activity_id, sent_at = :sent_at, attempts = attempts + :attempts,
+                doubts = doubts + :doubts,
                 term = NULL, lease_until = NULL
             WHERE id = :id AND term = :term AND state = :from AND state IN ({before STATE})";
         fill(&text.replace("STATE", state.as_str()))
@@ -132,11 +134,12 @@ fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault>
         ":activity_id": activity_id,
         ":sent_at": sent_at,
         ":attempts": from == State::Sending,
+        ":doubts": from == State::Sending && settlement.reason().is_some_and(Reason::is_doubt),
     })?;
     if left == 0 {
         return Err(StoreError::LostClaim(delivery).into());
     }
-    judge(conn, delivery, settlement)?;
+    judge(conn, outcome)?;
     if settlement.is_over_for_sure() {
         places::give_back(conn, delivery)?;
     }
@@ -148,24 +151,27 @@ fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault>
 
 const MARK: &str = "
     UPDATE recipients SET unreachable = ?2
-    WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1) AND unreachable IS NOT ?2";
+    WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1 AND queue <> 'held') AND unreachable IS NOT ?2";
 
 const COUNT_LOST: &str = "
-    UPDATE recipients SET lost = lost + 1, unreachable = iif(lost + 1 >= ?2, ?3, unreachable)
-    WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1)";
+    UPDATE recipients SET lost = lost + 1, lost_at = ?4, unreachable = iif(lost + 1 >= ?2, ?3, unreachable)
+    WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1) AND (lost = 0 OR lost_at <= ?5)";
 
 const FOUND: &str = "
     UPDATE recipients SET lost = 0
     WHERE id = (SELECT recipient_id FROM deliveries WHERE id = ?1) AND lost > 0";
 
 /// What the end of a delivery says about its recipient.
-fn judge(conn: &Connection, delivery: DeliveryId, settlement: &Settlement) -> Result<(), Fault> {
-    match settlement {
+fn judge(conn: &Connection, outcome: &Outcome) -> Result<(), Fault> {
+    let delivery = outcome.delivery;
+    match &outcome.settlement {
         Settlement::Sent { .. } => {
             conn.prepare_cached(FOUND)?.execute([delivery.0])?;
         }
         Settlement::Failed(Reason::ConversationNotFound) => {
-            conn.prepare_cached(COUNT_LOST)?.execute(params![delivery.0, LOST_IN_A_ROW, Unreachable::Gone.word()])?;
+            let (at, before) = (micros(outcome.at), micros(outcome.at - LOST_APART));
+            let gone = Unreachable::Gone.word();
+            conn.prepare_cached(COUNT_LOST)?.execute(params![delivery.0, LOST_IN_A_ROW, gone, at, before])?;
         }
         Settlement::Skipped(reason)
         | Settlement::Failed(reason)

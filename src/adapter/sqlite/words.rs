@@ -8,6 +8,7 @@ use crate::domain::recall::RecallState;
 use crate::domain::recipient::{RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use crate::domain::time::ClockNote;
+use crate::port::store::PausedBy;
 
 /// A value that stands in a column as a word.
 pub(super) trait Word: Sized {
@@ -45,6 +46,7 @@ words! {
         OtherTenant = "other-tenant",
         Gone = "gone",
     }
+    PausedBy { Operator = "operator", Watch = "watch" }
     Priority { Critical = "critical", Normal = "normal", Bulk = "bulk" }
     OnUnknown { Resend = "resend", Hold = "hold" }
     Overlap { Supersede = "supersede", Keep = "keep" }
