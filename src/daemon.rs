@@ -24,7 +24,7 @@ use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
 use crate::config::Config;
 use crate::domain::policy::Downtime;
-use crate::domain::rate::Book;
+use crate::domain::rate::{Book, Windows};
 use crate::domain::time::ZoneRules;
 use crate::engine::catalog::{CatalogCell, CatalogKeeper};
 use crate::engine::chores::Chores;
@@ -147,12 +147,15 @@ impl Daemon {
         let control = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
         let [work, replan, recall] = std::array::from_fn(|_| Arc::new(Notify::new()));
+        let limiter = limiter(config, &clock);
         let running = Running {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             started_at,
             health: Arc::clone(&health),
             credentials: Arc::clone(&credentials),
+            limiter,
+            home: Arc::from(config.bot.tenant_id.as_str()),
             watch: Arc::new(Watch::new(Arc::clone(&clock))),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
@@ -207,12 +210,7 @@ impl Daemon {
         tasks.spawn(named("rosters", rosters.run(stop.clone())));
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
-        let answering = control.run(Arc::clone(&desk) as Arc<dyn Desk>, stop.clone());
-        tasks.spawn(named("socket", async move {
-            if let Err(error) = answering.await {
-                tracing::error!(%error, "the socket failed");
-            }
-        }));
+        tasks.spawn(named("socket", answer(control, Arc::clone(&desk) as Arc<dyn Desk>, stop.clone())));
         tasks.spawn(named("attendant", attendant.run(stop.clone())));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -273,6 +271,13 @@ impl Daemon {
     }
 }
 
+/// Answers whoever asks over the socket.
+async fn answer(control: ControlServer, desk: Arc<dyn Desk>, stop: CancellationToken) {
+    if let Err(error) = control.run(desk, stop).await {
+        tracing::error!(%error, "the socket failed");
+    }
+}
+
 /// A task that says who it was when it ends.
 async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
     task.await;
@@ -305,6 +310,12 @@ fn tell_rescued(rescued: Rescued) {
     }
 }
 
+/// The limits that all who make requests share.
+fn limiter(config: &Config, clock: &Arc<dyn Clock>) -> Arc<Limiter> {
+    let book = Book::new(Windows::published(config.limits.per_tenant_per_second));
+    Arc::new(Limiter::new(book, config.limits.senders, Arc::clone(clock)))
+}
+
 fn sender(
     config: &Config,
     outside: &Outside,
@@ -313,11 +324,10 @@ fn sender(
     running: &Running,
     downtime: Downtime,
 ) -> Sender {
-    let book = Book::published(config.limits.per_tenant_per_second);
     Sender {
         store: Arc::clone(&keeper.store),
         connector,
-        limiter: Arc::new(Limiter::new(book, config.limits.senders, Arc::clone(&outside.clock))),
+        limiter: Arc::clone(&running.limiter),
         catalog: keeper.cell(),
         zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
         clock: Arc::clone(&outside.clock),
@@ -327,7 +337,7 @@ fn sender(
         places: Arc::default(),
         threads: Turns::default(),
         work: Arc::clone(&running.work),
-        home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
+        home_tenant: Some(Arc::clone(&running.home)),
         downtime,
         house_stop: config.stop.clone(),
         house_quiet_hours: config.quiet_hours.clone(),
@@ -450,7 +460,7 @@ impl Attendant {
 
     /// One line on what comes next.
     async fn status(&self) -> String {
-        let next = match self.store.next_wake(Duration::ZERO).await {
+        let next = match self.store.next_wake(Duration::ZERO, DateTime::<Utc>::MIN_UTC).await {
             Ok(Some(at)) => self.coming(at),
             Ok(None) => "nothing due within 48 h".into(),
             Err(error) => format!("store: {error}"),

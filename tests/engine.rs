@@ -13,5 +13,7 @@ mod outcomes;
 mod recalling;
 #[path = "engine/rig.rs"]
 mod rig;
+#[path = "engine/sending.rs"]
+mod sending;
 #[path = "engine/travel.rs"]
 mod travel;

@@ -99,3 +99,6 @@ pub mod backoff;
 
 // The published rate windows, counted exactly.
 pub mod rate;
+
+// Who gets how much of what there is.
+pub mod share;

@@ -1,7 +1,10 @@
 //! Carrying out what the token service and the Connector are asked for.
 
+use std::borrow::Cow;
+
+use hyper::StatusCode;
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, USER_AGENT};
 
 use super::conditions::Condition;
 use super::conversations::Creating;
@@ -11,7 +14,7 @@ use super::matching::{Operation, Subject};
 use super::record::Envelope;
 use super::reply::{Cut, Refusal, Reply};
 use super::roster::Asking;
-use super::route::{Route, conversation_id, other_id};
+use super::route::{Call, Route, conversation_id, other_id};
 use super::sending::{Editing, Sending};
 use super::state::Shared;
 use super::token::{self, Asked, denied};
@@ -28,7 +31,7 @@ pub(super) struct Request<'head> {
 }
 
 impl Request<'_> {
-    fn header(&self, name: hyper::header::HeaderName) -> &str {
+    fn header(&self, name: HeaderName) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
@@ -59,14 +62,12 @@ pub(super) async fn operate(shared: &Shared, request: &Request<'_>) -> Result<Re
         Route::WrongMethod => Ok(Refusal::from(Condition::MethodNotAllowed).into()),
         // The control interface was answered before it came to this.
         Route::Unknown | Route::Control(_) => {
-            Ok(Refusal::new(hyper::StatusCode::NOT_FOUND, "NotFound", "No such resource").into())
+            Ok(Refusal::new(StatusCode::NOT_FOUND, "NotFound", "No such resource").into())
         }
-        Route::Create | Route::Send { .. } | Route::Update { .. } | Route::Delete { .. } | Route::Ask(_) => {
-            match denied(request.token) {
-                Some(refusal) => Ok(refusal.into()),
-                None => connect(shared, request).await.unwrap_or_else(|refusal| Ok(refusal.into())),
-            }
-        }
+        Route::Connector(call) => match denied(request.token) {
+            Some(refusal) => Ok(refusal.into()),
+            None => connect(shared, call, request).await,
+        },
     }
 }
 
@@ -75,30 +76,26 @@ fn token_subject(tenant: &str) -> Subject {
 }
 
 /// Carries out what the Connector is asked for, or says what is wrong with the request.
-async fn connect(shared: &Shared, request: &Request<'_>) -> Result<Result<Reply, Cut>, Refusal> {
-    let id = |raw: &str| conversation_id(raw).map(std::borrow::Cow::into_owned);
-    let body = || request.body.clone();
-    let work = match request.route {
-        Route::Create => Work::Create(Creating::read(&request.body, request.envelope())?),
-        Route::Send { conversation, reply_to } => {
-            Work::Send(Sending::read(id(conversation)?, reply_to.map(other_id), body(), request.envelope())?)
+async fn connect(shared: &Shared, call: Call<'_>, request: &Request<'_>) -> Result<Reply, Cut> {
+    let (work, subject) = match Work::read(call, request) {
+        Ok(work) => {
+            let subject = work.subject(shared);
+            (work, subject)
         }
-        Route::Update { conversation, activity } => {
-            Work::Edit(Editing::update(id(conversation)?, other_id(activity), body())?)
-        }
-        Route::Delete { conversation, activity } => Work::Edit(Editing::delete(id(conversation)?, other_id(activity))),
-        Route::Ask(question) => Work::Ask(Asking::read(question, request.query)?),
-        Route::Token { .. } | Route::ManagedIdentity(_) | Route::Control(_) | Route::WrongMethod | Route::Unknown => {
-            return Err(Condition::MethodNotAllowed.into());
-        }
+        Err(refusal) => return Ok(refusal.into()),
     };
-    let subject = work.subject(shared);
-    let _in_hand = match &subject.conversation {
-        Some(conversation) if work.changes_a_conversation() => shared.take_in_hand(conversation)?,
-        Some(_) | None => None,
+    let in_hand = match &subject.conversation {
+        Some(conversation) if work.changes_a_conversation() => shared.take_in_hand(conversation),
+        Some(_) | None => Ok(None),
     };
-    let act = || work.carry_out(shared, &subject).unwrap_or_else(Reply::from);
-    Ok(shared.under_faults(&subject, act).await)
+    match in_hand {
+        // Kept until there is an answer, and dropped with the request if its client goes away.
+        Ok(_in_hand) => {
+            let act = || work.carry_out(shared, &subject).unwrap_or_else(Reply::from);
+            shared.under_faults(&subject, act).await
+        }
+        Err(refusal) => Ok(refusal.into()),
+    }
 }
 
 /// Something that the Connector can do, read from a request.
@@ -110,6 +107,25 @@ enum Work {
 }
 
 impl Work {
+    /// What the call means, as far as it can be told without the books.
+    fn read(call: Call<'_>, request: &Request<'_>) -> Result<Self, Refusal> {
+        let id = |raw| conversation_id(raw).map(Cow::into_owned);
+        let body = || request.body.clone();
+        Ok(match call {
+            Call::Create => Self::Create(Creating::read(&request.body, request.envelope())?),
+            Call::Send { conversation, reply_to } => {
+                Self::Send(Sending::read(id(conversation)?, reply_to.map(other_id), body(), request.envelope())?)
+            }
+            Call::Update { conversation, activity } => {
+                Self::Edit(Editing::update(id(conversation)?, other_id(activity), body())?)
+            }
+            Call::Delete { conversation, activity } => {
+                Self::Edit(Editing::delete(id(conversation)?, other_id(activity)))
+            }
+            Call::Ask(question) => Self::Ask(Asking::read(question, request.query)?),
+        })
+    }
+
     fn subject(&self, shared: &Shared) -> Subject {
         let books = shared.books();
         match self {

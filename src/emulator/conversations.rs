@@ -16,7 +16,7 @@ use super::record::{Envelope, Letter};
 use super::reply::{Refusal, Reply, json};
 use super::route::looks_like_conversation;
 use super::state::{Books, Known, Shared};
-use super::windows::Call;
+use super::windows::Row;
 
 /// A request to create a conversation, checked as far as it can be without the books.
 pub(super) struct Creating {
@@ -73,7 +73,7 @@ impl Creating {
         let Self { tenant, place, activity, envelope } = self;
         let conversation = subject.conversation.clone().unwrap_or_default();
         let mut books = shared.books();
-        books.let_in(shared, Call::Create, subject)?;
+        books.let_in(shared, Row::Create, subject)?;
         let user = match place {
             Place::Channel(_) => {
                 books.may_speak(&conversation)?;

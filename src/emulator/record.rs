@@ -129,6 +129,8 @@ impl Record {
         self.last_activity_id = now_ms.max(self.last_activity_id + 1);
         self.taken += 1;
         let (seq, activity_id) = (self.taken, self.last_activity_id);
+        // The bytes are a part of what the connection read at once, and would keep all of that.
+        let letter = Letter { activity: Bytes::copy_from_slice(&letter.activity), ..letter };
         let taken = Taken {
             seq,
             activity_id,
@@ -159,9 +161,9 @@ impl Record {
     }
 
     /// Gives a message another body. Whether there is such a message.
-    pub(super) fn edit(&mut self, conversation: &str, activity_id: &str, activity: Bytes, at: DateTime<Utc>) -> bool {
+    pub(super) fn edit(&mut self, conversation: &str, activity_id: &str, activity: &[u8], at: DateTime<Utc>) -> bool {
         let Some(taken) = self.find(conversation, activity_id) else { return false };
-        taken.letter.activity = activity;
+        taken.letter.activity = Bytes::copy_from_slice(activity);
         taken.edits += 1;
         taken.edited_at = Some(at);
         true

@@ -13,7 +13,7 @@ use super::matching::{Operation, Subject};
 use super::reply::{Refusal, Reply, json};
 use super::route::{Question, conversation_id, other_id, thread_of};
 use super::state::{Books, Shared};
-use super::windows::Call;
+use super::windows::Row;
 
 /// A page holds no fewer and no more, whatever `pageSize` says; and the fewest if it says nothing, so that a client
 /// which does not ask for the next page is found out.
@@ -113,13 +113,13 @@ impl Asking {
     }
 
     pub(super) fn carry_out(self, shared: &Shared, subject: &Subject) -> Result<Reply, Refusal> {
-        let call = match self.wanted {
-            Wanted::Members | Wanted::Page { .. } | Wanted::Member(_) => Call::Members,
-            Wanted::Channels => Call::Conversations,
-            Wanted::Team => Call::Other,
+        let row = match self.wanted {
+            Wanted::Members | Wanted::Page { .. } | Wanted::Member(_) => Row::Members,
+            Wanted::Channels => Row::Conversations,
+            Wanted::Team => Row::Other,
         };
         let mut books = shared.books();
-        books.let_in(shared, call, subject)?;
+        books.let_in(shared, row, subject)?;
         books.may_speak(&self.place)?;
         match self.wanted {
             Wanted::Members => Ok(json(StatusCode::OK, &self.accounts(shared, &books)?)),

@@ -10,12 +10,22 @@ use super::conditions::Condition;
 use super::reply::Refusal;
 
 /// What a request asks for. Ids are still encoded.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route<'path> {
     Token {
         tenant: &'path str,
     },
     ManagedIdentity(Host),
+    Connector(Call<'path>),
+    Control(Control),
+    /// The path is right and the method is not.
+    WrongMethod,
+    Unknown,
+}
+
+/// What the Connector is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call<'path> {
     Create,
     /// Send, or reply: Teams takes a reply to any activity id.
     Send {
@@ -31,10 +41,6 @@ pub(super) enum Route<'path> {
         activity: &'path str,
     },
     Ask(Question<'path>),
-    Control(Control),
-    /// The path is right and the method is not.
-    WrongMethod,
-    Unknown,
 }
 
 /// Where a program runs that asks for the token of its managed identity.
@@ -88,21 +94,22 @@ impl<'path> Route<'path> {
             return Route::Unknown;
         }
         let on = |wanted: Method, route| if *method == wanted { route } else { Route::WrongMethod };
-        let ask = |question| on(Method::GET, Route::Ask(question));
+        let call = |wanted, call| on(wanted, Route::Connector(call));
+        let ask = |question| call(Method::GET, Call::Ask(question));
         match segments.as_slice() {
             ["healthz"] => control(method, &[(Method::GET, Control::Health)]),
             ["emulator", rest @ ..] => emulator(method, rest),
             [tenant, "oauth2", "v2.0", "token"] => on(Method::POST, Route::Token { tenant }),
             ["metadata", "identity", "oauth2", "token"] => on(Method::GET, Route::ManagedIdentity(Host::Machine)),
             ["msi", "token"] => on(Method::GET, Route::ManagedIdentity(Host::AppService)),
-            [.., "v3", "conversations"] => on(Method::POST, Route::Create),
+            [.., "v3", "conversations"] => call(Method::POST, Call::Create),
             [.., "v3", "conversations", conversation, "activities"] => {
-                on(Method::POST, Route::Send { conversation, reply_to: None })
+                call(Method::POST, Call::Send { conversation, reply_to: None })
             }
             [.., "v3", "conversations", conversation, "activities", activity] => match *method {
-                Method::POST => Route::Send { conversation, reply_to: Some(activity) },
-                Method::PUT => Route::Update { conversation, activity },
-                Method::DELETE => Route::Delete { conversation, activity },
+                Method::POST => Route::Connector(Call::Send { conversation, reply_to: Some(activity) }),
+                Method::PUT => Route::Connector(Call::Update { conversation, activity }),
+                Method::DELETE => Route::Connector(Call::Delete { conversation, activity }),
                 _ => Route::WrongMethod,
             },
             [.., "v3", "conversations", conversation, "members"] => ask(Question::Members { conversation }),
@@ -185,23 +192,24 @@ mod tests {
 
     #[test]
     fn paths_are_read_with_any_prefix() {
-        let post = Method::POST;
-        check(&post, "/v3/conversations", &Route::Create);
-        check(&post, "/teams/v3/conversations", &Route::Create);
-        check(&post, "/emea/b0000000/v3/conversations", &Route::Create);
-        let conversation = "a%3A1";
-        check(&post, "/teams/v3/conversations/a%3A1/activities", &Route::Send { conversation, reply_to: None });
+        let (get, put, post, delete) = (Method::GET, Method::PUT, Method::POST, Method::DELETE);
+        check(&post, "/v3/conversations", &Route::Connector(Call::Create));
+        check(&post, "/teams/v3/conversations", &Route::Connector(Call::Create));
+        check(&post, "/emea/b0000000/v3/conversations", &Route::Connector(Call::Create));
+        let (conversation, activity) = ("a%3A1", "17");
+        let send = |reply_to| Route::Connector(Call::Send { conversation, reply_to });
+        check(&post, "/teams/v3/conversations/a%3A1/activities", &send(None));
         let one = "/teams/v3/conversations/a%3A1/activities/17";
-        check(&post, one, &Route::Send { conversation, reply_to: Some("17") });
-        check(&Method::PUT, one, &Route::Update { conversation, activity: "17" });
-        check(&Method::DELETE, one, &Route::Delete { conversation, activity: "17" });
-        check(&Method::GET, one, &Route::WrongMethod);
-        let page = "/teams/v3/conversations/a%3A1/pagedmembers";
-        check(&Method::GET, page, &Route::Ask(Question::MembersByPage { conversation }));
-        check(&Method::GET, "/v3/teams/19%3Ax", &Route::Ask(Question::Team { team: "19%3Ax" }));
-        check(&Method::GET, "/msi/token", &Route::ManagedIdentity(Host::AppService));
+        check(&post, one, &send(Some("17")));
+        check(&put, one, &Route::Connector(Call::Update { conversation, activity }));
+        check(&delete, one, &Route::Connector(Call::Delete { conversation, activity }));
+        check(&get, one, &Route::WrongMethod);
+        let ask = |question| Route::Connector(Call::Ask(question));
+        check(&get, "/v3/conversations/a%3A1/pagedmembers", &ask(Question::MembersByPage { conversation }));
+        check(&get, "/v3/teams/19%3Ax", &ask(Question::Team { team: "19%3Ax" }));
+        check(&get, "/msi/token", &Route::ManagedIdentity(Host::AppService));
         check(&post, "/botframework.com/oauth2/v2.0/token", &Route::Token { tenant: "botframework.com" });
-        check(&Method::DELETE, "/emulator/faults", &Route::Control(Control::ClearFaults));
+        check(&delete, "/emulator/faults", &Route::Control(Control::ClearFaults));
     }
 
     #[test]

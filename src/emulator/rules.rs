@@ -6,6 +6,7 @@ use hyper::StatusCode;
 
 use super::faults::{Answer, Effect, Fault, Spoil, When};
 use super::matching::{Operation, Subject, Turns};
+use super::payload::Payload;
 use super::reply::{Cut, Reply, empty, error_body, garbage, json, raw, with_retry_after};
 use super::state::{Shared, pause};
 use super::token;
@@ -100,7 +101,7 @@ impl Shared {
                 let (clock, stop) = (Arc::clone(&self.clock), self.stop.clone());
                 Ok(reply.map(|body| body.slowly(async move { pause(&*clock, &stop, span).await })))
             }
-            Effect::Spoil(Spoil::Half) => Ok(reply.map(super::payload::Payload::broken_off)),
+            Effect::Spoil(Spoil::Half) => Ok(reply.map(Payload::broken_off)),
             Effect::Spoil(Spoil::Garbage) => Ok(garbage(reply.status())),
             Effect::Spoil(Spoil::Html) => Ok(raw(StatusCode::OK, LOGIN_PAGE.to_owned())),
         }

@@ -11,7 +11,7 @@ use super::matching::{Operation, Subject};
 use super::record::{Envelope, Letter};
 use super::reply::{Refusal, Reply, empty, json};
 use super::state::{Books, Shared};
-use super::windows::Call;
+use super::windows::Row;
 
 /// A request to send, checked as far as it can be without the books.
 pub(super) struct Sending {
@@ -51,7 +51,7 @@ impl Sending {
 
     pub(super) fn carry_out(self, shared: &Shared, subject: &Subject) -> Result<Reply, Refusal> {
         let mut books = shared.books();
-        books.let_in(shared, Call::Send, subject)?;
+        books.let_in(shared, Row::Send, subject)?;
         books.may_speak(&self.conversation)?;
         let letter = Letter {
             tenant: subject.tenant.clone(),
@@ -96,12 +96,12 @@ impl Editing {
 
     pub(super) fn carry_out(self, shared: &Shared, subject: &Subject) -> Result<Reply, Refusal> {
         let mut books = shared.books();
-        books.let_in(shared, Call::Other, subject)?;
+        books.let_in(shared, Row::Other, subject)?;
         books.may_speak(&self.conversation)?;
         let at = shared.clock.now();
         let changes = self.activity.is_some();
         let found = match self.activity {
-            Some(activity) => books.record.edit(&self.conversation, &self.activity_id, activity, at),
+            Some(activity) => books.record.edit(&self.conversation, &self.activity_id, &activity, at),
             None => books.record.delete(&self.conversation, &self.activity_id, at),
         };
         if !found {

@@ -20,7 +20,7 @@ use super::reply::Refusal;
 use super::route::thread_of;
 use super::rules::Rules;
 use super::token::Vault;
-use super::windows::{Call, Limiter};
+use super::windows::{Limiter, Row};
 use crate::port::clock::Clock;
 
 /// Who a 1:1 conversation was created for.
@@ -77,10 +77,10 @@ impl Books {
     }
 
     /// Asks the limits, then the conditions, and counts what they refuse.
-    pub(super) fn let_in(&mut self, shared: &Shared, call: Call, subject: &Subject) -> Result<(), Refusal> {
+    pub(super) fn let_in(&mut self, shared: &Shared, row: Row, subject: &Subject) -> Result<(), Refusal> {
         let conversation = subject.conversation.as_deref().unwrap_or_default();
         // The moment is read under the lock: the logs are in order of admission.
-        if let Err(seconds) = self.limiter.admit(call, conversation, &subject.tenant, shared.moment_us()) {
+        if let Err(seconds) = self.limiter.admit(row, conversation, &subject.tenant, shared.moment_us()) {
             self.counts.throttled += 1;
             return Err(Refusal::throttled(seconds));
         }

@@ -80,7 +80,7 @@ struct Tenant {
 
 /// Which published row a call falls under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Call {
+pub(super) enum Row {
     Send,
     Create,
     /// Get conversation members.
@@ -91,7 +91,7 @@ pub(super) enum Call {
     Other,
 }
 
-impl Call {
+impl Row {
     fn windows(self) -> &'static [Window] {
         match self {
             Self::Send | Self::Create => &PER_CONVERSATION,
@@ -108,7 +108,7 @@ const FEW_LOGS: usize = 1024;
 pub(super) struct Limiter {
     per_conversation: bool,
     per_tenant: Vec<Window>,
-    threads: HashMap<Call, HashMap<String, Log>>,
+    threads: HashMap<Row, HashMap<String, Log>>,
     tenants: HashMap<String, Tenant>,
     /// How many logs of threads there may be before they are looked through.
     most_logs: usize,
@@ -126,12 +126,12 @@ impl Limiter {
 
     /// Admits a call, or says in how many whole seconds, rounded up, there is room for it. A call that is not
     /// admitted takes up no room.
-    pub(super) fn admit(&mut self, call: Call, conversation: &str, tenant: &str, now_us: u64) -> Result<(), u64> {
+    pub(super) fn admit(&mut self, row: Row, conversation: &str, tenant: &str, now_us: u64) -> Result<(), u64> {
         let tenant = entry(&mut self.tenants, tenant);
         tenant.see(now_us);
-        let windows = if self.per_conversation { call.windows() } else { &[] };
+        let windows = if self.per_conversation { row.windows() } else { &[] };
         let thread = thread_of(conversation);
-        let logs = self.threads.entry(call).or_default();
+        let logs = self.threads.entry(row).or_default();
         let in_thread = logs.get(thread).map_or(0, |log| log.wait_us(windows, now_us));
         let wait_us = in_thread.max(tenant.admitted.wait_us(&self.per_tenant, now_us));
         if wait_us > 0 {
@@ -151,8 +151,8 @@ impl Limiter {
         if self.threads.values().map(HashMap::len).sum::<usize>() <= self.most_logs {
             return;
         }
-        for (call, logs) in &mut self.threads {
-            let longest = call.windows().iter().map(|window| window.span_us).max().unwrap_or(0);
+        for (row, logs) in &mut self.threads {
+            let longest = row.windows().iter().map(|window| window.span_us).max().unwrap_or(0);
             logs.retain(|_, log| log.0.back().is_some_and(|&last| last.saturating_add(longest) > now_us));
         }
         self.most_logs = (2 * self.threads.values().map(HashMap::len).sum::<usize>()).max(FEW_LOGS);
@@ -195,13 +195,13 @@ mod tests {
 
     /// Admits calls at the given seconds and checks that the last one, and only it, is refused with `expect`.
     #[track_caller]
-    fn check(windows: Windows, call: Call, seconds: &[f64], expect: Result<(), u64>) {
+    fn check(windows: Windows, row: Row, seconds: &[f64], expect: Result<(), u64>) {
         let mut limiter = Limiter::new(windows);
         let (last, before) = seconds.split_last().unwrap();
         for second in before {
-            assert_eq!(limiter.admit(call, ANA, CONTOSO, at(*second)), Ok(()), "at {second} s");
+            assert_eq!(limiter.admit(row, ANA, CONTOSO, at(*second)), Ok(()), "at {second} s");
         }
-        assert_eq!(limiter.admit(call, ANA, CONTOSO, at(*last)), expect, "at {last} s");
+        assert_eq!(limiter.admit(row, ANA, CONTOSO, at(*last)), expect, "at {last} s");
     }
 
     /// `count` calls, `step` seconds apart, from `start` on.
@@ -216,47 +216,47 @@ mod tests {
 
     #[test]
     fn seven_in_a_second() {
-        for call in [Call::Send, Call::Create] {
-            check(Windows::Published, call, &then(calls(10.0, 0.1, 7), 10.999_999), Err(1));
-            check(Windows::Published, call, &then(calls(10.0, 0.1, 7), 11.0), Ok(()));
+        for row in [Row::Send, Row::Create] {
+            check(Windows::Published, row, &then(calls(10.0, 0.1, 7), 10.999_999), Err(1));
+            check(Windows::Published, row, &then(calls(10.0, 0.1, 7), 11.0), Ok(()));
         }
     }
 
     #[test]
     fn eight_in_two_seconds() {
         // One every 0.25 s is below 7 in 1 s.
-        check(Windows::Published, Call::Send, &then(calls(10.0, 0.25, 8), 11.999_999), Err(1));
-        check(Windows::Published, Call::Send, &then(calls(10.0, 0.25, 8), 12.0), Ok(()));
-        check(Windows::Published, Call::Send, &then(calls(10.0, 0.15, 7), 11.06), Ok(()));
+        check(Windows::Published, Row::Send, &then(calls(10.0, 0.25, 8), 11.999_999), Err(1));
+        check(Windows::Published, Row::Send, &then(calls(10.0, 0.25, 8), 12.0), Ok(()));
+        check(Windows::Published, Row::Send, &then(calls(10.0, 0.15, 7), 11.06), Ok(()));
         let early = then(calls(10.0, 0.15, 7), 11.0);
-        check(Windows::Published, Call::Send, &then(early, 11.0), Err(1));
+        check(Windows::Published, Row::Send, &then(early, 11.0), Err(1));
     }
 
     #[test]
     fn sixty_in_thirty_seconds() {
         // One every 0.3 s: 7 in 2 s at most, 60 within 18 s, and 12 s to wait for the next.
-        check(Windows::Published, Call::Send, &then(calls(0.0, 0.3, 60), 18.0), Err(12));
-        check(Windows::Published, Call::Send, &then(calls(0.0, 0.3, 60), 30.0), Ok(()));
+        check(Windows::Published, Row::Send, &then(calls(0.0, 0.3, 60), 18.0), Err(12));
+        check(Windows::Published, Row::Send, &then(calls(0.0, 0.3, 60), 30.0), Ok(()));
     }
 
     #[test]
     fn eighteen_hundred_in_an_hour() {
         // One every 0.6 s: 50 in 30 s, 1,800 within 18 minutes.
-        check(Windows::Published, Call::Send, &then(calls(0.0, 0.6, 1800), 1080.0), Err(2520));
-        check(Windows::Published, Call::Send, &then(calls(0.0, 0.6, 1800), 3599.5), Err(1));
-        check(Windows::Published, Call::Send, &then(calls(0.0, 0.6, 1800), 3600.0), Ok(()));
+        check(Windows::Published, Row::Send, &then(calls(0.0, 0.6, 1800), 1080.0), Err(2520));
+        check(Windows::Published, Row::Send, &then(calls(0.0, 0.6, 1800), 3599.5), Err(1));
+        check(Windows::Published, Row::Send, &then(calls(0.0, 0.6, 1800), 3600.0), Ok(()));
     }
 
     #[test]
     fn fifty_a_second_in_a_tenant() {
         let mut limiter = Limiter::new(Windows::Published);
         for n in 0..50 {
-            let call = if n % 2 == 0 { Call::Send } else { Call::Create };
-            assert_eq!(limiter.admit(call, &format!("a:{n}"), CONTOSO, at(5.0)), Ok(()));
+            let row = if n % 2 == 0 { Row::Send } else { Row::Create };
+            assert_eq!(limiter.admit(row, &format!("a:{n}"), CONTOSO, at(5.0)), Ok(()));
         }
-        assert_eq!(limiter.admit(Call::Send, "a:one more", CONTOSO, at(5.5)), Err(1));
-        assert_eq!(limiter.admit(Call::Send, "a:one more", "fabrikam", at(5.5)), Ok(()));
-        assert_eq!(limiter.admit(Call::Send, "a:one more", CONTOSO, at(6.0)), Ok(()));
+        assert_eq!(limiter.admit(Row::Send, "a:one more", CONTOSO, at(5.5)), Err(1));
+        assert_eq!(limiter.admit(Row::Send, "a:one more", "fabrikam", at(5.5)), Ok(()));
+        assert_eq!(limiter.admit(Row::Send, "a:one more", CONTOSO, at(6.0)), Ok(()));
         assert_eq!(limiter.busiest_second()[CONTOSO], 51);
         assert_eq!(limiter.busiest_second()["fabrikam"], 1);
     }
@@ -264,11 +264,11 @@ mod tests {
     #[test]
     fn a_refused_call_takes_up_no_room() {
         let mut limiter = Limiter::new(Windows::TenantPerSecond(1));
-        assert_eq!(limiter.admit(Call::Send, ANA, CONTOSO, at(0.0)), Ok(()));
+        assert_eq!(limiter.admit(Row::Send, ANA, CONTOSO, at(0.0)), Ok(()));
         for tenth in 1..10 {
-            assert_eq!(limiter.admit(Call::Send, ANA, CONTOSO, at(f64::from(tenth) / 10.0)), Err(1));
+            assert_eq!(limiter.admit(Row::Send, ANA, CONTOSO, at(f64::from(tenth) / 10.0)), Err(1));
         }
-        assert_eq!(limiter.admit(Call::Send, ANA, CONTOSO, at(1.0)), Ok(()));
+        assert_eq!(limiter.admit(Row::Send, ANA, CONTOSO, at(1.0)), Ok(()));
     }
 
     #[test]
@@ -276,23 +276,23 @@ mod tests {
         let mut limiter = Limiter::new(Windows::Published);
         for n in 0..7 {
             let post = format!("19:x@thread.tacv2;messageid={n}");
-            assert_eq!(limiter.admit(Call::Send, &post, CONTOSO, at(1.0)), Ok(()));
+            assert_eq!(limiter.admit(Row::Send, &post, CONTOSO, at(1.0)), Ok(()));
         }
-        assert_eq!(limiter.admit(Call::Send, "19:x@thread.tacv2", CONTOSO, at(1.5)), Err(1));
-        assert_eq!(limiter.admit(Call::Create, "19:x@thread.tacv2", CONTOSO, at(1.5)), Ok(()));
-        assert_eq!(limiter.admit(Call::Send, "19:y@thread.tacv2", CONTOSO, at(1.5)), Ok(()));
+        assert_eq!(limiter.admit(Row::Send, "19:x@thread.tacv2", CONTOSO, at(1.5)), Err(1));
+        assert_eq!(limiter.admit(Row::Create, "19:x@thread.tacv2", CONTOSO, at(1.5)), Ok(()));
+        assert_eq!(limiter.admit(Row::Send, "19:y@thread.tacv2", CONTOSO, at(1.5)), Ok(()));
     }
 
     #[test]
     fn asking_has_twice_the_room() {
-        for call in [Call::Members, Call::Conversations] {
-            check(Windows::Published, call, &then(calls(10.0, 0.05, 14), 10.9), Err(1));
-            check(Windows::Published, call, &then(calls(10.0, 0.125, 16), 11.999_999), Err(1));
-            check(Windows::Published, call, &then(calls(0.0, 0.15, 120), 18.0), Err(12));
-            check(Windows::Published, call, &then(calls(0.0, 0.3, 3600), 1080.0), Err(2520));
+        for row in [Row::Members, Row::Conversations] {
+            check(Windows::Published, row, &then(calls(10.0, 0.05, 14), 10.9), Err(1));
+            check(Windows::Published, row, &then(calls(10.0, 0.125, 16), 11.999_999), Err(1));
+            check(Windows::Published, row, &then(calls(0.0, 0.15, 120), 18.0), Err(12));
+            check(Windows::Published, row, &then(calls(0.0, 0.3, 3600), 1080.0), Err(2520));
         }
-        check(Windows::Published, Call::Other, &calls(1.0, 0.01, 50), Ok(()));
-        check(Windows::Published, Call::Other, &then(calls(1.0, 0.01, 50), 1.9), Err(1));
+        check(Windows::Published, Row::Other, &calls(1.0, 0.01, 50), Ok(()));
+        check(Windows::Published, Row::Other, &then(calls(1.0, 0.01, 50), 1.9), Err(1));
     }
 
     #[test]
@@ -300,7 +300,7 @@ mod tests {
         let mut limiter = Limiter::new(Windows::Published);
         // Two a second: 7,200 of them have spoken within any hour.
         for n in 0..50_000_u32 {
-            assert_eq!(limiter.admit(Call::Send, &format!("a:{n}"), CONTOSO, at(f64::from(n) / 2.0)), Ok(()));
+            assert_eq!(limiter.admit(Row::Send, &format!("a:{n}"), CONTOSO, at(f64::from(n) / 2.0)), Ok(()));
         }
         let kept: usize = limiter.threads.values().map(HashMap::len).sum();
         assert!((7_200..=14_400).contains(&kept), "those of the last hour, and at most as many again: {kept}");
@@ -308,11 +308,11 @@ mod tests {
 
     #[test]
     fn off_means_off() {
-        check(Windows::Off, Call::Send, &calls(1.0, 0.0, 5000), Ok(()));
+        check(Windows::Off, Row::Send, &calls(1.0, 0.0, 5000), Ok(()));
     }
 
     #[test]
     fn a_tenant_that_may_send_nothing_is_told_to_wait() {
-        check(Windows::TenantPerSecond(0), Call::Send, &[1.0], Err(1));
+        check(Windows::TenantPerSecond(0), Row::Send, &[1.0], Err(1));
     }
 }

@@ -15,6 +15,9 @@ pub mod cores;
 // Waves → deliveries → claims, each at its instant.
 pub mod dispatcher;
 
+// What is in the hands of senders, and for how much more there is room.
+mod hand;
+
 // One claim → one outcome.
 pub mod sender;
 
@@ -44,6 +47,9 @@ pub mod credentials;
 
 // Answers to what people ask.
 pub mod desk;
+
+// When what is open will be finished.
+pub mod outlook;
 
 // Signs of life, and what is wrong with the bot's own set-up.
 pub mod health;

@@ -8,6 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::domain::conversation::without_thread;
 use crate::domain::delivery::{self, Claim, Reason};
 use crate::domain::id::RecipientId;
+use crate::domain::rate::Operation;
 use crate::domain::recipient::Reference;
 use crate::domain::thread::{BegunThread, Thread, ThreadName, ThreadPolicy};
 use crate::domain::verdict::{Answer, Verdict};
@@ -43,6 +44,15 @@ impl Posting {
         match &self.way {
             Way::Continue(reference) | Way::Reply(reference) => reference,
             Way::Begin { channel, .. } => channel,
+        }
+    }
+
+    /// In which windows it counts.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        match &self.way {
+            Way::Continue(_) | Way::Reply(_) => Operation::Send,
+            Way::Begin { .. } => Operation::Create,
         }
     }
 

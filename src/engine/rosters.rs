@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::conversation::Standing;
 use crate::domain::delivery::Reason;
+use crate::domain::rate::Operation;
 use crate::domain::recipient::Reference;
 use crate::domain::schedule::model::Priority;
 use crate::domain::verdict::{Answer, Verdict};
@@ -128,14 +129,14 @@ impl Rosters {
     }
 
     async fn read_at(&self, team: &KnownTeam, reference: Reference) -> Result<Roster, Answer> {
-        let said = self.ask(&reference, || self.connector.team(&reference)).await?;
-        let channels = self.ask(&reference, || self.connector.channels(&reference)).await?;
+        let said = self.ask(&reference, Operation::Conversations, || self.connector.team(&reference)).await?;
+        let channels = self.ask(&reference, Operation::Conversations, || self.connector.channels(&reference)).await?;
         let home = reference.tenant_id.as_deref().or(self.home_tenant.as_deref());
         let mut members = Vec::new();
         let mut continuation: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let from = continuation.as_deref();
-            let page = self.ask(&reference, || self.connector.members(&reference, from)).await?;
+            let page = self.ask(&reference, Operation::Members, || self.connector.members(&reference, from)).await?;
             members.extend(page.members.into_iter().filter(is_person).map(|member| stands(member, home)));
             match page.continuation {
                 None => {
@@ -150,14 +151,14 @@ impl Rosters {
     }
 
     /// Makes a request within the limits, and again where its answer says so.
-    async fn ask<T, F>(&self, team: &Reference, request: impl Fn() -> F) -> Result<T, Answer>
+    async fn ask<T, F>(&self, team: &Reference, operation: Operation, request: impl Fn() -> F) -> Result<T, Answer>
     where
         F: Future<Output = Result<T, Answer>>,
     {
         let mut tries = 0;
         loop {
             tries += 1;
-            let permit = self.permit(team).await;
+            let permit = self.permit(team, operation).await;
             let answered = request().await;
             permit.complete(answered.as_ref().err().and_then(|answer| silence(&answer.verdict)));
             match &answered {
@@ -170,11 +171,10 @@ impl Rosters {
     }
 
     /// Messages go first; a roster has time.
-    async fn permit(&self, team: &Reference) -> Permit {
+    async fn permit(&self, team: &Reference, operation: Operation) -> Permit {
         let tenant = team.tenant_id.as_deref().map(Arc::from).or_else(|| self.home_tenant.clone()).unwrap_or_default();
-        // Reading has windows of its own, which are wider than those that are kept here.
-        let conversation = Arc::from(format!("read {}", team.conversation_id.as_deref().unwrap_or_default()));
-        let request = Request { tenant, conversation, priority: Priority::Bulk };
+        let conversation = Arc::from(team.conversation_id.as_deref().unwrap_or_default());
+        let request = Request { tenant, conversation, operation, priority: Priority::Bulk };
         loop {
             match self.limiter.permit(&request).await {
                 Ok(permit) => return permit,

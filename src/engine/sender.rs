@@ -14,6 +14,7 @@ use crate::domain::delivery::{self, Claim, Reason, Settlement, State};
 use crate::domain::id::AttemptId;
 use crate::domain::policy::{Circumstances, Decision, Downtime, decide};
 use crate::domain::quiet::QuietHours;
+use crate::domain::rate::Operation;
 use crate::domain::recipient::{RecipientKind, Reference, Route};
 use crate::domain::schedule::model::{Priority, Schedule};
 use crate::domain::surge::TooManyLost;
@@ -152,7 +153,7 @@ impl Sender {
     ) -> Result<Option<Reference>, StoreError> {
         let user = claim.reference.user_id.as_deref().or(claim.reference.entra_object_id.as_deref());
         let thread = Arc::from(format!("create {}", user.unwrap_or_default()));
-        let Some(permit) = self.permit(claim, thread, stop).await? else { return Ok(None) };
+        let Some(permit) = self.permit(claim, Operation::Create, thread, stop).await? else { return Ok(None) };
         if !self.may_request(claim) {
             self.give_back(claim).await?;
             return Ok(None);
@@ -193,7 +194,9 @@ impl Sender {
         activity: &OutgoingActivity,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let Some(permit) = self.permit(claim, posting.conversation(), stop).await? else { return Ok(()) };
+        let Some(permit) = self.permit(claim, posting.operation(), posting.conversation(), stop).await? else {
+            return Ok(());
+        };
         // The wait may have been long, so the question is asked once more.
         match self.decision(claim, schedule) {
             Decision::Send(_) => {}
@@ -251,22 +254,23 @@ impl Sender {
     }
 
     /// Whose budget a request takes: that of the tenant the conversation lives in.
-    fn tenant(&self, claim: &Claim) -> Arc<str> {
+    pub(super) fn tenant(&self, claim: &Claim) -> Arc<str> {
         match &claim.reference.tenant_id {
             Some(tenant) => Arc::from(tenant.as_str()),
             None => self.home_tenant.clone().unwrap_or_default(),
         }
     }
 
-    /// The right to make a request into `conversation`. `None` when the claim has been given back: because `stop` came,
+    /// The right to make a request of the kind `operation` into `conversation`. `None` when the claim has been given back: because `stop` came,
     /// or because it is somebody else's turn for longer than one waits here.
     async fn permit(
         &self,
         claim: &Claim,
+        operation: Operation,
         conversation: Arc<str>,
         stop: &CancellationToken,
     ) -> Result<Option<Permit>, StoreError> {
-        let request = Request { tenant: self.tenant(claim), conversation, priority: claim.priority };
+        let request = Request { tenant: self.tenant(claim), conversation, operation, priority: claim.priority };
         let asked = tokio::select! {
             asked = self.limiter.permit(&request) => asked,
             () = stop.cancelled() => {

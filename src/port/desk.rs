@@ -158,6 +158,17 @@ pub struct OccurrenceStatus {
     /// How far its recall is, where there is one. States with none are left out.
     #[serde(default, skip_serializing_if = "RecallCounts::is_empty")]
     pub recalled: RecallCounts,
+    /// About when the last open delivery leaves, where a daemon is sending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<DateTime<Utc>>,
+    /// About how many open deliveries will expire before their turn comes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub too_late: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,10 +15,12 @@ use serde::{Deserialize, Serialize};
 use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Claim, Settlement};
 use crate::domain::edit::Meant;
+use crate::domain::forecast::Load;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::{PersonRecord, Reference, Unreachable};
-use crate::domain::schedule::model::{Priority, Schedule};
+use crate::domain::schedule::model::Schedule;
+use crate::domain::share::Rooms;
 use crate::domain::thread::{BegunThread, Thread, ThreadName};
 use crate::domain::verdict::Evidence;
 use crate::port::connector::{Channel, Conversation, Member, Team};
@@ -266,6 +268,13 @@ pub struct LedgerStatus {
     pub deliveries: Vec<DeliveryStatus>,
 }
 
+/// A part of what is still to be sent of an occurrence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OccurrenceLoad {
+    pub occurrence: NaiveDateTime,
+    pub load: Load,
+}
+
 /// The durable ledger.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -321,14 +330,15 @@ pub trait Store: Send + Sync {
     /// before `over_before`: no rows are made for them. Says how much that was of each schedule.
     async fn abandon(&self, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, StoreError>;
 
-    /// Claims up to `limit` deliveries of the priority `at_least` or a higher one that may be tried at `now`, critical ones
-    /// first, then in the order in which they are due.
+    /// Claims deliveries that may be tried at `now`, as many as there is room for: critical ones first, then normal ones,
+    /// then bulk. In each of these every tenant gets as much as another, and of that every schedule as much as another,
+    /// whoever waits longest first; what one does not use goes to the others. Within a schedule they come in the order in
+    /// which they are due.
     async fn claim_due(
         &self,
         term: Term,
         now: DateTime<Utc>,
-        at_least: Priority,
-        limit: usize,
+        rooms: Rooms,
         lease: Duration,
     ) -> Result<Vec<Claim>, StoreError>;
 
@@ -429,8 +439,9 @@ pub trait Store: Send + Sync {
     /// The schedules that are held, in the order of their names.
     async fn paused(&self) -> Result<Vec<Paused>, StoreError>;
 
-    /// The earliest instant at which there is something to expand (`lead` before a wave is due) or to claim.
-    async fn next_wake(&self, lead: Duration) -> Result<Option<DateTime<Utc>>, StoreError>;
+    /// The earliest instant at which there is something to expand (`lead` before a wave is due), or after `after` something
+    /// to claim.
+    async fn next_wake(&self, lead: Duration, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError>;
 
     /// Takes in what an import says. Records are matched by address, then by conversation id. Open deliveries move
     /// along with a recipient whose zone changed, and waves that are still open are expanded again, so that a
@@ -456,6 +467,10 @@ pub trait Store: Send + Sync {
         ended_after: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<LedgerStatus, StoreError>;
+
+    /// Everything that is still to be sent of what is planned, in numbers: open deliveries with the instant from which
+    /// they may be tried, and waves that are not deliveries yet. Of recipients whose tenant is not known it is `home`.
+    async fn loads(&self, now: DateTime<Utc>, home: Arc<str>) -> Result<Vec<OccurrenceLoad>, StoreError>;
 
     /// Removes attempts and documents that ended before `before`. The keys of deliveries stay for ever: they are what
     /// keeps a message from being sent twice. Returns how many rows went.

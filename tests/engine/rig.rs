@@ -12,12 +12,12 @@ use nudged::domain::delivery::{Claim, Settlement};
 use nudged::domain::id::{ScheduleName, Term};
 use nudged::domain::policy::{Circumstances, Decision, Downtime, decide};
 use nudged::domain::problem::Source;
-use nudged::domain::rate::Book;
+use nudged::domain::rate::{Book, Windows};
 use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
-use nudged::domain::schedule::model::Priority;
+use nudged::domain::share::Rooms;
 use nudged::domain::time::Moment;
 use nudged::domain::verdict::Evidence;
-use nudged::engine::catalog::CatalogKeeper;
+use nudged::engine::catalog::{CatalogCell, CatalogKeeper};
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
@@ -130,7 +130,7 @@ impl Rig {
         let sender = Sender {
             store: store.clone(),
             connector: teams.clone(),
-            limiter: Arc::new(Limiter::new(Book::published(1000), 1, clock.clone())),
+            limiter: Arc::new(Limiter::new(Book::new(Windows::published(1000)), 1, clock.clone())),
             catalog: keeper.cell(),
             zones: Arc::new(ZoneData::newest()),
             clock: clock.clone(),
@@ -208,7 +208,7 @@ impl Rig {
         loop {
             let claims = self
                 .store
-                .claim_due(self.term, now, Priority::Bulk, 1000, Duration::from_mins(5))
+                .claim_due(self.term, now, Rooms::for_anybody(1000), Duration::from_mins(5))
                 .await
                 .expect("claiming");
             if claims.is_empty() {
@@ -252,7 +252,7 @@ impl Rig {
     /// Claims what is due and hands it, one after the other, to the sender.
     pub(crate) async fn deliver(&self) {
         let lease = Duration::from_mins(5);
-        let claims = self.store.claim_due(self.term, self.clock.now(), Priority::Bulk, 1000, lease).await;
+        let claims = self.store.claim_due(self.term, self.clock.now(), Rooms::for_anybody(1000), lease).await;
         for claim in claims.expect("claiming") {
             self.sender.deliver(claim, &CancellationToken::new()).await;
         }
@@ -302,6 +302,14 @@ impl Rig {
     /// Whether everybody can be reached.
     pub(crate) async fn reach(&self) -> Vec<Reach> {
         self.store.people().await.expect("people").into_iter().map(|it| it.reach).collect()
+    }
+
+    pub(crate) fn catalog(&self) -> Arc<CatalogCell> {
+        self.keeper.cell()
+    }
+
+    pub(crate) fn term(&self) -> Term {
+        self.term
     }
 
     /// The occurrences of the ledger since the beginning of time.

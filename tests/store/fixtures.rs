@@ -20,6 +20,7 @@ use nudged::domain::schedule::model::{
 };
 use nudged::domain::schedule::parse::read_target;
 use nudged::domain::schedule::when::{Calendar, Days, Exceptions, Rhythm, Trigger, When, WhoseClock};
+use nudged::domain::share::Rooms;
 use nudged::domain::spread::Spread;
 use nudged::domain::template::Template;
 use nudged::domain::time::ClockChangePolicy;
@@ -280,7 +281,7 @@ impl Ledger {
     }
 
     pub(crate) async fn claim(&self, now: &str) -> Vec<Claim> {
-        self.store.claim_due(self.term, at(now), Priority::Bulk, 100, LEASE).await.expect("claiming")
+        self.store.claim_due(self.term, at(now), Rooms::for_anybody(100), LEASE).await.expect("claiming")
     }
 
     /// Claims one delivery, the only one there is to claim.
@@ -361,7 +362,7 @@ impl Ledger {
     }
 
     pub(crate) async fn next_wake(&self, lead: Duration) -> Option<DateTime<Utc>> {
-        self.store.next_wake(lead).await.expect("the next wake-up")
+        self.store.next_wake(lead, DateTime::<Utc>::MIN_UTC).await.expect("the next wake-up")
     }
 }
 

@@ -22,6 +22,8 @@ struct Subject {
     schedule: i64,
     occurrence: i64,
     civil: NaiveDateTime,
+    /// The occurrence that is sent in its place since an edit.
+    moved_to: Option<NaiveDateTime>,
     /// The recipients that are meant, as a list in JSON; `None` when all are.
     who: Option<String>,
 }
@@ -114,6 +116,7 @@ fn report(
         asked_at: now,
         schedule: order.schedule.to_string(),
         occurrence: subject.civil,
+        moved_to: subject.moved_to,
         remedy: order.remedy.clone(),
         counts,
         possible_duplicates: touched.iter().filter(|touched| touched.possible_duplicate).count() as u64,
@@ -141,7 +144,15 @@ fn subject(conn: &Connection, order: &RecallOrder) -> Result<Result<Subject, NoR
         Ok(who) => who,
         Err(nobody) => return Ok(Err(nobody)),
     };
-    Ok(Ok(Subject { schedule, occurrence, civil, who }))
+    Ok(Ok(Subject { schedule, occurrence, civil, moved_to: moved_to(conn, occurrence)?, who }))
+}
+
+/// The occurrence that is sent in the place of this one since an edit.
+pub(super) fn moved_to(conn: &Connection, occurrence: i64) -> Result<Option<NaiveDateTime>, Fault> {
+    let of = Of { table: "occurrences", id: occurrence };
+    let mut statement = conn.prepare_cached("SELECT replaced_by FROM occurrences WHERE id = ?1")?;
+    let moved_to: Option<String> = statement.query_row([occurrence], |row| row.get(0))?;
+    moved_to.map(|text| text.parse().map_err(|_| of.corrupt("replaced_by", &text))).transpose()
 }
 
 fn occurrence(conn: &Connection, schedule: i64, civil: NaiveDateTime) -> Result<Option<i64>, Fault> {
