@@ -210,12 +210,7 @@ impl Daemon {
         tasks.spawn(named("rosters", rosters.run(stop.clone())));
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
-        let answering = control.run(Arc::clone(&desk) as Arc<dyn Desk>, stop.clone());
-        tasks.spawn(named("socket", async move {
-            if let Err(error) = answering.await {
-                tracing::error!(%error, "the socket failed");
-            }
-        }));
+        tasks.spawn(named("socket", answer(control, Arc::clone(&desk) as Arc<dyn Desk>, stop.clone())));
         tasks.spawn(named("attendant", attendant.run(stop.clone())));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -273,6 +268,13 @@ impl Daemon {
         }
         self.store.store.close().await;
         tracing::info!("stopped");
+    }
+}
+
+/// Answers whoever asks over the socket.
+async fn answer(control: ControlServer, desk: Arc<dyn Desk>, stop: CancellationToken) {
+    if let Err(error) = control.run(desk, stop).await {
+        tracing::error!(%error, "the socket failed");
     }
 }
 

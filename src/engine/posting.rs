@@ -47,6 +47,15 @@ impl Posting {
         }
     }
 
+    /// In which windows it counts.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        match &self.way {
+            Way::Continue(_) | Way::Reply(_) => Operation::Send,
+            Way::Begin { .. } => Operation::Create,
+        }
+    }
+
     /// Whose window it takes room in: Teams counts all threads of a channel as one conversation.
     #[must_use]
     pub fn conversation(&self) -> Arc<str> {

@@ -185,6 +185,7 @@ impl Scene {
             entropy: Arc::new(Certain),
             health: Arc::new(Health::new(Arc::clone(&clock))),
             watch: Arc::new(Watch::new(clock)),
+            threads: Turns::default(),
             places: Arc::default(),
             threads: Turns::default(),
             work: Arc::new(Notify::new()),

@@ -135,6 +135,7 @@ async fn serve(rig: &Rig, from: DateTime<Utc>, seconds: u64) -> Vec<(DateTime<Ut
         entropy: Arc::new(NoChance),
         health: Arc::clone(&health),
         watch: Arc::new(Watch::new(clock.clone())),
+        threads: Turns::default(),
         places: Arc::default(),
         threads: Turns::default(),
         work: Arc::clone(&work),
