@@ -137,9 +137,14 @@ impl Recaller {
             Admission::None { until } => return Ok(Next::Recovery(until)),
         };
         let work = self.store.recall_due(self.clock.now(), self.capacity()).await?;
-        let is_full = work.tasks.len() >= self.capacity();
+        let mut is_full = work.tasks.len() >= self.capacity();
         for task in work.tasks {
-            if in_hand.deliveries.len() < room && in_hand.deliveries.insert(task.delivery) {
+            if in_hand.deliveries.contains(&task.delivery) {
+                continue;
+            }
+            is_full |= in_hand.deliveries.len() >= room;
+            if in_hand.deliveries.len() < room {
+                in_hand.deliveries.insert(task.delivery);
                 let (recaller, stop) = (Arc::clone(self), stop.clone());
                 in_hand.tasks.spawn(async move { (task.delivery, recaller.take_back(&task, &stop).await) });
             }

@@ -268,12 +268,16 @@ impl Scene {
 
     /// Lets the clock go on until the recall is over.
     async fn over(&self, recall: RecallId) -> RecallReport {
+        self.over_in_steps_of(TimeDelta::milliseconds(100), recall).await
+    }
+
+    async fn over_in_steps_of(&self, step: TimeDelta, recall: RecallId) -> RecallReport {
         loop {
             let report = self.report(recall).await;
             if report.is_over() {
                 return report;
             }
-            self.pass(TimeDelta::milliseconds(100)).await;
+            self.pass(step).await;
         }
     }
 }
@@ -475,6 +479,6 @@ async fn while_the_bot_can_do_nothing_it_knocks_now_and_then() {
     let knocks = scene.script.asked().len() - before;
     assert!((1..=5).contains(&knocks), "now and then, and more and more rarely: {knocks}");
     scene.script.refuses.store(false, Ordering::SeqCst);
-    let report = scene.over(recall).await;
+    let report = scene.over_in_steps_of(TimeDelta::seconds(5), recall).await;
     assert_eq!(report.counts.into_iter().collect::<Vec<_>>(), [(RecallState::Done, 30)]);
 }
