@@ -140,9 +140,10 @@ impl Sender {
     ) -> Result<Option<Reference>, StoreError> {
         let user = claim.reference.user_id.as_deref().or(claim.reference.entra_object_id.as_deref());
         let thread = Arc::from(format!("create {}", user.unwrap_or_default()));
-        let Some(permit) = self.permit(claim, Operation::Create, thread, stop).await? else { return Ok(None) };
+        let Some(mut permit) = self.permit(claim, Operation::Create, thread, stop).await? else { return Ok(None) };
         let began = self.clock.moment();
         let _under_way = self.health.request(claim.id);
+        permit.leaves();
         let created = self.connector.create_conversation(&claim.reference).await;
         match created {
             Ok(conversation) => {
@@ -180,7 +181,7 @@ impl Sender {
         // Teams counts all threads of a channel as one conversation.
         let conversation_id = reference.conversation_id.as_deref().unwrap_or_default();
         let conversation = Arc::from(conversation_id.split(";messageid=").next().unwrap_or_default());
-        let Some(permit) = self.permit(claim, Operation::Send, conversation, stop).await? else { return Ok(()) };
+        let Some(mut permit) = self.permit(claim, Operation::Send, conversation, stop).await? else { return Ok(()) };
         // The wait may have been long, so the question is asked once more.
         match self.decision(claim, schedule) {
             Decision::Send(_) => {}
@@ -195,6 +196,7 @@ impl Sender {
         let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
 
         let began = self.clock.moment();
+        permit.leaves();
         let answer = self.connector.continue_conversation(reference, activity).await;
         let latency = self.clock.moment().since(began);
         permit.complete(silence(&answer.verdict));
