@@ -20,6 +20,7 @@
 //! meant, from [`Grant::leaves`] on: how long our own disk takes before that is no matter of the network, and changes.
 
 mod allowance;
+mod conversations;
 mod log;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::allowance::Allowance;
+use self::conversations::Conversations;
 use self::log::{Log, longest, pace};
 pub use self::log::{NotYet, Window};
 use crate::domain::time::Moment;
@@ -175,8 +177,8 @@ impl Run {
 #[derive(Debug)]
 pub struct Book {
     windows: Windows,
-    /// One map for each of [`Operation::ALL`].
-    conversations: [HashMap<Arc<str>, Log>; Operation::ALL.len()],
+    /// For each of [`Operation::ALL`].
+    conversations: [Conversations; Operation::ALL.len()],
     tenants: HashMap<Arc<str>, Tenant>,
     /// The shortest latency seen, and of how many answers.
     shortest: Duration,
@@ -214,8 +216,8 @@ impl Book {
     pub fn promise(&mut self, bucket: Bucket, call: &Call, until: Moment) -> Moment {
         match bucket {
             Bucket::Conversation => {
-                let log = self.conversations[call.operation as usize].entry(Arc::clone(&call.conversation));
-                log.or_default().promise(until, pace(self.windows.of(call.operation)))
+                let log = self.conversations[call.operation as usize].wake(&call.conversation);
+                log.promise(until, pace(self.windows.of(call.operation)))
             }
             Bucket::Tenant => {
                 let tenant = self.tenants.entry(Arc::clone(&call.tenant)).or_default();
@@ -242,7 +244,7 @@ impl Book {
         }
         tenant.run.granted += 1;
         tenant.log.granted();
-        self.conversations[call.operation as usize].entry(Arc::clone(&call.conversation)).or_default().granted();
+        self.conversations[call.operation as usize].wake(&call.conversation).granted();
         Ok(Grant { call: call.clone(), at: now, left_at: now })
     }
 
@@ -319,10 +321,7 @@ impl Book {
         self.swept_at = now;
         for operation in Operation::ALL {
             let longest = longest(self.windows.of(operation));
-            self.conversations[operation as usize].retain(|_, log| {
-                log.forget(longest, now);
-                !log.is_empty(now)
-            });
+            self.conversations[operation as usize].sweep(longest, now);
         }
         let Window { max, span } = self.windows.tenant;
         self.tenants.retain(|_, tenant| {
