@@ -148,6 +148,7 @@ macro_rules! conformance {
                 ten_thousand_lanes_all_get_their_turn,
                 the_next_wake_is_after_what_waits_for_room,
                 a_delivery_that_comes_back_keeps_its_lane,
+                loads_are_what_is_open_and_what_is_to_come,
             ]);
             conformance!(@cases $place, backlog, [
                 a_claim_knows_whether_a_later_one_is_due,

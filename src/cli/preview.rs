@@ -473,7 +473,7 @@ impl View<'_> {
         let getting = self.rows.iter().filter(|row| row.left_out.is_none()).count();
         let all = self.rows.len();
         let end = forecast.finished_at.map_or_else(String::new, |at| {
-            format!("; the last one about {}, at {per_second} a second", times::utc(at))
+            format!("; the last one about {}, at {per_second} a second, answered within 50 ms", times::utc(at))
         });
         let line = format!("\n{getting} of {all} get it{end}");
         self.screen.data(line);

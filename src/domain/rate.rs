@@ -16,9 +16,11 @@
 //! cost budget: at 100 ms, a tenth of it. But the latency that *every* request has is no uncertainty. If none takes
 //! less than `shortest`, arrivals lie in an interval shorter by that much, and the same argument holds with the answer
 //! set back by it. [`Book`] sets it back by half of the shortest latency seen, once it has seen enough answers for that
-//! to mean something; this leaves room for a request that is twice as fast as all before it.
+//! to mean something; this leaves room for a request that is twice as fast as all before it. Only the time on the way is
+//! meant, from [`Grant::leaves`] on: how long our own disk takes before that is no matter of the network, and changes.
 
 mod allowance;
+mod conversations;
 mod log;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::allowance::Allowance;
+use self::conversations::Conversations;
 use self::log::{Log, longest, pace};
 pub use self::log::{NotYet, Window};
 use crate::domain::time::Moment;
@@ -59,8 +62,9 @@ pub const READING: [Window; 4] =
 /// The same page: per app and tenant, all calls together.
 pub const PER_TENANT_PER_SECOND: usize = 50;
 
-/// How many answers it takes before the shortest latency among them is believed.
-const ANSWERS_TO_TRUST: u32 = 100;
+/// How many answers it takes before the shortest latency among them is believed. A machine that is busy while it starts
+/// shows none of its best.
+const ANSWERS_TO_TRUST: u32 = 300;
 
 /// For how long a request counts beyond its window, before anything was measured: that of one that is answered within
 /// twice this.
@@ -119,6 +123,14 @@ pub struct Call {
 pub struct Grant {
     call: Call,
     at: Moment,
+    left_at: Moment,
+}
+
+impl Grant {
+    /// The request leaves now.
+    pub fn leaves(&mut self, now: Moment) {
+        self.left_at = now;
+    }
 }
 
 /// A tenant that gets less than the budget for now.
@@ -135,20 +147,44 @@ pub struct Slowed {
 struct Tenant {
     log: Log,
     allowance: Allowance,
+    run: Run,
+}
+
+/// What went through a window from the last time that it was full. Where it is full again and again, as much is sent as
+/// can be.
+#[derive(Debug, Default)]
+struct Run {
+    full_at: Option<Moment>,
+    granted: u32,
+}
+
+impl Run {
+    /// The window, which is `span` long, is full. Returns the pace in the light of this.
+    fn full(&mut self, now: Moment, span: Duration, pace: Duration) -> Duration {
+        if self.full_at.is_some() && self.granted == 0 {
+            return pace;
+        }
+        let before = std::mem::replace(self, Self { full_at: Some(now), granted: 0 });
+        match before.full_at.map(|full_at| now.since(full_at)) {
+            // After a longer while than this nobody was waiting for a part of it.
+            Some(took) if took <= 2 * span => average(pace, took, before.granted),
+            Some(_) | None => pace,
+        }
+    }
 }
 
 /// Everything that was sent lately, and the limits it must keep.
 #[derive(Debug)]
 pub struct Book {
     windows: Windows,
-    /// One map for each of [`Operation::ALL`].
-    conversations: [HashMap<Arc<str>, Log>; Operation::ALL.len()],
+    /// For each of [`Operation::ALL`].
+    conversations: [Conversations; Operation::ALL.len()],
     tenants: HashMap<Arc<str>, Tenant>,
     /// The shortest latency seen, and of how many answers.
     shortest: Duration,
     answers: u32,
-    /// For how long requests counted beyond their window lately, on average.
-    doubt: Duration,
+    /// How far apart requests to one tenant were lately, where as many as could be were made.
+    pace: Duration,
     /// When logs were last looked through for what can be forgotten.
     swept_at: Moment,
 }
@@ -157,12 +193,12 @@ impl Book {
     #[must_use]
     pub fn new(windows: Windows) -> Self {
         Self {
-            windows,
             conversations: Default::default(),
             tenants: HashMap::new(),
             shortest: Duration::MAX,
             answers: 0,
-            doubt: ASSUMED_DOUBT,
+            pace: (windows.tenant.span + ASSUMED_DOUBT) / whole(windows.tenant.max),
+            windows,
             swept_at: Moment::default(),
         }
     }
@@ -180,8 +216,8 @@ impl Book {
     pub fn promise(&mut self, bucket: Bucket, call: &Call, until: Moment) -> Moment {
         match bucket {
             Bucket::Conversation => {
-                let log = self.conversations[call.operation as usize].entry(Arc::clone(&call.conversation));
-                log.or_default().promise(until, pace(self.windows.of(call.operation)))
+                let log = self.conversations[call.operation as usize].wake(&call.conversation);
+                log.promise(until, pace(self.windows.of(call.operation)))
             }
             Bucket::Tenant => {
                 let tenant = self.tenants.entry(Arc::clone(&call.tenant)).or_default();
@@ -200,10 +236,16 @@ impl Book {
         let tenant = self.tenants.entry(Arc::clone(&call.tenant)).or_default();
         tenant.log.forget(full.span, now);
         let window = Window { max: tenant.allowance.of(full.max, now), ..full };
-        tenant.log.check(&[window], now).map_err(|wait| Full { bucket: Bucket::Tenant, wait })?;
+        if let Err(wait) = tenant.log.check(&[window], now) {
+            if window == full && tenant.log.quiet_until(now).is_none() {
+                self.pace = tenant.run.full(now, full.span, self.pace);
+            }
+            return Err(Full { bucket: Bucket::Tenant, wait });
+        }
+        tenant.run.granted += 1;
         tenant.log.granted();
-        self.conversations[call.operation as usize].entry(Arc::clone(&call.conversation)).or_default().granted();
-        Ok(Grant { call: call.clone(), at: now })
+        self.conversations[call.operation as usize].wake(&call.conversation).granted();
+        Ok(Grant { call: call.clone(), at: now, left_at: now })
     }
 
     /// The request of `grant` was answered, or can no longer be. With `retry_after`, Teams refused it and asked for so
@@ -211,12 +253,10 @@ impl Book {
     /// or more, by this book, it is that of the conversation; else it is that of the whole tenant, which is also slowed
     /// down.
     pub fn complete(&mut self, grant: &Grant, now: Moment, retry_after: Option<Duration>) {
-        let latency = now.since(grant.at);
-        self.shortest = self.shortest.min(latency);
+        self.shortest = self.shortest.min(now.since(grant.left_at));
         self.answers = self.answers.saturating_add(1);
         let sure = if self.answers > ANSWERS_TO_TRUST { self.shortest / 2 } else { Duration::ZERO };
         let arrived_by = Moment(now.0.saturating_sub(sure));
-        self.doubt = average(self.doubt, latency.saturating_sub(self.shortest / 2));
         let silent_until = retry_after.map(|silence| now.after(silence));
         let call = &grant.call;
         let mut is_of_conversation = false;
@@ -254,10 +294,10 @@ impl Book {
     }
 
     /// How many requests a second one tenant gets for long. Somewhat less than its window holds: each request counts
-    /// for the window and for as long as we did not know when it arrived.
+    /// for the window and for as long as we did not know when it arrived, and who waits is not woken at once.
     #[must_use]
     pub fn usable_per_second(&self) -> f64 {
-        usable_per_second(self.windows.tenant, self.doubt)
+        1.0 / self.pace.as_secs_f64()
     }
 
     /// The tenants that get less than the budget for now.
@@ -281,10 +321,7 @@ impl Book {
         self.swept_at = now;
         for operation in Operation::ALL {
             let longest = longest(self.windows.of(operation));
-            self.conversations[operation as usize].retain(|_, log| {
-                log.forget(longest, now);
-                !log.is_empty(now)
-            });
+            self.conversations[operation as usize].sweep(longest, now);
         }
         let Window { max, span } = self.windows.tenant;
         self.tenants.retain(|_, tenant| {
@@ -297,12 +334,17 @@ impl Book {
 /// How many requests a second go through `window` when each counts for `doubt` longer.
 #[must_use]
 pub fn usable_per_second(window: Window, doubt: Duration) -> f64 {
-    let max = u32::try_from(window.max).map_or(f64::from(u32::MAX), f64::from);
-    max / (window.span + doubt).as_secs_f64()
+    f64::from(whole(window.max)) / (window.span + doubt).as_secs_f64()
 }
 
-/// The running average of about as many as make a second's worth.
-fn average(so_far: Duration, next: Duration) -> Duration {
-    const OF: u32 = 50;
-    (so_far * (OF - 1) + next) / OF
+/// The average after `count` more that took so long together, of about as many as make ten seconds' worth of the published
+/// budget. So the first ones of a run, which wait for a token and for connections, don't count for much.
+fn average(so_far: Duration, took: Duration, count: u32) -> Duration {
+    const OF: u32 = 500;
+    (so_far * OF + took) / (OF + count)
+}
+
+/// A divisor.
+fn whole(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX).max(1)
 }

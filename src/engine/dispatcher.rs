@@ -103,7 +103,7 @@ impl Dispatcher {
                 () = &mut alarm => return,
                 ended = in_hand.one_ended() => {
                     self.sender_ended(ended);
-                    if next.filled.iter().any(Filled::is_half_empty) {
+                    if next.filled.iter().any(Filled::has_room) {
                         return;
                     }
                 }

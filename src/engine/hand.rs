@@ -94,13 +94,13 @@ impl Drop for Counted {
 /// A room in which there is no more.
 pub(super) struct Filled {
     counter: Counter,
-    size: usize,
+    /// With no more than this in it, it is worth fetching more: each fetching costs about as much, however much it brings.
+    worth_at: usize,
 }
 
 impl Filled {
-    /// Whether it is worth fetching more: each fetching costs about as much, however much it brings.
-    pub(super) fn is_half_empty(&self) -> bool {
-        self.counter.load(Ordering::SeqCst) <= self.size / 2
+    pub(super) fn has_room(&self) -> bool {
+        self.counter.load(Ordering::SeqCst) <= self.worth_at
     }
 }
 
@@ -130,12 +130,16 @@ impl Tally {
     /// tenant is not among them: it has none. What is left is judged by what was given and taken, and not by what is in
     /// hand by now: a sender may have ended meanwhile.
     pub(super) fn filled(&self, size: &Room, left: &Room) -> Vec<Filled> {
-        let tenants = self.tenants.iter().map(|(name, counter)| (counter, size.of_tenant(name), left.of_tenant(name)));
-        std::iter::once((&self.all, size.all, left.all))
-            .chain(tenants)
-            .filter(|(_, size, left)| *size > 0 && *left == 0)
-            .map(|(counter, size, _)| Filled { counter: Arc::clone(counter), size })
-            .collect()
+        let filled = |counter: &Counter, size: usize, left: usize, worth_at: usize| {
+            (size > 0 && left == 0).then(|| Filled { counter: Arc::clone(counter), worth_at })
+        };
+        let of_tenant = |(name, counter): (&Arc<str>, &Counter)| {
+            let size = size.of_tenant(name);
+            // Earlier than where the senders are the limit: what a tenant's budget does not use in time is lost.
+            filled(counter, size, left.of_tenant(name), size - size.div_ceil(4))
+        };
+        let all = filled(&self.all, size.all, left.all, size.all / 2);
+        all.into_iter().chain(self.tenants.iter().filter_map(of_tenant)).collect()
     }
 }
 
@@ -165,10 +169,10 @@ mod tests {
         counted.drain(..1);
         let filled = tally.filled(&size, &room);
         assert_eq!(filled.len(), 1, "of those that have a room, the crowd's was filled");
-        counted.drain(..3);
-        assert!(!filled[0].is_half_empty());
         counted.drain(..1);
-        assert!(filled[0].is_half_empty());
+        assert!(!filled[0].has_room());
+        counted.drain(..1);
+        assert!(filled[0].has_room());
     }
 
     #[test]

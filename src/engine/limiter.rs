@@ -231,6 +231,13 @@ impl Drop for Front {
 }
 
 impl Permit {
+    /// The request leaves now.
+    pub fn leaves(&mut self) {
+        if let Some(grant) = &mut self.grant {
+            grant.leaves(self.limiter.clock.moment());
+        }
+    }
+
     /// The request was answered, or can no longer be. `retry_after` is what Teams asked for.
     pub fn complete(mut self, retry_after: Option<Duration>) {
         if let Some(grant) = self.grant.take() {

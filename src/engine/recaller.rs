@@ -238,7 +238,7 @@ impl Recaller {
             asked = self.limiter.permit(&request) => asked,
             () = stop.cancelled() => return false,
         };
-        let permit = match asked {
+        let mut permit = match asked {
             Ok(permit) => permit,
             Err(Later { at }) => {
                 let wait = TimeDelta::from_std(at.since(self.clock.moment())).unwrap_or(TimeDelta::MAX);
@@ -251,6 +251,7 @@ impl Recaller {
         }
         let under_way = self.health.request(task.delivery);
         let reference = self.places.complete(task.recipient.id, &request.tenant, &task.reference);
+        permit.leaves();
         let answer = match &activity {
             None => self.connector.delete_activity(&reference, &task.activity_id).await,
             Some(activity) => self.connector.update_activity(&reference, &task.activity_id, activity).await,

@@ -158,7 +158,8 @@ impl Rosters {
         let mut tries = 0;
         loop {
             tries += 1;
-            let permit = self.permit(team, operation).await;
+            let mut permit = self.permit(team, operation).await;
+            permit.leaves();
             let answered = request().await;
             permit.complete(answered.as_ref().err().and_then(|answer| silence(&answer.verdict)));
             match &answered {

@@ -160,7 +160,7 @@ impl Sender {
     ) -> Result<Option<Reference>, StoreError> {
         let user = claim.reference.user_id.as_deref().or(claim.reference.entra_object_id.as_deref());
         let thread = Arc::from(format!("create {}", user.unwrap_or_default()));
-        let Some(permit) = self.permit(claim, Operation::Create, thread, stop).await? else { return Ok(None) };
+        let Some(mut permit) = self.permit(claim, Operation::Create, thread, stop).await? else { return Ok(None) };
         if !self.may_request(claim) {
             self.give_back(claim).await?;
             return Ok(None);
@@ -168,6 +168,7 @@ impl Sender {
         let began = self.clock.moment();
         let _under_way = self.health.request(claim.id);
         let asked = self.places.complete(claim.recipient.id, &self.tenant(claim), &claim.reference);
+        permit.leaves();
         let created = self.connector.create_conversation(&asked).await;
         match created {
             Ok(conversation) => {
@@ -201,7 +202,7 @@ impl Sender {
         activity: &OutgoingActivity,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        let Some(permit) = self.permit(claim, posting.operation(), posting.conversation(), stop).await? else {
+        let Some(mut permit) = self.permit(claim, posting.operation(), posting.conversation(), stop).await? else {
             return Ok(());
         };
         // The wait may have been long, so the question is asked once more.
@@ -221,6 +222,7 @@ impl Sender {
         let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
 
         let began = self.clock.moment();
+        permit.leaves();
         let (answer, thread) = posting.say(self.connector.as_ref(), claim, activity).await;
         let latency = self.clock.moment().since(began);
         permit.complete(silence(&answer.verdict));

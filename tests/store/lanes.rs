@@ -144,3 +144,30 @@ pub(crate) async fn a_delivery_that_comes_back_keeps_its_lane(place: &dyn Place)
     ledger.sync(&drafts, "08:00").await;
     assert_eq!(by_schedule(&claim(&ledger, Rooms::for_anybody(100)).await), BTreeMap::from([("crowd", 3)]));
 }
+
+/// What a forecast is made of: open rows and waves to come, by tenant, with the conversations that must be created.
+pub(crate) async fn loads_are_what_is_open_and_what_is_to_come(place: &dyn Place) {
+    let new = |name: &str| PersonRecord { reference: Reference::default(), ..of_tenant(name, None, "s") };
+    let people = [crowd(3, Some("a"), "s"), vec![new("x"), new("y")]].concat();
+    let ledger = Ledger::with(place, &people, &[draft("s").to(&["group:s"])]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("15:00", BERLIN)])], "00:00").await;
+    ledger.expand("08:00").await;
+    let claims = claim(&ledger, Rooms::for_anybody(100)).await;
+    let done = claims.iter().find(|claim| claim.reference.tenant_id.is_some()).expect("one of them");
+    ledger.sent(done, "08:00").await;
+    let loads = ledger.store.loads(at("08:00"), Arc::from("home")).await.expect("loads");
+    let mut seen: Vec<_> = loads
+        .iter()
+        .map(|it| (it.occurrence, &*it.load.tenant, it.load.due_at, it.load.messages, it.load.calls))
+        .collect();
+    seen.sort_unstable();
+    let (nine, three) = ((civil("09:00"), at("08:00")), (civil("15:00"), at("14:00")));
+    let expect = [
+        (nine.0, "a", nine.1, 2, 2),
+        (nine.0, "home", nine.1, 2, 4),
+        (three.0, "a", three.1, 3, 3),
+        (three.0, "home", three.1, 2, 4),
+    ];
+    assert_eq!(seen, expect);
+    assert!(loads.iter().all(|it| it.load.expire_at == it.load.due_at + LATE));
+}

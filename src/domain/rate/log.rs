@@ -102,6 +102,17 @@ impl Log {
         self.promised
     }
 
+    /// A log that holds one request.
+    pub(super) fn of_one(arrived_by: Moment) -> Self {
+        Self { arrived_by: VecDeque::from([arrived_by]), ..Self::default() }
+    }
+
+    /// Until when its one request may have arrived, where there is nothing else in it.
+    pub(super) fn only_one(&self, now: Moment) -> Option<Moment> {
+        let is_at_rest = self.in_flight == 0 && self.quiet_until <= now && self.promised <= now;
+        self.arrived_by.front().copied().filter(|_| is_at_rest && self.arrived_by.len() == 1)
+    }
+
     pub(super) fn forget(&mut self, longest: Duration, now: Moment) {
         let gone = self.gone(longest, now);
         self.arrived_by.drain(..gone);
