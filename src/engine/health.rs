@@ -127,7 +127,9 @@ impl Health {
 fn tell(change: Change, trouble: &Trouble) -> Change {
     match change {
         Change::Nothing => {}
-        Change::Began | Change::Turned => tracing::error!(trouble = trouble.says(), "the bot cannot send; the queue waits"),
+        Change::Began | Change::Turned => {
+            tracing::error!(trouble = trouble.says(), "the bot cannot send; the queue waits")
+        }
         Change::Ended => tracing::info!("the bot can send again; the queue goes on"),
     }
     change
