@@ -10,7 +10,7 @@ use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -24,7 +24,7 @@ use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
 use crate::config::Config;
 use crate::domain::policy::Downtime;
-use crate::domain::rate::Book;
+use crate::domain::rate::{Book, Windows};
 use crate::domain::time::ZoneRules;
 use crate::engine::catalog::{CatalogCell, CatalogKeeper};
 use crate::engine::chores::Chores;
@@ -34,7 +34,9 @@ use crate::engine::dispatcher::Dispatcher;
 use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
+use crate::engine::posting::Turns;
 use crate::engine::recaller::Recaller;
+use crate::engine::rosters::Rosters;
 use crate::engine::sender::Sender;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
@@ -145,12 +147,15 @@ impl Daemon {
         let control = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
         let [work, replan, recall] = std::array::from_fn(|_| Arc::new(Notify::new()));
+        let limiter = limiter(config, &clock);
         let running = Running {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             started_at,
             health: Arc::clone(&health),
             credentials: Arc::clone(&credentials),
+            limiter,
+            home: Arc::from(config.bot.tenant_id.as_str()),
             watch: Arc::new(Watch::new(Arc::clone(&clock))),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
@@ -164,6 +169,7 @@ impl Daemon {
             keeper: Arc::clone(&keeper),
             daemon: Some(running),
         });
+        let rosters = rosters(&sender, config, &replan);
         let recaller = recaller(config, &sender, recall);
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
@@ -182,6 +188,7 @@ impl Daemon {
             credentials: CredentialWatch::new(credentials, Arc::clone(&clock)),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
+            rosters: Arc::clone(&rosters.wanted),
             keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
             term: taken.term,
         };
@@ -200,6 +207,7 @@ impl Daemon {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
+        tasks.spawn(named("rosters", rosters.run(stop.clone())));
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
         let answering = control.run(Arc::clone(&desk) as Arc<dyn Desk>, stop.clone());
@@ -300,6 +308,12 @@ fn tell_rescued(rescued: Rescued) {
     }
 }
 
+/// The limits that all who make requests share.
+fn limiter(config: &Config, clock: &Arc<dyn Clock>) -> Arc<Limiter> {
+    let book = Book::new(Windows::published(config.limits.per_tenant_per_second));
+    Arc::new(Limiter::new(book, config.limits.senders, Arc::clone(clock)))
+}
+
 fn sender(
     config: &Config,
     outside: &Outside,
@@ -308,11 +322,10 @@ fn sender(
     running: &Running,
     downtime: Downtime,
 ) -> Sender {
-    let book = Book::published(config.limits.per_tenant_per_second);
     Sender {
         store: Arc::clone(&keeper.store),
         connector,
-        limiter: Arc::new(Limiter::new(book, config.limits.senders, Arc::clone(&outside.clock))),
+        limiter: Arc::clone(&running.limiter),
         catalog: keeper.cell(),
         zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
         clock: Arc::clone(&outside.clock),
@@ -320,12 +333,29 @@ fn sender(
         health: Arc::clone(&running.health),
         watch: Arc::clone(&running.watch),
         places: Arc::default(),
+        threads: Turns::default(),
         work: Arc::clone(&running.work),
-        home_tenant: Some(Arc::from(config.bot.tenant_id.as_str())),
+        home_tenant: Some(Arc::clone(&running.home)),
         downtime,
         house_stop: config.stop.clone(),
         house_quiet_hours: config.quiet_hours.clone(),
         per_person_per_day: config.limits.per_person_per_day,
+    }
+}
+
+/// The reader of rosters. It speaks to Teams as the sender does, within the same limits.
+fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
+    Rosters {
+        store: Arc::clone(&sender.store),
+        connector: Arc::clone(&sender.connector),
+        limiter: Arc::clone(&sender.limiter),
+        clock: Arc::clone(&sender.clock),
+        fallback_zone: config.fallback_zone,
+        home_tenant: sender.home_tenant.clone(),
+        wanted: Arc::default(),
+        work: Arc::clone(&sender.work),
+        replan: Arc::clone(replan),
+        unknown: Mutex::default(),
     }
 }
 
@@ -428,7 +458,7 @@ impl Attendant {
 
     /// One line on what comes next.
     async fn status(&self) -> String {
-        let next = match self.store.next_wake(Duration::ZERO).await {
+        let next = match self.store.next_wake(Duration::ZERO, DateTime::<Utc>::MIN_UTC).await {
             Ok(Some(at)) => self.coming(at),
             Ok(None) => "nothing due within 48 h".into(),
             Err(error) => format!("store: {error}"),

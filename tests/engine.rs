@@ -3,6 +3,8 @@
 
 #[path = "engine/backlog.rs"]
 mod backlog;
+#[path = "engine/channels.rs"]
+mod channels;
 #[path = "engine/edits.rs"]
 mod edits;
 #[path = "engine/outcomes.rs"]
@@ -11,5 +13,7 @@ mod outcomes;
 mod recalling;
 #[path = "engine/rig.rs"]
 mod rig;
+#[path = "engine/sending.rs"]
+mod sending;
 #[path = "engine/travel.rs"]
 mod travel;

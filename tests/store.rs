@@ -4,6 +4,8 @@
 mod backlog;
 #[path = "store/claiming.rs"]
 mod claiming;
+#[path = "store/conversations.rs"]
+mod conversations;
 #[path = "store/documents.rs"]
 mod documents;
 #[path = "store/editing.rs"]
@@ -12,6 +14,8 @@ mod editing;
 mod expanding;
 #[path = "store/fixtures.rs"]
 mod fixtures;
+#[path = "store/lanes.rs"]
+mod lanes;
 #[path = "store/moving.rs"]
 mod moving;
 #[path = "store/people.rs"]
@@ -123,7 +127,7 @@ macro_rules! conformance {
                 what_is_too_late_is_claimed_too,
                 releasing_keeps_what_a_delivery_was,
                 a_postponed_claim_comes_back_at_its_time,
-                only_what_is_urgent_enough_is_claimed,
+                critical_ones_have_room_of_their_own,
                 an_old_term_cannot_claim_release_send_or_settle,
                 a_lease_that_ran_out_is_lost,
                 a_person_has_so_many_places_on_a_day,
@@ -131,6 +135,16 @@ macro_rules! conformance {
                 taking_over_counts_what_it_finds,
                 rescue_takes_only_what_is_beyond_its_lease,
                 rescue_leaves_what_the_caller_has_in_hand,
+            ]);
+            conformance!(@cases $place, lanes, [
+                a_crowd_leaves_room_for_other_schedules,
+                a_crowd_leaves_room_for_other_tenants,
+                a_tenant_has_the_room_it_is_given,
+                who_is_of_no_known_tenant_is_at_home,
+                a_critical_one_never_waits_for_a_crowd,
+                ten_thousand_lanes_all_get_their_turn,
+                the_next_wake_is_after_what_waits_for_room,
+                a_delivery_that_comes_back_keeps_its_lane,
             ]);
             conformance!(@cases $place, backlog, [
                 a_claim_knows_whether_a_later_one_is_due,
@@ -183,6 +197,20 @@ macro_rules! conformance {
                 a_place_becomes_a_person,
                 zones_are_those_of_the_recipients,
                 an_import_does_not_lift_a_block,
+            ]);
+            conformance!(@cases $place, conversations, [
+                what_is_named_by_its_id_has_a_place,
+                a_channel_that_was_only_a_name_becomes_one,
+                an_import_gives_a_channel_its_names,
+                the_members_of_a_team_are_an_audience,
+                who_leaves_a_team_leaves_its_audience,
+                guests_are_told_to_claims,
+                a_name_that_two_teams_share_means_neither,
+                a_channel_that_is_renamed_leaves_its_name,
+                an_import_leaves_rosters_alone,
+                what_could_not_be_read_stays_as_it_was,
+                a_thread_is_kept_with_its_outcome,
+                service_urls_have_an_origin,
             ]);
             conformance!(@cases $place, status, [
                 sums_equal_the_audience_at_every_step,

@@ -85,6 +85,18 @@ impl ZoneData {
     }
 }
 
+/// The zone of whoever sits at this machine: the one that `TZ` names, or the one to which `/etc/localtime` leads; UTC
+/// where neither leads to one. Only for showing times to people: nothing is ever sent by it.
+#[must_use]
+pub fn of_reader() -> Tz {
+    let named = std::env::var("TZ").ok().and_then(|name| name.trim_start_matches(':').parse().ok());
+    let linked = || {
+        let link = std::fs::read_link("/etc/localtime").ok()?;
+        link.to_str()?.split_once("zoneinfo/")?.1.parse().ok()
+    };
+    named.or_else(linked).unwrap_or(Tz::UTC)
+}
+
 impl ZoneDatabase for ZoneData {
     fn refresh(&self) -> Option<Refreshed> {
         let before = self.version();

@@ -24,7 +24,7 @@ pub(super) struct PeopleArgs {
 enum PeopleCommand {
     /// Take in people from CSV files, or from Bot Framework conversation references (JSON)
     #[command(after_help = "CSV columns: id (or email, upn, entra_id, teams_id), name, zone, language, groups \
-                            (separated by ;),\nconversation_id, service_url, tenant_id. JSON: one reference, a list, \
+                            (separated by ;),\nconversation_id, service_url, tenant_id; of a channel team, team_id and channel.\nJSON: one reference, a list, \
                             or one on each line.\nWhat a file does not say stays as it is known. Rows that are wrong \
                             are reported; the others are taken in.\n\nExamples:\n  nudged people import people.csv\n  \
                             nudged people import references.json")]
@@ -116,6 +116,9 @@ fn row(person: &PersonView) -> Vec<String> {
         ZoneSource::Fallback => format!("{} (fallback)", person.zone.name()),
     };
     let reach = match person.reach {
+        Reach::Conversation | Reach::CanBeCreated if !person.standing.is_member() => {
+            "as a guest of a team, where a schedule says so".to_owned()
+        }
         Reach::Conversation => "yes".to_owned(),
         Reach::CanBeCreated => "yes, by a new chat".to_owned(),
         Reach::NoReference => format!("no: {}", Reason::NoReference.explain()),

@@ -1,5 +1,8 @@
 //! `nudged preview`: exactly who gets what, when, and who is left out and why.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use clap::Args;
@@ -12,14 +15,14 @@ use crate::cli::world::{Sources, World, includes};
 use crate::cli::{Common, Ended, Exit, next, times};
 use crate::domain::delivery::Reason;
 use crate::domain::document::civil::Civil;
-use crate::domain::forecast::{Forecast, Load, forecast};
+use crate::domain::forecast::{Budget, Forecast, Load, forecast};
 use crate::domain::id::RecipientId;
 use crate::domain::message::Said;
 use crate::domain::nearest::nearest;
-use crate::domain::plan::{PlannedWave, Window, plan};
-use crate::domain::policy::{held_until, is_own_holiday, quiet_until};
+use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
+use crate::domain::policy::{held_until, is_own_holiday, not_meant, quiet_until};
 use crate::domain::quiet::QuietHours;
-use crate::domain::recipient::{Address, Recipient};
+use crate::domain::recipient::{Address, AddressKind, Recipient};
 use crate::domain::recurrence::instant;
 use crate::domain::schedule::model::{Schedule, Target};
 use crate::domain::schedule::when::WhoseClock;
@@ -96,6 +99,9 @@ struct Row {
     /// When the wave is due in which the recipient is.
     #[serde(skip)]
     wave_due_at: DateTime<Utc>,
+    /// Whether a conversation must be created first, which takes a request more.
+    #[serde(skip)]
+    is_created: bool,
     /// Whether quiet hours hold it until then.
     held: bool,
     /// Why not, for whom is left out.
@@ -152,8 +158,8 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
     if only.is_none() {
         rows.extend(strangers(schedule, &world, &waves, &rules));
     }
-    let loads: Vec<Load> = waves.iter().map(|wave| load(wave, &rows)).collect();
-    let forecast = forecast(&loads, world.crowd.per_second);
+    let people: Vec<u64> = waves.iter().map(|wave| people(wave, &rows)).collect();
+    let forecast = outlook(schedule, &waves, &rows, now, world.crowd.per_second);
     let limit = args.limit.unwrap_or(if screen.json { usize::MAX } else { 40 });
     if screen.json {
         rows.truncate(limit);
@@ -161,14 +167,14 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
             schema: "nudged.preview/1",
             schedule: schedule.name.to_string(),
             occurrence,
-            waves: waves.iter().zip(&loads).map(|(wave, load)| shown(wave, load)).collect(),
+            waves: waves.iter().zip(&people).map(|(wave, people)| shown(wave, *people)).collect(),
             recipients: rows,
             finished_at: forecast.finished_at,
             too_late: forecast.too_late,
         });
         return Ok(Exit::Done);
     }
-    let view = View { screen, schedule, rules: &rules, now, waves: &waves, loads: &loads, rows: &rows };
+    let view = View { screen, schedule, rules: &rules, now, waves: &waves, people: &people, rows: &rows };
     view.head(occurrence);
     if world.crowd.people.is_empty() {
         screen.say("nobody is known, so only the times are shown; name people with --people or a configuration");
@@ -252,6 +258,9 @@ fn row(
         _ if wave.expire_at < now => Some(Reason::PastWhenPlanned),
         Reach::NoReference => Some(Reason::NoReference),
         Reach::Unreachable(why) => Some(Reason::from(why)),
+        Reach::Conversation | Reach::CanBeCreated if not_meant(schedule, person.standing).is_some() => {
+            not_meant(schedule, person.standing)
+        }
         Reach::Conversation | Reach::CanBeCreated
             if is_own_holiday(schedule, wave.occurrence, &person.details, &person.groups) =>
         {
@@ -270,6 +279,7 @@ fn row(
         due_at,
         wave_due_at: wave.due_at,
         local,
+        is_created: matches!(person.reach, Reach::CanBeCreated),
         held: quiet.is_some() && left_out.is_none(),
         left_out: left_out.or(error.as_ref().map(|_| Reason::TemplateFailed)),
         detail: error,
@@ -290,7 +300,10 @@ fn render(
     local: NaiveDateTime,
     house_stop: Option<&Template>,
 ) -> Result<Said, String> {
-    let email = person.addresses.iter().find(|address| address.contains('@'));
+    let email = person
+        .addresses
+        .iter()
+        .find(|address| Address::new(address).is_some_and(|address| address.kind() == AddressKind::Email));
     let recipient = Recipient {
         id: RecipientId(0),
         kind: person.kind,
@@ -311,14 +324,14 @@ fn render(
     schedule.message.render(&facts, house_stop).map_err(|error| error.to_string())
 }
 
-/// People whom the schedule names and nobody knows.
+/// Recipients whom the schedule names and nobody knows.
 fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &dyn ZoneRules) -> Vec<Row> {
     let is_known = |address: &Address| {
         world.crowd.people.iter().any(|person| person.addresses.iter().any(|known| known == address.as_str()))
     };
     let named = schedule.audience.to.iter().filter_map(|target| match target {
-        Target::Person(address) => Some(address),
-        Target::Everyone | Target::Group(_) => None,
+        Target::Person(address) | Target::Conversation(address) => Some(address),
+        Target::Everyone | Target::Group(_) | Target::Team(_) => None,
     });
     let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else { return Vec::new() };
     // Until somebody knows better, they are taken to live in the fallback zone.
@@ -336,6 +349,7 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
             due_at: due.at,
             wave_due_at: due.at,
             local: rules.civil(due.at, world.crowd.fallback_zone),
+            is_created: false,
             held: false,
             left_out: Some(Reason::UnknownRecipient),
             detail: None,
@@ -346,23 +360,61 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
         .collect()
 }
 
-/// How many messages leave with a wave.
-fn load(wave: &PlannedWave, rows: &[Row]) -> Load {
+/// Who gets a message with a wave.
+fn getting<'r>(wave: &PlannedWave, rows: &'r [Row]) -> impl Iterator<Item = &'r Row> {
     let goes = |row: &&Row| row.left_out.is_none() && row.wave_due_at == wave.due_at;
     let in_zone = |row: &&Row| match wave.recipients {
-        crate::domain::plan::WaveRecipients::All => true,
-        crate::domain::plan::WaveRecipients::OfZone => row.zone == wave.zone,
+        WaveRecipients::All => true,
+        WaveRecipients::OfZone => row.zone == wave.zone,
     };
-    let messages = rows.iter().filter(goes).filter(in_zone).count() as u64;
-    Load { due_at: wave.due_at, expire_at: wave.expire_at, messages }
+    rows.iter().filter(goes).filter(in_zone)
 }
 
-fn shown(wave: &PlannedWave, load: &Load) -> Wave {
+fn people(wave: &PlannedWave, rows: &[Row]) -> u64 {
+    getting(wave, rows).count() as u64
+}
+
+/// When the occurrence is finished, if nothing else is to be sent meanwhile.
+fn outlook(
+    schedule: &Schedule,
+    waves: &[PlannedWave],
+    rows: &[Row],
+    now: DateTime<Utc>,
+    per_second: usize,
+) -> Forecast {
+    let loads: Vec<Load> = waves.iter().flat_map(|wave| loads(schedule, wave, rows)).collect();
+    let budget = Budget::assumed(per_second);
+    forecast(&loads, now, |_| budget).into_iter().fold(Forecast::default(), Forecast::and)
+}
+
+/// What a wave is to the limits. Who is held by quiet hours falls due when these end; nobody has a tenant here, so all
+/// are taken to live in the bot's own.
+fn loads(schedule: &Schedule, wave: &PlannedWave, rows: &[Row]) -> Vec<Load> {
+    let jitter = wave.spread.jitter();
+    let mut by_due_at: BTreeMap<DateTime<Utc>, (u64, u64)> = BTreeMap::new();
+    for row in getting(wave, rows) {
+        let (messages, calls) = by_due_at.entry(row.due_at).or_default();
+        *messages += 1;
+        *calls += 1 + u64::from(row.is_created);
+    }
+    let load = |(due_at, (messages, calls))| Load {
+        tenant: Arc::default(),
+        schedule: schedule.name.clone(),
+        priority: schedule.policies.priority,
+        due_at,
+        expire_at: wave.expire_at - jitter,
+        messages,
+        calls,
+    };
+    by_due_at.into_iter().map(load).flat_map(|load| load.spread_over(jitter)).collect()
+}
+
+fn shown(wave: &PlannedWave, people: u64) -> Wave {
     Wave {
         zone: wave.zone,
         due_at: wave.due_at,
         expire_at: wave.expire_at,
-        people: usize::try_from(load.messages).unwrap_or(usize::MAX),
+        people: usize::try_from(people).unwrap_or(usize::MAX),
         note: wave.note,
     }
 }
@@ -374,7 +426,7 @@ struct View<'a> {
     rules: &'a dyn ZoneRules,
     now: DateTime<Utc>,
     waves: &'a [PlannedWave],
-    loads: &'a [Load],
+    people: &'a [u64],
     rows: &'a [Row],
 }
 
@@ -401,15 +453,15 @@ impl View<'_> {
         let rows = self
             .waves
             .iter()
-            .zip(self.loads)
-            .filter(|(_, load)| load.messages > 0 || self.rows.is_empty())
-            .map(|(wave, load)| {
+            .zip(self.people)
+            .filter(|(_, people)| **people > 0 || self.rows.is_empty())
+            .map(|(wave, people)| {
                 vec![
                     times::local(wave.due_at, wave.zone, self.rules),
                     wave.zone.name().to_owned(),
                     times::utc(wave.due_at),
                     times::distance(wave.due_at, self.now),
-                    load.messages.to_string(),
+                    people.to_string(),
                     wave.note.map_or("", times::note).to_owned(),
                 ]
             })
@@ -420,9 +472,9 @@ impl View<'_> {
     fn end(&self, forecast: Forecast, per_second: usize) {
         let getting = self.rows.iter().filter(|row| row.left_out.is_none()).count();
         let all = self.rows.len();
-        let end = forecast
-            .finished_at
-            .map_or_else(String::new, |at| format!("; the last one at {}, at {per_second} a second", times::utc(at)));
+        let end = forecast.finished_at.map_or_else(String::new, |at| {
+            format!("; the last one about {}, at {per_second} a second", times::utc(at))
+        });
         let line = format!("\n{getting} of {all} get it{end}");
         self.screen.data(line);
         if forecast.too_late > 0 {

@@ -154,16 +154,23 @@ fn announce(plan: &RecallReport) -> String {
         "messages arrived or may have, without an id: they cannot be recalled",
     );
     line(count(RecallState::Unsent), "message was not sent yet: cancel it", "messages were not sent yet: cancel them");
-    line(
-        count(RecallState::Gone) + count(RecallState::Done),
-        "message is deleted already",
-        "messages are deleted already",
-    );
+    line(count(RecallState::Gone), "message is deleted already", "messages are deleted already");
     line(
         plan.possible_duplicates,
         "of these may have arrived twice: only the copy whose id is known can be recalled",
         "of these may have arrived twice: only the copies whose ids are known can be recalled",
     );
+    if let Some(other) = plan.moved_to {
+        // A string takes it.
+        let _ = write!(
+            said,
+            "\nAn edit has moved it to {}, which is not recalled by this; to stop that too:\n  nudged recall {} \
+             --occurrence {}",
+            times::civil(other),
+            plan.schedule,
+            other.format("%Y-%m-%dT%H:%M:%S")
+        );
+    }
     said
 }
 
@@ -345,6 +352,7 @@ mod tests {
             asked_at: at("2027-03-01T08:03:00Z"),
             schedule: "standup".to_owned(),
             occurrence: "2027-03-01T09:00:00".parse().expect("a civil time"),
+            moved_to: None,
             remedy: Remedy::Delete,
             counts,
             possible_duplicates: 1,
@@ -361,7 +369,8 @@ mod tests {
     fn it_says_what_it_will_do() {
         use RecallState::{Awaiting, Gone, NoId, Pending, Unsent};
         let counts = [(Pending, 1204), (Awaiting, 1), (NoId, 3), (Unsent, 96), (Gone, 2)].into_iter().collect();
-        insta::assert_snapshot!(announce(&RecallReport { counts, ..report() }));
+        let moved_to = Some("2027-03-01T10:30:00".parse().expect("a civil time"));
+        insta::assert_snapshot!(announce(&RecallReport { moved_to, counts, ..report() }));
     }
 
     #[test]

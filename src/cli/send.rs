@@ -8,11 +8,12 @@ use crate::port::desk::{Desk, SendRequest};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nudged send --to ana@contoso.example --text 'The build is green.'\n  \
-                        nudged send --to group:platform --to group:field --text 'Lunch in 10 minutes.'\n\n\
+                        nudged send --to group:platform --to group:field --text 'Lunch in 10 minutes.'\n  \
+                        nudged send --to channel:Operations/Releases --text 'Version 7 is out.'\n\n\
                         The text is a template like those in schedules. The message becomes a schedule of its own,\n\
                         whose name is printed: `nudged status NAME` tells what became of it.")]
 pub(super) struct SendArgs {
-    /// A person, group:NAME or everyone; may be given several times
+    /// A person, group:NAME, team:NAME, channel:TEAM/CHANNEL, chat:ID or everyone; may be given several times
     #[arg(long, required = true, value_name = "WHO")]
     to: Vec<String>,
     /// The text, in Markdown as Teams takes it

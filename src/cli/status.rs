@@ -1,9 +1,10 @@
 //! `nudged status`: where every delivery stands.
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use clap::Args;
 
-use crate::adapter::zones::ZoneData;
+use crate::adapter::zones::{ZoneData, of_reader};
 use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk, recall, times};
 use crate::domain::delivery::State;
@@ -68,6 +69,12 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
             screen.data(format!("  {problem}"));
         }
     }
+    for team in &status.teams {
+        if let Some(trouble) = &team.trouble {
+            let known = team.read_at.map_or_else(String::new, |at| format!("; known as of {}", times::utc(at)));
+            screen.data(format!("team {}: {trouble}{known}", team.team));
+        }
+    }
     for paused in &status.paused {
         screen.data(format!("PAUSED: {} since {}: {}", paused.schedule, times::utc(paused.since), paused.why));
         screen.data(format!("  `nudged resume {}` lets it go on", paused.schedule));
@@ -80,15 +87,15 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
         return;
     }
     screen.data("");
-    occurrences(screen, &status.occurrences);
+    occurrences(screen, &status.occurrences, Some(status.now));
     if !status.deliveries.is_empty() {
         screen.data("");
         deliveries(screen, &status.deliveries);
     }
 }
 
-/// A table of occurrences whose rows add up.
-pub(super) fn occurrences(screen: Screen, occurrences: &[OccurrenceStatus]) {
+/// A table of occurrences whose rows add up. With the present, it says also when what is open will be finished.
+pub(super) fn occurrences(screen: Screen, occurrences: &[OccurrenceStatus], now: Option<DateTime<Utc>>) {
     const COLUMNS: [(&str, &[State]); 8] = [
         ("PLANNED", &[State::Planned]),
         ("IN HAND", &[State::Claimed, State::Sending, State::Waiting]),
@@ -111,6 +118,13 @@ pub(super) fn occurrences(screen: Screen, occurrences: &[OccurrenceStatus]) {
     if doubt {
         header.push("MAYBE TWICE");
     }
+    let zone = of_reader();
+    let done_about = format!("DONE ABOUT ({})", zone.name());
+    let now = now.filter(|_| occurrences.iter().any(|occurrence| occurrence.finished_at.is_some()));
+    if now.is_some() {
+        header.push(&done_about);
+    }
+    let rules = ZoneData::newest();
     let rows = occurrences.iter().map(|occurrence| {
         let mut row = vec![
             occurrence.schedule.clone(),
@@ -120,6 +134,9 @@ pub(super) fn occurrences(screen: Screen, occurrences: &[OccurrenceStatus]) {
         row.extend(used.iter().map(|(_, states)| sum(&occurrence.counts, states).to_string()));
         if doubt {
             row.push(occurrence.possible_duplicates.to_string());
+        }
+        if let Some(now) = now {
+            row.push(occurrence.finished_at.map_or_else(String::new, |at| times::ahead(at, now, zone, &rules)));
         }
         row
     });
@@ -140,6 +157,14 @@ pub(super) fn occurrences(screen: Screen, occurrences: &[OccurrenceStatus]) {
                 "  {} {}: recalled: {recalled}",
                 occurrence.schedule,
                 occurrence.occurrence.format("%Y-%m-%d %H:%M")
+            ));
+        }
+        if occurrence.too_late > 0 {
+            screen.data(format!(
+                "  {} {}: about {} will expire before their turn comes; raise `late`, or split the audience",
+                occurrence.schedule,
+                occurrence.occurrence.format("%Y-%m-%d %H:%M"),
+                occurrence.too_late
             ));
         }
     }

@@ -20,6 +20,13 @@ pub(super) fn utc(at: DateTime<Utc>) -> String {
     at.format(if at.second() == 0 { "%Y-%m-%d %H:%MZ" } else { "%Y-%m-%d %H:%M:%SZ" }).to_string()
 }
 
+/// `09:33 (in 28 min)` on the clock of `zone`, with the date where it is not that of `now`.
+pub(super) fn ahead(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz, rules: &dyn ZoneRules) -> String {
+    let (there, today) = (rules.civil(at, zone), rules.civil(now, zone).date());
+    let time = if there.date() == today { there.format("%H:%M").to_string() } else { civil(there) };
+    format!("{time} ({})", distance(at, now))
+}
+
 /// `in 3 h 12 min`, `5 min ago`, `now`.
 pub(super) fn distance(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let distance = at - now;
@@ -60,6 +67,17 @@ pub(super) fn note(note: ClockNote) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_ahead_has_its_date_only_when_it_is_another() {
+        let now: DateTime<Utc> = "2027-03-01T22:00:00Z".parse().expect("an instant");
+        let rules = crate::adapter::zones::ZoneData::newest();
+        let check = |minutes: i64, expect: &str| {
+            assert_eq!(ahead(now + TimeDelta::minutes(minutes), now, Tz::Europe__Berlin, &rules), expect);
+        };
+        check(28, "23:28 (in 28 min)");
+        check(63, "Tue 2027-03-02 00:03 (in 1 h 3 min)");
+    }
 
     #[test]
     fn distances_are_in_words() {

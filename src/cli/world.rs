@@ -12,16 +12,17 @@ use crate::cli::problems::show;
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, desk, settings};
 use crate::config::Config;
+use crate::domain::conversation::{ChannelPlace, Standing};
 use crate::domain::import;
 use crate::domain::plan::{PlannedWave, WaveRecipients};
 use crate::domain::problem::Severity;
 use crate::domain::quiet::QuietHours;
 use crate::domain::rate::PER_TENANT_PER_SECOND;
-use crate::domain::recipient::{Address, PersonRecord, RecipientKind, ZoneSource};
-use crate::domain::schedule::model::Schedule;
+use crate::domain::recipient::{Address, AddressKind, PersonRecord, ServiceOrigin, ZoneSource};
+use crate::domain::schedule::model::{Schedule, Target};
 use crate::domain::schedule::parse;
 use crate::domain::template::Template;
-use crate::port::desk::{PersonView, Reach};
+use crate::port::desk::{PersonView, Reach, Service};
 
 /// Where to look.
 #[derive(Debug, Args)]
@@ -62,6 +63,7 @@ impl World {
             (None, Some(config)) => Crowd::known(screen, common, config).await?,
             (None, None) => Crowd::nobody(),
         };
+        let crowd = crowd.with_conversations_of(&schedules);
         let (house_stop, house_quiet_hours) =
             config.map_or((None, Vec::new()), |config| (config.stop, config.quiet_hours));
         Ok(Self { schedules, crowd, house_stop, house_quiet_hours, is_incomplete })
@@ -106,6 +108,18 @@ impl Crowd {
         }
     }
 
+    /// With the channels and chats that schedules name by their ids: to write there, nothing else need be known.
+    fn with_conversations_of(mut self, schedules: &[Arc<Schedule>]) -> Self {
+        for target in schedules.iter().flat_map(|schedule| &schedule.audience.to) {
+            let Target::Conversation(address) = target else { continue };
+            let is_known = |person: &PersonView| person.addresses.iter().any(|known| known == address.as_str());
+            if address.kind() == AddressKind::Conversation && !self.people.iter().any(is_known) {
+                self.people.push(view(PersonRecord::of_conversation(address), self.fallback_zone));
+            }
+        }
+        self
+    }
+
     /// The zones in which people live, or the fallback zone where nobody is known.
     pub(super) fn zones(&self) -> Vec<Tz> {
         let mut zones: Vec<Tz> = self.people.iter().map(|person| person.zone).collect();
@@ -117,7 +131,7 @@ impl Crowd {
         zones
     }
 
-    /// The people of the audience whom a wave reaches.
+    /// The recipients of the audience whom a wave reaches.
     pub(super) fn reached<'a>(
         &'a self,
         schedule: &'a Schedule,
@@ -147,7 +161,7 @@ impl Crowd {
 
 pub(super) fn includes(schedule: &Schedule, person: &PersonView) -> bool {
     let addresses: Vec<_> = person.addresses.iter().filter_map(|address| Address::new(address)).collect();
-    person.kind == RecipientKind::Person && schedule.audience.includes(&addresses, &person.groups)
+    schedule.audience.includes(person.kind, &addresses, &person.groups)
 }
 
 /// The schedules that can be read, and whether there are others. What is wrong with those is said.
@@ -186,23 +200,29 @@ fn read_people(screen: Screen, file: &Path, fallback_zone: Tz) -> Result<Vec<Per
     Ok(records.into_iter().map(|record| view(record, fallback_zone)).collect())
 }
 
-/// A person as the store would know them after an import.
+/// A recipient as the store would know them after an import.
 fn view(record: PersonRecord, fallback_zone: Tz) -> PersonView {
-    let reach = match record.reference.route(Some("home")) {
+    let reach = match record.reference.route(record.kind, Some("home")) {
         None => Reach::NoReference,
         Some(_) if record.reference.conversation_id.is_some() => Reach::Conversation,
         Some(_) => Reach::CanBeCreated,
     };
-    let addresses: Vec<_> = record.addresses.iter().map(ToString::to_string).collect();
+    // Schedules may name a conversation by its id as well.
+    let by_id = record.reference.conversation_id.as_deref().and_then(Address::new);
+    let by_id = by_id.filter(|address| !record.addresses.contains(address));
+    let addresses: Vec<_> = record.addresses.iter().chain(&by_id).map(ToString::to_string).collect();
+    let title = record.channel.as_ref().and_then(ChannelPlace::title);
     PersonView {
         kind: record.kind,
-        name: record.name.or_else(|| addresses.first().cloned()).unwrap_or_default(),
+        name: record.name.or(title).or_else(|| addresses.first().cloned()).unwrap_or_default(),
         addresses,
         zone: record.zone.unwrap_or(fallback_zone),
         zone_source: if record.zone.is_some() { ZoneSource::Operator } else { ZoneSource::Fallback },
         language: record.language,
         details: record.details,
         groups: record.groups.unwrap_or_default(),
+        standing: Standing::Member,
+        service: record.reference.service_url.map(|url| Service { url, origin: ServiceOrigin::Imported }),
         reach,
     }
 }

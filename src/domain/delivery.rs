@@ -18,6 +18,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::backoff;
+use crate::domain::conversation::Standing;
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::recipient::{Recipient, RecipientKind, Reference, Unreachable};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
@@ -187,7 +188,12 @@ reasons! {
     Holiday = "holiday", "it is a holiday for this recipient";
     DailyLimit = "daily-limit", "the recipient has had as many messages as they may get on one day";
 
-    UnknownRecipient = "unknown-recipient", "nobody of this name is known; import the person's reference";
+    Guest = "guest", "the person is a guest of the team; write guests = true to speak to guests as well";
+    Anonymous = "anonymous", "the person joined without an account, so no chat with them is possible";
+    RosterUnread = "roster-unread", "the channels of the team have not been read yet";
+    ThreadGone = "thread-gone", "Teams no longer has the thread; the next try begins a new one";
+
+    UnknownRecipient = "unknown-recipient", "nobody of this name is known; import a reference of the person, chat or channel";
     NoReference = "no-reference", "neither a conversation nor a Teams or Entra id is known; import a reference";
     Blocked = "blocked", "the person blocked the bot";
     Uninstalled = "uninstalled", "the app is not installed for this recipient";
@@ -281,6 +287,10 @@ impl Reason {
             | Reason::QuietHours
             | Reason::Holiday
             | Reason::DailyLimit
+            | Reason::Guest
+            | Reason::Anonymous
+            | Reason::RosterUnread
+            | Reason::ThreadGone
             | Reason::UnknownRecipient
             | Reason::NoReference
             | Reason::ScheduleChanged
@@ -350,11 +360,25 @@ pub struct Claim {
     pub is_known: bool,
     pub reference: Reference,
     pub unreachable: Option<Unreachable>,
+    /// Of somebody who is known from the rosters of teams alone: whether they are a guest there.
+    pub standing: Standing,
+    /// Of a channel whose id is not known: whether that of its team says it once it has been read.
+    pub roster: RosterState,
     /// What became of the occurrences that this one replaces, for this recipient.
     pub earlier: Earlier,
     /// Whether a later occurrence of the schedule was due for this recipient when this was claimed. Only asked where
     /// `overlap` or `catch_up` want to know.
     pub later_is_due: bool,
+}
+
+/// Whether the roster of a recipient's team has been read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RosterState {
+    /// It has, or there is nothing to learn from it.
+    #[default]
+    Read,
+    /// Not yet: it may say how to reach the recipient.
+    Unread,
 }
 
 /// What became of the occurrences that one replaces since an edit, for its recipient.
@@ -513,6 +537,13 @@ pub fn asks_again(claim: &Claim) -> bool {
     is_person && matches!(claim.waited_for, Some(Reason::ConversationLost | Reason::ForeignConversation))
 }
 
+/// Whether `claim` begins a new thread in its channel, although one goes on there: Teams does not have that any more.
+#[must_use]
+pub fn begins_anew(claim: &Claim) -> bool {
+    let gone = [Reason::ThreadGone, Reason::ConversationLost, Reason::ForeignConversation];
+    claim.waited_for.is_some_and(|reason| gone.contains(&reason))
+}
+
 /// What becomes of a delivery whose daemon ended while attempt number `attempts + 1` was under way. A delivery that ends
 /// the daemon each time must not be sent for ever, so the same bound holds as for answers that never came.
 #[must_use]
@@ -593,6 +624,8 @@ pub(crate) mod sample {
             is_known: true,
             reference: Reference { conversation_id: Some("a:1".into()), ..Reference::default() },
             unreachable: None,
+            standing: Standing::Member,
+            roster: RosterState::Read,
             earlier: Earlier::Nothing,
             later_is_due: false,
         }

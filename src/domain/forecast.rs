@@ -1,83 +1,116 @@
-//! When will a run be finished? Messages that fall due together queue for the same budget, in the order in which they
-//! are due; so the end is known as soon as the waves are.
+//! When will a run be finished? A model of how the room is shared: each tenant has a budget; of that the more urgent take
+//! all they need, schedules of one priority take equal parts, and the messages of one schedule go in the order in which
+//! they are due. So the end of everything is known as soon as the waves are.
+//!
+//! It is a model of streams and not of single messages, so it is right to about a second. What it can't know is what
+//! people change meanwhile, and how often Teams refuses.
 
-use std::time::Duration;
+mod tenant;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Messages that fall due together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use self::tenant::Course;
+use crate::domain::id::ScheduleName;
+use crate::domain::rate::{ASSUMED_DOUBT, Window, usable_per_second};
+use crate::domain::schedule::model::Priority;
+
+/// Messages of one schedule for one tenant that fall due together.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Load {
+    pub tenant: Arc<str>,
+    pub schedule: ScheduleName,
+    pub priority: Priority,
     pub due_at: DateTime<Utc>,
     /// After this none of them may be sent.
     pub expire_at: DateTime<Utc>,
     pub messages: u64,
+    /// How many requests they take: a message into a conversation that must be created takes two.
+    pub calls: u64,
 }
 
-/// What becomes of a number of loads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// In how many parts a load is cut that is spread over a span.
+const SLICES: u32 = 24;
+
+impl Load {
+    /// The load when its people are spread evenly over `jitter` from the due instant on, and each expires as long after
+    /// their own instant as the others: in slices.
+    #[must_use]
+    pub fn spread_over(self, jitter: TimeDelta) -> Vec<Self> {
+        if jitter <= TimeDelta::zero() {
+            return vec![self];
+        }
+        let part = |whole: u64, n: u32| {
+            whole * u64::from(n + 1) / u64::from(SLICES) - whole * u64::from(n) / u64::from(SLICES)
+        };
+        let slice = |n: u32| {
+            // The middle of the slice.
+            let offset = jitter * (2 * i32::try_from(n).unwrap_or(0) + 1) / (2 * i32::try_from(SLICES).unwrap_or(1));
+            Self {
+                due_at: self.due_at + offset,
+                expire_at: self.expire_at + offset,
+                messages: part(self.messages, n),
+                calls: part(self.calls, n),
+                ..self.clone()
+            }
+        };
+        (0..SLICES).map(slice).filter(|load| load.messages > 0).collect()
+    }
+}
+
+/// What one tenant lets through.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// Requests a second, for long.
+    pub per_second: f64,
+    /// Until when it asked for silence.
+    pub quiet_until: Option<DateTime<Utc>>,
+}
+
+impl Budget {
+    /// What can be said before anything has been measured: a window of `per_second` requests, which Teams answers within
+    /// twice [`ASSUMED_DOUBT`].
+    #[must_use]
+    pub fn assumed(per_second: usize) -> Self {
+        Self { per_second: usable_per_second(Window::new(per_second, 1), ASSUMED_DOUBT), quiet_until: None }
+    }
+}
+
+/// What becomes of a load, or of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Forecast {
-    /// When the last message leaves; `None` where there is none.
+    /// When the last message leaves; `None` where none does.
     pub finished_at: Option<DateTime<Utc>>,
     /// How many messages can't leave before they expire.
     pub too_late: u64,
-    /// How long the longest wait in the queue is.
-    pub longest_wait: Duration,
 }
 
-/// Walks the queue of `loads`, which are in the order of their due instants, at `per_second` messages a second.
+impl Forecast {
+    /// Of both together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { finished_at: self.finished_at.max(other.finished_at), too_late: self.too_late + other.too_late }
+    }
+}
+
+/// What becomes of each of `loads`, in their order, from `now` on. What is due by then has been going on for a while.
 #[must_use]
-pub fn forecast(loads: &[Load], per_second: usize) -> Forecast {
-    let per_second = u64::try_from(per_second).unwrap_or(u64::MAX).max(1);
-    let mut result = Forecast { finished_at: None, too_late: 0, longest_wait: Duration::ZERO };
-    let mut free_at = DateTime::<Utc>::MIN_UTC;
-    for load in loads.iter().filter(|load| load.messages > 0) {
-        let begin = free_at.max(load.due_at);
-        let room = (load.expire_at - begin).to_std().unwrap_or_default().as_secs().saturating_mul(per_second);
-        let in_time = load.messages.min(room.saturating_add(if begin <= load.expire_at { per_second } else { 0 }));
-        result.too_late += load.messages - in_time;
-        // The last second's worth leaves at once: the windows count what left within a second.
-        let seconds = in_time.saturating_sub(1) / per_second;
-        let end = begin + TimeDelta::seconds(i64::try_from(seconds).unwrap_or(i64::MAX / 1_000_000));
-        if in_time > 0 {
-            result.finished_at = Some(end);
-            result.longest_wait = result.longest_wait.max((end - load.due_at).to_std().unwrap_or_default());
-            free_at = end + TimeDelta::seconds(1);
+pub fn forecast(loads: &[Load], now: DateTime<Utc>, budget: impl Fn(&str) -> Budget) -> Vec<Forecast> {
+    let mut tenants: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, load) in loads.iter().enumerate().filter(|(_, load)| load.messages > 0) {
+        tenants.entry(&load.tenant).or_default().push(index);
+    }
+    let mut forecasts = vec![Forecast::default(); loads.len()];
+    for (tenant, indexes) in tenants {
+        let of_tenant: Vec<&Load> = indexes.iter().map(|index| &loads[*index]).collect();
+        let ends = Course::new(&of_tenant, now, budget(tenant)).run();
+        for (index, end) in indexes.into_iter().zip(ends) {
+            forecasts[index] = end;
         }
     }
-    result
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(text: &str) -> DateTime<Utc> {
-        format!("2027-03-01T{text}Z").parse().expect("an instant")
-    }
-
-    fn load(due: &str, late_minutes: i64, messages: u64) -> Load {
-        Load { due_at: at(due), expire_at: at(due) + TimeDelta::minutes(late_minutes), messages }
-    }
-
-    fn check(loads: &[Load], finished: Option<&str>, too_late: u64) {
-        let got = forecast(loads, 50);
-        assert_eq!((got.finished_at, got.too_late), (finished.map(at), too_late), "{loads:?}");
-    }
-
-    #[test]
-    fn a_run_ends_when_its_budget_says() {
-        check(&[], None, 0);
-        check(&[load("09:00:00", 60, 0)], None, 0);
-        check(&[load("09:00:00", 60, 50)], Some("09:00:00"), 0);
-        check(&[load("09:00:00", 60, 51)], Some("09:00:01"), 0);
-        // 120,000 at 50/s take 40 minutes, and 30 minutes' worth of them are in time.
-        check(&[load("09:00:00", 60, 120_000)], Some("09:39:59"), 0);
-        check(&[load("09:00:00", 30, 120_000)], Some("09:30:00"), 120_000 - 30 * 60 * 50 - 50);
-        // Two waves: the second queues behind the first.
-        check(&[load("09:00:00", 60, 6000), load("09:01:00", 60, 3000)], Some("09:02:59"), 0);
-        check(&[load("09:00:00", 60, 3000), load("10:00:00", 60, 3000)], Some("10:00:59"), 0);
-        // What queues too long never leaves.
-        check(&[load("09:00:00", 60, 90_000), load("09:01:00", 1, 7)], Some("09:29:59"), 7);
-    }
+    forecasts
 }

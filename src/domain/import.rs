@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::domain::document::excerpt;
 use crate::domain::problem::{Problem, Source};
-use crate::domain::recipient::{PersonRecord, RecipientKind};
+use crate::domain::recipient::PersonRecord;
 
 mod cells;
 mod csv;
@@ -20,22 +20,6 @@ pub use reference::people_from_references;
 pub fn people(source: &Source) -> (Vec<PersonRecord>, Vec<Problem>) {
     let content = source.text.trim_start_matches('\u{feff}').trim_start();
     if content.starts_with(['{', '[']) { people_from_references(source) } else { people_from_csv(source) }
-}
-
-/// What kind of conversation an id belongs to, as far as its form says: `a:` and `…@unq.gbl.spaces` are 1:1 chats,
-/// other `19:` ids are channels or chats of several people.
-fn kind_of_conversation(id: &str) -> Option<RecipientKind> {
-    // A thread in a channel is the channel's id with the message behind it.
-    let id = id.split(';').next().unwrap_or(id);
-    if id.starts_with("a:") || id.ends_with("@unq.gbl.spaces") {
-        Some(RecipientKind::Person)
-    } else if id.ends_with("@thread.tacv2") || id.ends_with("@thread.skype") {
-        Some(RecipientKind::Channel)
-    } else if id.ends_with("@thread.v2") {
-        Some(RecipientKind::GroupChat)
-    } else {
-        None
-    }
 }
 
 /// Whether a text can be a service URL at all. Whether its host is trusted is asked when something is sent there.

@@ -46,6 +46,12 @@ pub mod supplies;
 // Who receives, where they live, and how they are reached.
 pub mod recipient;
 
+// The ids and names of channels, chats and teams.
+pub mod conversation;
+
+// Threads in channels.
+pub mod thread;
+
 // People files, CSV or conversation references → records.
 pub mod import;
 
@@ -93,3 +99,6 @@ pub mod backoff;
 
 // The published rate windows, counted exactly.
 pub mod rate;
+
+// Who gets how much of what there is.
+pub mod share;

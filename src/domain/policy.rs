@@ -4,7 +4,8 @@
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::delivery::{Claim, Earlier, Reason, Settlement};
+use crate::domain::conversation::Standing;
+use crate::domain::delivery::{Claim, Earlier, Reason, RosterState, Settlement};
 use crate::domain::quiet::{InQuietHours, QuietHours, end_of_all};
 use crate::domain::recipient::{Details, Route};
 use crate::domain::schedule::model::{CatchUp, Overlap, Priority, QuietPolicy, Schedule};
@@ -14,6 +15,9 @@ use crate::domain::time::ZoneRules;
 /// How long to wait until it is known what becomes of the same message at its earlier hour. A sender holds a delivery
 /// for seconds, or as long as it waits for the limits.
 const EARLIER_IN_HAND: TimeDelta = TimeDelta::seconds(10);
+
+/// How long to wait until the channels of a team have been read. It takes some requests.
+const ROSTER_UNREAD: TimeDelta = TimeDelta::seconds(5);
 
 /// The answer, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +88,18 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
     if let Some(why) = claim.unreachable {
         return Decision::Settle(skip(claim, Reason::from(why)));
     }
-    let Some(route) = claim.reference.route(home_tenant) else {
+    if let Some(reason) = not_meant(schedule, claim.standing) {
+        return Decision::Settle(skip(claim, reason));
+    }
+    let Some(route) = claim.reference.route(claim.recipient.kind, home_tenant) else {
+        if claim.roster == RosterState::Unread {
+            let (reason, possible_duplicate) = (Reason::RosterUnread, claim.possible_duplicate);
+            return Decision::Settle(Settlement::Waiting {
+                not_before: now + ROSTER_UNREAD,
+                reason,
+                possible_duplicate,
+            });
+        }
         let reason = if claim.is_known { Reason::NoReference } else { Reason::UnknownRecipient };
         return Decision::Settle(skip(claim, reason));
     };
@@ -111,6 +126,16 @@ pub fn is_own_holiday(schedule: &Schedule, occurrence: NaiveDateTime, details: &
             .iter()
             .filter(|calendar| details.country.as_ref() == Some(&calendar.name) || groups.contains(&calendar.name))
             .any(|calendar| calendar.contains(occurrence.date())),
+    }
+}
+
+/// Why somebody of a team is left out who is in the audience.
+#[must_use]
+pub fn not_meant(schedule: &Schedule, standing: Standing) -> Option<Reason> {
+    match standing {
+        Standing::Member => None,
+        Standing::Guest => (!schedule.audience.guests).then_some(Reason::Guest),
+        Standing::Anonymous => Some(Reason::Anonymous),
     }
 }
 
@@ -184,7 +209,7 @@ mod tests {
     use super::*;
     use crate::domain::delivery::sample::claim;
     use crate::domain::problem::Source;
-    use crate::domain::recipient::{Reference, Unreachable};
+    use crate::domain::recipient::{RecipientKind, Reference, Unreachable};
     use crate::domain::schedule::parse::parse;
     use crate::domain::supplies::Supplies;
     use crate::domain::time::LocalTime;
@@ -245,7 +270,9 @@ mod tests {
 
     #[test]
     fn quiet_hours_hold_until_they_end_or_drop() {
-        let send = Decision::Send(claim().reference.route(Some("home")).expect("the sample can be reached"));
+        let send = Decision::Send(
+            claim().reference.route(RecipientKind::Person, Some("home")).expect("the sample can be reached"),
+        );
         let skip = settle(Settlement::Skipped(Reason::QuietHours));
         let hold = |minutes| {
             let not_before = claim().due_at + TimeDelta::minutes(minutes);
@@ -272,7 +299,9 @@ mod tests {
 
     #[test]
     fn a_holiday_is_that_of_the_recipient() {
-        let send = Decision::Send(claim().reference.route(Some("home")).expect("the sample can be reached"));
+        let send = Decision::Send(
+            claim().reference.route(RecipientKind::Person, Some("home")).expect("the sample can be reached"),
+        );
         let own = "except = \"calendar:recipient\"";
         check_quiet("", None, &[], &send);
         check_quiet(own, None, &[], &settle(Settlement::Skipped(Reason::Holiday)));
@@ -331,7 +360,9 @@ mod tests {
 
     #[test]
     fn each_decision_has_its_reason() {
-        let send = Decision::Send(claim().reference.route(Some("home")).expect("the sample can be reached"));
+        let send = Decision::Send(
+            claim().reference.route(RecipientKind::Person, Some("home")).expect("the sample can be reached"),
+        );
         check(|_| {}, 0, &send);
         check(|_| {}, 60, &send);
         check(|_| {}, -1, &Decision::NotYet);

@@ -5,6 +5,7 @@ use std::fmt;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::conversation::{self, ChannelPlace};
 use crate::domain::id::RecipientId;
 use crate::domain::quiet::QuietHours;
 
@@ -18,10 +19,11 @@ pub enum RecipientKind {
     Channel,
 }
 
-/// One name by which a person is known: an e-mail address or UPN, an Entra object id, or a `29:` id.
+/// One name by which a recipient is known. A person: an e-mail address or UPN, an Entra object id, or a `29:` id. A
+/// conversation: its id, or for a channel `channel:TEAM/CHANNEL`.
 ///
-/// E-mail addresses and object ids are kept in lower case, since neither Teams nor people tell cases apart there;
-/// a `29:` id is kept as it is.
+/// E-mail addresses, object ids and names are kept in lower case, since neither Teams nor people tell cases apart there;
+/// an id of Teams is kept as it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address(String);
@@ -35,12 +37,38 @@ pub enum AddressKind {
     EntraObject,
     /// A Teams user id, different for each bot.
     TeamsUser,
+    /// The id of a conversation.
+    Conversation,
+    /// A channel by the names of its team and its own.
+    ChannelName,
+}
+
+impl AddressKind {
+    /// Whether it says who a person is.
+    #[must_use]
+    pub fn is_of_person(self) -> bool {
+        match self {
+            AddressKind::Email | AddressKind::EntraObject | AddressKind::TeamsUser => true,
+            AddressKind::Conversation | AddressKind::ChannelName => false,
+        }
+    }
 }
 
 impl Address {
-    /// `None` when the text has none of the three forms.
+    /// `None` when the text has none of the forms.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.starts_with(conversation::CHANNEL) {
+            let (team, channel) = conversation::split_channel(text)?;
+            return Some(Self(format!("{}{team}/{channel}", conversation::CHANNEL)));
+        }
+        if conversation::is_id(text) { Some(Self(text.to_owned())) } else { Self::of_person(text) }
+    }
+
+    /// `None` when the text has none of the forms that say who a person is.
+    #[must_use]
+    pub fn of_person(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Some(rest) = text.strip_prefix("29:") {
             let plain = !rest.is_empty() && rest.chars().all(|c| c.is_ascii_graphic());
@@ -50,8 +78,9 @@ impl Address {
             return Some(Self(text.to_ascii_lowercase()));
         }
         let (user, host) = text.split_once('@')?;
-        let plain =
-            |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@');
+        let plain = |part: &str| {
+            !part.is_empty() && !part.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '@' | ':'))
+        };
         (plain(user) && plain(host)).then(|| Self(text.to_lowercase()))
     }
 
@@ -64,10 +93,25 @@ impl Address {
     pub fn kind(&self) -> AddressKind {
         if self.0.starts_with("29:") {
             AddressKind::TeamsUser
+        } else if self.0.starts_with(conversation::CHANNEL) {
+            AddressKind::ChannelName
+        } else if self.0.contains(':') {
+            AddressKind::Conversation
         } else if self.0.contains('@') {
             AddressKind::Email
         } else {
             AddressKind::EntraObject
+        }
+    }
+
+    /// What kind of recipient has an address of this form.
+    #[must_use]
+    pub fn recipient_kind(&self) -> RecipientKind {
+        match self.kind() {
+            AddressKind::Email | AddressKind::EntraObject | AddressKind::TeamsUser => RecipientKind::Person,
+            AddressKind::ChannelName => RecipientKind::Channel,
+            // An address is made only of ids whose kind is known.
+            AddressKind::Conversation => conversation::kind_of(&self.0).unwrap_or(RecipientKind::GroupChat),
         }
     }
 }
@@ -76,7 +120,9 @@ impl TryFrom<String> for Address {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::new(&text).ok_or_else(|| format!("{text:?} is no e-mail address, Entra object id or 29: id"))
+        Self::new(&text).ok_or_else(|| {
+            format!("{text:?} is no e-mail address, Entra object id, 29: id, conversation id or channel name")
+        })
     }
 }
 
@@ -156,6 +202,17 @@ pub struct Reference {
     pub entra_object_id: Option<String>,
 }
 
+/// How the service URL of a recipient is known. Of those of whom none is known, the one that last worked in their tenant
+/// is used, and then that of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceOrigin {
+    /// An import said it.
+    Imported,
+    /// Teams named it, or answered there when the team was read.
+    Answered,
+}
+
 /// Why a reference must not be used, until the other side shows that it may be again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -181,19 +238,30 @@ pub enum Route {
     Continue { conversation_id: String, tenant_id: Option<String> },
     /// None is known yet, but the person is: create it once, store its id, then continue it.
     Create { user_id: String, tenant_id: String },
+    /// A channel: begin a thread in it, or reply in one that the schedule goes on with.
+    Post { channel_id: String, tenant_id: Option<String> },
 }
 
 impl Reference {
-    /// The way to the recipient, or `None` when too little is known. `home_tenant` is the bot's own, which holds
-    /// for a person of whom no tenant is known.
+    /// The way to the recipient of this kind, or `None` when too little is known. `home_tenant` is the bot's own, which
+    /// holds for a recipient of whom no tenant is known.
     #[must_use]
-    pub fn route(&self, home_tenant: Option<&str>) -> Option<Route> {
+    pub fn route(&self, kind: RecipientKind, home_tenant: Option<&str>) -> Option<Route> {
         let tenant_id = self.tenant_id.as_deref().or(home_tenant).map(str::to_owned);
-        if let Some(conversation_id) = self.conversation_id.clone() {
-            return Some(Route::Continue { conversation_id, tenant_id });
+        let conversation_id = self.conversation_id.clone();
+        match kind {
+            RecipientKind::Channel => conversation_id.map(|channel_id| Route::Post { channel_id, tenant_id }),
+            RecipientKind::GroupChat => {
+                conversation_id.map(|conversation_id| Route::Continue { conversation_id, tenant_id })
+            }
+            RecipientKind::Person => {
+                if let Some(conversation_id) = conversation_id {
+                    return Some(Route::Continue { conversation_id, tenant_id });
+                }
+                let user_id = self.user_id.clone().or_else(|| self.entra_object_id.clone())?;
+                Some(Route::Create { user_id, tenant_id: tenant_id? })
+            }
         }
-        let user_id = self.user_id.clone().or_else(|| self.entra_object_id.clone())?;
-        Some(Route::Create { user_id, tenant_id: tenant_id? })
     }
 }
 
@@ -201,7 +269,7 @@ impl Reference {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonRecord {
     pub kind: RecipientKind,
-    /// Every name by which this recipient is known; empty only for a chat or a channel.
+    /// Every name by which this recipient is known; it may be empty only for a chat or a channel.
     pub addresses: Vec<Address>,
     pub name: Option<String>,
     pub zone: Option<Tz>,
@@ -210,7 +278,35 @@ pub struct PersonRecord {
     pub details: Details,
     /// The groups this person is in, in full: it replaces what was known.
     pub groups: Option<Vec<String>>,
+    /// Of a channel: its team and its name.
+    #[serde(default)]
+    pub channel: Option<ChannelPlace>,
     pub reference: Reference,
+}
+
+impl PersonRecord {
+    /// A recipient of whom nothing is known yet.
+    #[must_use]
+    pub fn new(kind: RecipientKind) -> Self {
+        Self {
+            kind,
+            addresses: Vec::new(),
+            name: None,
+            zone: None,
+            language: None,
+            details: Details::default(),
+            groups: None,
+            channel: None,
+            reference: Reference::default(),
+        }
+    }
+
+    /// A conversation of which only the id is known.
+    #[must_use]
+    pub fn of_conversation(id: &Address) -> Self {
+        let reference = Reference { conversation_id: Some(id.as_str().to_owned()), ..Reference::default() };
+        Self { addresses: vec![id.clone()], reference, ..Self::new(id.recipient_kind()) }
+    }
 }
 
 #[cfg(test)]
@@ -218,10 +314,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_have_three_forms() {
+    fn addresses_have_five_forms() {
         let check = |text: &str, expect: Option<(AddressKind, &str)>| {
             let got = Address::new(text);
             assert_eq!(got.as_ref().map(|a| (a.kind(), a.as_str())), expect, "{text:?}");
+            let is_of_person = expect.is_some_and(|(kind, _)| kind.is_of_person());
+            assert_eq!(Address::of_person(text).is_some(), is_of_person, "{text:?}");
         };
         check("Ana@Contoso.example", Some((AddressKind::Email, "ana@contoso.example")));
         check(
@@ -229,28 +327,37 @@ mod tests {
             Some((AddressKind::EntraObject, "aaaaaaaa-0000-4000-8000-000000000001")),
         );
         check("29:1bC-d_E", Some((AddressKind::TeamsUser, "29:1bC-d_E")));
-        for bad in ["", "ana", "@x", "a@", "a b@c", "a@b@c", "29:", "29:a b", "28:app"] {
+        check("19:Ab@thread.tacv2", Some((AddressKind::Conversation, "19:Ab@thread.tacv2")));
+        check("a:1Bc", Some((AddressKind::Conversation, "a:1Bc")));
+        check("channel:Ops/Release Train", Some((AddressKind::ChannelName, "channel:ops/release train")));
+        for bad in ["", "ana", "@x", "a@", "a b@c", "a@b@c", "29:", "29:a b", "28:app", "19:x", "team:a@b", "channel:x"]
+        {
             check(bad, None);
         }
     }
 
     #[test]
-    fn a_conversation_is_continued_and_otherwise_created() {
+    fn each_kind_of_recipient_has_its_way() {
+        let check = |kind, reference: &Reference, home, expect: Option<Route>| {
+            assert_eq!(reference.route(kind, home), expect, "{kind:?} {reference:?} {home:?}");
+        };
         let known = Reference {
-            conversation_id: Some("a:1".into()),
+            conversation_id: Some("x".into()),
             user_id: Some("29:1".into()),
             tenant_id: Some("t".into()),
             ..Reference::default()
         };
-        assert_eq!(
-            known.route(None),
-            Some(Route::Continue { conversation_id: "a:1".into(), tenant_id: Some("t".into()) })
-        );
+        let tenant_id = Some("t".to_owned());
+        let on = Route::Continue { conversation_id: "x".into(), tenant_id: tenant_id.clone() };
+        check(RecipientKind::Person, &known, None, Some(on.clone()));
+        check(RecipientKind::GroupChat, &known, None, Some(on));
+        check(RecipientKind::Channel, &known, None, Some(Route::Post { channel_id: "x".into(), tenant_id }));
         let person_only = Reference { entra_object_id: Some("e".into()), ..Reference::default() };
-        assert_eq!(person_only.route(None), None, "no tenant, no conversation");
-        assert_eq!(
-            person_only.route(Some("home")),
-            Some(Route::Create { user_id: "e".into(), tenant_id: "home".into() })
-        );
+        check(RecipientKind::Person, &person_only, None, None);
+        let created = Route::Create { user_id: "e".into(), tenant_id: "home".into() };
+        check(RecipientKind::Person, &person_only, Some("home"), Some(created));
+        // Chats of several people and channels are never created.
+        check(RecipientKind::GroupChat, &person_only, Some("home"), None);
+        check(RecipientKind::Channel, &person_only, Some("home"), None);
     }
 }

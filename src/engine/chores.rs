@@ -28,6 +28,8 @@ pub struct Chores {
     pub work: Arc<Notify>,
     /// Rings when planning is wanted at once.
     pub replan: Arc<Notify>,
+    /// Rung after planning, so that rosters are looked after.
+    pub rosters: Arc<Notify>,
     /// How long attempts are kept.
     pub keep_attempts: TimeDelta,
     pub term: Term,
@@ -63,6 +65,7 @@ impl Chores {
                 }
                 self.planner.pass().await?;
                 self.work.notify_one();
+                self.rosters.notify_one();
             }
             Beat::Prune => {
                 let rows = self.store.prune(now - self.keep_attempts).await?;

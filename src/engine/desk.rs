@@ -17,12 +17,14 @@ use crate::domain::schedule::parse;
 use crate::domain::supplies::Supplies;
 use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
+use crate::engine::limiter::Limiter;
+use crate::engine::outlook::outlook;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{
-    CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest,
-    SendReceipt, SendRequest, Status,
+    CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, OccurrenceStatus, PauseRequest, People, RecallQuery,
+    RecallRequest, SendReceipt, SendRequest, Status,
 };
 use crate::port::entropy::Entropy;
 use crate::port::recall::RecallReport;
@@ -53,6 +55,9 @@ pub struct Running {
     pub pid: u32,
     pub started_at: DateTime<Utc>,
     pub health: Arc<Health>,
+    pub limiter: Arc<Limiter>,
+    /// The tenant of people of whom no other is known.
+    pub home: Arc<str>,
     pub credentials: Arc<dyn Credentials>,
     pub watch: Arc<Watch>,
     /// Rung when there may be something new to dispatch.
@@ -126,19 +131,37 @@ fn checked(name: &str, written: String) -> Result<Source, DeskError> {
     Ok(source)
 }
 
+impl FrontDesk {
+    /// Says of each occurrence when it will be finished, where a daemon is sending.
+    async fn look_ahead(&self, occurrences: &mut [OccurrenceStatus]) -> Result<(), DeskError> {
+        let Some(running) = self.daemon.as_ref().filter(|running| running.health.trouble().is_none()) else {
+            return Ok(());
+        };
+        let (store, clock) = (self.store.as_ref(), self.clock.as_ref());
+        let outlook = outlook(store, &running.limiter, clock, Arc::clone(&running.home)).await?;
+        for it in occurrences {
+            if let Some(forecast) = outlook.get(&(it.schedule.clone(), it.occurrence)) {
+                (it.finished_at, it.too_late) = (forecast.finished_at, forecast.too_late);
+            }
+        }
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl Desk for FrontDesk {
     async fn status(&self, query: StatusQuery) -> Result<Status, DeskError> {
         let now = self.clock.now();
         let catalog = self.catalog().await?;
         let asked_for = query.schedule.clone();
-        let ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
+        let mut ledger = self.store.status(query, now - SHOWN_FOR, now).await?;
         if let Some(name) = asked_for
             && ledger.occurrences.is_empty()
             && !catalog.schedules.keys().any(|known| known.as_str() == name)
         {
             return Err(DeskError::NotFound(unknown_schedule(&name, &catalog)));
         }
+        self.look_ahead(&mut ledger.occurrences).await?;
         let daemon = match &self.daemon {
             None => None,
             Some(running) => Some(DaemonStatus {
@@ -146,7 +169,7 @@ impl Desk for FrontDesk {
                 pid: running.pid,
                 started_at: running.started_at,
                 schedules: catalog.schedules.len() as u64,
-                next_due_at: self.store.next_wake(Duration::ZERO).await?,
+                next_due_at: self.store.next_wake(Duration::ZERO, DateTime::<Utc>::MIN_UTC).await?,
                 trouble: running.health.trouble(),
                 credentials: Some(told(&running.credentials.look(), now)),
             }),
@@ -156,6 +179,7 @@ impl Desk for FrontDesk {
             now,
             daemon,
             held_back: catalog.held_back.clone(),
+            teams: self.store.named_teams().await?.into_iter().map(Into::into).collect(),
             paused: self.store.paused().await?.into_iter().map(Into::into).collect(),
             occurrences: ledger.occurrences,
             deliveries: ledger.deliveries,

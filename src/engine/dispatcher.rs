@@ -1,21 +1,20 @@
 //! Waves → deliveries → claims, each at its instant.
 //!
 //! One loop, which sleeps until the next known instant: there is no polling. It claims no more than its senders can
-//! take soon, so that little is held when the daemon dies.
+//! take soon, so that little is held when the daemon dies, and no more for a tenant than its budget sends soon, so that
+//! nobody waits for somebody else's crowd.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::delivery::Claim;
 use crate::domain::id::Term;
-use crate::domain::schedule::model::Priority;
-use crate::domain::time::Moment;
+use crate::domain::share::Rooms;
 use crate::domain::trouble::Admission;
+use crate::engine::hand::{Filled, InHand, size};
 use crate::engine::health::Health;
 use crate::engine::sender::{LEASE, Sender};
 use crate::port::clock::{Clock, Woke};
@@ -50,40 +49,22 @@ const CLAIMS_PER_SENDER: usize = 4;
 /// that are over are told so, and the rest is given back.
 const CLAIMS_TO_FIND_OUT: usize = 16;
 
-/// How often it is looked for critical deliveries while all the room for others is taken. Nobody polls when there is
-/// nothing to do; this is when there is too much.
-const LOOK_FOR_CRITICAL: Duration = Duration::from_millis(250);
+/// How long after that it is looked whether anybody made the request: they may all have been over without one.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a round is put off where there is no room for some: then each thing that falls due need not have a round of
+/// its own.
+const BREATH: Duration = Duration::from_millis(100);
 
 /// What to wait for.
-enum Next {
-    /// Room for more: as much was due as could be taken. For critical ones there is room of their own.
-    Room,
-    /// When it is next tried whether the bot can send again.
-    Moment(Moment),
+struct Next {
     /// The next known instant, if any.
-    Instant(Option<DateTime<Utc>>),
-}
-
-/// What is in the hands of senders.
-#[derive(Default)]
-struct InHand {
-    tasks: JoinSet<()>,
-    /// One for each delivery that is not critical.
-    ordinary: Arc<()>,
-}
-
-impl InHand {
-    /// Counts a claim as long as what is returned lives.
-    fn count(&self, claim: &Claim) -> Option<Arc<()>> {
-        match claim.priority {
-            Priority::Critical => None,
-            Priority::Normal | Priority::Bulk => Some(Arc::clone(&self.ordinary)),
-        }
-    }
-
-    fn ordinary(&self) -> usize {
-        Arc::strong_count(&self.ordinary) - 1
-    }
+    at: Option<DateTime<Utc>>,
+    /// After how long to look in any case: the shortest silence that a tenant asked for is over, or it is time to find
+    /// out whether the bot can send again.
+    pause: Option<Duration>,
+    /// Rooms that are full; when one of them is not, more may be claimed.
+    filled: Vec<Filled>,
 }
 
 impl Dispatcher {
@@ -104,28 +85,25 @@ impl Dispatcher {
             self.health.dispatcher_went_round();
             self.wait(next, work, &mut in_hand, &stop).await;
         }
-        while let Some(joined) = in_hand.tasks.join_next().await {
-            self.sender_ended(joined);
+        while !in_hand.is_empty() {
+            let ended = in_hand.one_ended().await;
+            self.sender_ended(ended);
         }
     }
 
-    /// Waits for what comes next. Every arm is safe to cancel: a sender that ended stays in the set until it is joined.
+    /// Waits for what comes next. Every arm is safe to cancel: a sender that ended stays in hand until it is asked for.
     async fn wait(&self, next: Next, work: impl Future<Output = ()>, in_hand: &mut InHand, stop: &CancellationToken) {
-        let room_at = match next {
-            Next::Room => self.senders * CLAIMS_PER_SENDER / 2,
-            Next::Moment(_) | Next::Instant(_) => 0,
-        };
         tokio::pin!(work);
-        let alarm = self.sleep(next);
+        let alarm = self.sleep(&next);
         tokio::pin!(alarm);
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = &mut work => return,
                 () = &mut alarm => return,
-                Some(joined) = in_hand.tasks.join_next(), if !in_hand.tasks.is_empty() => {
-                    self.sender_ended(joined);
-                    if room_at > 0 && in_hand.tasks.len() <= room_at {
+                ended = in_hand.one_ended() => {
+                    self.sender_ended(ended);
+                    if next.filled.iter().any(Filled::is_half_empty) {
                         return;
                     }
                 }
@@ -147,48 +125,57 @@ impl Dispatcher {
                 "too many people: nothing of this occurrence is sent; if they are all meant, raise max_people"
             );
         }
-        let most = match self.health.admission() {
+        let admission = self.health.admission();
+        let most = match admission {
             Admission::All => self.senders * CLAIMS_PER_SENDER,
             Admission::One => CLAIMS_TO_FIND_OUT,
-            Admission::None { until } => return Ok(Next::Moment(until)),
+            Admission::None { until } => {
+                let pause = until.since(self.clock.moment());
+                return Ok(Next { at: None, pause: Some(pause), filled: Vec::new() });
+            }
         };
-        let room = most.saturating_sub(in_hand.ordinary());
-        let mut claims = Vec::new();
-        if room > 0 {
-            claims = self.store.claim_due(self.term, now, Priority::Bulk, room, LEASE).await?;
+        let limiter = &self.sender.limiter;
+        let slowed = limiter.slowed();
+        let size = size(most, limiter.per_tenant(), &slowed);
+        let mut rooms = Rooms {
+            critical: in_hand.critical.room(&size),
+            ordinary: in_hand.ordinary.room(&size),
+            home: self.sender.home_tenant.clone().unwrap_or_default(),
+        };
+        let mut look_again = None;
+        for claim in self.store.claim_due(self.term, now, rooms.clone(), LEASE).await? {
+            let tenant = self.sender.tenant(&claim);
+            rooms.of(claim.priority).take(&tenant, 1);
+            look_again = (admission == Admission::One).then_some(LOOK_AGAIN);
+            let (sender, stop) = (Arc::clone(&self.sender), stop.clone());
+            in_hand.take(&tenant, claim.priority, async move { sender.deliver(claim, &stop).await });
         }
-        let is_full = claims.len() == room;
-        if is_full {
-            // As many again may be critical, so that one of these never waits for a crowd of others.
-            let room = (2 * self.senders * CLAIMS_PER_SENDER).saturating_sub(in_hand.tasks.len() + claims.len());
-            claims.extend(self.store.claim_due(self.term, now, Priority::Critical, room, LEASE).await?);
-        }
-        for claim in claims {
-            self.hand_over(claim, in_hand, stop);
-        }
-        if is_full {
-            return Ok(Next::Room);
-        }
-        Ok(Next::Instant(self.store.next_wake(LEAD).await?))
+        let mut filled = in_hand.critical.filled(&size, &rooms.critical);
+        filled.extend(in_hand.ordinary.filled(&size, &rooms.ordinary));
+        let moment = self.clock.moment();
+        let silences = slowed.iter().filter_map(|slowed| slowed.quiet_until).map(|until| until.since(moment));
+        Ok(Next { at: self.store.next_wake(LEAD, now).await?, pause: silences.chain(look_again).min(), filled })
     }
 
-    fn hand_over(&self, claim: Claim, in_hand: &mut InHand, stop: &CancellationToken) {
-        let counted = in_hand.count(&claim);
-        let (sender, stop) = (Arc::clone(&self.sender), stop.clone());
-        in_hand.tasks.spawn(async move {
-            sender.deliver(claim, &stop).await;
-            drop(counted);
-        });
-    }
-
-    async fn sleep(&self, next: Next) {
-        let at = match next {
-            Next::Room => return self.clock.sleep(LOOK_FOR_CRITICAL).await,
-            Next::Moment(at) => return self.clock.sleep(at.since(self.clock.moment())).await,
-            Next::Instant(None) => return std::future::pending().await,
-            Next::Instant(Some(at)) => at,
+    async fn sleep(&self, next: &Next) {
+        let pause = async {
+            match next.pause {
+                Some(pause) => self.clock.sleep(pause).await,
+                None => std::future::pending().await,
+            }
         };
-        if self.clock.sleep_until(at).await == Woke::ClockStepped {
+        let due = async {
+            let Some(at) = next.at else { return std::future::pending().await };
+            if !next.filled.is_empty() {
+                self.clock.sleep(BREATH).await;
+            }
+            self.clock.sleep_until(at).await
+        };
+        let woke = tokio::select! {
+            () = pause => Woke::OnTime,
+            woke = due => woke,
+        };
+        if woke == Woke::ClockStepped {
             tracing::warn!(now = %self.clock.now(), "the wall clock was set, or the machine slept");
             self.clock_stepped.notify_one();
         }

@@ -128,7 +128,7 @@ fn tell(change: Change, trouble: &Trouble) -> Change {
     match change {
         Change::Nothing => {}
         Change::Began | Change::Turned => {
-            tracing::error!(trouble = trouble.says(), "the bot cannot send; the queue waits")
+            tracing::error!(trouble = trouble.says(), "the bot cannot send; the queue waits");
         }
         Change::Ended => tracing::info!("the bot can send again; the queue goes on"),
     }

@@ -1,8 +1,9 @@
 //! Permission to send, within the published windows. The counting is [`crate::domain::rate`]; here is the waiting.
 //!
-//! Nobody waits here for long. Who would have to wait for more than a moment is sent away with the moment at which to
-//! come back, and gives the delivery back to the store until then; so a busy conversation, or a tenant that asked for
-//! silence, never keeps the senders from everybody else.
+//! Nobody waits here for long. No more is claimed for a tenant than its budget sends within moments, so the budget lets
+//! everybody through who asks. Who meets a busy conversation, or a tenant that asked for silence, is sent away with the
+//! moment at which to come back, and gives the delivery back to the store until then; so these never keep the senders
+//! from everybody else.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,13 +12,13 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::domain::rate::{Book, Bucket, Full, Grant, NotYet};
+use crate::domain::rate::{Book, Bucket, Call, Full, Grant, NotYet, Operation, Slowed, Window};
 use crate::domain::schedule::model::Priority;
 use crate::domain::time::Moment;
 use crate::port::clock::Clock;
 
 /// How long somebody may wait for a window. In a run that uses the whole budget of a tenant everybody waits for a part
-/// of its one second. A conversation is rarely busy, and who waits for one takes up a place that others could use.
+/// of its one second, so a longer wait is one for the end of a silence. A conversation is rarely busy, and who waits for one takes up a place that others could use.
 fn patience(bucket: Bucket) -> Duration {
     match bucket {
         Bucket::Tenant => Duration::from_secs(1),
@@ -76,7 +77,18 @@ pub struct Later {
 pub struct Request {
     pub tenant: Arc<str>,
     pub conversation: Arc<str>,
+    pub operation: Operation,
     pub priority: Priority,
+}
+
+impl Request {
+    fn call(&self) -> Call {
+        Call {
+            tenant: Arc::clone(&self.tenant),
+            conversation: Arc::clone(&self.conversation),
+            operation: self.operation,
+        }
+    }
 }
 
 impl Limiter {
@@ -94,15 +106,16 @@ impl Limiter {
 
     /// Waits until one more request is within every window, or says when to come back. Cancel-safe.
     pub async fn permit(self: &Arc<Self>, request: &Request) -> Result<Permit, Later> {
+        let call = request.call();
         let queue = self.queue(&request.tenant);
         let mut front = None;
         loop {
             // Interest is registered before asking, so that an answer in between is not missed.
             let returned = self.returned.notified();
             // Who waits for a busy conversation must not hold up the rest of the tenant.
-            if let Some(wait) = self.conversation_full(request) {
+            if let Some(wait) = self.conversation_full(&call) {
                 front = None;
-                self.wait(Full { bucket: Bucket::Conversation, wait }, request, returned).await?;
+                self.wait(Full { bucket: Bucket::Conversation, wait }, &call, returned).await?;
                 continue;
             }
             let Some(own) = &front else {
@@ -115,7 +128,7 @@ impl Limiter {
                 continue;
             }
             let connection = Arc::clone(&self.connections).acquire_owned().await.ok();
-            let asked = self.book().take(&request.tenant, &request.conversation, self.clock.moment());
+            let asked = self.book().take(&call, self.clock.moment());
             let full = match asked {
                 Ok(grant) => {
                     return Ok(Permit { limiter: Arc::clone(self), grant: Some(grant), _connection: connection });
@@ -128,24 +141,42 @@ impl Limiter {
                 Bucket::Conversation => {}
                 // Somebody who is more urgent may come meanwhile.
                 Bucket::Tenant => tokio::select! {
-                    waited = self.wait(full, request, returned) => waited?,
+                    waited = self.wait(full, &call, returned) => waited?,
                     () = changed => {}
                 },
             }
         }
     }
 
-    fn conversation_full(&self, request: &Request) -> Option<NotYet> {
-        self.book().conversation_full(&request.conversation, self.clock.moment())
+    /// How many requests a window of one tenant holds at best.
+    #[must_use]
+    pub fn per_tenant(&self) -> Window {
+        self.book().per_tenant()
     }
 
-    async fn wait(&self, full: Full, request: &Request, returned: impl Future<Output = ()>) -> Result<(), Later> {
+    /// How many requests a second one tenant gets for long, as far as it has been measured.
+    #[must_use]
+    pub fn usable_per_second(&self) -> f64 {
+        self.book().usable_per_second()
+    }
+
+    /// The tenants that get less than the budget for now.
+    #[must_use]
+    pub fn slowed(&self) -> Vec<Slowed> {
+        self.book().slowed(self.clock.moment())
+    }
+
+    fn conversation_full(&self, call: &Call) -> Option<NotYet> {
+        self.book().conversation_full(call, self.clock.moment())
+    }
+
+    async fn wait(&self, full: Full, call: &Call, returned: impl Future<Output = ()>) -> Result<(), Later> {
         match full.wait {
             NotYet::UntilAnAnswer => returned.await,
             NotYet::Until(moment) => {
                 let now = self.clock.moment();
                 if moment.since(now) > patience(full.bucket) {
-                    let at = self.book().promise(full.bucket, &request.tenant, &request.conversation, moment);
+                    let at = self.book().promise(full.bucket, call, moment);
                     return Err(Later { at });
                 }
                 self.clock.sleep(moment.since(now)).await;

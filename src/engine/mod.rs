@@ -15,8 +15,14 @@ pub mod cores;
 // Waves → deliveries → claims, each at its instant.
 pub mod dispatcher;
 
+// What is in the hands of senders, and for how much more there is room.
+mod hand;
+
 // One claim → one outcome.
 pub mod sender;
+
+// By which operation a claim is said, and in which thread.
+pub mod posting;
 
 // Messages that are taken back: deleted, or replaced by another text.
 pub mod recaller;
@@ -30,6 +36,9 @@ pub mod places;
 // Schedules of which too many recipients can't be reached.
 pub mod watch;
 
+// Who is in a team, and what its channels are called.
+pub mod rosters;
+
 // What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;
 
@@ -38,6 +47,9 @@ pub mod credentials;
 
 // Answers to what people ask.
 pub mod desk;
+
+// When what is open will be finished.
+pub mod outlook;
 
 // Signs of life, and what is wrong with the bot's own set-up.
 pub mod health;

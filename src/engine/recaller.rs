@@ -16,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::delivery::Reason;
 use crate::domain::id::DeliveryId;
 use crate::domain::message::Message;
+use crate::domain::rate::Operation;
 use crate::domain::recall::{RecallSettlement, RecallState, Remedy, settle};
 use crate::domain::recipient::Reference;
 use crate::domain::schedule::model::Priority;
 use crate::domain::template::{Facts, Template};
-use crate::domain::time::ZoneRules;
-use crate::domain::trouble::Change;
+use crate::domain::time::{Moment, ZoneRules};
+use crate::domain::trouble::{Admission, Change};
 use crate::domain::verdict::Verdict;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
@@ -40,9 +41,6 @@ const STORE_PAUSE: Duration = Duration::from_secs(2);
 /// How many messages are in hand for each request that may be under way. With one, every end of a request would cost a
 /// look into the store of its own.
 const IN_HAND_PER_SENDER: usize = 2;
-
-/// How often one message is tried while the bot cannot send.
-const PROBE_EVERY: Duration = Duration::from_secs(15);
 
 /// Takes messages back.
 pub struct Recaller {
@@ -96,8 +94,8 @@ impl InHand {
 enum Next {
     /// Room for more: as much was due as could be taken.
     Room,
-    /// The bot can do nothing just now: the next try, or somebody who finds that it can again.
-    Recovery,
+    /// The bot can do nothing just now: the moment of the next try, or somebody who finds that it can again.
+    Recovery(Moment),
     /// The next known instant, if any; and a sender, when something waits for one to let go.
     Instant { at: Option<DateTime<Utc>>, is_awaiting: bool },
 }
@@ -133,23 +131,20 @@ impl Recaller {
 
     /// Takes up what is due, and says what to wait for.
     async fn go_round(self: &Arc<Self>, in_hand: &mut InHand, stop: &CancellationToken) -> Result<Next, StoreError> {
+        let room = match self.health.admission() {
+            Admission::All => self.capacity(),
+            Admission::One => 1,
+            Admission::None { until } => return Ok(Next::Recovery(until)),
+        };
         let work = self.store.recall_due(self.clock.now(), self.capacity()).await?;
         let is_full = work.tasks.len() >= self.capacity();
-        let is_held = self.health.trouble().is_some() && !work.tasks.is_empty();
-        let room = if is_held { 1 } else { self.capacity() };
         for task in work.tasks {
             if in_hand.deliveries.len() < room && in_hand.deliveries.insert(task.delivery) {
                 let (recaller, stop) = (Arc::clone(self), stop.clone());
                 in_hand.tasks.spawn(async move { (task.delivery, recaller.take_back(&task, &stop).await) });
             }
         }
-        Ok(if is_held {
-            Next::Recovery
-        } else if is_full {
-            Next::Room
-        } else {
-            Next::Instant { at: work.next_at, is_awaiting: work.is_awaiting }
-        })
+        Ok(if is_full { Next::Room } else { Next::Instant { at: work.next_at, is_awaiting: work.is_awaiting } })
     }
 
     async fn wait(
@@ -160,10 +155,10 @@ impl Recaller {
         in_hand: &mut InHand,
         stop: &CancellationToken,
     ) {
-        let is_held = matches!(next, Next::Recovery);
+        let is_held = matches!(next, Next::Recovery(_));
         let (room_at, is_awaiting) = match next {
             Next::Room => (self.capacity() / 2, false),
-            Next::Recovery => (0, true),
+            Next::Recovery(_) => (0, true),
             Next::Instant { is_awaiting, .. } => (0, is_awaiting),
         };
         let alarm = self.sleep(next);
@@ -175,14 +170,14 @@ impl Recaller {
                 () = &mut rung => return,
                 () = &mut let_go, if is_awaiting && !let_go_heard => {
                     let_go_heard = true;
-                    if !is_held || self.health.trouble().is_none() {
+                    if !is_held || self.may_go_on() {
                         return;
                     }
                 }
                 () = &mut alarm => return,
                 Some(joined) = in_hand.tasks.join_next(), if !in_hand.tasks.is_empty() => {
                     let is_news = in_hand.ended(joined);
-                    if is_held && self.health.trouble().is_some() {
+                    if is_held && !self.may_go_on() {
                         continue;
                     }
                     if is_held || is_news || (room_at > 0 && in_hand.deliveries.len() <= room_at) {
@@ -193,9 +188,16 @@ impl Recaller {
         }
     }
 
+    fn may_go_on(&self) -> bool {
+        match self.health.admission() {
+            Admission::All | Admission::One => true,
+            Admission::None { .. } => false,
+        }
+    }
+
     async fn sleep(&self, next: Next) {
         match next {
-            Next::Recovery => self.clock.sleep(PROBE_EVERY).await,
+            Next::Recovery(at) => self.clock.sleep(at.since(self.clock.moment())).await,
             Next::Room | Next::Instant { at: None, is_awaiting: false } => std::future::pending().await,
             Next::Instant { at: Some(at), is_awaiting: false } => {
                 self.clock.sleep_until(at).await;
@@ -225,6 +227,7 @@ impl Recaller {
             tenant: self.tenant(task),
             conversation: Arc::from(conversation_id.split(";messageid=").next().unwrap_or_default()),
             priority: Priority::Normal,
+            operation: Operation::Send,
         };
         let asked = tokio::select! {
             asked = self.limiter.permit(&request) => asked,
@@ -238,6 +241,9 @@ impl Recaller {
                 return self.settle(task, RecallSettlement::Postponed { not_before }, None, stop).await;
             }
         };
+        if !self.health.may_request() {
+            return false;
+        }
         let under_way = self.health.request(task.delivery);
         let reference = self.places.complete(&request.tenant, &task.reference);
         let answer = match &activity {

@@ -14,10 +14,12 @@ use crate::domain::delivery::{self, Claim, Reason, Settlement, State};
 use crate::domain::id::AttemptId;
 use crate::domain::policy::{Circumstances, Decision, Downtime, decide};
 use crate::domain::quiet::QuietHours;
+use crate::domain::rate::Operation;
 use crate::domain::recipient::{RecipientKind, Reference, Route};
 use crate::domain::schedule::model::{Priority, Schedule};
 use crate::domain::surge::TooManyLost;
 use crate::domain::template::{Facts, Template};
+use crate::domain::thread::BegunThread;
 use crate::domain::time::ZoneRules;
 use crate::domain::trouble::Change;
 use crate::domain::verdict::{Answer, Verdict};
@@ -25,6 +27,7 @@ use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
 use crate::engine::limiter::{Later, Limiter, Permit, Request};
 use crate::engine::places::Places;
+use crate::engine::posting::{Posting, Turns};
 use crate::engine::watch::{Credit, Watch};
 use crate::port::clock::Clock;
 use crate::port::connector::{Connector, OutgoingActivity};
@@ -52,6 +55,7 @@ pub struct Sender {
     pub health: Arc<Health>,
     pub watch: Arc<Watch>,
     pub places: Arc<Places>,
+    pub threads: Turns,
     /// Rung when a delivery waits for another instant than the one known so far.
     pub work: Arc<Notify>,
     /// The bot's own tenant, for people of whom no other is known.
@@ -126,16 +130,18 @@ impl Sender {
         };
         let activity = OutgoingActivity { said, locale: claim.recipient.language.clone() };
 
-        let reference = match route {
-            Route::Continue { .. } if !delivery::asks_again(claim) => {
-                self.places.complete(&self.tenant(claim), &claim.reference)
+        let known = self.places.complete(&self.tenant(claim), &claim.reference);
+        let posting = match route {
+            Route::Post { .. } => {
+                self.threads.in_channel(self.store.as_ref(), claim, known, schedule.thread.as_ref()).await?
             }
+            Route::Continue { .. } if !delivery::asks_again(claim) => Posting::into(known),
             Route::Continue { .. } | Route::Create { .. } => match self.create_conversation(claim, stop).await? {
-                Some(reference) => reference,
+                Some(reference) => Posting::into(reference),
                 None => return Ok(()),
             },
         };
-        self.send(claim, &schedule, &reference, &activity, stop).await
+        self.send(claim, &schedule, &posting, &activity, stop).await
     }
 
     /// Creates the conversation, once, and stores it before anything is said in it. `None` when the claim has come
@@ -147,7 +153,7 @@ impl Sender {
     ) -> Result<Option<Reference>, StoreError> {
         let user = claim.reference.user_id.as_deref().or(claim.reference.entra_object_id.as_deref());
         let thread = Arc::from(format!("create {}", user.unwrap_or_default()));
-        let Some(permit) = self.permit(claim, thread, stop).await? else { return Ok(None) };
+        let Some(permit) = self.permit(claim, Operation::Create, thread, stop).await? else { return Ok(None) };
         if !self.may_request(claim) {
             self.give_back(claim).await?;
             return Ok(None);
@@ -174,7 +180,7 @@ impl Sender {
                 permit.complete(silence(&answer.verdict));
                 let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
                 let latency = self.clock.moment().since(began);
-                self.settle_attempt(claim, &asked, attempt, answer, latency).await?;
+                self.settle_attempt(claim, &asked, attempt, answer, latency, None).await?;
                 Ok(None)
             }
         }
@@ -184,14 +190,13 @@ impl Sender {
         &self,
         claim: &Claim,
         schedule: &Schedule,
-        reference: &Reference,
+        posting: &Posting,
         activity: &OutgoingActivity,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        // Teams counts all threads of a channel as one conversation.
-        let conversation_id = reference.conversation_id.as_deref().unwrap_or_default();
-        let conversation = Arc::from(conversation_id.split(";messageid=").next().unwrap_or_default());
-        let Some(permit) = self.permit(claim, conversation, stop).await? else { return Ok(()) };
+        let Some(permit) = self.permit(claim, posting.operation(), posting.conversation(), stop).await? else {
+            return Ok(());
+        };
         // The wait may have been long, so the question is asked once more.
         match self.decision(claim, schedule) {
             Decision::Send(_) => {}
@@ -209,13 +214,13 @@ impl Sender {
         let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
 
         let began = self.clock.moment();
-        let answer = self.connector.continue_conversation(reference, activity).await;
+        let (answer, thread) = posting.say(self.connector.as_ref(), claim, activity).await;
         let latency = self.clock.moment().since(began);
         permit.complete(silence(&answer.verdict));
-        if let (Verdict::Delivered { .. }, Some(place)) = (&answer.verdict, &reference.service_url) {
+        if let (Verdict::Delivered { .. }, Some(place)) = (&answer.verdict, &posting.reference().service_url) {
             self.places.served(&self.tenant(claim), place);
         }
-        self.settle_attempt(claim, reference, attempt, answer, latency).await
+        self.settle_attempt(claim, posting.reference(), attempt, answer, latency, thread).await
     }
 
     /// Whether a request may be made for this just now: the last question before one.
@@ -249,22 +254,23 @@ impl Sender {
     }
 
     /// Whose budget a request takes: that of the tenant the conversation lives in.
-    fn tenant(&self, claim: &Claim) -> Arc<str> {
+    pub(super) fn tenant(&self, claim: &Claim) -> Arc<str> {
         match &claim.reference.tenant_id {
             Some(tenant) => Arc::from(tenant.as_str()),
             None => self.home_tenant.clone().unwrap_or_default(),
         }
     }
 
-    /// The right to make a request into `conversation`. `None` when the claim has been given back: because `stop` came,
+    /// The right to make a request of the kind `operation` into `conversation`. `None` when the claim has been given back: because `stop` came,
     /// or because it is somebody else's turn for longer than one waits here.
     async fn permit(
         &self,
         claim: &Claim,
+        operation: Operation,
         conversation: Arc<str>,
         stop: &CancellationToken,
     ) -> Result<Option<Permit>, StoreError> {
-        let request = Request { tenant: self.tenant(claim), conversation, priority: claim.priority };
+        let request = Request { tenant: self.tenant(claim), conversation, operation, priority: claim.priority };
         let asked = tokio::select! {
             asked = self.limiter.permit(&request) => asked,
             () = stop.cancelled() => {
@@ -301,7 +307,7 @@ impl Sender {
         settlement: Settlement,
         detail: Option<String>,
     ) -> Result<(), StoreError> {
-        self.settle(claim, settlement, None, detail).await
+        self.settle(claim, settlement, None, detail, None).await
     }
 
     /// Brings an attempt with `reference` to what its answer means.
@@ -312,6 +318,7 @@ impl Sender {
         attempt: AttemptId,
         answer: Answer,
         latency: Duration,
+        thread: Option<BegunThread>,
     ) -> Result<(), StoreError> {
         if self.health.heard(claim.recipient.id, &answer) == Change::Ended {
             self.work.notify_one();
@@ -323,7 +330,7 @@ impl Sender {
             delivery::doubted(claim, &answer.verdict, self.clock.now())
         };
         let end = AttemptEnd { attempt, evidence: answer.evidence, latency };
-        self.settle(claim, settlement, Some(end), None).await
+        self.settle(claim, settlement, Some(end), None, thread).await
     }
 
     /// Whether what Teams says of one recipient is to be believed, after all that it has said of others lately. The
@@ -363,11 +370,12 @@ impl Sender {
         settlement: Settlement,
         attempt: Option<AttemptEnd>,
         detail: Option<String>,
+        thread: Option<BegunThread>,
     ) -> Result<(), StoreError> {
         let at = self.clock.now();
         tell(claim, &settlement, attempt.as_ref(), at);
         let waits = settlement.state() == State::Waiting;
-        let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail };
+        let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail, thread };
         let mut tries = 0;
         loop {
             match self.store.settle(outcome.clone()).await {

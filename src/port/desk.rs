@@ -10,13 +10,14 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::conversation::Standing;
 use crate::domain::credential::CredentialKind;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
-use crate::domain::recipient::{Details, PersonRecord, RecipientKind, Unreachable, ZoneSource};
+use crate::domain::recipient::{Details, PersonRecord, RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
 use crate::port::recall::{RecallCounts, RecallReport};
-use crate::port::store::{Paused, StatusQuery};
+use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
 
 /// Why the desk could not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -52,6 +53,9 @@ pub struct Status {
     /// Schedules of which nothing is sent until somebody lets them go on.
     #[serde(default)]
     pub paused: Vec<PausedSchedule>,
+    /// The teams that schedules name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<TeamStatus>,
     pub occurrences: Vec<OccurrenceStatus>,
     /// Only when one schedule was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -113,6 +117,31 @@ impl From<Paused> for PausedSchedule {
     }
 }
 
+/// A team that schedules name, and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TeamStatus {
+    /// As schedules write it.
+    pub team: String,
+    pub id: Option<String>,
+    /// When its channels and members were last read.
+    pub read_at: Option<DateTime<Utc>>,
+    pub channels: u64,
+    pub members: u64,
+    /// In words, when it is not known, or could not be read.
+    pub trouble: Option<String>,
+}
+
+impl From<NamedTeam> for TeamStatus {
+    fn from(named: NamedTeam) -> Self {
+        let trouble = named.trouble();
+        let NamedTeam { word, mut teams } = named;
+        let known = if teams.len() == 1 { teams.pop() } else { None };
+        let nothing = Self { team: word.clone(), id: None, read_at: None, channels: 0, members: 0, trouble };
+        let Some(KnownTeam { id, read_at, channels, members, .. }) = known else { return nothing };
+        Self { id: Some(id), read_at, channels, members, ..nothing }
+    }
+}
+
 /// One occurrence: the counts add up to the audience.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OccurrenceStatus {
@@ -129,6 +158,17 @@ pub struct OccurrenceStatus {
     /// How far its recall is, where there is one. States with none are left out.
     #[serde(default, skip_serializing_if = "RecallCounts::is_empty")]
     pub recalled: RecallCounts,
+    /// About when the last open delivery leaves, where a daemon is sending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<DateTime<Utc>>,
+    /// About how many open deliveries will expire before their turn comes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub too_late: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,7 +232,20 @@ pub struct PersonView {
     #[serde(default, flatten)]
     pub details: Details,
     pub groups: Vec<String>,
+    /// Whether this is a guest of a team. Whom an import has mentioned counts as a member.
+    #[serde(default, skip_serializing_if = "Standing::is_member")]
+    pub standing: Standing,
+    /// Where the conversation is served, and how that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
     pub reach: Reach,
+}
+
+/// The service URL of a recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    pub url: String,
+    pub origin: ServiceOrigin,
 }
 
 /// Whether somebody can be reached, and if not, why.

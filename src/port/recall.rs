@@ -93,6 +93,9 @@ pub struct RecallReport {
     pub schedule: String,
     /// The civil time that is the identity of the occurrence.
     pub occurrence: NaiveDateTime,
+    /// The occurrence that has taken its place since an edit. It is another one, and not recalled by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<NaiveDateTime>,
     pub remedy: Remedy,
     pub counts: RecallCounts,
     /// Of those, the ones of which two copies may have arrived: no more than one of them has a known id.

@@ -12,14 +12,18 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Claim, Settlement};
 use crate::domain::edit::Meant;
+use crate::domain::forecast::Load;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
 use crate::domain::plan::PlannedWave;
-use crate::domain::recipient::{PersonRecord, Unreachable};
-use crate::domain::schedule::model::{Priority, Schedule};
+use crate::domain::recipient::{PersonRecord, Reference, Unreachable};
+use crate::domain::schedule::model::Schedule;
+use crate::domain::share::Rooms;
+use crate::domain::thread::{BegunThread, Thread, ThreadName};
 use crate::domain::verdict::Evidence;
-use crate::port::connector::Conversation;
+use crate::port::connector::{Channel, Conversation, Member, Team};
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 
@@ -175,6 +179,71 @@ pub struct Outcome {
     pub attempt: Option<AttemptEnd>,
     /// In words, where no attempt was made.
     pub detail: Option<String>,
+    /// The thread that the attempt began in its channel, where schedules go on with it.
+    pub thread: Option<BegunThread>,
+}
+
+/// A team as schedules name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedTeam {
+    /// The name as it is compared, or the id.
+    pub word: String,
+    /// None when no team of this name is known; several when they share it.
+    pub teams: Vec<KnownTeam>,
+}
+
+impl NamedTeam {
+    /// In words, when nobody can be reached by this name, or what is known of the team may be stale.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        match self.teams.as_slice() {
+            [] => Some(
+                "no team of this name is known; write its id, or import a reference from one of its channels".into(),
+            ),
+            [team] => team.trouble.clone(),
+            [..] => Some(format!("{} teams have this name; write the id of the one that is meant", self.teams.len())),
+        }
+    }
+}
+
+/// A team that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownTeam {
+    pub id: String,
+    pub name: Option<String>,
+    /// With the id as that of the conversation.
+    pub reference: Reference,
+    /// When its channels and members were last read as a whole.
+    pub read_at: Option<DateTime<Utc>>,
+    pub tried_at: Option<DateTime<Utc>>,
+    /// In words, when the last try to read it failed.
+    pub trouble: Option<String>,
+    pub channels: u64,
+    pub members: u64,
+}
+
+/// All that was read of a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Roster {
+    pub team: Team,
+    /// How it was reached.
+    pub reference: Reference,
+    pub channels: Vec<Channel>,
+    pub members: Vec<RosterMember>,
+}
+
+/// A member of a team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RosterMember {
+    pub member: Member,
+    pub standing: Standing,
+}
+
+/// What reading a team changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RosterChange {
+    pub joined: u64,
+    pub left: u64,
 }
 
 /// How an attempt ended.
@@ -199,6 +268,13 @@ pub struct LedgerStatus {
     pub deliveries: Vec<DeliveryStatus>,
 }
 
+/// A part of what is still to be sent of an occurrence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OccurrenceLoad {
+    pub occurrence: NaiveDateTime,
+    pub load: Load,
+}
+
 /// The durable ledger.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -219,8 +295,8 @@ pub trait Store: Send + Sync {
     /// Forgets a document, if it is kept.
     async fn forget_document(&self, name: String) -> Result<(), StoreError>;
 
-    /// Makes the schedules known: policies, audiences, and a recipient for each person whom they name and whom no
-    /// import has mentioned (in `fallback_zone`). A schedule that is no longer in `schedules` is missing from `now`
+    /// Makes the schedules known: policies, audiences, and a recipient for each person, chat and channel whom they name
+    /// and whom no import has mentioned (in `fallback_zone`). A schedule that is no longer in `schedules` is missing from `now`
     /// on: nothing of it is expanded or claimed, and [`Store::retire_missing`] ends it after a grace.
     async fn sync_schedules(
         &self,
@@ -254,14 +330,15 @@ pub trait Store: Send + Sync {
     /// before `over_before`: no rows are made for them. Says how much that was of each schedule.
     async fn abandon(&self, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, StoreError>;
 
-    /// Claims up to `limit` deliveries of the priority `at_least` or a higher one that may be tried at `now`, critical ones
-    /// first, then in the order in which they are due.
+    /// Claims deliveries that may be tried at `now`, as many as there is room for: critical ones first, then normal ones,
+    /// then bulk. In each of these every tenant gets as much as another, and of that every schedule as much as another,
+    /// whoever waits longest first; what one does not use goes to the others. Within a schedule they come in the order in
+    /// which they are due.
     async fn claim_due(
         &self,
         term: Term,
         now: DateTime<Utc>,
-        at_least: Priority,
-        limit: usize,
+        rooms: Rooms,
         lease: Duration,
     ) -> Result<Vec<Claim>, StoreError>;
 
@@ -301,6 +378,25 @@ pub trait Store: Send + Sync {
     /// Stores the conversation that was created for a recipient, before anything is said in it.
     async fn remember_conversation(&self, recipient: RecipientId, conversation: Conversation)
     -> Result<(), StoreError>;
+
+    /// The thread of this name that goes on in a channel.
+    async fn thread(&self, channel: RecipientId, name: ThreadName) -> Result<Option<Thread>, StoreError>;
+
+    /// The teams that schedules in force name, by themselves or with a channel, in the order of their names.
+    async fn named_teams(&self) -> Result<Vec<NamedTeam>, StoreError>;
+
+    /// Takes in what was read of a team: its names, its channels, and its members as the group of the team. Whom
+    /// nobody knew becomes a recipient whom no import has mentioned. Who left the team leaves it here, and waves that are
+    /// still open are expanded again.
+    async fn keep_roster(
+        &self,
+        roster: Roster,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<RosterChange, StoreError>;
+
+    /// Keeps why a team could not be read. What is known of it stays.
+    async fn roster_failed(&self, team: String, trouble: String, now: DateTime<Utc>) -> Result<(), StoreError>;
 
     /// Says what a recall would do, without doing it. The report lists no messages.
     async fn try_recall(
@@ -343,8 +439,9 @@ pub trait Store: Send + Sync {
     /// The schedules that are held, in the order of their names.
     async fn paused(&self) -> Result<Vec<Paused>, StoreError>;
 
-    /// The earliest instant at which there is something to expand (`lead` before a wave is due) or to claim.
-    async fn next_wake(&self, lead: Duration) -> Result<Option<DateTime<Utc>>, StoreError>;
+    /// The earliest instant at which there is something to expand (`lead` before a wave is due), or after `after` something
+    /// to claim.
+    async fn next_wake(&self, lead: Duration, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError>;
 
     /// Takes in what an import says. Records are matched by address, then by conversation id. Open deliveries move
     /// along with a recipient whose zone changed, and waves that are still open are expanded again, so that a
@@ -370,6 +467,10 @@ pub trait Store: Send + Sync {
         ended_after: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<LedgerStatus, StoreError>;
+
+    /// Everything that is still to be sent of what is planned, in numbers: open deliveries with the instant from which
+    /// they may be tried, and waves that are not deliveries yet. Of recipients whose tenant is not known it is `home`.
+    async fn loads(&self, now: DateTime<Utc>, home: Arc<str>) -> Result<Vec<OccurrenceLoad>, StoreError>;
 
     /// Removes attempts and documents that ended before `before`. The keys of deliveries stay for ever: they are what
     /// keeps a message from being sent twice. Returns how many rows went.

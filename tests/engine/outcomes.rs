@@ -28,11 +28,15 @@ pub(crate) struct FakeTeams {
     /// The answers to every send that is not scripted.
     always: Mutex<Option<Verdict>>,
     creates: Mutex<VecDeque<&'static str>>,
+    /// How many threads were begun; each has the next number.
+    threads: Mutex<u32>,
+    /// The pages of the one roster there is, or the answer to who asks for it.
+    roster: Mutex<Option<Result<Vec<MemberPage>, Verdict>>>,
     asked: Mutex<Vec<Asked>>,
 }
 
 impl FakeTeams {
-    fn answers(&self, verdicts: &[Verdict]) {
+    pub(crate) fn answers(&self, verdicts: &[Verdict]) {
         self.sends.lock().expect("no panic with it").extend(verdicts.iter().cloned());
     }
 
@@ -40,12 +44,12 @@ impl FakeTeams {
         *self.always.lock().expect("no panic with it") = verdict;
     }
 
-    fn creates(&self, id: &'static str) {
+    pub(crate) fn creates(&self, id: &'static str) {
         self.creates.lock().expect("no panic with it").push_back(id);
     }
 
     /// The requests since it was asked last, in words such as `send a:ana`.
-    fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         let asked = std::mem::take(&mut *self.asked.lock().expect("no panic with it"));
         asked
             .into_iter()
@@ -54,6 +58,16 @@ impl FakeTeams {
                 Some(place) => format!("{what} {whom} at {place}"),
             })
             .collect()
+    }
+
+    /// The roster of the team Ops, with the channels General and Releases.
+    pub(crate) fn has_roster(&self, roster: Result<Vec<MemberPage>, Verdict>) {
+        *self.roster.lock().expect("no panic with it") = Some(roster);
+    }
+
+    fn roster(&self) -> Result<Vec<MemberPage>, Answer> {
+        let roster = self.roster.lock().expect("no panic with it").clone().expect("a scripted roster");
+        roster.map_err(|verdict| Answer { verdict, evidence: Evidence::default() })
     }
 
     fn note(&self, what: &'static str, whom: Option<&String>, reference: &Reference) {
@@ -78,8 +92,18 @@ impl Connector for FakeTeams {
         Ok(Conversation { conversation_id: id.into(), service_url: None })
     }
 
-    async fn post_in_channel(&self, _: &Reference, _: &OutgoingActivity) -> Posted {
-        unreachable!("nobody speaks to a channel here")
+    async fn post_in_channel(&self, channel: &Reference, activity: &OutgoingActivity) -> Posted {
+        let mut answer = self.continue_conversation(channel, activity).await;
+        if let Some(asked) = self.asked.lock().expect("no panic with it").last_mut() {
+            asked.0 = "post";
+        }
+        let Verdict::Delivered { activity_id } = &mut answer.verdict else { return Posted { answer, thread: None } };
+        let mut number = self.threads.lock().expect("no panic with it");
+        *number += 1;
+        *activity_id = Some(number.to_string());
+        let channel = channel.conversation_id.as_deref().expect("a channel");
+        let conversation_id = format!("{channel};messageid={number}");
+        Posted { answer, thread: Some(Conversation { conversation_id, service_url: None }) }
     }
 
     async fn update_activity(&self, _: &Reference, _: &str, _: &OutgoingActivity) -> Answer {
@@ -90,16 +114,25 @@ impl Connector for FakeTeams {
         unreachable!("nothing is deleted here")
     }
 
-    async fn members(&self, _: &Reference, _: Option<&str>) -> Result<MemberPage, Answer> {
-        unreachable!("no roster is read here")
+    async fn members(&self, team: &Reference, from: Option<&str>) -> Result<MemberPage, Answer> {
+        self.note("members", team.conversation_id.as_ref(), team);
+        let page = from.map_or(0, |from| from.parse::<usize>().expect("our own continuation"));
+        let pages = self.roster()?;
+        let unavailable = Verdict::Permanent { reason: Reason::Refused };
+        pages.get(page).cloned().ok_or(Answer { verdict: unavailable, evidence: Evidence::default() })
     }
 
-    async fn channels(&self, _: &Reference) -> Result<Vec<Channel>, Answer> {
-        unreachable!("no channel is looked for here")
+    async fn channels(&self, team: &Reference) -> Result<Vec<Channel>, Answer> {
+        self.note("channels", team.conversation_id.as_ref(), team);
+        let general = Channel { id: team.conversation_id.clone().expect("a team"), name: None };
+        Ok(vec![general, Channel { id: "19:releases@thread.tacv2".into(), name: Some("Releases".into()) }])
     }
 
-    async fn team(&self, _: &Reference) -> Result<Team, Answer> {
-        unreachable!("no team is looked for here")
+    async fn team(&self, team: &Reference) -> Result<Team, Answer> {
+        self.note("team", team.conversation_id.as_ref(), team);
+        self.roster()?;
+        let id = team.conversation_id.clone().expect("a team");
+        Ok(Team { id, name: Some("Ops".into()), entra_group_id: None })
     }
 }
 

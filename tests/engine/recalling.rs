@@ -11,17 +11,18 @@ use chrono_tz::Tz;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::RecallId;
 use nudged::domain::message::Said;
-use nudged::domain::rate::Book;
+use nudged::domain::rate::{Book, Windows};
 use nudged::domain::recall::{RecallState, Remedy};
 use nudged::domain::recipient::Reference;
-use nudged::domain::schedule::model::Priority;
+use nudged::domain::share::Rooms;
 use nudged::domain::template::Template;
 use nudged::domain::verdict::{Answer, Evidence, Verdict};
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
+use nudged::engine::posting::Turns;
 use nudged::engine::recaller::Recaller;
-use nudged::engine::sender::{LEASE, Sender, Turn};
+use nudged::engine::sender::{LEASE, Sender};
 use nudged::engine::watch::Watch;
 use nudged::port::clock::Clock;
 use nudged::port::connector::{Channel, Connector, Conversation, MemberPage, OutgoingActivity, Posted, Team};
@@ -177,7 +178,7 @@ impl Scene {
         let sender = Sender {
             store: Arc::clone(&rig.store),
             connector: Arc::clone(&script) as Arc<dyn Connector>,
-            limiter: Arc::new(Limiter::new(Book::published(per_second), 64, Arc::clone(&clock))),
+            limiter: Arc::new(Limiter::new(Book::new(Windows::published(per_second)), 64, Arc::clone(&clock))),
             catalog: rig.keeper.cell(),
             zones: Arc::new(nudged::adapter::zones::ZoneData::newest()),
             clock: Arc::clone(&clock),
@@ -185,6 +186,7 @@ impl Scene {
             health: Arc::new(Health::new(Arc::clone(&clock))),
             watch: Arc::new(Watch::new(clock)),
             places: Arc::default(),
+            threads: Turns::default(),
             work: Arc::new(Notify::new()),
             home_tenant: Some("home".into()),
             downtime: rig.downtime,
@@ -200,10 +202,10 @@ impl Scene {
     async fn send_due(&self) -> JoinSet<()> {
         let now = self.rig.clock.now();
         self.rig.store.expand_due(now + LEAD, now).await.expect("expanding");
-        let claims = self.rig.store.claim_due(self.rig.term, now, Priority::Bulk, 1000, LEASE).await;
+        let claims = self.rig.store.claim_due(self.rig.term, now, Rooms::for_anybody(1000), LEASE).await;
         let deliver = |claim| {
             let (sender, stop) = (Arc::clone(&self.sender), self.stop.clone());
-            async move { sender.deliver(claim, Turn::Regular, &stop).await }
+            async move { sender.deliver(claim, &stop).await }
         };
         claims.expect("claiming").into_iter().map(deliver).collect()
     }
@@ -470,7 +472,7 @@ async fn while_the_bot_can_do_nothing_it_knocks_now_and_then() {
         scene.pass(TimeDelta::seconds(1)).await;
     }
     let knocks = scene.script.asked().len() - before;
-    assert!((2..=6).contains(&knocks), "about one in fifteen seconds: {knocks}");
+    assert!((1..=5).contains(&knocks), "now and then, and more and more rarely: {knocks}");
     scene.script.refuses.store(false, Ordering::SeqCst);
     let report = scene.over(recall).await;
     assert_eq!(report.counts.into_iter().collect::<Vec<_>>(), [(RecallState::Done, 30)]);

@@ -12,16 +12,18 @@ use nudged::domain::delivery::{Claim, Settlement};
 use nudged::domain::id::{ScheduleName, Term};
 use nudged::domain::policy::{Circumstances, Decision, Downtime, decide};
 use nudged::domain::problem::Source;
-use nudged::domain::rate::Book;
+use nudged::domain::rate::{Book, Windows};
 use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
-use nudged::domain::schedule::model::Priority;
+use nudged::domain::share::Rooms;
 use nudged::domain::time::Moment;
 use nudged::domain::verdict::Evidence;
-use nudged::engine::catalog::CatalogKeeper;
+use nudged::engine::catalog::{CatalogCell, CatalogKeeper};
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
 use nudged::engine::planner::Planner;
+use nudged::engine::posting::Turns;
+use nudged::engine::rosters::Rosters;
 use nudged::engine::sender::Sender;
 use nudged::engine::watch::Watch;
 use nudged::port::clock::{Clock, Woke};
@@ -128,7 +130,7 @@ impl Rig {
         let sender = Sender {
             store: store.clone(),
             connector: teams.clone(),
-            limiter: Arc::new(Limiter::new(Book::published(1000), 1, clock.clone())),
+            limiter: Arc::new(Limiter::new(Book::new(Windows::published(1000)), 1, clock.clone())),
             catalog: keeper.cell(),
             zones: Arc::new(ZoneData::newest()),
             clock: clock.clone(),
@@ -136,6 +138,7 @@ impl Rig {
             health: planner.health.clone(),
             watch: watch.clone(),
             places: Arc::default(),
+            threads: Turns::default(),
             work: Arc::default(),
             home_tenant: Some("home".into()),
             downtime,
@@ -165,15 +168,14 @@ impl Rig {
             language: None,
             details: Details::default(),
             groups: None,
+            channel: None,
             reference: Reference {
                 conversation_id: Some(format!("a:{name}")),
                 user_id: Some(format!("29:{name}")),
                 ..Reference::default()
             },
         };
-        let records = people.iter().map(record).collect();
-        let report = self.store.import_people(records, Tz::UTC, self.clock.now()).await.expect("importing");
-        assert_eq!(report.refused, Vec::<String>::new());
+        self.import(people.iter().map(record).collect()).await;
     }
 
     /// The wall clock shows this now.
@@ -206,7 +208,7 @@ impl Rig {
         loop {
             let claims = self
                 .store
-                .claim_due(self.term, now, Priority::Bulk, 1000, Duration::from_mins(5))
+                .claim_due(self.term, now, Rooms::for_anybody(1000), Duration::from_mins(5))
                 .await
                 .expect("claiming");
             if claims.is_empty() {
@@ -242,14 +244,15 @@ impl Rig {
 
     async fn settle(&self, claim: &Claim, settlement: Settlement, attempt: Option<AttemptEnd>) {
         let at = self.clock.now();
-        let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail: None };
+        let outcome =
+            Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail: None, thread: None };
         self.store.settle(outcome).await.expect("settling");
     }
 
     /// Claims what is due and hands it, one after the other, to the sender.
     pub(crate) async fn deliver(&self) {
         let lease = Duration::from_mins(5);
-        let claims = self.store.claim_due(self.term, self.clock.now(), Priority::Bulk, 1000, lease).await;
+        let claims = self.store.claim_due(self.term, self.clock.now(), Rooms::for_anybody(1000), lease).await;
         for claim in claims.expect("claiming") {
             self.sender.deliver(claim, &CancellationToken::new()).await;
         }
@@ -259,6 +262,28 @@ impl Rig {
     pub(crate) async fn pass_minutes(&self, minutes: i64) {
         self.now_is(self.clock.now() + TimeDelta::minutes(minutes));
         self.deliver().await;
+    }
+
+    pub(crate) async fn import(&self, records: Vec<PersonRecord>) {
+        let report = self.store.import_people(records, Tz::UTC, self.clock.now()).await.expect("importing");
+        assert_eq!(report.refused, Vec::<String>::new());
+    }
+
+    /// One round of the reader of rosters.
+    pub(crate) async fn read_rosters(&self) {
+        let rosters = Rosters {
+            store: self.store.clone(),
+            connector: self.teams.clone(),
+            limiter: self.sender.limiter.clone(),
+            clock: self.clock.clone(),
+            fallback_zone: Tz::UTC,
+            home_tenant: Some("home".into()),
+            wanted: Arc::default(),
+            work: Arc::default(),
+            replan: Arc::default(),
+            unknown: Mutex::default(),
+        };
+        rosters.pass().await.expect("a round");
     }
 
     /// Lets a schedule go on.
@@ -277,6 +302,14 @@ impl Rig {
     /// Whether everybody can be reached.
     pub(crate) async fn reach(&self) -> Vec<Reach> {
         self.store.people().await.expect("people").into_iter().map(|it| it.reach).collect()
+    }
+
+    pub(crate) fn catalog(&self) -> Arc<CatalogCell> {
+        self.keeper.cell()
+    }
+
+    pub(crate) fn term(&self) -> Term {
+        self.term
     }
 
     /// The occurrences of the ledger since the beginning of time.

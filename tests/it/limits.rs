@@ -16,6 +16,8 @@ async fn two_thousand_within_the_published_windows() {
     rig.import_crowd(2000);
     rig.schedule_once("flood", rig.in_seconds(-1), "");
     let daemon = rig.start().await;
+    rig.until_taken(1).await;
+    let forecast = rig.status(None)["occurrences"][0]["finished_at"].clone();
     rig.until_taken(PEOPLE).await;
     daemon.stop();
     assert_eq!(rig.emulator.figures().throttled, 0);
@@ -27,6 +29,10 @@ async fn two_thousand_within_the_published_windows() {
     #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
     let rate = (PEOPLE as f64 - PER_SECOND) / took;
     assert!(rate >= 0.95 * PER_SECOND, "{rate:.2} a second");
+    // What the status said when it began.
+    let forecast: chrono::DateTime<chrono::Utc> = forecast.as_str().expect("a forecast").parse().expect("an instant");
+    let off = (forecast - messages[messages.len() - 1].arrived_at).as_seconds_f64();
+    assert!(off.abs() <= 0.05 * took, "{off:.2} s off, of {took:.2} s");
     assert_eq!(count(&rig.status(None), "sent"), PEOPLE);
 }
 

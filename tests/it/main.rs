@@ -3,6 +3,8 @@
 // A directory, an emulator and the binary.
 mod rig;
 
+// Channels, their threads, and teams.
+mod channels;
 // What a person types, and what comes back.
 mod commands;
 // Cards, texts and languages, from the file to Teams.

@@ -1,10 +1,12 @@
 //! Claims, leases and terms.
 
 use chrono::TimeDelta;
-use nudged::domain::delivery::{Claim, Earlier, Reason, Settlement, State};
+use nudged::domain::conversation::Standing;
+use nudged::domain::delivery::{Claim, Earlier, Reason, RosterState, Settlement, State};
 use nudged::domain::id::Term;
 use nudged::domain::recipient::{Details, PersonRecord, Recipient, RecipientKind, Reference, ZoneSource};
 use nudged::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
+use nudged::domain::share::{Room, Rooms};
 use nudged::port::store::{Rescued, StoreError};
 
 use crate::Place;
@@ -69,6 +71,8 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         is_known: true,
         reference,
         unreachable: None,
+        standing: Standing::Member,
+        roster: RosterState::Read,
         earlier: Earlier::Nothing,
         later_is_due: false,
     };
@@ -84,14 +88,22 @@ pub(crate) async fn claims_come_by_priority_and_then_in_due_order(place: &dyn Pl
     }
     ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
     let mut order = Vec::new();
-    for limit in [0, 1, 2, 2, 100] {
-        let claims =
-            ledger.store.claim_due(ledger.term, at("08:00"), Priority::Bulk, limit, LEASE).await.expect("claiming");
-        assert!(claims.len() <= limit);
+    // Critical ones have room of their own, and the others theirs.
+    for (all, expect) in [(0, 0), (1, 2), (2, 3), (2, 1), (100, 0)] {
+        let rooms = Rooms::for_anybody(all);
+        let claims = ledger.store.claim_due(ledger.term, at("08:00"), rooms, LEASE).await.expect("claiming");
+        assert_eq!(claims.len(), expect);
         order.extend(claims.into_iter().map(|claim| (claim.schedule.to_string(), claim.recipient.name)));
     }
-    let expect = ["critical", "normal", "bulk"].map(|it| [(it.into(), "kei".into()), (it.into(), "ana".into())]);
-    assert_eq!(order, expect.concat());
+    let expect = [
+        ("critical", "kei"),
+        ("normal", "kei"),
+        ("critical", "ana"),
+        ("normal", "ana"),
+        ("bulk", "kei"),
+        ("bulk", "ana"),
+    ];
+    assert_eq!(order, expect.map(|(schedule, name)| (schedule.to_owned(), name.to_owned())));
 }
 
 pub(crate) async fn nothing_is_claimed_before_its_time_or_twice(place: &dyn Place) {
@@ -156,19 +168,20 @@ pub(crate) async fn a_postponed_claim_comes_back_at_its_time(place: &dyn Place) 
     assert_eq!(ledger.state("s", "09:00", "ana").await.0, State::Sent);
 }
 
-pub(crate) async fn only_what_is_urgent_enough_is_claimed(place: &dyn Place) {
+pub(crate) async fn critical_ones_have_room_of_their_own(place: &dyn Place) {
     let drafts = [draft("bulk").priority(Priority::Bulk), draft("critical").priority(Priority::Critical)];
     let ledger = Ledger::with(place, &[person("ana", BERLIN)], &drafts).await;
     let plans = ["bulk", "critical"].map(|name| plan(name, &[wave("09:00", BERLIN)]));
     ledger.plan(&plans, "00:00").await;
     ledger.expand("08:00").await;
-    let claim = async |at_least| {
-        let claims = ledger.store.claim_due(ledger.term, at("08:00"), at_least, 10, LEASE).await.expect("claiming");
+    let claim = async |critical, ordinary| {
+        let rooms = Rooms { critical: Room::of(critical), ordinary: Room::of(ordinary), ..Rooms::for_anybody(0) };
+        let claims = ledger.store.claim_due(ledger.term, at("08:00"), rooms, LEASE).await.expect("claiming");
         claims.iter().map(|claim| (claim.schedule.to_string(), claim.priority)).collect::<Vec<_>>()
     };
-    assert_eq!(claim(Priority::Critical).await, [("critical".to_owned(), Priority::Critical)]);
-    assert_eq!(claim(Priority::Normal).await, []);
-    assert_eq!(claim(Priority::Bulk).await, [("bulk".to_owned(), Priority::Bulk)]);
+    assert_eq!(claim(10, 0).await, [("critical".to_owned(), Priority::Critical)]);
+    assert_eq!(claim(10, 0).await, []);
+    assert_eq!(claim(0, 10).await, [("bulk".to_owned(), Priority::Bulk)]);
 }
 
 pub(crate) async fn an_old_term_cannot_claim_release_send_or_settle(place: &dyn Place) {
@@ -177,9 +190,9 @@ pub(crate) async fn an_old_term_cannot_claim_release_send_or_settle(place: &dyn 
     let successor = ledger.store.take_over(at("08:00")).await.expect("taking over").term;
     assert!(successor > ledger.term);
 
-    let claiming = ledger.store.claim_due(ledger.term, at("08:00"), Priority::Bulk, 10, LEASE).await;
+    let claiming = ledger.store.claim_due(ledger.term, at("08:00"), Rooms::for_anybody(10), LEASE).await;
     assert!(matches!(claiming, Err(StoreError::Failed { .. })), "{claiming:?}");
-    let claims = ledger.store.claim_due(successor, at("08:00"), Priority::Bulk, 10, LEASE).await.expect("claiming");
+    let claims = ledger.store.claim_due(successor, at("08:00"), Rooms::for_anybody(10), LEASE).await.expect("claiming");
     assert_eq!(claims[0].id, old.id);
 
     ledger.release(&old).await;
@@ -255,7 +268,8 @@ pub(crate) async fn taking_over_counts_what_it_finds(place: &dyn Place) {
 
 pub(crate) async fn rescue_takes_only_what_is_beyond_its_lease(place: &dyn Place) {
     let ledger = due(place, &["ana", "bo", "cy"]).await;
-    let claims = ledger.store.claim_due(ledger.term, at("08:00"), Priority::Bulk, 2, LEASE).await.expect("claiming");
+    let claims =
+        ledger.store.claim_due(ledger.term, at("08:00"), Rooms::for_anybody(2), LEASE).await.expect("claiming");
     ledger.mark(&claims[1], "08:00").await;
     let fresh = ledger.claim_one("08:01").await;
     assert_eq!(ledger.store.rescue(Vec::new(), at("08:02")).await.expect("rescuing"), Rescued::default());

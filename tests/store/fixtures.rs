@@ -18,7 +18,9 @@ use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, R
 use nudged::domain::schedule::model::{
     Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, QuietPolicy, Schedule, Target,
 };
+use nudged::domain::schedule::parse::read_target;
 use nudged::domain::schedule::when::{Calendar, Days, Exceptions, Rhythm, Trigger, When, WhoseClock};
+use nudged::domain::share::Rooms;
 use nudged::domain::spread::Spread;
 use nudged::domain::template::Template;
 use nudged::domain::time::ClockChangePolicy;
@@ -84,11 +86,7 @@ pub(crate) fn draft(name: &str) -> Draft {
 
 impl Draft {
     pub(crate) fn to(mut self, to: &[&str]) -> Self {
-        let target = |word: &&str| match (*word, word.strip_prefix("group:")) {
-            ("everyone", _) => Target::Everyone,
-            (_, Some(group)) => Target::Group(group.to_owned()),
-            (person, None) => Target::Person(address(person)),
-        };
+        let target = |word: &&str| read_target(word).expect("a recipient");
         self.to = to.iter().map(target).collect();
         self
     }
@@ -144,7 +142,7 @@ impl Draft {
                 exceptions: Exceptions::default(),
                 clock_changes: ClockChangePolicy::default(),
             },
-            audience: Audience { to: self.to.clone(), except_people: self.except.clone() },
+            audience: Audience { to: self.to.clone(), except_people: self.except.clone(), guests: false },
             policies: Policies {
                 late: Duration::from_hours(1),
                 priority: self.priority,
@@ -156,6 +154,7 @@ impl Draft {
                 quiet_hours: QuietPolicy::House,
                 in_quiet_hours: InQuietHours::Hold,
             },
+            thread: None,
             message: Message::from(Template::parse("Hello").expect("a plain text is a template")),
             supplies: Vec::new(),
         })
@@ -176,6 +175,7 @@ pub(crate) fn person(name: &str, zone: Tz) -> PersonRecord {
         language: None,
         details: Details::default(),
         groups: None,
+        channel: None,
         reference: Reference {
             service_url: Some("https://smba.example/".to_owned()),
             conversation_id: Some(format!("a:{name}")),
@@ -281,7 +281,7 @@ impl Ledger {
     }
 
     pub(crate) async fn claim(&self, now: &str) -> Vec<Claim> {
-        self.store.claim_due(self.term, at(now), Priority::Bulk, 100, LEASE).await.expect("claiming")
+        self.store.claim_due(self.term, at(now), Rooms::for_anybody(100), LEASE).await.expect("claiming")
     }
 
     /// Claims one delivery, the only one there is to claim.
@@ -362,7 +362,7 @@ impl Ledger {
     }
 
     pub(crate) async fn next_wake(&self, lead: Duration) -> Option<DateTime<Utc>> {
-        self.store.next_wake(lead).await.expect("the next wake-up")
+        self.store.next_wake(lead, DateTime::<Utc>::MIN_UTC).await.expect("the next wake-up")
     }
 }
 
@@ -383,7 +383,7 @@ pub(crate) fn attempted(claim: &Claim, attempt: AttemptId, now: &str, settlement
 
 /// A decision without an attempt.
 pub(crate) fn decided(claim: &Claim, now: &str, settlement: Settlement) -> Outcome {
-    Outcome { delivery: claim.id, term: claim.term, at: at(now), settlement, attempt: None, detail: None }
+    Outcome { delivery: claim.id, term: claim.term, at: at(now), settlement, attempt: None, detail: None, thread: None }
 }
 
 #[track_caller]

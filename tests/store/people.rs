@@ -22,6 +22,7 @@ fn only(addresses: &[&str]) -> PersonRecord {
         language: None,
         details: Details::default(),
         groups: None,
+        channel: None,
         reference: Reference::default(),
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use nudged::domain::delivery::{Reason, Settlement, State};
-use nudged::domain::schedule::model::Priority;
+use nudged::domain::share::Rooms;
 use nudged::port::store::{Expanded, PlanChange, SchedulePlan};
 
 use crate::Place;
@@ -44,7 +44,8 @@ pub(crate) async fn a_wave_that_moves_takes_its_open_deliveries_along(place: &dy
     let ledger = Ledger::with(place, &[person("ana", BERLIN), person("bo", BERLIN)], &[draft("s")]).await;
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
     ledger.expand("08:00").await;
-    let claims = ledger.store.claim_due(ledger.term, at("08:00"), Priority::Bulk, 1, LEASE).await.expect("one claim");
+    let claims =
+        ledger.store.claim_due(ledger.term, at("08:00"), Rooms::for_anybody(1), LEASE).await.expect("one claim");
     ledger.sent(&claims[0], "08:00").await;
 
     let change = ledger.plan(&[plan("s", &[later(wave("09:00", BERLIN), TimeDelta::minutes(30))])], "08:01").await;
@@ -89,7 +90,8 @@ pub(crate) async fn an_edit_withdraws_what_is_open(place: &dyn Place) {
     let kei = ledger.claim_one("00:00").await;
     ledger.sent(&kei, "00:00").await;
     ledger.expand("08:00").await;
-    let claims = ledger.store.claim_due(ledger.term, at("08:00"), Priority::Bulk, 1, LEASE).await.expect("one claim");
+    let claims =
+        ledger.store.claim_due(ledger.term, at("08:00"), Rooms::for_anybody(1), LEASE).await.expect("one claim");
     ledger.sent(&claims[0], "08:00").await;
 
     let change = ledger.plan(&[plan("s", &zones.map(|zone| wave("10:00", zone)))], "08:00").await;

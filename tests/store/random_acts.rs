@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{NaiveDateTime, TimeDelta};
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
 use nudged::domain::recall::{RecallSettlement, Remedy};
-use nudged::domain::schedule::model::{Priority, Target};
+use nudged::domain::schedule::model::Target;
+use nudged::domain::share::Rooms;
 use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport};
 use nudged::port::store::StoreError;
 use proptest::prelude::*;
@@ -144,7 +145,7 @@ impl World {
             }
             Act::Claim { limit } => {
                 let claims =
-                    store.claim_due(self.ledger.term, now, Priority::Bulk, *limit, LEASE).await.expect("claiming");
+                    store.claim_due(self.ledger.term, now, Rooms::for_anybody(*limit), LEASE).await.expect("claiming");
                 for claim in claims {
                     assert!(claim.due_at <= now, "{claim:?} is claimed before it is due");
                     assert!(!self.taken.contains(&claim.id.0), "{claim:?} was sent already");

@@ -257,6 +257,8 @@ pub(crate) async fn what_is_recalled_does_not_come_back_at_another_hour(place: &
     ledger.sent(&claims[0], "08:00").await;
     ledger.recall(order("09:00"), "08:01").await;
     ledger.plan(&[plan("s", &[wave("10:00", BERLIN)])], "08:02").await;
+    let tried = ledger.try_recall(order("09:00"), "08:02").await.expect("something to recall");
+    assert_eq!(tried.moved_to, Some(civil("10:00")), "it says where the message is now");
     ledger.expand("09:00").await;
     assert_eq!(ledger.claim("09:00").await, []);
     assert_eq!(ledger.counts("s", "10:00").await, [(State::Skipped, 2)]);

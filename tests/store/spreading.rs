@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::RecipientId;
 use nudged::domain::plan::PlannedWave;
-use nudged::domain::schedule::model::Priority;
+use nudged::domain::share::Rooms;
 use nudged::domain::spread::Spread;
 
 use crate::Place;
@@ -46,7 +46,7 @@ pub(crate) async fn each_person_has_their_own_instant(place: &dyn Place) {
     let mut last = at("07:59");
     for minute in 0..=i64::try_from(MINUTES).expect("few") {
         let now = at("08:00") + TimeDelta::minutes(minute);
-        for claim in ledger.store.claim_due(ledger.term, now, Priority::Bulk, 100, LEASE).await.expect("claiming") {
+        for claim in ledger.store.claim_due(ledger.term, now, Rooms::for_anybody(100), LEASE).await.expect("claiming") {
             assert!(claim.due_at <= now && claim.due_at > last, "{claim:?}");
             assert_eq!(claim.due_at, at("08:00") + spread.offset(claim.recipient.id), "as the domain says");
             assert_eq!(claim.expire_at, claim.due_at + LATE, "lateness counts from one's own instant");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use nudged::adapter::sqlite::{OpenError, SqliteStore};
-use nudged::domain::schedule::model::Priority;
+use nudged::domain::share::Rooms;
 use nudged::port::store::Store;
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -93,7 +93,7 @@ async fn nonsense_is_named_with_its_place() {
     operator.execute("UPDATE recipients SET zone = 'Europe/Atlantis'", []).expect("an update");
     let error = ledger
         .store
-        .claim_due(ledger.term, at("08:00"), Priority::Bulk, 1, LEASE)
+        .claim_due(ledger.term, at("08:00"), Rooms::for_anybody(1), LEASE)
         .await
         .expect_err("there is no such zone");
     assert_eq!(error.to_string(), "recipients.zone of row 1 makes no sense: \"Europe/Atlantis\"");

@@ -1,5 +1,6 @@
 //! Schedules and documents: what the ledger knows of the files.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -13,7 +14,9 @@ use super::people;
 use super::realign;
 use super::rows::{Of, micros};
 use super::sql::Sql;
+use super::teams;
 use super::words::Word;
+use crate::domain::conversation;
 use crate::domain::delivery::Reason;
 use crate::domain::schedule::model::{Audience, Schedule, Target};
 use crate::port::store::{Document, Retired};
@@ -88,8 +91,13 @@ pub(super) fn sync_schedules(
             |row| row.get(0),
         )?;
         for target in &schedule.audience.to {
-            if let Target::Person(address) = target {
-                people::make_place_for(conn, address, fallback_zone)?;
+            match target {
+                Target::Person(address) | Target::Conversation(address) => {
+                    people::make_place_for(conn, address, fallback_zone)?;
+                    teams::know_team_of(conn, address)?;
+                }
+                Target::Team(id) if conversation::is_id(id) => teams::know(conn, id, &teams::Said::default())?,
+                Target::Everyone | Target::Group(_) | Target::Team(_) => {}
             }
         }
         let reaches_others = keep_audience(conn, id, &schedule.audience)?
@@ -133,17 +141,21 @@ fn known_schedules(conn: &Connection) -> Result<HashMap<String, Known>, Fault> {
 /// Keeps to whom a schedule speaks. Returns whether that differs from what was kept.
 fn keep_audience(conn: &Connection, schedule: i64, audience: &Audience) -> Result<bool, Fault> {
     let to = audience.to.iter().map(|target| match target {
-        Target::Everyone => ("everyone", ""),
-        Target::Group(name) => ("group", name.as_str()),
-        Target::Person(address) => ("person", address.as_str()),
+        Target::Everyone => ("everyone", Cow::Borrowed("")),
+        Target::Group(name) => ("group", Cow::Borrowed(name.as_str())),
+        Target::Team(team) => ("group", Cow::Owned(conversation::team_group(team))),
+        Target::Person(address) | Target::Conversation(address) => ("person", Cow::Borrowed(address.as_str())),
     });
-    let except = audience.except_people.iter().map(|address| ("except", address.as_str()));
-    let wanted: BTreeSet<(&str, &str)> = to.chain(except).collect();
+    let except = audience.except_people.iter().map(|address| ("except", Cow::Borrowed(address.as_str())));
+    let wanted: BTreeSet<(&str, Cow<'_, str>)> = to.chain(except).collect();
 
     let mut statement = conn.prepare_cached("SELECT kind, word FROM audience WHERE schedule_id = ?1")?;
     let kept = statement.query_map([schedule], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let kept: BTreeSet<(String, String)> = kept.collect::<Result<_, _>>()?;
-    let same = kept.iter().map(|(kind, word)| (kind.as_str(), word.as_str())).eq(wanted.iter().copied());
+    let same = kept
+        .iter()
+        .map(|(kind, word)| (kind.as_str(), word.as_str()))
+        .eq(wanted.iter().map(|(kind, word)| (*kind, &**word)));
     if same {
         return Ok(false);
     }

@@ -1,9 +1,9 @@
-//! Claims: taken, given back, and the next instant at which there are any.
+//! Claims: taken and given back. From which lane how many are taken is decided in `lanes`.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, Row, named_params};
 
 use super::fault::Fault;
 use super::person;
@@ -11,12 +11,9 @@ use super::realign;
 use super::rows::{Of, micros, span};
 use super::sql::Sql;
 use super::words::Word;
-use crate::domain::delivery::{Claim, Earlier, State};
+use crate::domain::delivery::{Claim, Earlier, RosterState, State};
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::schedule::model::Priority;
-
-/// The queues in the order in which they are served. One statement for each: a range of one index.
-const QUEUES: [Priority; 3] = [Priority::Critical, Priority::Normal, Priority::Bulk];
 
 /// Of the later waves of a schedule only those are looked at that are due by now and in which the recipient can be, so a
 /// claim that is on time looks at none. One that is not meant any more, or was stopped, takes nobody's place.
@@ -40,13 +37,20 @@ static CLAIMABLE: Sql = Sql::new(
                 AND l.due_at <= :now AND l.state <> 'cancelled' AND l.reason IS NOT '{too many people}'
         ),
         iif(s.own_holidays, (SELECT json_group_array(group_name) FROM memberships WHERE recipient_id = r.id), NULL),
-        d.reason
+        d.reason,
+        iif(r.kind = 'channel' AND r.conversation_id IS NULL, EXISTS (
+            SELECT 1 FROM addresses p CROSS JOIN teams t ON t.read_at IS NULL
+            WHERE p.recipient_id = r.id AND (
+                substr(p.address, 1, length(t.id) + 9) = 'channel:' || t.id || '/'
+                OR substr(p.address, 1, length(t.name_key) + 9) = 'channel:' || t.name_key || '/'
+            )
+        ), 0)
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
         CROSS JOIN schedules s ON s.id = w.schedule_id
         CROSS JOIN recipients r ON r.id = d.recipient_id
-    WHERE d.queue = :queue AND d.state IN ({open}) AND d.not_before <= :now
+    WHERE d.queue = :queue AND d.lane = :lane AND d.state IN ({open}) AND d.not_before <= :now
     ORDER BY d.not_before, d.id
     LIMIT :limit",
 );
@@ -57,32 +61,28 @@ static CLAIM: Sql = Sql::new(
     WHERE id = :id AND state IN ({before claimed})",
 );
 
-pub(super) fn claim_due(
+/// On whose behalf and until when claims are taken.
+#[derive(Clone, Copy)]
+pub(super) struct Hold {
+    pub term: Term,
+    pub now: DateTime<Utc>,
+    pub lease: Duration,
+}
+
+/// Claims up to `most` deliveries of one lane, the first of them first.
+pub(super) fn claim_of_lane(
     conn: &Connection,
-    term: Term,
-    now: DateTime<Utc>,
-    at_least: Priority,
-    limit: usize,
-    lease: Duration,
+    hold: Hold,
+    queue: Priority,
+    lane: i64,
+    most: usize,
 ) -> Result<Vec<Claim>, Fault> {
-    let current = current_term(conn)?;
-    if current != term {
-        let words = format!("this daemon has term {}, and another has taken over with term {}", term.0, current.0);
-        return Err(Fault::Said(words));
-    }
-    let mut claims = Vec::new();
-    // The most urgent is the smallest of them.
-    for queue in QUEUES.into_iter().filter(|queue| *queue <= at_least) {
-        let left = limit.saturating_sub(claims.len());
-        if left > 0 {
-            claimable(conn, queue, now, left, term, &mut claims)?;
-        }
-    }
-    let lease_until = micros(now).saturating_add(span(lease));
+    let claims = claimable(conn, hold, queue, lane, most)?;
+    let lease_until = micros(hold.now).saturating_add(span(hold.lease));
     let mut statement = conn.prepare_cached(CLAIM.get())?;
     for claim in &claims {
         statement.execute(named_params! {
-            ":id": claim.id.0, ":claimed": State::Claimed.word(), ":term": term.0, ":lease_until": lease_until,
+            ":id": claim.id.0, ":claimed": State::Claimed.word(), ":term": hold.term.0, ":lease_until": lease_until,
         })?;
     }
     Ok(claims)
@@ -92,21 +92,17 @@ pub(super) fn current_term(conn: &Connection) -> Result<Term, Fault> {
     Ok(conn.prepare_cached("SELECT term FROM daemon WHERE id = 1")?.query_row([], |row| row.get(0).map(Term))?)
 }
 
-fn claimable(
-    conn: &Connection,
-    queue: Priority,
-    now: DateTime<Utc>,
-    limit: usize,
-    term: Term,
-    claims: &mut Vec<Claim>,
-) -> Result<(), Fault> {
+fn claimable(conn: &Connection, hold: Hold, queue: Priority, lane: i64, most: usize) -> Result<Vec<Claim>, Fault> {
     let mut statement = conn.prepare_cached(CLAIMABLE.get())?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query(named_params! { ":queue": queue.word(), ":now": micros(now), ":limit": limit })?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut rows = statement.query(named_params! {
+        ":queue": queue.word(), ":lane": lane, ":now": micros(hold.now), ":limit": limit,
+    })?;
+    let mut claims = Vec::new();
     while let Some(row) = rows.next()? {
-        claims.push(read_claim(row, term, queue)?);
+        claims.push(read_claim(row, hold.term, queue)?);
     }
-    Ok(())
+    Ok(claims)
 }
 
 fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fault> {
@@ -133,6 +129,8 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         is_known: person.is_known,
         reference: person.reference,
         unreachable: person.unreachable,
+        standing: person.standing,
+        roster: if row.get(OWN + 19)? { RosterState::Unread } else { RosterState::Read },
         earlier: match row.get(OWN + 13)? {
             None | Some(0) => Earlier::Nothing,
             Some(1) => Earlier::InHand,
@@ -207,39 +205,6 @@ pub(super) fn release(conn: &Connection, term: Term, deliveries: &[DeliveryId]) 
     Ok(())
 }
 
-const NEXT_EXPANSION: &str = "
-    SELECT w.id, w.due_at
-    FROM waves w INDEXED BY waves_to_expand CROSS JOIN schedules s ON s.id = w.schedule_id
-    WHERE w.to_expand = 1 AND s.missing_since IS NULL
-    ORDER BY w.due_at LIMIT 1";
-
-static NEXT_CLAIM: Sql = Sql::new(
-    "
-    SELECT id, not_before FROM deliveries INDEXED BY deliveries_claimable
-    WHERE queue = ?1 AND state IN ({open}) ORDER BY not_before LIMIT 1",
-);
-
-pub(super) fn next_wake(conn: &Connection, lead: Duration) -> Result<Option<DateTime<Utc>>, Fault> {
-    let mut next = conn
-        .prepare_cached(NEXT_EXPANSION)?
-        .query_row([], |row| Ok((Of { table: "waves", id: row.get(0)? }, row.get::<_, i64>(1)?)))
-        .optional()?
-        .map(|(of, due_at)| (of, "due_at", due_at.saturating_sub(span(lead))));
-    for queue in QUEUES {
-        let claim = conn
-            .prepare_cached(NEXT_CLAIM.get())?
-            .query_row(params![queue.word()], |row| {
-                Ok((Of { table: "deliveries", id: row.get(0)? }, "not_before", row.get::<_, i64>(1)?))
-            })
-            .optional()?;
-        next = match (next, claim) {
-            (Some(a), Some(b)) => Some(if b.2 < a.2 { b } else { a }),
-            (a, b) => a.or(b),
-        };
-    }
-    next.map(|(of, column, at)| DateTime::from_timestamp_micros(at).ok_or_else(|| of.corrupt(column, &at))).transpose()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::sql::assert_scans_nothing;
@@ -251,7 +216,5 @@ mod tests {
         assert_scans_nothing(CLAIM.get());
         assert_scans_nothing(RELEASE.get());
         assert_scans_nothing(POSTPONE.get());
-        assert_scans_nothing(NEXT_EXPANSION);
-        assert_scans_nothing(NEXT_CLAIM.get());
     }
 }

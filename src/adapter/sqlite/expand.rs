@@ -67,8 +67,9 @@ macro_rules! expand {
         Sql::new(concat!(
             "
             INSERT INTO deliveries
-                (occurrence_id, recipient_id, wave_id, queue, state, reason, due_at, expire_at, planned_at, not_before)
-            SELECT :occurrence, each.id, :wave, :queue, iif(each.is_served, :skipped, :state),
+                (occurrence_id, recipient_id, wave_id, queue, lane, state, reason, due_at, expire_at, planned_at,
+                    not_before)
+            SELECT :occurrence, each.id, :wave, :queue, (each.tenant << 32) + :schedule, iif(each.is_served, :skipped, :state),
                 iif(each.is_served, :served, :reason), :due + each.spread, :expire - :jitter + each.spread,
                 :planned_at, :due + each.spread
             FROM (
@@ -76,15 +77,18 @@ macro_rules! expand {
                     SELECT 1 FROM occurrences p
                         CROSS JOIN deliveries b ON b.occurrence_id = p.id AND b.recipient_id = member.id
                     WHERE p.schedule_id = :schedule AND p.replaced_by = :civil AND {was served}
-                ) AS is_served, {spread member.id :} AS spread
+                ) AS is_served, {spread member.id :} AS spread, coalesce((
+                    SELECT t.id FROM recipients r CROSS JOIN tenants t ON t.tenant_id = r.tenant_id
+                    WHERE r.id = member.id
+                ), 0) AS tenant
                 FROM (",
             $members,
             ") AS member
             ) AS each
             WHERE true
             ON CONFLICT (occurrence_id, recipient_id) DO UPDATE SET
-                wave_id = excluded.wave_id, queue = excluded.queue, state = excluded.state, reason = excluded.reason,
-                detail = NULL, due_at = excluded.due_at, expire_at = excluded.expire_at,
+                wave_id = excluded.wave_id, queue = excluded.queue, lane = excluded.lane, state = excluded.state,
+                reason = excluded.reason, detail = NULL, due_at = excluded.due_at, expire_at = excluded.expire_at,
                 planned_at = excluded.planned_at, not_before = excluded.not_before
             WHERE deliveries.state IN (:cancelled, :skipped) AND deliveries.possible_duplicate = 0
                 AND deliveries.reason IN ({revived})

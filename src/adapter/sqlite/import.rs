@@ -9,13 +9,16 @@ use super::fault::Fault;
 use super::people::{self, NewRecipient};
 use super::person::Person;
 use super::sql::Sql;
+use super::teams;
 use super::words::Word;
-use crate::domain::recipient::{PersonRecord, RecipientKind, Reference, Unreachable, ZoneSource};
+use crate::domain::recipient::{AddressKind, PersonRecord, RecipientKind, Reference, Unreachable, ZoneSource};
 
 /// What a record did. The zone is the one in which the recipient lives now.
 pub(super) enum Effect {
     Added {
         zone: String,
+        /// Channels that gained or lost a name by it.
+        renamed: BTreeSet<i64>,
     },
     Updated {
         id: i64,
@@ -23,6 +26,8 @@ pub(super) enum Effect {
         moved: bool,
         /// Whether they may be in an audience now in which they were not.
         may_join: bool,
+        /// Channels that gained or lost a name by it.
+        renamed: BTreeSet<i64>,
     },
     Unchanged,
     /// Not taken in, with the reason in words.
@@ -35,6 +40,7 @@ const UPDATE: &str = "
     UPDATE recipients SET
         name = :name, zone = :zone, zone_source = :zone_source, language = :language, quiet_hours = :quiet_hours,
         country = :country, is_known = 1,
+        service_url_origin = iif(service_url IS :service_url, service_url_origin, 'imported'),
         service_url = :service_url, conversation_id = :conversation_id, tenant_id = :tenant_id, bot_id = :bot_id,
         user_id = :user_id, entra_object_id = :entra_object_id,
         lost = iif(conversation_id IS :conversation_id, lost, 0),
@@ -51,7 +57,7 @@ pub(super) fn import(conn: &Connection, record: &PersonRecord, fallback_zone: Tz
     let matches = matches(conn, record)?;
     match matches.iter().copied().collect::<Vec<_>>()[..] {
         [] => add(conn, record, fallback_zone),
-        [id] => update(conn, id, record),
+        [id] => update(conn, id, record, fallback_zone),
         [..] => {
             let mut names = Vec::new();
             for id in &matches {
@@ -75,13 +81,24 @@ fn name_of(record: &PersonRecord) -> String {
 /// Who has one of the addresses or the conversation.
 fn matches(conn: &Connection, record: &PersonRecord) -> Result<BTreeSet<i64>, Fault> {
     let mut matches = BTreeSet::new();
-    for address in &record.addresses {
+    for address in record.addresses.iter().filter(|address| address.kind() != AddressKind::ChannelName) {
         matches.extend(people::owner_of(conn, address)?);
     }
     if let Some(conversation) = &record.reference.conversation_id {
         let mut statement = conn.prepare_cached("SELECT id FROM recipients WHERE conversation_id = ?1")?;
         for id in statement.query_map([conversation], |row| row.get(0))? {
             matches.insert(id?);
+        }
+    }
+    if matches.is_empty() {
+        // A name is given to another channel now and then; it says who is meant only where no id does.
+        for name in record.addresses.iter().filter(|address| address.kind() == AddressKind::ChannelName) {
+            if let Some(owner) = people::owner_of(conn, name)?
+                && known(conn, owner)?.0.reference.conversation_id.is_none()
+            {
+                matches.insert(owner);
+                break;
+            }
         }
     }
     Ok(matches)
@@ -110,10 +127,11 @@ fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz) -> Result<Ef
     if let Some(groups) = &record.groups {
         keep_groups(conn, id, groups)?;
     }
-    Ok(Effect::Added { zone: zone.name().to_owned() })
+    let renamed = place(conn, id, record, fallback_zone)?;
+    Ok(Effect::Added { zone: zone.name().to_owned(), renamed })
 }
 
-fn update(conn: &Connection, id: i64, record: &PersonRecord) -> Result<Effect, Fault> {
+fn update(conn: &Connection, id: i64, record: &PersonRecord, fallback_zone: Tz) -> Result<Effect, Fault> {
     let (before, name_before) = known(conn, id)?;
     if before.recipient.kind != record.kind {
         let words = format!(
@@ -159,7 +177,8 @@ fn update(conn: &Connection, id: i64, record: &PersonRecord) -> Result<Effect, F
         Some(groups) => keep_groups(conn, id, groups)?,
         None => false,
     };
-    if same && !readdressed && !regrouped {
+    let renamed = place(conn, id, record, fallback_zone)?;
+    if same && !readdressed && !regrouped && renamed.is_empty() {
         return Ok(Effect::Unchanged);
     }
     Ok(Effect::Updated {
@@ -167,6 +186,7 @@ fn update(conn: &Connection, id: i64, record: &PersonRecord) -> Result<Effect, F
         zone: zone.name().to_owned(),
         moved: zone != before.recipient.zone,
         may_join: readdressed || regrouped || !before.is_known,
+        renamed,
     })
 }
 
@@ -203,15 +223,26 @@ fn add_addresses(conn: &Connection, id: i64, record: &PersonRecord) -> Result<bo
     Ok(any)
 }
 
-/// Replaces the groups. Returns whether they differ from what was known.
+/// Takes in where a channel is.
+fn place(conn: &Connection, id: i64, record: &PersonRecord, fallback_zone: Tz) -> Result<BTreeSet<i64>, Fault> {
+    match &record.channel {
+        Some(channel) => teams::place_channel(conn, id, channel, &record.reference, fallback_zone),
+        None => Ok(BTreeSet::new()),
+    }
+}
+
+/// Replaces the groups, except those that are the rosters of teams. Returns whether they differ from what was known.
 fn keep_groups(conn: &Connection, id: i64, groups: &[String]) -> Result<bool, Fault> {
     let wanted: BTreeSet<&str> = groups.iter().map(String::as_str).collect();
-    let mut statement = conn.prepare_cached("SELECT group_name FROM memberships WHERE recipient_id = ?1")?;
+    let mut statement = conn.prepare_cached(
+        "SELECT group_name FROM memberships WHERE recipient_id = ?1 AND group_name NOT LIKE 'team:%'",
+    )?;
     let kept: BTreeSet<String> = statement.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
     if kept.iter().map(String::as_str).eq(wanted.iter().copied()) {
         return Ok(false);
     }
-    conn.prepare_cached("DELETE FROM memberships WHERE recipient_id = ?1")?.execute([id])?;
+    conn.prepare_cached("DELETE FROM memberships WHERE recipient_id = ?1 AND group_name NOT LIKE 'team:%'")?
+        .execute([id])?;
     let mut insert = conn.prepare_cached("INSERT INTO memberships (group_name, recipient_id) VALUES (?1, ?2)")?;
     for group in wanted {
         insert.execute(params![group, id])?;

@@ -11,6 +11,8 @@ pub(super) const ALL: &[&str] = &[
     include_str!("0003_people.sql"),
     include_str!("0004_trouble.sql"),
     include_str!("0005_recall.sql"),
+    include_str!("0006_lanes.sql"),
+    include_str!("0007_conversations.sql"),
 ];
 
 /// `nudg`, the mark that tells our files from those of other programs.
@@ -53,8 +55,13 @@ mod tests {
             "INSERT INTO schedules (id, name, revision, origin, fires_once, priority, on_unknown)
                 VALUES (1, 's', 'r', 'f', 0, 'normal', 'resend');
              INSERT INTO occurrences (id, schedule_id, civil) VALUES (1, 1, '2027-03-01T09:00:00');
-             INSERT INTO waves (occurrence_id, schedule_id, zone, recipients, due_at, expire_at, planned_at)
-                VALUES (1, 1, 'UTC', 'all', 1, 2, 0);",
+             INSERT INTO waves (id, occurrence_id, schedule_id, zone, recipients, due_at, expire_at, planned_at)
+                VALUES (1, 1, 1, 'UTC', 'all', 1, 2, 0);
+             INSERT INTO recipients (id, kind, zone, zone_source, is_known, tenant_id)
+                VALUES (1, 'person', 'UTC', 'fallback', 1, 't'), (2, 'person', 'UTC', 'fallback', 1, NULL);
+             INSERT INTO deliveries
+                (occurrence_id, recipient_id, wave_id, queue, state, due_at, expire_at, planned_at, not_before)
+                VALUES (1, 1, 1, 'normal', 'planned', 1, 2, 0, 1), (1, 2, 1, 'normal', 'waiting', 1, 2, 0, 1);",
         )
         .expect("rows of that schema");
         migrate(&mut conn).expect("the newest schema");
@@ -63,5 +70,8 @@ mod tests {
              FROM schedules s JOIN occurrences o ON o.schedule_id = s.id JOIN waves w ON w.occurrence_id = o.id";
         let kept: String = conn.query_row(kept, [], |row| row.get(0)).expect("the rows are still there");
         assert_eq!(kept, "supersede latest 1 0");
+        let lanes = "SELECT group_concat((lane >> 32) || '/' || (lane & 0xFFFFFFFF), ' ' ORDER BY id) FROM deliveries";
+        let lanes: String = conn.query_row(lanes, [], |row| row.get(0)).expect("what is open has its lane");
+        assert_eq!(lanes, "1/1 0/1");
     }
 }

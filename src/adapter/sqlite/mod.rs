@@ -14,6 +14,8 @@ mod expand;
 mod fault;
 mod guard;
 mod import;
+mod lanes;
+mod loads;
 mod migrations;
 mod open;
 mod pause;
@@ -25,11 +27,14 @@ mod realign;
 mod recall;
 mod recalled;
 mod rescue;
+mod roster;
 mod rows;
 mod settle;
 mod sql;
 mod status;
+mod teams;
 mod thread;
+mod threads;
 mod upkeep;
 mod words;
 
@@ -42,18 +47,21 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use rusqlite::Connection;
 
+use self::claim::Hold;
 pub use self::open::OpenError;
 use self::thread::{Manner, Worker};
 use crate::domain::delivery::Claim;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
 use crate::domain::recipient::PersonRecord;
-use crate::domain::schedule::model::{Priority, Schedule};
+use crate::domain::schedule::model::Schedule;
+use crate::domain::share::Rooms;
+use crate::domain::thread::{Thread, ThreadName};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::store::{
-    Abandoned, Document, Expanded, LedgerStatus, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued, Retired,
-    SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
+    Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
+    PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
 
 /// The ledger in one file of SQLite.
@@ -145,12 +153,11 @@ impl Store for SqliteStore {
         &self,
         term: Term,
         now: DateTime<Utc>,
-        at_least: Priority,
-        limit: usize,
+        rooms: Rooms,
         lease: Duration,
     ) -> Result<Vec<Claim>, StoreError> {
-        let claim = move |conn: &Connection| claim::claim_due(conn, term, now, at_least, limit, lease);
-        self.writer.call("claiming deliveries", claim).await
+        let hold = Hold { term, now, lease };
+        self.writer.call("claiming deliveries", move |conn| lanes::claim_due(conn, hold, rooms)).await
     }
 
     async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {
@@ -200,6 +207,28 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn thread(&self, channel: RecipientId, name: ThreadName) -> Result<Option<Thread>, StoreError> {
+        self.writer.call("looking for a thread", move |conn| threads::thread(conn, channel, &name)).await
+    }
+
+    async fn named_teams(&self) -> Result<Vec<NamedTeam>, StoreError> {
+        self.reader.call("listing the teams that schedules name", teams::named).await
+    }
+
+    async fn keep_roster(
+        &self,
+        roster: Roster,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<RosterChange, StoreError> {
+        self.writer.call("keeping a roster", move |conn| roster::keep(conn, &roster, fallback_zone, now)).await
+    }
+
+    async fn roster_failed(&self, team: String, trouble: String, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let keep = move |conn: &Connection| teams::failed(conn, &team, &trouble, now);
+        self.writer.call("keeping why a team could not be read", keep).await
+    }
+
     async fn try_recall(
         &self,
         order: RecallOrder,
@@ -244,8 +273,8 @@ impl Store for SqliteStore {
         self.reader.call("listing paused schedules", pause::paused).await
     }
 
-    async fn next_wake(&self, lead: Duration) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.writer.call("looking for the next wake-up", move |conn| claim::next_wake(conn, lead)).await
+    async fn next_wake(&self, lead: Duration, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.writer.call("looking for the next wake-up", move |conn| lanes::next_wake(conn, lead, after)).await
     }
 
     async fn import_people(
@@ -276,6 +305,10 @@ impl Store for SqliteStore {
         _now: DateTime<Utc>,
     ) -> Result<LedgerStatus, StoreError> {
         self.reader.call("reading the status", move |conn| status::status(conn, &query, ended_after)).await
+    }
+
+    async fn loads(&self, now: DateTime<Utc>, home: Arc<str>) -> Result<Vec<OccurrenceLoad>, StoreError> {
+        self.reader.call("counting what is to be sent", move |conn| loads::loads(conn, now, &home)).await
     }
 
     async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {

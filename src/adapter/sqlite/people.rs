@@ -16,7 +16,7 @@ use super::words::Word;
 use crate::domain::id::RecipientId;
 use crate::domain::recipient::{Address, AddressKind, Details, PersonRecord, RecipientKind, Reference, ZoneSource};
 use crate::port::connector::Conversation;
-use crate::port::desk::{ImportReport, PersonView, Reach};
+use crate::port::desk::{ImportReport, PersonView, Reach, Service};
 
 /// From so many movers on, one look at every open delivery is cheaper than one look for each of them.
 const MANY_MOVERS: usize = 500;
@@ -31,16 +31,19 @@ pub(super) fn import_people(
     let mut report = ImportReport::default();
     let mut movers = BTreeSet::new();
     let mut zones = BTreeSet::new();
+    let mut renamed = BTreeSet::new();
     for record in records {
         match import::import(conn, record, fallback_zone)? {
             import::Effect::Refused(words) => report.refused.push(words),
             import::Effect::Unchanged => report.unchanged += 1,
-            import::Effect::Added { zone } => {
+            import::Effect::Added { zone, renamed: others } => {
                 report.added += 1;
                 zones.insert(zone);
+                renamed.extend(others);
             }
-            import::Effect::Updated { id, zone, moved, may_join } => {
+            import::Effect::Updated { id, zone, moved, may_join, renamed: others } => {
                 report.updated += 1;
+                renamed.extend(others);
                 if moved {
                     movers.insert(id);
                 }
@@ -58,6 +61,7 @@ pub(super) fn import_people(
         realign::move_to_zone(conn, Scope::Everything)?;
     }
     expand_again(conn, &zones, now)?;
+    expand_again_for(conn, &renamed, now)?;
     Ok(report)
 }
 
@@ -94,9 +98,10 @@ pub(super) fn follow_fallback_zone(conn: &Connection, zone: Tz, now: DateTime<Ut
 
 const ADD_RECIPIENT: &str = "
     INSERT INTO recipients (kind, name, zone, zone_source, language, quiet_hours, country, is_known,
-        service_url, conversation_id, tenant_id, bot_id, user_id, entra_object_id)
+        service_url, service_url_origin, conversation_id, tenant_id, bot_id, user_id, entra_object_id)
     VALUES (:kind, :name, :zone, :zone_source, :language, :quiet_hours, :country, :is_known,
-        :service_url, :conversation_id, :tenant_id, :bot_id, :user_id, :entra_object_id)";
+        :service_url, iif(:service_url IS NULL, NULL, iif(:is_known, 'imported', 'answered')), :conversation_id,
+        :tenant_id, :bot_id, :user_id, :entra_object_id)";
 
 /// A recipient who is not in the ledger yet.
 pub(super) struct NewRecipient<'a> {
@@ -147,6 +152,14 @@ pub(super) fn owner_of(conn: &Connection, address: &Address) -> Result<Option<i6
         .optional()?)
 }
 
+/// Whose conversation this is.
+pub(super) fn in_conversation(conn: &Connection, id: &str) -> Result<Option<i64>, Fault> {
+    Ok(conn
+        .prepare_cached("SELECT id FROM recipients WHERE conversation_id = ?1 ORDER BY id LIMIT 1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?)
+}
+
 pub(super) fn add_address(conn: &Connection, recipient: i64, address: &Address) -> Result<(), Fault> {
     conn.prepare_cached(
         "INSERT INTO addresses (address, recipient_id, position)
@@ -156,17 +169,34 @@ pub(super) fn add_address(conn: &Connection, recipient: i64, address: &Address) 
     Ok(())
 }
 
+/// Waves that are still open in the zones of these recipients are expanded once more.
+pub(super) fn expand_again_for(conn: &Connection, recipients: &BTreeSet<i64>, now: DateTime<Utc>) -> Result<(), Fault> {
+    let mut statement = conn.prepare_cached("SELECT zone FROM recipients WHERE id = ?1")?;
+    let mut zones = BTreeSet::new();
+    for recipient in recipients {
+        zones.insert(statement.query_row([recipient], |row| row.get(0))?);
+    }
+    expand_again(conn, &zones, now)
+}
+
 /// Makes sure that somebody has this address: a schedule names it. Who is known only from there is not known to any
 /// import, and a later import of the same address turns them into somebody who is.
 pub(super) fn make_place_for(conn: &Connection, address: &Address, fallback_zone: Tz) -> Result<(), Fault> {
     if owner_of(conn, address)?.is_some() {
         return Ok(());
     }
-    let reference = with_ids_of(&Reference::default(), std::slice::from_ref(address));
+    let conversation_id = (address.kind() == AddressKind::Conversation).then(|| address.as_str().to_owned());
+    if let Some(id) = &conversation_id
+        && let Some(owner) = in_conversation(conn, id)?
+    {
+        return add_address(conn, owner, address);
+    }
+    let reference = Reference { conversation_id, ..Reference::default() };
+    let reference = with_ids_of(&reference, std::slice::from_ref(address));
     let id = add_recipient(
         conn,
         &NewRecipient {
-            kind: RecipientKind::Person,
+            kind: address.recipient_kind(),
             name: None,
             zone: fallback_zone,
             zone_source: ZoneSource::Fallback,
@@ -214,7 +244,9 @@ pub(super) fn remember_conversation(
 ) -> Result<(), Fault> {
     let found = conn
         .prepare_cached(
-            "UPDATE recipients SET conversation_id = ?2, service_url = coalesce(?3, service_url) WHERE id = ?1",
+            "UPDATE recipients SET conversation_id = ?2, service_url = coalesce(?3, service_url),
+                service_url_origin = iif(?3 IS NULL, service_url_origin, 'answered')
+             WHERE id = ?1",
         )?
         .execute(params![recipient.0, conversation.conversation_id, conversation.service_url])?;
     if found == 0 { Err(Fault::Said(format!("there is no recipient {recipient}"))) } else { Ok(()) }
@@ -222,7 +254,7 @@ pub(super) fn remember_conversation(
 
 pub(super) fn remember_place(conn: &Connection, recipient: RecipientId, service_url: &str) -> Result<(), Fault> {
     let found = conn
-        .prepare_cached("UPDATE recipients SET service_url = ?2 WHERE id = ?1")?
+        .prepare_cached("UPDATE recipients SET service_url = ?2, service_url_origin = 'answered' WHERE id = ?1")?
         .execute(params![recipient.0, service_url])?;
     if found == 0 { Err(Fault::Said(format!("there is no recipient {recipient}"))) } else { Ok(()) }
 }
@@ -237,7 +269,7 @@ pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
     let mut rows = statement.query([])?;
     let mut people = Vec::new();
     while let Some(row) = rows.next()? {
-        let Person { recipient, unreachable, reference, .. } = Person::read(row)?;
+        let Person { recipient, unreachable, reference, standing, service_origin, .. } = Person::read(row)?;
         let id = recipient.id.0;
         people.push(PersonView {
             kind: recipient.kind,
@@ -248,6 +280,8 @@ pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
             language: recipient.language,
             details: recipient.details,
             groups: groups.remove(&id).unwrap_or_default(),
+            standing,
+            service: reference.service_url.clone().zip(service_origin).map(|(url, origin)| Service { url, origin }),
             reach: match unreachable {
                 Some(why) => Reach::Unreachable(why),
                 None if reference.conversation_id.is_some() => Reach::Conversation,

@@ -10,6 +10,7 @@ use super::places;
 use super::rows::{Of, civil_text, micros};
 use super::sql::Sql;
 use super::words::Word;
+use crate::domain::conversation::team_group;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::id::{DeliveryId, RecallId};
 use crate::domain::recall::{Before, RecallState, Remedy, Standing, recalled};
@@ -21,6 +22,8 @@ struct Subject {
     schedule: i64,
     occurrence: i64,
     civil: NaiveDateTime,
+    /// The occurrence that is sent in its place since an edit.
+    moved_to: Option<NaiveDateTime>,
     /// The recipients that are meant, as a list in JSON; `None` when all are.
     who: Option<String>,
 }
@@ -113,6 +116,7 @@ fn report(
         asked_at: now,
         schedule: order.schedule.to_string(),
         occurrence: subject.civil,
+        moved_to: subject.moved_to,
         remedy: order.remedy.clone(),
         counts,
         possible_duplicates: touched.iter().filter(|touched| touched.possible_duplicate).count() as u64,
@@ -140,7 +144,15 @@ fn subject(conn: &Connection, order: &RecallOrder) -> Result<Result<Subject, NoR
         Ok(who) => who,
         Err(nobody) => return Ok(Err(nobody)),
     };
-    Ok(Ok(Subject { schedule, occurrence, civil, who }))
+    Ok(Ok(Subject { schedule, occurrence, civil, moved_to: moved_to(conn, occurrence)?, who }))
+}
+
+/// The occurrence that is sent in the place of this one since an edit.
+pub(super) fn moved_to(conn: &Connection, occurrence: i64) -> Result<Option<NaiveDateTime>, Fault> {
+    let of = Of { table: "occurrences", id: occurrence };
+    let mut statement = conn.prepare_cached("SELECT replaced_by FROM occurrences WHERE id = ?1")?;
+    let moved_to: Option<String> = statement.query_row([occurrence], |row| row.get(0))?;
+    moved_to.map(|text| text.parse().map_err(|_| of.corrupt("replaced_by", &text))).transpose()
 }
 
 fn occurrence(conn: &Connection, schedule: i64, civil: NaiveDateTime) -> Result<Option<i64>, Fault> {
@@ -181,6 +193,13 @@ fn known(conn: &Connection, schedule: i64) -> Result<Vec<NaiveDateTime>, Fault> 
     Ok(known)
 }
 
+const OF_GROUP: &str = "SELECT recipient_id FROM memberships WHERE group_name = ?1";
+
+/// A conversation that no schedule names has no address of its own.
+const OF_ADDRESS: &str = "
+    SELECT recipient_id FROM addresses WHERE address = ?1
+    UNION SELECT id FROM recipients WHERE conversation_id = ?1";
+
 fn recipients(conn: &Connection, who: &[Target]) -> Result<Result<Option<String>, NoRecall>, Fault> {
     if who.is_empty() || who.contains(&Target::Everyone) {
         return Ok(Ok(None));
@@ -189,8 +208,9 @@ fn recipients(conn: &Connection, who: &[Target]) -> Result<Result<Option<String>
     for target in who {
         let (sql, word) = match target {
             Target::Everyone => continue,
-            Target::Group(group) => ("SELECT recipient_id FROM memberships WHERE group_name = ?1", group.as_str()),
-            Target::Person(address) => ("SELECT recipient_id FROM addresses WHERE address = ?1", address.as_str()),
+            Target::Group(group) => (OF_GROUP, group.clone()),
+            Target::Team(team) => (OF_GROUP, team_group(team)),
+            Target::Person(address) | Target::Conversation(address) => (OF_ADDRESS, address.to_string()),
         };
         let mut statement = conn.prepare_cached(sql)?;
         let found: Vec<i64> = statement.query_map([word], |row| row.get(0))?.collect::<Result<_, _>>()?;

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::fault::Fault;
 use super::person::{self, Person};
-use super::recall::stop;
+use super::recall::{moved_to, stop};
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
@@ -156,12 +156,14 @@ pub(super) fn report(conn: &Connection, recall: RecallId, in_full: bool) -> Resu
     let mut rows = statement.query([recall.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let (counts, possible_duplicates) = counts(conn, recall)?;
+    let occurrence = Of { table: "occurrences", id: row.get(3)? };
     Ok(Some(RecallReport {
         schema: RecallReport::SCHEMA.to_owned(),
         recall: Some(recall),
         asked_at: of.instant(row, 0, "asked_at")?,
         schedule: row.get(2)?,
-        occurrence: Of { table: "occurrences", id: row.get(3)? }.civil(row, 4, "civil")?,
+        occurrence: occurrence.civil(row, 4, "civil")?,
+        moved_to: moved_to(conn, occurrence.id)?,
         remedy: remedy(row.get(1)?),
         counts,
         possible_duplicates,

@@ -13,6 +13,7 @@ use super::realign;
 use super::recalled;
 use super::rows::{micros, span};
 use super::sql::{Sql, fill};
+use super::threads;
 use super::words::Word;
 use crate::domain::delivery::{LOST_IN_A_ROW, Reason, Settlement, State};
 use crate::domain::id::{AttemptId, DeliveryId, Term};
@@ -72,6 +73,9 @@ pub(super) fn settle(conn: &Connection, outcome: &Outcome) -> Result<(), Fault> 
     match &outcome.attempt {
         Some(attempt) => {
             leave(conn, outcome, State::Sending)?;
+            if let Some(begun) = &outcome.thread {
+                threads::begin(conn, outcome.delivery, begun)?;
+            }
             end_attempt(conn, outcome, attempt)?;
             recalled::after_attempt(conn, outcome.delivery, outcome.at)
         }
@@ -88,7 +92,7 @@ pub(super) fn interrupt(
     at: DateTime<Utc>,
     settlement: Settlement,
 ) -> Result<(), Fault> {
-    let outcome = Outcome { delivery, term, at, settlement, attempt: None, detail: None };
+    let outcome = Outcome { delivery, term, at, settlement, attempt: None, detail: None, thread: None };
     leave(conn, &outcome, State::Sending)?;
     conn.prepare_cached(
         "UPDATE attempts INDEXED BY attempts_under_way SET ended_at = ?2, state = ?3, reason = ?4

@@ -137,6 +137,8 @@ fn occurrence_status(
         reasons: reasons.into_iter().map(|((state, reason), count)| ReasonCount { state, reason, count }).collect(),
         waves: waves.into_iter().map(|wave| wave.status).collect(),
         recalled: recalled(conn, occurrence)?,
+        finished_at: None,
+        too_late: 0,
     })
 }
 

@@ -1,10 +1,11 @@
 //! The words by which values of the domain stand in columns. They are what `--json` prints, so an operator who reads
 //! the file with `sqlite3` meets no other language.
 
+use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::plan::WaveRecipients;
 use crate::domain::recall::RecallState;
-use crate::domain::recipient::{RecipientKind, Unreachable, ZoneSource};
+use crate::domain::recipient::{RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
 use crate::domain::time::ClockNote;
 
@@ -33,6 +34,8 @@ macro_rules! words {
 
 words! {
     RecipientKind { Person = "person", GroupChat = "group-chat", Channel = "channel" }
+    ServiceOrigin { Imported = "imported", Answered = "answered" }
+    Standing { Member = "member", Guest = "guest", Anonymous = "anonymous" }
     ZoneSource { Fallback = "fallback", Operator = "operator" }
     Unreachable {
         Blocked = "blocked",
@@ -99,6 +102,8 @@ mod tests {
     fn words_are_those_of_the_json() {
         check(RecipientKind::GroupChat);
         check(ZoneSource::Operator);
+        check(ServiceOrigin::Imported);
+        check(Standing::Anonymous);
         check(Unreachable::DisabledByAdmin);
         check(Unreachable::NotAMember);
         check(Priority::Critical);

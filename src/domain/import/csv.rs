@@ -7,10 +7,11 @@ use crate::domain::document::{excerpt, one_of, zone};
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Code, Problem, Source};
 use crate::domain::quiet::QuietHours;
-use crate::domain::recipient::{Address, AddressKind, Details, PersonRecord, RecipientKind, Reference};
+use crate::domain::recipient::{Address, AddressKind, PersonRecord, RecipientKind};
 
 use super::cells::{Cell, Row, rows};
-use super::{check_service_url, is_guid, kind_of_conversation};
+use super::{check_service_url, is_guid};
+use crate::domain::conversation::{GENERAL, TEAM, fold, is_id, kind_of, without_thread};
 
 /// What a column says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +27,15 @@ enum Column {
     Groups,
     QuietHours,
     Country,
+    Team,
+    TeamId,
+    Channel,
     ConversationId,
     ServiceUrl,
     TenantId,
 }
 
-const COLUMNS: [(&str, Column); 14] = [
+const COLUMNS: [(&str, Column); 17] = [
     ("id", Column::Id),
     ("email", Column::Email),
     ("upn", Column::Upn),
@@ -43,14 +47,17 @@ const COLUMNS: [(&str, Column); 14] = [
     ("groups", Column::Groups),
     ("quiet_hours", Column::QuietHours),
     ("country", Column::Country),
+    ("team", Column::Team),
+    ("team_id", Column::TeamId),
+    ("channel", Column::Channel),
     ("conversation_id", Column::ConversationId),
     ("service_url", Column::ServiceUrl),
     ("tenant_id", Column::TenantId),
 ];
 
 /// The columns of which one at least must be there, for a row to be somebody.
-const WHO: [Column; 6] =
-    [Column::Id, Column::Email, Column::Upn, Column::EntraId, Column::TeamsId, Column::ConversationId];
+const WHO: [Column; 7] =
+    [Column::Id, Column::Email, Column::Upn, Column::EntraId, Column::TeamsId, Column::TeamId, Column::ConversationId];
 
 /// Reads a CSV file whose first row names the columns.
 #[must_use]
@@ -141,16 +148,7 @@ fn read_row(row: &Row, columns: &[Option<Column>], problems: &mut Vec<Problem>) 
         bad(row.span(), message, "put a cell that contains the separator in quotes");
         return None;
     }
-    let mut record = PersonRecord {
-        kind: RecipientKind::Person,
-        addresses: Vec::new(),
-        name: None,
-        zone: None,
-        language: None,
-        details: Details::default(),
-        groups: None,
-        reference: Reference::default(),
-    };
+    let mut record = PersonRecord::new(RecipientKind::Person);
     for (column, cell) in columns.iter().zip(&row.cells) {
         let Some(column) = *column else { continue };
         if cell.text.is_empty() {
@@ -164,9 +162,14 @@ fn read_row(row: &Row, columns: &[Option<Column>], problems: &mut Vec<Problem>) 
     let mut bad = |message: &str, help: &str| {
         problems.push(Problem::new(Code::BadRow, row.span(), message).with_help(help));
     };
-    let known = record.reference.conversation_id.as_deref().and_then(kind_of_conversation);
-    record.kind = known.unwrap_or(RecipientKind::Person);
+    settle_conversation(&mut record);
     match record.kind {
+        RecipientKind::Person if record.channel.is_some() => {
+            bad(
+                "this row has a team or a channel, and does not say which conversation it is",
+                "fill in team_id or conversation_id: the id of the channel, which ends with @thread.tacv2",
+            );
+        }
         RecipientKind::Person if record.addresses.is_empty() => {
             bad("this row does not say who it is", "fill in an e-mail address, an Entra object id or a 29: id");
         }
@@ -176,9 +179,40 @@ fn read_row(row: &Row, columns: &[Option<Column>], problems: &mut Vec<Problem>) 
                 "leave conversation_id empty, or give the id that begins with a:",
             );
         }
-        RecipientKind::Person | RecipientKind::GroupChat | RecipientKind::Channel => {}
+        RecipientKind::GroupChat if record.channel.is_some() => {
+            bad("a group chat is in no team", "leave team, team_id and channel empty");
+        }
+        RecipientKind::Channel => add_names(&mut record),
+        RecipientKind::Person | RecipientKind::GroupChat => {}
     }
     Some(record)
+}
+
+/// Which conversation the row is about, and of which kind. A team without a channel is its General.
+fn settle_conversation(record: &mut PersonRecord) {
+    if let Some(place) = &mut record.channel
+        && record.addresses.is_empty()
+    {
+        let team = record.reference.conversation_id.is_none().then(|| place.team_id.clone()).flatten();
+        if team.is_some() && place.name.as_ref().is_none_or(|name| fold(name) == fold(GENERAL)) {
+            place.name = Some(GENERAL.to_owned());
+            record.reference.conversation_id = team;
+        }
+    }
+    // Of a thread, the channel is taken.
+    if let Some(id) = &mut record.reference.conversation_id {
+        *id = without_thread(id).to_owned();
+    }
+    let known = record.reference.conversation_id.as_deref().and_then(kind_of);
+    record.kind = known.unwrap_or(RecipientKind::Person);
+}
+
+/// A channel is known by its names, too.
+fn add_names(record: &mut PersonRecord) {
+    if let Some(place) = &record.channel {
+        record.addresses = place.addresses();
+        record.name = record.name.take().or_else(|| place.title());
+    }
 }
 
 /// Puts what a cell says into the record.
@@ -201,6 +235,10 @@ fn put(record: &mut PersonRecord, column: Column, cell: &Cell) -> Result<(), Pro
         }
         Column::Groups => {
             let mut groups: Vec<String> = Vec::new();
+            if text.split([';', '|']).any(|group| group.trim().starts_with(TEAM)) {
+                let help = "leave it out; who is in a team is read from Teams when a schedule names the team";
+                return Err(bad("a team is no group".to_owned(), help));
+            }
             for group in text.split([';', '|']).map(str::trim).filter(|group| !group.is_empty()) {
                 if !groups.iter().any(|known| known == group) {
                     groups.push(group.to_owned());
@@ -221,6 +259,21 @@ fn put(record: &mut PersonRecord, column: Column, cell: &Cell) -> Result<(), Pro
                 return Err(bad(message, "write its two letters, such as DE"));
             }
             record.details.country = Some(text.to_ascii_lowercase());
+        }
+        Column::Team => record.channel.get_or_insert_default().team_name = Some(text),
+        Column::Channel => {
+            if text.contains('/') {
+                let help = "the name of a channel has no slash; write the team into the column `team`";
+                return Err(bad(format!("\"{}\" is no channel", excerpt(&text)), help));
+            }
+            record.channel.get_or_insert_default().name = Some(text);
+        }
+        Column::TeamId => {
+            if !is_id(&text) || kind_of(&text) != Some(RecipientKind::Channel) {
+                let help = "copy it whole, with 19: and @thread.tacv2";
+                return Err(bad(format!("\"{}\" is no id of a team", excerpt(&text)), help));
+            }
+            record.channel.get_or_insert_default().team_id = Some(text);
         }
         Column::ConversationId => {
             if text.contains(char::is_whitespace) {
@@ -251,26 +304,28 @@ fn put(record: &mut PersonRecord, column: Column, cell: &Cell) -> Result<(), Pro
 
 fn put_address(record: &mut PersonRecord, cell: &Cell, wanted: Option<AddressKind>) -> Result<(), Problem> {
     let bad = |message: String, help: String| Problem::new(Code::BadRow, cell.span.clone(), message).with_help(help);
-    let address = Address::new(&cell.text).filter(|address| wanted.is_none_or(|kind| address.kind() == kind));
+    let address = Address::of_person(&cell.text).filter(|address| wanted.is_none_or(|kind| address.kind() == kind));
     let Some(address) = address else {
         let example = match wanted {
             Some(AddressKind::Email) => one_of(["ana@contoso.example"]),
             Some(AddressKind::EntraObject) => one_of(["aaaaaaaa-0000-4000-8000-000000000001"]),
             Some(AddressKind::TeamsUser) => "an id that begins with 29:".to_owned(),
-            None => "an e-mail address, an Entra object id, or an id that begins with 29:".to_owned(),
+            Some(AddressKind::Conversation | AddressKind::ChannelName) | None => {
+                "an e-mail address, an Entra object id, or an id that begins with 29:".to_owned()
+            }
         };
         let what = match wanted {
             Some(AddressKind::Email) => "no e-mail address",
             Some(AddressKind::EntraObject) => "no Entra object id",
             Some(AddressKind::TeamsUser) => "no Teams user id",
-            None => "nobody's id",
+            Some(AddressKind::Conversation | AddressKind::ChannelName) | None => "nobody's id",
         };
         return Err(bad(format!("\"{}\" is {what}", excerpt(&cell.text)), format!("write {example}")));
     };
     match address.kind() {
         AddressKind::TeamsUser => record.reference.user_id = Some(address.as_str().to_owned()),
         AddressKind::EntraObject => record.reference.entra_object_id = Some(address.as_str().to_owned()),
-        AddressKind::Email => {}
+        AddressKind::Email | AddressKind::Conversation | AddressKind::ChannelName => {}
     }
     if !record.addresses.contains(&address) {
         record.addresses.push(address);

@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use crate::domain::document::excerpt;
 use crate::domain::problem::{Code, Problem, Source};
-use crate::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
+use crate::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
 
-use super::{check_service_url, kind_of_conversation};
+use super::check_service_url;
+use crate::domain::conversation::{ChannelPlace, GENERAL, kind_of, without_thread};
 
 /// Reads the references of a file.
 #[must_use]
@@ -139,7 +140,8 @@ fn read_reference(value: &Value) -> Result<PersonRecord, Refused> {
         let message = format!("this reference is for the channel \"{}\", not for Teams", excerpt(&channel));
         return Err(refused(message, "leave it out; only those with channelId \"msteams\" can be used"));
     }
-    let conversation_id = text_at(value, &["/conversation/id"]);
+    // Of a thread, the channel is taken: in which thread to speak, schedules say.
+    let conversation_id = text_at(value, &["/conversation/id"]).map(|id| without_thread(&id).to_owned());
     let service_url = text_at(value, &["/serviceUrl"]);
     if let Some(url) = &service_url {
         check_service_url(url).map_err(|message| {
@@ -161,16 +163,15 @@ fn read_reference(value: &Value) -> Result<PersonRecord, Refused> {
             return Err(refused("this reference has no conversation", "it needs `conversation` with an `id`"));
         }
         // The user of such a reference is whoever spoke last, not the recipient.
-        let name = text_at(value, &["/conversation/name"]);
+        let channel =
+            (kind == RecipientKind::Channel).then(|| channel_place(value, reference.conversation_id.as_deref()));
         return Ok(PersonRecord {
-            kind,
-            addresses: Vec::new(),
-            name,
-            zone: None,
+            addresses: channel.as_ref().map(ChannelPlace::addresses).unwrap_or_default(),
+            name: channel.as_ref().and_then(ChannelPlace::title).or_else(|| text_at(value, &["/conversation/name"])),
             language,
-            details: Details::default(),
-            groups: None,
+            channel: channel.filter(|place| *place != ChannelPlace::default()),
             reference,
+            ..PersonRecord::new(kind)
         });
     }
     let mut addresses: Vec<Address> = Vec::new();
@@ -187,22 +188,25 @@ fn read_reference(value: &Value) -> Result<PersonRecord, Refused> {
         .filter(|id| super::is_guid(id))
         .map(|id| id.to_ascii_lowercase());
     let name = text_at(value, &["/user/name"]);
-    Ok(PersonRecord {
-        kind,
-        addresses,
-        name,
-        zone: None,
-        language,
-        details: Details::default(),
-        groups: None,
-        reference,
-    })
+    Ok(PersonRecord { addresses, name, language, reference, ..PersonRecord::new(kind) })
+}
+
+/// Where a channel is, as far as the channel data of the activity say it, if they were kept.
+fn channel_place(value: &Value, conversation_id: Option<&str>) -> ChannelPlace {
+    let team_id = text_at(value, &["/channelData/team/id", "/channelData/teamsTeamId"]);
+    let is_general = team_id.is_some() && team_id.as_deref() == conversation_id;
+    let name = text_at(value, &["/channelData/channel/name", "/conversation/name"]);
+    ChannelPlace {
+        team_name: text_at(value, &["/channelData/team/name"]),
+        name: name.or_else(|| is_general.then(|| GENERAL.to_owned())),
+        team_id,
+    }
 }
 
 /// What kind of conversation it is. The form of the id has the first word: install events are known to have carried
 /// the id of a group in a reference that calls itself personal.
 fn kind(value: &Value, conversation_id: Option<&str>) -> Result<RecipientKind, Refused> {
-    if let Some(kind) = conversation_id.and_then(kind_of_conversation) {
+    if let Some(kind) = conversation_id.and_then(kind_of) {
         return Ok(kind);
     }
     match text_at(value, &["/conversation/conversationType"]).as_deref() {

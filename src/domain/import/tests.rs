@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::recipient::{Address, Reference};
+use crate::domain::recipient::{Address, RecipientKind, Reference};
 
 fn read(text: &str) -> (Vec<PersonRecord>, Vec<String>) {
     let source = Source::new("people", text);
@@ -123,7 +123,7 @@ fn unknown_columns_name_the_nearest() {
         "email,shoes,name,name\na@x,42,Ana,B\n",
         &["Ana"],
         &[
-            "1:7: N151 unknown column `shoes`; the columns are id, email, upn, entra_id, teams_id, name, zone, language, groups, quiet_hours, country, conversation_id, service_url, tenant_id",
+            "1:7: N151 unknown column `shoes`; the columns are id, email, upn, entra_id, teams_id, name, zone, language, groups, quiet_hours, country, team, team_id, channel, conversation_id, service_url, tenant_id",
             "1:18: N008 column `name` is there twice; remove one of the two",
         ],
     );
@@ -227,6 +227,64 @@ fn a_bad_reference_is_explained_at_its_place() {
             "1:1: N152 there are no references in the file; a reference is an object with `conversation`, `user` and `serviceUrl`",
         ],
     );
+}
+
+#[test]
+fn a_channel_is_known_by_its_names() {
+    let (people, problems) = read(
+        "name,team,team_id,channel,conversation_id,zone\n\
+         ,Ops,19:ops@thread.tacv2,Releases,19:rel@thread.tacv2;messageid=7,Europe/Berlin\n\
+         ,Ops,19:ops@thread.tacv2,,,\n\
+         Lunch,,,,19:lunch@thread.v2,\n",
+    );
+    assert_eq!(problems, [""; 0]);
+    let got: Vec<_> = people
+        .iter()
+        .map(|it| {
+            let addresses: Vec<&str> = it.addresses.iter().map(Address::as_str).collect();
+            (it.kind, it.name.as_deref(), addresses, it.reference.conversation_id.as_deref())
+        })
+        .collect();
+    let names = vec!["channel:ops/releases", "channel:19:ops@thread.tacv2/releases"];
+    let general = vec!["channel:ops/general", "channel:19:ops@thread.tacv2/general"];
+    assert_eq!(
+        got,
+        [
+            (RecipientKind::Channel, Some("Ops / Releases"), names, Some("19:rel@thread.tacv2")),
+            (RecipientKind::Channel, Some("Ops / General"), general, Some("19:ops@thread.tacv2")),
+            (RecipientKind::GroupChat, Some("Lunch"), vec![], Some("19:lunch@thread.v2")),
+        ]
+    );
+    check(
+        "email,team,team_id,channel\n,Ops,,Releases\na@x,Ops,19:o@thread.tacv2,\n,,19:o@thread.v2,\n,,19:o@thread.tacv2,a/b\n",
+        &[],
+        &[
+            "2:1: N150 this row has a team or a channel, and does not say which conversation it is; fill in team_id or conversation_id: the id of the channel, which ends with @thread.tacv2",
+            "3:1: N150 this row has a team or a channel, and does not say which conversation it is; fill in team_id or conversation_id: the id of the channel, which ends with @thread.tacv2",
+            "4:3: N150 \"19:o@thread.v2\" is no id of a team; copy it whole, with 19: and @thread.tacv2",
+            "5:21: N150 \"a/b\" is no channel; the name of a channel has no slash; write the team into the column `team`",
+        ],
+    );
+    check(
+        "email,groups\na@x,team:Ops\n",
+        &[],
+        &[
+            "2:5: N150 a team is no group; leave it out; who is in a team is read from Teams when a schedule names the team",
+        ],
+    );
+}
+
+#[test]
+fn channel_data_name_a_channel() {
+    let (people, problems) = read(
+        r#"{"conversation":{"id":"19:rel@thread.tacv2;messageid=1","conversationType":"channel"},
+        "channelData":{"team":{"id":"19:ops@thread.tacv2","name":"Ops"},"channel":{"id":"19:rel@thread.tacv2","name":"Releases"}}}"#,
+    );
+    assert_eq!(problems, [""; 0]);
+    let channel = &people[0];
+    assert_eq!(channel.name.as_deref(), Some("Ops / Releases"));
+    assert_eq!(channel.reference.conversation_id.as_deref(), Some("19:rel@thread.tacv2"));
+    assert_eq!(channel.channel.as_ref().and_then(|place| place.team_id.as_deref()), Some("19:ops@thread.tacv2"));
 }
 
 proptest! {

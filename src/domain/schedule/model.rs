@@ -7,12 +7,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::conversation;
 use crate::domain::id::{Revision, ScheduleName};
 use crate::domain::message::Message;
 use crate::domain::problem::Place;
 use crate::domain::quiet::{InQuietHours, QuietHours};
-use crate::domain::recipient::Address;
+use crate::domain::recipient::{Address, RecipientKind};
 use crate::domain::schedule::when::When;
+use crate::domain::thread::ThreadPolicy;
 
 /// One named entry of a schedule file: when, to whom, what, and policies.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct Schedule {
     pub when: When,
     pub audience: Audience,
     pub policies: Policies,
+    /// Where its posts in channels stand; without one each is a post of its own.
+    pub thread: Option<ThreadPolicy>,
     pub message: Message,
     /// The paths of the supplies that it uses.
     pub supplies: Vec<String>,
@@ -49,18 +53,22 @@ pub struct Origin {
 pub struct Audience {
     pub to: Vec<Target>,
     pub except_people: Vec<Address>,
+    /// Whether guests of a team are meant too.
+    pub guests: bool,
 }
 
 impl Audience {
-    /// Whether a person of these addresses and groups is in it.
+    /// Whether a recipient of these addresses and groups is in it. The members of a team are a group, see
+    /// [`team_group`](conversation::team_group).
     #[must_use]
-    pub fn includes(&self, addresses: &[Address], groups: &[String]) -> bool {
+    pub fn includes(&self, kind: RecipientKind, addresses: &[Address], groups: &[String]) -> bool {
         let is_named = |address: &Address| addresses.contains(address);
         !self.except_people.iter().any(is_named)
             && self.to.iter().any(|target| match target {
-                Target::Everyone => true,
+                Target::Everyone => kind == RecipientKind::Person,
                 Target::Group(group) => groups.contains(group),
-                Target::Person(address) => is_named(address),
+                Target::Team(team) => groups.contains(&conversation::team_group(team)),
+                Target::Person(address) | Target::Conversation(address) => is_named(address),
             })
     }
 }
@@ -68,9 +76,14 @@ impl Audience {
 /// One entry of `to`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
+    /// Every person whom an import has made known.
     Everyone,
     Group(String),
+    /// Every member of a team, each in their own chat: its name, or its id.
+    Team(String),
     Person(Address),
+    /// A channel, a group chat, or a 1:1 chat by its id.
+    Conversation(Address),
 }
 
 /// What a schedule decides about lateness, order, backlog and doubt.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use self::beside::Beside;
-use super::model::{Origin, Policies, Schedule};
+use super::model::{Audience, Origin, Policies, Schedule};
 use super::when::When;
 use crate::domain::document::{self, Placed, Table, Value, excerpt};
 use crate::domain::id::{Revision, ScheduleName};
 use crate::domain::message::Message;
 use crate::domain::problem::{Code, Problem, Severity, Source};
 use crate::domain::supplies::Supplies;
+use crate::domain::thread::ThreadPolicy;
 
 mod ahead;
 mod audience;
@@ -26,16 +27,18 @@ mod message;
 mod place;
 mod policies;
 mod quiet;
+mod target;
+mod thread;
 mod trigger;
 mod when;
 
 pub use ahead::{nothing_ahead, nothing_ahead_problem};
-pub use audience::{Refused, read_target};
 pub use capacity::overload;
 pub use duplicates::{Duplicate, duplicates};
+pub use target::{Refused, read_target};
 
 /// Keys that the design of the file promises and that are not there yet.
-const LATER: &[&str] = &["buttons", "canary", "thread", "topic", "zone_unknown"];
+const LATER: &[&str] = &["buttons", "canary", "topic", "zone_unknown"];
 
 /// The help for a key that stands outside of a schedule.
 const NO_HEADER: &str = "put it below a header with a name, such as [schedule.standup]";
@@ -96,7 +99,7 @@ fn read_entry(source: &Source, supplies: &Supplies, name: &Placed<&str>, value: 
     let schedule = read_schedule(&mut table, &beside, name.value);
     table.finish(LATER);
     let revision = revision(name.value, value, &beside);
-    let (title, when, audience, policies, message) = schedule?;
+    let Parts { title, when, audience, policies, thread, message } = schedule?;
     Some(Schedule {
         name: checked_name?,
         title,
@@ -105,12 +108,21 @@ fn read_entry(source: &Source, supplies: &Supplies, name: &Placed<&str>, value: 
         when,
         audience,
         policies,
+        thread,
         message,
         supplies: beside.used(),
     })
 }
 
-type Parts = (Option<String>, When, super::model::Audience, Policies, Message);
+/// What is written below a header.
+struct Parts {
+    title: Option<String>,
+    when: When,
+    audience: Audience,
+    policies: Policies,
+    thread: Option<ThreadPolicy>,
+    message: Message,
+}
 
 /// Every part is read before any is missed, so that all problems come at once.
 fn read_schedule(table: &mut Table<'_>, beside: &Beside<'_>, name: &str) -> Option<Parts> {
@@ -118,12 +130,16 @@ fn read_schedule(table: &mut Table<'_>, beside: &Beside<'_>, name: &str) -> Opti
     let audience = audience::read(table);
     let when = when::read(table, beside);
     let policies = policies::read(table);
+    let thread = thread::read(table);
+    if let Some(audience) = &audience {
+        thread::check(table, audience);
+    }
     let message = message::read(table, beside, name);
 
     let when = when?;
     let policies = policies.with_defaults(&when.trigger);
     quiet::warn(table, &when, &policies);
-    Some((title, when, audience?, policies, message?))
+    Some(Parts { title, when, audience: audience?, policies, thread, message: message? })
 }
 
 fn read_name(table: &Table<'_>, name: &Placed<&str>) -> Option<ScheduleName> {

@@ -74,7 +74,10 @@ impl FrontDesk {
                 format!("\"{schedule}\" has no such occurrence; its latest are {}", known.join(", "))
             }
             NoRecall::Nobody(Target::Group(group)) => format!("nobody is in the group \"{group}\""),
-            NoRecall::Nobody(Target::Person(address)) => format!("nobody is known as {address}"),
+            NoRecall::Nobody(Target::Team(team)) => format!("nobody is known of the team \"{team}\""),
+            NoRecall::Nobody(Target::Person(address) | Target::Conversation(address)) => {
+                format!("nobody is known as {address}")
+            }
             NoRecall::Nobody(Target::Everyone) => "nobody is known".to_owned(),
             NoRecall::NothingThere(occurrence) => format!(
                 "of \"{schedule}\" at {} nothing was sent to them and nothing is still to be sent",

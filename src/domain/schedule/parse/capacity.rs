@@ -1,9 +1,11 @@
 //! Schedules that can't be sent in time at the limits of Teams. It takes the people to know, so the caller asks.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use super::place::span_of;
-use crate::domain::forecast::{Load, forecast};
+use crate::domain::forecast::{Budget, Load, forecast};
 use crate::domain::plan::PlannedWave;
 use crate::domain::problem::{Code, Problem, Source};
 use crate::domain::schedule::model::Schedule;
@@ -17,11 +19,11 @@ pub fn overload(
     waves: &[(PlannedWave, u64)],
     per_second: usize,
 ) -> Option<Problem> {
-    let loads: Vec<Load> = waves
-        .iter()
-        .map(|(wave, messages)| Load { due_at: wave.due_at, expire_at: wave.expire_at, messages: *messages })
-        .collect();
-    let too_late = forecast(&loads, per_second).too_late;
+    let loads: Vec<Load> = waves.iter().flat_map(|(wave, people)| loads(schedule, wave, *people)).collect();
+    let begin = loads.iter().map(|load| load.due_at).min()?;
+    let per_second_for_long = f64::from(u32::try_from(per_second).unwrap_or(u32::MAX));
+    let budget = Budget { per_second: per_second_for_long, quiet_until: None };
+    let too_late: u64 = forecast(&loads, begin, |_| budget).iter().map(|forecast| forecast.too_late).sum();
     let (largest, people) = waves.iter().max_by_key(|(_, people)| *people)?;
     if too_late == 0 {
         return None;
@@ -39,6 +41,21 @@ pub fn overload(
     );
     let help = format!("{} would expire; raise `late`, or split the audience", grouped(too_late));
     Some(Problem::new(Code::TooManyAtOnce, span_of("late", schedule, source), message).with_help(help))
+}
+
+/// What a wave with so many people is to the one tenant that they are taken to live in.
+fn loads(schedule: &Schedule, wave: &PlannedWave, people: u64) -> Vec<Load> {
+    let jitter = wave.spread.jitter();
+    let load = Load {
+        tenant: Arc::default(),
+        schedule: schedule.name.clone(),
+        priority: schedule.policies.priority,
+        due_at: wave.due_at,
+        expire_at: wave.expire_at - jitter,
+        messages: people,
+        calls: people,
+    };
+    load.spread_over(jitter)
 }
 
 /// `120,000`.

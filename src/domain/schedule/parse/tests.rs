@@ -10,6 +10,7 @@ use crate::domain::quiet::InQuietHours;
 use crate::domain::recipient::Address;
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority, QuietPolicy, Target};
 use crate::domain::schedule::when::{Calendar, Days, Rhythm, Trigger, WhoseClock};
+use crate::domain::thread::{NewThread, ThreadName};
 use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
 
 /// The problems of a text, one a line, as `line:column: CODE message; help`.
@@ -315,13 +316,13 @@ fn recipients_are_understood_or_explained() {
     check(
         "",
         &[
-            "1:1: N004 it does not say to whom; add `to`; write \"everyone\", \"group:NAME\" or an address such as \"ana@contoso.example\"",
+            "1:1: N004 it does not say to whom; add `to`; write \"everyone\", \"group:NAME\", \"team:NAME\", \"channel:TEAM/CHANNEL\" or an address such as \"ana@contoso.example\"",
         ],
     );
     check(
         "to = []",
         &[
-            "4:6: N123 `to` names nobody; write \"everyone\", \"group:NAME\" or an address such as \"ana@contoso.example\"",
+            "4:6: N123 `to` names nobody; write \"everyone\", \"group:NAME\", \"team:NAME\", \"channel:TEAM/CHANNEL\" or an address such as \"ana@contoso.example\"",
         ],
     );
     check("to = \"everyon\"", &["4:6: N122 \"everyon\" is not understood as a recipient; did you mean \"everyone\"?"]);
@@ -336,10 +337,10 @@ fn recipients_are_understood_or_explained() {
         &["4:6: N122 \"gruop:platform\" is not understood as a recipient; did you mean \"group:platform\"?"],
     );
     check(
-        "to = [\"team:All\", 5]",
+        "to = [\"event:data.owner\", 5]",
         &[
-            "4:7: N122 \"team:All\" is not understood as a recipient; `team:` is not supported yet; write \"everyone\", \"group:NAME\" or an address such as \"ana@contoso.example\"",
-            "4:19: N005 `to` must be a text in quotes, or a list of them, not a number; write \"everyone\", \"group:NAME\" or an address such as \"ana@contoso.example\"",
+            "4:7: N122 \"event:data.owner\" is not understood as a recipient; `event:` is not supported yet; write \"everyone\", \"group:NAME\", \"team:NAME\", \"channel:TEAM/CHANNEL\" or an address such as \"ana@contoso.example\"",
+            "4:27: N005 `to` must be a text in quotes, or a list of them, not a number; write \"everyone\", \"group:NAME\", \"team:NAME\", \"channel:TEAM/CHANNEL\" or an address such as \"ana@contoso.example\"",
         ],
     );
     check("to = \"group:\"", &["4:6: N122 the group has no name; write for example \"group:platform\""]);
@@ -811,4 +812,48 @@ proptest! {
     fn any_cron_pattern_is_survived(pattern in "[0-9*,/#LW?a-z@+ -]{0,24}") {
         is_well_behaved(&with_when(&format!("cron = \"{pattern}\"")));
     }
+}
+
+#[test]
+fn a_thread_has_a_name_and_a_span() {
+    let text = |lines: &str| {
+        format!("[schedule.x]\nto = \"channel:Ops/Releases\"\nat = 2026-12-01T09:00:00\ntext = \"hi\"\n{lines}\n")
+    };
+    let read = |lines: &str| one(&text(lines)).thread;
+    let thread = |new| Some(ThreadPolicy { name: ThreadName::new("release").expect("a name"), new });
+    assert_eq!(read(""), None);
+    assert_eq!(read("thread = \"release\""), thread(NewThread::Never));
+    assert_eq!(read("thread = { name = \"release\", new = \"daily\" }"), thread(NewThread::Daily));
+    let check = |lines: &str, expect: &str| assert_eq!(problems(&text(lines)), [expect], "{lines}");
+    check("thread = \"\"", "5:10: N140 \"\" can't be the name of a thread; write a name such as \"release\"");
+    check(
+        "thread = { new = \"daily\" }",
+        "5:10: N004 the thread has no name; write for example thread = \"release\", or thread = { name = \"release\", new = \"daily\" }",
+    );
+    check(
+        "thread = { name = \"release\", new = \"dayly\" }",
+        "5:36: N007 `new` can't be \"dayly\"; did you mean \"daily\"?",
+    );
+    check(
+        "thread = true",
+        "5:10: N005 `thread` must be a name in quotes, or a table, not true or false; write for example thread = \"release\", or thread = { name = \"release\", new = \"daily\" }",
+    );
+    let to_people = text("thread = \"release\"").replace("channel:Ops/Releases", "everyone");
+    assert_eq!(
+        problems(&to_people),
+        [
+            "5:10: N006 `thread` is for channels, and `to` names none; remove it, or write for example to = \"channel:Operations/Releases\""
+        ]
+    );
+}
+
+#[test]
+fn guests_are_members_of_teams() {
+    let text =
+        |to: &str| format!("[schedule.x]\nto = \"{to}\"\nguests = true\nat = 2026-12-01T09:00:00\ntext = \"hi\"\n");
+    assert!(one(&text("team:Ops")).audience.guests);
+    assert_eq!(
+        problems(&text("ana@contoso.example")),
+        ["3:10: N006 `guests` is for members of teams, and `to` names no team; remove it"]
+    );
 }

@@ -1,0 +1,258 @@
+//! How much of a tenant's budget does a large run use, does Teams ever refuse, was the forecast right, and does memory
+//! stay flat?
+//!
+//! The daemon with a real ledger sends over real HTTP to the stand-in for Teams, which enforces every published window in
+//! a process of its own, so that its records are not in the daemon's memory. Both live on one clock that is faster than
+//! the machine's: its hours, its windows and its waits all go by as many times as fast. (A request takes its real time, so
+//! on that clock it is as many times as slow.)
+//!
+//! `cargo bench --bench budget`, with `BUDGET_PEOPLE` (100000), `BUDGET_SPEED` (20) and `BUDGET_LATENCY_MS` (0, of the
+//! fast clock) in the environment.
+
+#![allow(clippy::print_stdout, reason = "it prints a table")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use nudged::adapter::clock::SystemClock;
+use nudged::adapter::entropy::SystemEntropy;
+use nudged::adapter::files::DirectoryLibrary;
+use nudged::adapter::ticker::CronTicker;
+use nudged::adapter::zones::ZoneData;
+use nudged::config::Config;
+use nudged::daemon::{Daemon, Outside};
+use nudged::domain::import;
+use nudged::domain::problem::Source;
+use nudged::domain::time::Moment;
+use nudged::emulator::{Emulator, Settings};
+use nudged::port::clock::{Clock, Woke};
+use nudged::port::desk::{Desk, OccurrenceStatus};
+use nudged::port::store::StatusQuery;
+
+const PER_SECOND: f64 = 50.0;
+
+/// In the environment of the process that is Teams: when the fast clock began.
+const BEGAN: &str = "BUDGET_BEGAN";
+
+/// The size of a run, from the environment.
+#[derive(Clone, Copy)]
+struct Size {
+    people: u32,
+    speed: u32,
+    latency: Duration,
+}
+
+impl Size {
+    fn of_environment() -> Self {
+        let number = |name, default| match std::env::var(name) {
+            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, and is {text}")),
+            Err(_) => default,
+        };
+        Self {
+            people: number("BUDGET_PEOPLE", 100_000),
+            speed: number("BUDGET_SPEED", 20).max(1),
+            latency: Duration::from_millis(number("BUDGET_LATENCY_MS", 0).into()),
+        }
+    }
+}
+
+/// A clock of which everything goes `speed` times as fast as on the machine's, in every process that began it at once.
+struct FastClock {
+    real: SystemClock,
+    began: DateTime<Utc>,
+    speed: u32,
+}
+
+impl FastClock {
+    fn new(began: DateTime<Utc>, speed: u32) -> Self {
+        Self { real: SystemClock::new(), began, speed }
+    }
+}
+
+#[async_trait]
+impl Clock for FastClock {
+    fn now(&self) -> DateTime<Utc> {
+        let speed = i32::try_from(self.speed).expect("a small number");
+        self.began + (self.real.now() - self.began) * speed
+    }
+
+    fn moment(&self) -> Moment {
+        Moment(self.real.moment().0 * self.speed)
+    }
+
+    async fn sleep_until(&self, at: DateTime<Utc>) -> Woke {
+        while let Ok(left) = (at - self.now()).to_std()
+            && !left.is_zero()
+        {
+            self.sleep(left).await;
+        }
+        Woke::OnTime
+    }
+
+    async fn sleep(&self, span: Duration) {
+        self.real.sleep(span / self.speed).await;
+    }
+}
+
+fn main() {
+    let size = Size::of_environment();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    match std::env::var(BEGAN) {
+        Ok(began) => runtime.block_on(be_teams(size, began.parse().expect("an instant"))),
+        Err(_) => runtime.block_on(measure(size)),
+    }
+}
+
+/// Says where it listens, and then a line when the first message has come, the tenth part of them, and all.
+async fn be_teams(size: Size, began: DateTime<Utc>) {
+    let settings = Settings { latency: size.latency, ..Settings::default() };
+    let emulator = Emulator::start(settings, Arc::new(FastClock::new(began, size.speed))).await.expect("it starts");
+    println!("{}", emulator.address());
+    let mut taken = emulator.watch();
+    for count in [1, (size.people / 10).max(1), size.people].map(u64::from) {
+        taken.wait_for(|taken| *taken >= count).await.expect("it lives");
+        let last = &emulator.messages_after(count - 1, 1)[0];
+        println!("{} {}", last.arrived_at.to_rfc3339(), emulator.figures().throttled);
+    }
+}
+
+/// The process that is Teams. Dropped, it is killed.
+struct Teams {
+    child: Child,
+    says: BufReader<ChildStdout>,
+}
+
+impl Teams {
+    fn start(began: DateTime<Utc>) -> Self {
+        let program = std::env::current_exe().expect("a program has a path");
+        let mut child = Command::new(program)
+            .env(BEGAN, began.to_rfc3339())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program runs a second time");
+        let says = BufReader::new(child.stdout.take().expect("it was asked for"));
+        Self { child, says }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.says.read_line(&mut line).expect("a line");
+        line.trim_end().to_owned()
+    }
+
+    /// When the last of the next number of messages came, and how many were refused by then.
+    fn mark(&mut self) -> (DateTime<Utc>, u64) {
+        let line = tokio::task::block_in_place(|| self.line());
+        let (at, throttled) = line.split_once(' ').expect("two words");
+        (at.parse().expect("an instant"), throttled.parse().expect("a number"))
+    }
+}
+
+impl Drop for Teams {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn measure(size: Size) {
+    let began = SystemClock::new().now();
+    let clock: Arc<dyn Clock> = Arc::new(FastClock::new(began, size.speed));
+    let mut teams = Teams::start(began);
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = config(directory.path(), &teams.line());
+    let outside = Outside {
+        clock: Arc::clone(&clock),
+        entropy: Arc::new(SystemEntropy),
+        zones: Arc::new(ZoneData::newest()),
+        library: Arc::new(DirectoryLibrary::new(config.schedules.clone())),
+        ticker: Arc::new(CronTicker::default()),
+    };
+    let daemon = Daemon::start(&config, outside).await.expect("the daemon starts");
+    let desk = daemon.desk();
+    import_crowd(desk.as_ref(), size.people).await;
+
+    // Time enough of ours to turn the wave into deliveries.
+    let due_at = clock.now() + TimeDelta::seconds(10) * i32::try_from(size.speed).expect("a small number");
+    let at = due_at.format("%Y-%m-%dT%H:%M:%SZ");
+    let text =
+        format!("[schedule.run]\nto = \"everyone\"\nat = {at}\nzone = \"UTC\"\nlate = \"12h\"\ntext = \"Hello\"\n");
+    fs::write(config.schedules.join("run.toml"), text).expect("a schedule");
+    daemon.reload().await.expect("the schedule is read");
+
+    println!(
+        "{} messages to {} conversations of one tenant, {PER_SECOND} a second, answered after {:?}, clock x{}",
+        size.people, size.people, size.latency, size.speed
+    );
+    let (first, _) = teams.mark();
+    let at_first = status(desk.as_ref()).await.finished_at;
+    let (_, _) = teams.mark();
+    let at_tenth = status(desk.as_ref()).await.finished_at;
+    let memory_at_tenth = memory();
+    let (last, throttled) = teams.mark();
+    let memory_at_end = memory();
+    daemon.stop().await;
+
+    let took = (last - first).as_seconds_f64();
+    // The first window may go at once, so as many less take time.
+    let used = (f64::from(size.people) - PER_SECOND).max(1.0) / took / PER_SECOND;
+    let error = |said: Option<DateTime<Utc>>| {
+        said.map_or_else(
+            || "none was made".to_owned(),
+            |said| format!("{:+.1} %", (said - last).as_seconds_f64() / took * 100.0),
+        )
+    };
+    println!("refused with 429        {throttled}   (goal: 0)");
+    println!("budget used             {:.1} %   (goal: 95)", used * 100.0);
+    println!("forecast, at the start  {}   (goal: within 5)", error(at_first));
+    println!("forecast, at a tenth    {}   (goal: within 5)", error(at_tenth));
+    println!("memory at a tenth       {memory_at_tenth}");
+    println!("memory at the end       {memory_at_end}");
+}
+
+fn config(directory: &Path, address: &str) -> Config {
+    let settings = Settings::default();
+    fs::write(directory.join("bot-secret"), &settings.app_secret).expect("a secret");
+    fs::create_dir(directory.join("schedules")).expect("a directory");
+    let text = format!(
+        "fallback_zone = \"UTC\"\n[bot]\napp_id = \"{}\"\ntenant_id = \"{}\"\nsecret_file = \"bot-secret\"\n\
+         login_url = \"http://{address}\"\nservice_url = \"http://{address}/teams/\"\ntrusted_hosts = [\"{address}\"]\n",
+        settings.app_id, settings.tenant_id
+    );
+    Config::parse(&Source::new("nudged.toml", text), directory, &|_| None).expect("a configuration").0
+}
+
+async fn import_crowd(desk: &dyn Desk, people: u32) {
+    const AT_ONCE: u32 = 5000;
+    for from in (0..people).step_by(AT_ONCE as usize) {
+        let lines =
+            (from..people.min(from + AT_ONCE)).map(|n| format!("29:person-{n},Person {n},a:conversation-{n}\n"));
+        let csv = format!("teams_id,name,conversation_id\n{}", lines.collect::<String>());
+        let (records, problems) = import::people(&Source::new("people.csv", csv));
+        assert!(problems.is_empty(), "{problems:?}");
+        desk.import_people(records).await.expect("people");
+    }
+}
+
+async fn status(desk: &dyn Desk) -> OccurrenceStatus {
+    let status = desk.status(StatusQuery::default()).await.expect("a status");
+    status.occurrences.into_iter().next().expect("the occurrence")
+}
+
+/// What the kernel says of this process: resident now, and at most.
+fn memory() -> String {
+    let status = fs::read_to_string("/proc/self/status").expect("the kernel's word");
+    let mib = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
+        let kib: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
+        kib / 1024
+    };
+    format!("{} MiB, at most {} MiB", mib("VmRSS:"), mib("VmHWM:"))
+}

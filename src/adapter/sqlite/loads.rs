@@ -1,0 +1,173 @@
+//! What there is to send, in numbers: for forecasts. Runs on the reader's connection.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use rusqlite::{Connection, Row, named_params};
+
+use super::fault::Fault;
+use super::rows::{Of, micros};
+use super::sql::Sql;
+use crate::domain::forecast::Load;
+use crate::domain::id::ScheduleName;
+use crate::domain::plan::WaveRecipients;
+use crate::port::store::OccurrenceLoad;
+
+/// Open deliveries, together where they belong to one wave and one tenant and may be tried within the same ten seconds.
+static OPEN: Sql = Sql::new(
+    "
+    WITH RECURSIVE {busy}
+    SELECT s.id, s.name, s.priority, o.id, o.civil, t.tenant_id, count(*), sum(r.conversation_id IS NULL),
+        w.id, min(d.not_before), max(d.expire_at)
+    FROM busy
+        CROSS JOIN waves w ON w.id = busy.id
+        CROSS JOIN schedules s ON s.id = w.schedule_id
+        CROSS JOIN occurrences o ON o.id = w.occurrence_id
+        CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
+        CROSS JOIN recipients r ON r.id = d.recipient_id
+        LEFT JOIN tenants t ON t.id = d.lane >> 32
+    WHERE d.state IN ({unfinished}) AND s.missing_since IS NULL
+    GROUP BY w.id, d.lane, max(d.not_before, :now) / 10000000",
+);
+
+/// Waves that are not deliveries yet. Those that are expanded once more bring few.
+static COMING: Sql = Sql::new(
+    "
+    SELECT s.id, s.name, s.priority, o.id, o.civil, w.id, w.due_at, w.expire_at, w.jitter, w.zone, w.recipients
+    FROM waves w INDEXED BY waves_to_expand
+        CROSS JOIN schedules s ON s.id = w.schedule_id CROSS JOIN occurrences o ON o.id = w.occurrence_id
+    WHERE w.to_expand = 1 AND w.expanded_at IS NULL AND s.missing_since IS NULL",
+);
+
+/// How many people a wave reaches, by tenant, and how many of them have no conversation yet.
+macro_rules! reached {
+    ($members:literal) => {
+        Sql::new(concat!(
+            "
+            SELECT r.tenant_id, count(*), sum(r.conversation_id IS NULL)
+            FROM (SELECT DISTINCT member.id FROM (",
+            $members,
+            ") AS member) AS each CROSS JOIN recipients r ON r.id = each.id
+            GROUP BY r.tenant_id"
+        ))
+    };
+}
+
+static REACHED_IN_ZONE: Sql = reached!("{members in zone}");
+static REACHED: Sql = reached!("{members}");
+
+/// People of one tenant.
+struct Reached {
+    tenant: Option<Arc<str>>,
+    people: u64,
+    creations: u64,
+}
+
+pub(super) fn loads(conn: &Connection, now: DateTime<Utc>, home: &Arc<str>) -> Result<Vec<OccurrenceLoad>, Fault> {
+    let mut loads = Vec::new();
+    open(conn, now, home, &mut loads)?;
+    coming(conn, home, &mut loads)?;
+    Ok(loads)
+}
+
+fn open(conn: &Connection, now: DateTime<Utc>, home: &Arc<str>, loads: &mut Vec<OccurrenceLoad>) -> Result<(), Fault> {
+    let mut statement = conn.prepare_cached(OPEN.get())?;
+    let mut rows = statement.query(named_params! { ":now": micros(now) })?;
+    while let Some(row) = rows.next()? {
+        let wave = Of { table: "waves", id: row.get(8)? };
+        let reached = Reached {
+            tenant: row.get(5)?,
+            people: row.get::<_, i64>(6)?.unsigned_abs(),
+            creations: row.get::<_, i64>(7)?.unsigned_abs(),
+        };
+        let (due_at, expire_at) = (wave.instant(row, 9, "due_at")?, wave.instant(row, 10, "expire_at")?);
+        let (occurrence, load) = load(row, &reached, due_at, expire_at, home)?;
+        loads.push(OccurrenceLoad { occurrence, load });
+    }
+    Ok(())
+}
+
+fn coming(conn: &Connection, home: &Arc<str>, loads: &mut Vec<OccurrenceLoad>) -> Result<(), Fault> {
+    let mut known: HashMap<(i64, Option<String>), Vec<Reached>> = HashMap::new();
+    let mut statement = conn.prepare_cached(COMING.get())?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let wave = Of { table: "waves", id: row.get(5)? };
+        let (due_at, expire_at) = (wave.instant(row, 6, "due_at")?, wave.instant(row, 7, "expire_at")?);
+        let jitter = TimeDelta::microseconds(row.get(8)?);
+        let zone = match wave.word(row, 10, "recipients")? {
+            WaveRecipients::OfZone => Some(row.get(9)?),
+            WaveRecipients::All => None,
+        };
+        let schedule: i64 = row.get(0)?;
+        let reached = match known.entry((schedule, zone.clone())) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(reached(conn, schedule, zone.as_deref())?),
+        };
+        for reached in reached.iter() {
+            // Of the wave's own end, which is that of its last recipient, the first is as far from it as jitter says.
+            let (occurrence, load) = load(row, reached, due_at, expire_at - jitter, home)?;
+            loads.extend(load.spread_over(jitter).into_iter().map(|load| OccurrenceLoad { occurrence, load }));
+        }
+    }
+    Ok(())
+}
+
+fn reached(conn: &Connection, schedule: i64, zone: Option<&str>) -> Result<Vec<Reached>, Fault> {
+    let read = |row: &Row<'_>| {
+        Ok(Reached {
+            tenant: row.get(0)?,
+            people: row.get::<_, i64>(1)?.unsigned_abs(),
+            creations: row.get::<_, i64>(2)?.unsigned_abs(),
+        })
+    };
+    let reached = match zone {
+        Some(zone) => conn
+            .prepare_cached(REACHED_IN_ZONE.get())?
+            .query_map(named_params! { ":schedule": schedule, ":zone": zone }, read)?
+            .collect::<Result<_, _>>()?,
+        None => conn
+            .prepare_cached(REACHED.get())?
+            .query_map(named_params! { ":schedule": schedule }, read)?
+            .collect::<Result<_, _>>()?,
+    };
+    Ok(reached)
+}
+
+/// Reads the first five columns, which both statements have.
+fn load(
+    row: &Row<'_>,
+    reached: &Reached,
+    due_at: DateTime<Utc>,
+    expire_at: DateTime<Utc>,
+    home: &Arc<str>,
+) -> Result<(NaiveDateTime, Load), Fault> {
+    let schedule = Of { table: "schedules", id: row.get(0)? };
+    let name: String = row.get(1)?;
+    let load = Load {
+        tenant: Arc::clone(reached.tenant.as_ref().unwrap_or(home)),
+        schedule: ScheduleName::new(&name).ok_or_else(|| schedule.corrupt("name", &name))?,
+        priority: schedule.word(row, 2, "priority")?,
+        due_at,
+        expire_at,
+        messages: reached.people,
+        calls: reached.people + reached.creations,
+    };
+    Ok((Of { table: "occurrences", id: row.get(3)? }.civil(row, 4, "civil")?, load))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn loads_cost_what_is_open_and_whom_it_reaches() {
+        assert_scans_nothing(OPEN.get());
+        assert_scans_nothing(COMING.get());
+        assert_scans_nothing(REACHED_IN_ZONE.get());
+        assert_scans_nothing(REACHED.get());
+    }
+}

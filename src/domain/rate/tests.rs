@@ -1,0 +1,235 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn ms(ms: u64) -> Moment {
+    Moment(Duration::from_millis(ms))
+}
+
+fn full(bucket: Bucket, wait: NotYet) -> Result<Grant, Full> {
+    Err(Full { bucket, wait })
+}
+
+/// A call for which the tenant is "tenant".
+fn to(operation: Operation, conversation: &str) -> Call {
+    Call { tenant: Arc::from("tenant"), conversation: Arc::from(conversation), operation }
+}
+
+fn send(conversation: &str) -> Call {
+    to(Operation::Send, conversation)
+}
+
+fn published(per_second: usize) -> Book {
+    Book::new(Windows::published(per_second))
+}
+
+#[test]
+fn seven_in_a_second_and_then_the_eighth() {
+    for operation in [Operation::Send, Operation::Create] {
+        let (mut book, call) = (published(50), to(operation, "a"));
+        for n in 0..7 {
+            let grant = book.take(&call, ms(n)).expect("the first seven go at once");
+            book.complete(&grant, ms(n), None);
+        }
+        assert_eq!(book.take(&call, ms(7)), full(Bucket::Conversation, NotYet::Until(ms(1000))));
+        let eighth = book.take(&call, ms(1000)).expect("the eighth goes a second after the first");
+        book.complete(&eighth, ms(1000), None);
+        // 8 in 2 s: the ninth waits for the first to be two seconds old.
+        assert_eq!(book.take(&call, ms(1001)), full(Bucket::Conversation, NotYet::Until(ms(2000))));
+    }
+}
+
+/// How many requests of each kind go into one conversation at once, one kind after the other.
+#[test]
+fn each_operation_has_windows_of_its_own_and_all_share_the_tenant() {
+    let at_once = |book: &mut Book| {
+        Operation::ALL.map(|operation| (0..100).map_while(|_| book.take(&to(operation, "a"), ms(0)).ok()).count())
+    };
+    assert_eq!(at_once(&mut published(1000)), [7, 7, 14, 14]);
+    assert_eq!(at_once(&mut published(20)), [7, 7, 6, 0]);
+}
+
+#[test]
+fn who_is_sent_away_gets_a_moment_of_their_own() {
+    let mut book = published(50);
+    let promised =
+        [30, 30, 30, 32].map(|until| book.promise(Bucket::Conversation, &send("a"), ms(until * 1000)).0.as_millis());
+    // 60 in 30 s.
+    assert_eq!(promised, [30_000, 30_500, 31_000, 32_000]);
+    let promised = [1, 1].map(|until| book.promise(Bucket::Tenant, &send("a"), ms(until * 1000)));
+    assert_eq!(promised, [ms(1000), ms(1020)]);
+}
+
+#[test]
+fn a_full_house_in_flight_waits_for_an_answer() {
+    let mut book = published(2);
+    let first = book.take(&send("1"), ms(0)).expect("room");
+    let second = book.take(&send("2"), ms(0)).expect("room");
+    assert_eq!(book.take(&send("3"), ms(5000)), full(Bucket::Tenant, NotYet::UntilAnAnswer));
+    book.cancel(&second);
+    let third = book.take(&send("3"), ms(5000)).expect("a cancelled one takes no room");
+    book.complete(&first, ms(5100), None);
+    book.complete(&third, ms(5100), None);
+}
+
+const FIVE_SECONDS: Option<Duration> = Some(Duration::from_secs(5));
+
+#[test]
+fn retry_after_silences_the_tenant_and_nobody_else() {
+    let mut book = published(50);
+    let grant = book.take(&send("a"), ms(0)).expect("room");
+    book.complete(&grant, ms(10), FIVE_SECONDS);
+    assert_eq!(book.take(&send("b"), ms(20)), full(Bucket::Tenant, NotYet::Until(ms(5010))));
+    let elsewhere = Call { tenant: Arc::from("elsewhere"), ..send("a") };
+    assert!(book.take(&elsewhere, ms(20)).is_ok());
+    let slowed = Slowed { tenant: Arc::from("tenant"), allowance: 25, quiet_until: Some(ms(5010)) };
+    assert_eq!(book.slowed(ms(20)), [slowed]);
+    // 25 of 50, and five steps of a twentieth.
+    let sent = (0..60).map_while(|n| book.take(&send(&n.to_string()), ms(5010)).ok()).count();
+    assert_eq!(sent, 37);
+    assert_eq!(book.slowed(ms(20_000)), []);
+}
+
+/// A conversation that has used half of a window, by our own book, is to blame, and pays alone.
+#[test]
+fn a_busy_conversation_takes_the_blame() {
+    let mut book = published(50);
+    let grants: Vec<_> = (0..4).map(|_| book.take(&send("busy"), ms(0)).expect("room")).collect();
+    for grant in &grants[1..] {
+        book.complete(grant, ms(10), None);
+    }
+    book.complete(&grants[0], ms(10), FIVE_SECONDS);
+    assert_eq!(book.take(&send("busy"), ms(3000)), full(Bucket::Conversation, NotYet::Until(ms(5010))));
+    assert!(book.take(&send("other"), ms(20)).is_ok());
+    assert_eq!(book.slowed(ms(20)), []);
+}
+
+#[test]
+fn what_no_window_counts_is_forgotten() {
+    let mut book = published(50);
+    let grant = book.take(&send("a"), ms(0)).expect("room");
+    book.complete(&grant, ms(10), None);
+    let hour_later = ms(3_700_000);
+    let other = book.take(&send("other"), hour_later).expect("room");
+    book.cancel(&other);
+    assert!(book.conversations.iter().all(|logs| !logs.contains_key("a")));
+}
+
+/// Each request counts for its window and for as long as it is in doubt when it arrived.
+#[test]
+fn the_usable_rate_is_what_is_measured() {
+    let rate = |doubt_ms| usable_per_second(Window::new(50, 1), Duration::from_millis(doubt_ms));
+    assert!((rate(0) - 50.0).abs() < 1e-9 && (rate(250) - 40.0).abs() < 1e-9);
+    let mut book = published(50);
+    for n in 0..500 {
+        let at = n * 1000;
+        let grant = book.take(&send(&n.to_string()), ms(at)).expect("room");
+        book.complete(&grant, ms(at + 200), None);
+    }
+    assert!((book.usable_per_second() - rate(100)).abs() < 0.01, "{}", book.usable_per_second());
+}
+
+/// Windows of one kind for everything, small enough to be met often.
+fn small(tenant: usize) -> Windows {
+    let windows = vec![Window::new(7, 1), Window::new(8, 2), Window::new(20, 30)];
+    Windows { posting: windows.clone(), reading: windows, tenant: Window::new(tenant, 1) }
+}
+
+/// Sends as fast as the book lets it through a network that takes `(there, back)` milliseconds for each request,
+/// and checks every window of the server.
+fn send_all(delays: &[(u64, u64)], gaps: &[u64]) -> Result<(), TestCaseError> {
+    let windows = small(7);
+    let mut book = Book::new(windows.clone());
+    let mut out: Vec<(u64, Grant)> = Vec::new();
+    let mut arrivals = Vec::new();
+    let mut now = 0;
+    for ((there, back), gap) in delays.iter().zip(gaps) {
+        now += gap;
+        let grant = loop {
+            out.sort_by_key(|(answer, _)| *answer);
+            while out.first().is_some_and(|(answer, _)| *answer <= now) {
+                let (answer, grant) = out.remove(0);
+                book.complete(&grant, ms(answer), None);
+            }
+            match book.take(&send("a"), ms(now)) {
+                Ok(grant) => break grant,
+                Err(Full { wait: NotYet::Until(at), .. }) => {
+                    now = u64::try_from(at.0.as_millis()).unwrap().max(now + 1);
+                }
+                Err(Full { wait: NotYet::UntilAnAnswer, .. }) => now = out[0].0,
+            }
+        };
+        arrivals.push(now + there);
+        out.push((now + there + back, grant));
+    }
+    arrivals.sort_unstable();
+    for window in windows.posting {
+        let span = u64::try_from(window.span.as_millis()).unwrap();
+        for group in arrivals.windows(window.max + 1) {
+            prop_assert!(group[window.max] - group[0] >= span, "{} in {span} ms: {group:?}", window.max + 1);
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    /// Never more than the limit arrives in any window of the server, however the network delays each request.
+    #[test]
+    fn no_window_is_exceeded_on_an_unknown_network(
+        delays in prop::collection::vec((0u64..400, 0u64..400), 1..100),
+        gaps in prop::collection::vec(0u64..60, 100),
+    ) {
+        send_all(&delays, &gaps)?;
+    }
+
+    /// Nor on a network that has shown how fast it is, and is at times twice as fast as ever before.
+    #[test]
+    fn no_window_is_exceeded_on_a_known_network(
+        early in prop::collection::vec((40u64..400, 40u64..400), 110),
+        later in prop::collection::vec((20u64..400, 20u64..400), 1..200),
+        gaps in prop::collection::vec(0u64..60, 310),
+    ) {
+        // One early request is as fast as any of them, so that the others are at best twice as fast.
+        let delays: Vec<_> = [(40, 40)].into_iter().chain(early).chain(later).collect();
+        send_all(&delays, &gaps)?;
+    }
+
+    /// After a refusal nothing goes before its `Retry-After` is over, never more than the allowance of the time goes in
+    /// a second, and in the end it is the full budget again.
+    #[test]
+    fn refusals_slow_the_tenant_down(refused in prop::collection::vec((0u64..300, 0u64..4), 1..20)) {
+        const FULL: usize = 40;
+        let mut book = Book::new(Windows::published(FULL));
+        let mut sent: Vec<u64> = Vec::new();
+        let mut quiet_until = 0;
+        // Every request goes to another conversation, and is answered at once.
+        let mut go = |book: &mut Book, now: u64, retry_after: Option<u64>| {
+            let Ok(grant) = book.take(&send(&format!("{now} {}", sent.len())), ms(now)) else { return Ok(false) };
+            prop_assert!(now >= quiet_until, "{now} is before {quiet_until}");
+            sent.push(now);
+            let slowed = book.slowed(ms(now));
+            let allowance = slowed.first().map_or(FULL, |slowed| slowed.allowance);
+            let in_a_second = sent.iter().filter(|at| **at + 1000 > now).count();
+            prop_assert!(in_a_second <= allowance, "{in_a_second} in the second before {now}, of {allowance}");
+            book.complete(&grant, ms(now), retry_after.map(Duration::from_secs));
+            quiet_until = quiet_until.max(retry_after.map_or(0, |seconds| now + 1000 * seconds));
+            Ok(true)
+        };
+        let mut now = 0;
+        for (requests, retry_after) in refused {
+            for _ in 0..requests {
+                now += 10;
+                go(&mut book, now, None)?;
+            }
+            while !go(&mut book, now, Some(retry_after))? {
+                now += 10;
+            }
+        }
+        now += 30_000;
+        let mut at_once = 0;
+        while go(&mut book, now, None)? {
+            at_once += 1;
+        }
+        prop_assert_eq!(at_once, FULL);
+    }
+}

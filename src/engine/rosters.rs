@@ -1,0 +1,234 @@
+//! Who is in a team, and what its channels are called: read from Teams for the teams that schedules name, at start, when a
+//! team is named for the first time, and then daily.
+//!
+//! A roster is taken in as a whole or not at all: half of one would look as if the other half had left. One that can't be
+//! read leaves what is known as it was, says so, and is tried again.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::conversation::Standing;
+use crate::domain::delivery::Reason;
+use crate::domain::rate::Operation;
+use crate::domain::recipient::Reference;
+use crate::domain::schedule::model::Priority;
+use crate::domain::verdict::{Answer, Verdict};
+use crate::engine::limiter::{Limiter, Permit, Request};
+use crate::engine::sender::silence;
+use crate::port::clock::Clock;
+use crate::port::connector::{Connector, Member, Team};
+use crate::port::store::{KnownTeam, NamedTeam, Roster, RosterMember, Store, StoreError};
+
+/// How old a roster may become. A little less than a day, so that one that is used is not older than that.
+const READ_EVERY: TimeDelta = TimeDelta::hours(23);
+
+/// How long after a try that failed the next one is made.
+const TRY_AGAIN: TimeDelta = TimeDelta::minutes(5);
+
+/// How often a request is made whose answer asks for it to be made again.
+const TRIES: u32 = 3;
+
+/// The shortest wait before that.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// More pages than this no team has: 25,000 people are the most, on pages of 50 at least.
+const PAGES_MAX: usize = 1_000;
+
+/// Reads rosters.
+pub struct Rosters {
+    pub store: Arc<dyn Store>,
+    pub connector: Arc<dyn Connector>,
+    pub limiter: Arc<Limiter>,
+    pub clock: Arc<dyn Clock>,
+    /// The zone of people and channels of whom none is known.
+    pub fallback_zone: Tz,
+    /// The bot's own tenant, for teams of which no other is known.
+    pub home_tenant: Option<Arc<str>>,
+    /// Rings when schedules may name other teams, and now and then.
+    pub wanted: Arc<Notify>,
+    /// Rung when somebody came to an audience or left it.
+    pub work: Arc<Notify>,
+    /// Rung when people came who may live where nobody lived.
+    pub replan: Arc<Notify>,
+    /// The names that mean no team, as far as that has been said.
+    pub unknown: Mutex<BTreeSet<String>>,
+}
+
+impl Rosters {
+    /// Runs until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                passed = self.pass() => {
+                    if let Err(error) = passed {
+                        tracing::error!(%error, "rosters could not be looked after; the next beat tries again");
+                    }
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.wanted.notified() => {}
+            }
+        }
+    }
+
+    /// Reads every roster whose time has come.
+    pub async fn pass(&self) -> Result<(), StoreError> {
+        let named = self.store.named_teams().await?;
+        self.tell_unknown(&named);
+        let mut seen = BTreeSet::new();
+        for team in named.into_iter().flat_map(|named| named.teams) {
+            if is_due(&team, self.clock.now()) && seen.insert(team.id.clone()) {
+                self.refresh(&team).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn refresh(&self, team: &KnownTeam) -> Result<(), StoreError> {
+        match self.read(team).await {
+            Ok(roster) => {
+                let (channels, members) = (roster.channels.len(), roster.members.len());
+                let guests = roster.members.iter().filter(|member| !member.standing.is_member()).count();
+                let change = self.store.keep_roster(roster, self.fallback_zone, self.clock.now()).await?;
+                let (joined, left) = (change.joined, change.left);
+                tracing::info!(team = team.id, channels, members, guests, joined, left, "team read");
+                if joined > 0 {
+                    self.replan.notify_one();
+                }
+                self.work.notify_one();
+            }
+            Err(answer) => {
+                let trouble = in_words(&answer);
+                tracing::warn!(
+                    team = team.id, status = answer.evidence.status, trouble, known_since = ?team.read_at,
+                    "the team could not be read; what is known of it stays"
+                );
+                self.store.roster_failed(team.id.clone(), trouble, self.clock.now()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a team, and once more at another place where Teams says that it is served there.
+    async fn read(&self, team: &KnownTeam) -> Result<Roster, Answer> {
+        match self.read_at(team, team.reference.clone()).await {
+            Err(Answer { verdict: Verdict::Elsewhere { instead: Some(place), .. }, .. }) => {
+                let elsewhere = Reference { service_url: Some(place), ..team.reference.clone() };
+                self.read_at(team, elsewhere).await
+            }
+            read => read,
+        }
+    }
+
+    async fn read_at(&self, team: &KnownTeam, reference: Reference) -> Result<Roster, Answer> {
+        let said = self.ask(&reference, Operation::Conversations, || self.connector.team(&reference)).await?;
+        let channels = self.ask(&reference, Operation::Conversations, || self.connector.channels(&reference)).await?;
+        let home = reference.tenant_id.as_deref().or(self.home_tenant.as_deref());
+        let mut members = Vec::new();
+        let mut continuation: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let from = continuation.as_deref();
+            let page = self.ask(&reference, Operation::Members, || self.connector.members(&reference, from)).await?;
+            members.extend(page.members.into_iter().filter(is_person).map(|member| stands(member, home)));
+            match page.continuation {
+                None => {
+                    let team = Team { id: team.id.clone(), ..said };
+                    return Ok(Roster { team, reference, channels, members });
+                }
+                Some(next) => continuation = Some(next),
+            }
+        }
+        let verdict = Verdict::Permanent { reason: Reason::ServerError };
+        Err(Answer::without_request(verdict, "the list of members does not end"))
+    }
+
+    /// Makes a request within the limits, and again where its answer says so.
+    async fn ask<T, F>(&self, team: &Reference, operation: Operation, request: impl Fn() -> F) -> Result<T, Answer>
+    where
+        F: Future<Output = Result<T, Answer>>,
+    {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let permit = self.permit(team, operation).await;
+            let answered = request().await;
+            permit.complete(answered.as_ref().err().and_then(|answer| silence(&answer.verdict)));
+            match &answered {
+                Err(Answer { verdict: Verdict::Retry { after, .. }, .. }) if tries < TRIES => {
+                    self.clock.sleep(after.unwrap_or(PAUSE).max(PAUSE)).await;
+                }
+                Ok(_) | Err(_) => return answered,
+            }
+        }
+    }
+
+    /// Messages go first; a roster has time.
+    async fn permit(&self, team: &Reference, operation: Operation) -> Permit {
+        let tenant = team.tenant_id.as_deref().map(Arc::from).or_else(|| self.home_tenant.clone()).unwrap_or_default();
+        let conversation = Arc::from(team.conversation_id.as_deref().unwrap_or_default());
+        let request = Request { tenant, conversation, operation, priority: Priority::Bulk };
+        loop {
+            match self.limiter.permit(&request).await {
+                Ok(permit) => return permit,
+                Err(later) => self.clock.sleep(later.at.since(self.clock.moment())).await,
+            }
+        }
+    }
+
+    /// Says once of each name that nobody can be reached by it.
+    fn tell_unknown(&self, named: &[NamedTeam]) {
+        let mut told = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown = named.iter().filter(|named| named.teams.len() != 1);
+        let unknown: BTreeSet<String> = unknown
+            .map(|named| {
+                if !told.contains(&named.word) {
+                    let trouble = named.trouble().unwrap_or_default();
+                    tracing::warn!(team = named.word, trouble, "schedules name a team that is not known by that");
+                }
+                named.word.clone()
+            })
+            .collect();
+        *told = unknown;
+    }
+}
+
+fn is_due(team: &KnownTeam, now: DateTime<Utc>) -> bool {
+    let passed = |since: Option<DateTime<Utc>>, span| since.is_none_or(|since| since > now || now - since >= span);
+    passed(team.read_at, READ_EVERY) && (team.tried_at == team.read_at || passed(team.tried_at, TRY_AGAIN))
+}
+
+/// Bots are listed under an id of their own kind.
+fn is_person(member: &Member) -> bool {
+    !member.user_id.starts_with("28:")
+}
+
+fn stands(member: Member, home: Option<&str>) -> RosterMember {
+    let (role, tenant) = (member.role.as_deref(), member.tenant_id.as_deref());
+    let standing = Standing::of(role, tenant, member.user_principal_name.as_deref(), home);
+    RosterMember { member, standing }
+}
+
+/// Why a roster could not be read.
+fn in_words(answer: &Answer) -> String {
+    let reason = match &answer.verdict {
+        Verdict::Delivered { .. } => "the answer could not be read",
+        Verdict::Retry { reason, .. }
+        | Verdict::Recreate { reason, .. }
+        | Verdict::Elsewhere { reason, .. }
+        | Verdict::Permanent { reason }
+        | Verdict::OurFault { reason }
+        | Verdict::Unknown { reason } => reason.explain(),
+    };
+    match &answer.evidence.detail {
+        Some(detail) => format!("{reason} ({detail})"),
+        None => reason.to_owned(),
+    }
+}

@@ -1,0 +1,210 @@
+//! Channels and teams through the real sender and the real ledger: which post begins a thread and which goes on with it,
+//! and when rosters are read.
+
+use nudged::domain::delivery::{Reason, State};
+use nudged::domain::recipient::RecipientKind;
+use nudged::domain::verdict::Verdict;
+use nudged::port::connector::{Member, MemberPage};
+
+use crate::rig::{Rig, at};
+
+const CHANNEL: &str = "19:c@thread.tacv2";
+
+/// A schedule for the channel at these hours of 2027-03-01, with these lines besides.
+fn to_channel(name: &str, hours: &str, lines: &str) -> String {
+    format!(
+        "[schedule.{name}]\nto = \"{CHANNEL}\"\nevery = \"day\"\nat = {hours}\nfrom = 2027-03-01\ntext = \"hello\"\n{lines}\n"
+    )
+}
+
+async fn rig(text: &str) -> Rig {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.file_says(text).await;
+    rig
+}
+
+/// What is asked of Teams when the clock shows this.
+async fn at_hour(rig: &Rig, now: &str) -> Vec<String> {
+    rig.now_is(at(now));
+    rig.plan().await;
+    rig.expand().await;
+    rig.deliver().await;
+    rig.teams.asked()
+}
+
+#[tokio::test]
+async fn without_a_thread_each_post_stands_alone() {
+    let rig = rig(&to_channel("s", "[\"09:00\", \"10:00\"]", "")).await;
+    assert_eq!(at_hour(&rig, "2027-03-01T09:00").await, [format!("post {CHANNEL}")]);
+    assert_eq!(at_hour(&rig, "2027-03-01T10:00").await, [format!("post {CHANNEL}")]);
+}
+
+#[tokio::test]
+async fn a_thread_is_begun_once_and_shared_by_name() {
+    let first = to_channel("first", "[\"09:00\", \"10:00\"]", "thread = \"release\"");
+    let second = to_channel("second", "\"10:00\"", "thread = \"release\"");
+    let alone = to_channel("alone", "\"10:00\"", "thread = \"other\"");
+    let rig = rig(&format!("{first}{second}{alone}")).await;
+    assert_eq!(at_hour(&rig, "2027-03-01T09:00").await, [format!("post {CHANNEL}")]);
+    let mut asked = at_hour(&rig, "2027-03-01T10:00").await;
+    asked.sort();
+    let reply = format!("send {CHANNEL};messageid=1");
+    assert_eq!(asked, [format!("post {CHANNEL}"), reply.clone(), reply]);
+}
+
+#[tokio::test]
+async fn a_thread_is_begun_anew_when_its_span_is_over() {
+    let rig = rig(&to_channel("s", "[\"09:00\", \"10:00\"]", "thread = { name = \"t\", new = \"daily\" }")).await;
+    assert_eq!(at_hour(&rig, "2027-03-01T09:00").await, [format!("post {CHANNEL}")]);
+    assert_eq!(at_hour(&rig, "2027-03-01T10:00").await, [format!("send {CHANNEL};messageid=1")]);
+    assert_eq!(at_hour(&rig, "2027-03-02T09:00").await, [format!("post {CHANNEL}")]);
+    assert_eq!(at_hour(&rig, "2027-03-02T10:00").await, [format!("send {CHANNEL};messageid=2")]);
+}
+
+#[tokio::test]
+async fn a_thread_that_is_gone_is_begun_anew_once() {
+    let rig = rig(&to_channel("s", "[\"09:00\", \"10:00\", \"11:00\"]", "thread = \"t\"")).await;
+    at_hour(&rig, "2027-03-01T09:00").await;
+    rig.teams.answers(&[Verdict::Permanent { reason: Reason::ActivityNotFound }]);
+    assert_eq!(at_hour(&rig, "2027-03-01T10:00").await, [format!("send {CHANNEL};messageid=1")]);
+    let waiting = rig.deliveries("s").await.into_iter().find(|it| it.state == State::Waiting).expect("one waits");
+    assert_eq!(waiting.reason, Some(Reason::ThreadGone));
+    assert_eq!(at_hour(&rig, "2027-03-01T10:05").await, [format!("post {CHANNEL}")]);
+    assert_eq!(at_hour(&rig, "2027-03-01T11:00").await, [format!("send {CHANNEL};messageid=2")]);
+}
+
+#[tokio::test]
+async fn a_thread_that_is_not_found_time_and_again_is_begun_anew() {
+    let rig = rig(&to_channel("s", "[\"09:00\", \"10:00\"]", "thread = \"t\"")).await;
+    at_hour(&rig, "2027-03-01T09:00").await;
+    let lost = Verdict::Recreate { reason: Reason::ConversationNotFound, after: None };
+    rig.teams.answers(&[lost.clone(), lost]);
+    let reply = [format!("send {CHANNEL};messageid=1")];
+    assert_eq!(at_hour(&rig, "2027-03-01T10:00").await, reply);
+    assert_eq!(at_hour(&rig, "2027-03-01T10:05").await, reply, "Teams says so of threads that are there, too");
+    assert_eq!(at_hour(&rig, "2027-03-01T10:10").await, [format!("post {CHANNEL}")]);
+    assert!(rig.deliveries("s").await.iter().all(|it| it.state != State::Waiting));
+}
+
+#[tokio::test]
+async fn a_post_in_doubt_begins_no_thread() {
+    let rig = rig(&to_channel("s", "\"09:00\"", "thread = \"t\"\non_unknown = \"hold\"")).await;
+    rig.teams.answers(&[Verdict::Unknown { reason: Reason::NoAnswer }]);
+    assert_eq!(at_hour(&rig, "2027-03-01T09:00").await, [format!("post {CHANNEL}")]);
+    assert_eq!(rig.deliveries("s").await[0].state, State::Unknown);
+    assert_eq!(at_hour(&rig, "2027-03-02T09:00").await, [format!("post {CHANNEL}")], "there is none to go on with");
+}
+
+fn member(name: &str, tenant: &str) -> Member {
+    Member {
+        user_id: format!("29:{name}"),
+        entra_object_id: None,
+        name: Some(name.to_owned()),
+        email: Some(format!("{name}@x")),
+        user_principal_name: None,
+        tenant_id: Some(tenant.to_owned()),
+        role: Some("user".to_owned()),
+    }
+}
+
+fn pages(pages: &[&[Member]]) -> Vec<MemberPage> {
+    let last = pages.len() - 1;
+    let page = |(number, members): (usize, &&[Member])| MemberPage {
+        members: members.to_vec(),
+        continuation: (number < last).then(|| (number + 1).to_string()),
+    };
+    pages.iter().enumerate().map(page).collect()
+}
+
+const TO_TEAM: &str = r#"
+[schedule.s]
+to = ["team:19:ops@thread.tacv2", "channel:19:ops@thread.tacv2/Releases"]
+at = 2027-03-01T09:00:00
+late = "2h"
+text = "hello"
+"#;
+
+async fn states(rig: &Rig) -> Vec<(String, State, Option<Reason>)> {
+    let mut states: Vec<_> =
+        rig.deliveries("s").await.into_iter().map(|it| (it.recipient, it.state, it.reason)).collect();
+    states.sort();
+    states
+}
+
+#[tokio::test]
+async fn a_roster_is_read_page_by_page_and_guests_are_accounted_for() {
+    let rig = rig(TO_TEAM).await;
+    rig.teams.has_roster(Ok(pages(&[&[member("ana", "home")], &[member("gus", "elsewhere")]])));
+    rig.read_rosters().await;
+    let team = "19:ops@thread.tacv2";
+    let expect = ["team", "channels", "members", "members"].map(|what| format!("{what} {team}"));
+    assert_eq!(rig.teams.asked(), expect);
+    rig.read_rosters().await;
+    assert_eq!(rig.teams.asked(), [""; 0], "it was read a moment ago");
+
+    rig.now_is(at("2027-03-01T08:55"));
+    rig.plan().await;
+    rig.expand().await;
+    let planned = states(&rig).await;
+    assert_eq!(planned.len(), 3, "{planned:?}");
+    rig.now_is(at("2027-03-01T09:00"));
+    rig.teams.creates("a:ana");
+    rig.deliver().await;
+    let expect = [
+        ("Ops / Releases".to_owned(), State::Sent, None),
+        ("ana".to_owned(), State::Sent, None),
+        ("gus".to_owned(), State::Skipped, Some(Reason::Guest)),
+    ];
+    assert_eq!(states(&rig).await, expect);
+    let mut asked = rig.teams.asked();
+    asked.sort();
+    assert_eq!(asked, ["create 29:ana", "post 19:releases@thread.tacv2", "send a:ana"]);
+}
+
+#[tokio::test]
+async fn a_roster_that_is_half_read_is_not_kept() {
+    let rig = rig(TO_TEAM).await;
+    let mut half = pages(&[&[member("ana", "home")], &[member("bo", "home")]]);
+    half.pop();
+    rig.teams.has_roster(Ok(half));
+    rig.read_rosters().await;
+    let people = rig.store.people().await.expect("people");
+    assert!(people.iter().all(|it| it.kind != RecipientKind::Person), "{people:?}");
+    let team = rig.store.named_teams().await.expect("teams").remove(0).teams.remove(0);
+    assert_eq!(team.read_at, None);
+    assert_eq!(team.trouble.as_deref(), Some(Reason::Refused.explain()));
+    rig.teams.asked();
+    rig.read_rosters().await;
+    assert_eq!(rig.teams.asked(), [""; 0], "it is left in peace for a while");
+    rig.now_is(at("2027-03-01T08:06"));
+    rig.teams.has_roster(Ok(pages(&[&[member("ana", "home")]])));
+    rig.read_rosters().await;
+    assert_eq!(rig.store.named_teams().await.expect("teams")[0].trouble(), None);
+}
+
+#[tokio::test]
+async fn a_failing_refresh_keeps_the_old_roster() {
+    let rig = rig(TO_TEAM).await;
+    rig.teams.has_roster(Ok(pages(&[&[member("ana", "home")]])));
+    rig.read_rosters().await;
+    rig.now_is(at("2027-03-02T08:00"));
+    rig.teams.has_roster(Err(Verdict::Permanent { reason: Reason::Uninstalled }));
+    rig.read_rosters().await;
+    let team = rig.store.named_teams().await.expect("teams").remove(0).teams.remove(0);
+    assert_eq!((team.read_at, team.members), (Some(at("2027-03-01T08:00")), 1));
+    assert_eq!(team.trouble.as_deref(), Some(Reason::Uninstalled.explain()));
+}
+
+#[tokio::test]
+async fn a_channel_waits_until_its_team_has_been_read() {
+    let rig = rig(TO_TEAM).await;
+    rig.now_is(at("2027-03-01T09:00"));
+    rig.expand().await;
+    rig.deliver().await;
+    let name = "channel:19:ops@thread.tacv2/releases".to_owned();
+    assert_eq!(states(&rig).await, [(name, State::Waiting, Some(Reason::RosterUnread))]);
+    rig.teams.has_roster(Ok(pages(&[&[]])));
+    rig.read_rosters().await;
+    rig.pass_minutes(1).await;
+    assert_eq!(states(&rig).await, [("Ops / Releases".to_owned(), State::Sent, None)]);
+}
