@@ -27,9 +27,12 @@ fn carry_out(shared: &Shared, control: Control, query: &str, body: &[u8]) -> Res
         Control::Figures => Ok(json(StatusCode::OK, &shared.figures())),
         Control::ListMessages => {
             let (after, limit) = page(query)?;
+            let (conversation, user) = (text(query, "conversation"), text(query, "user"));
+            let seen = if conversation.is_some() || user.is_some() { usize::MAX } else { limit };
             // The page is shown, which is where the work is, after the lock is given back.
-            let page = shared.books().record.page(after, limit);
-            let messages: Vec<_> = page.iter().map(|taken| taken.show()).collect();
+            let page = shared.books().record.page(after, seen);
+            let wanted = page.iter().filter(|taken| taken.is_of(conversation.as_deref(), user.as_deref()));
+            let messages: Vec<_> = wanted.take(limit).map(|taken| taken.show()).collect();
             Ok(json(StatusCode::OK, &json!({ "messages": messages })))
         }
         Control::ClearMessages => {
@@ -166,10 +169,15 @@ fn page(query: &str) -> Result<(u64, usize), Refusal> {
     Ok((number(query, "after")?.unwrap_or(0), number(query, "limit")?.unwrap_or(PAGE)))
 }
 
+/// The text under `name` in a query.
+fn text(query: &str, name: &str) -> Option<String> {
+    let mut fields = url::form_urlencoded::parse(query.as_bytes());
+    fields.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
 /// The number under `name` in a query.
 fn number<N: DeserializeOwned>(query: &str, name: &str) -> Result<Option<N>, Refusal> {
-    let found = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name);
-    let Some((_, value)) = found else { return Ok(None) };
+    let Some(value) = text(query, name) else { return Ok(None) };
     serde_json::from_str(&value).map(Some).map_err(|_| refuse(format!("{name} must be a whole number, not '{value}'")))
 }
 

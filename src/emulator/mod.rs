@@ -15,7 +15,7 @@
 //! | `PUT, DELETE …/v3/conversations/{id}/activities/{id}` | change, delete                                  |
 //! | `GET …/v3/conversations/{id}/members`, `/members/{id}`, `/pagedmembers` | who is there                  |
 //! | `GET …/v3/teams/{id}`, `…/v3/teams/{id}/conversations` | a team, its channels                           |
-//! | `GET, DELETE /emulator/messages`                    | the record; `?after=SEQ&limit=N`                  |
+//! | `GET, DELETE /emulator/messages`                    | the record; `?after=SEQ&limit=N&conversation=&user=` |
 //! | `GET, DELETE /emulator/requests`                    | all requests; `?after=NUMBER&limit=N`             |
 //! | `GET /emulator/figures`                             | counts                                            |
 //! | `GET, POST, DELETE /emulator/faults`                | rules by which it misbehaves                      |

@@ -91,6 +91,13 @@ pub(super) struct Record {
 }
 
 impl Taken {
+    /// Whether it is of this conversation, and for this user; of a channel are its threads as well.
+    pub(super) fn is_of(&self, conversation: Option<&str>, user: Option<&str>) -> bool {
+        let found = self.letter.conversation.as_str();
+        conversation.is_none_or(|wanted| wanted == found || wanted == thread_of(found))
+            && (user.is_none() || user == self.letter.user.as_deref())
+    }
+
     pub(super) fn show(&self) -> ReceivedMessage {
         let letter = &self.letter;
         // It was parsed before it was taken, so it parses.

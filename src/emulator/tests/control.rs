@@ -1,7 +1,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use super::rig::{CHAT, Rig};
+use super::rig::{ANA, CHANNEL, CHAT, Rig, encoded};
 
 #[tokio::test]
 async fn the_record_is_read_in_pages_and_cleared() {
@@ -49,6 +49,29 @@ async fn the_record_is_read_in_pages_and_cleared() {
     rig.say(CHAT, "four").await;
     assert_eq!(texts("?after=3").await, ["four"], "numbers are not given out again");
     assert_eq!(*rig.emulator.watch().borrow(), 4);
+}
+
+#[tokio::test]
+async fn the_record_of_one_conversation_or_one_person_can_be_asked_for() {
+    let rig = Rig::start().await;
+    let chat = rig.create(ANA).await.1["id"].as_str().unwrap().to_owned();
+    let thread = format!("{CHANNEL};messageid=17");
+    for (n, conversation) in [CHAT, &chat, CHANNEL, &thread, &chat, CHAT].into_iter().enumerate() {
+        rig.say(conversation, &n.to_string()).await;
+    }
+    for (query, expect) in [
+        (format!("conversation={CHAT}"), vec!["0", "5"]),
+        (format!("user={ANA}"), vec!["1", "4"]),
+        (format!("user={ANA}&limit=1"), vec!["1"]),
+        (format!("user={ANA}&after=2"), vec!["4"]),
+        (format!("conversation={}", encoded(CHANNEL)), vec!["2", "3"]),
+        (format!("conversation={}", encoded(&thread)), vec!["3"]),
+        (format!("conversation={CHAT}&user={ANA}"), vec![]),
+    ] {
+        let (_, body) = rig.control(Method::GET, &format!("/emulator/messages?{query}"), None).await;
+        let texts: Vec<_> = body["messages"].as_array().unwrap().iter().map(|message| &message["text"]).collect();
+        assert_eq!(texts, expect, "{query}");
+    }
 }
 
 #[tokio::test]
