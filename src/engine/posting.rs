@@ -62,15 +62,6 @@ impl Posting {
         Arc::from(without_thread(self.reference().conversation_id.as_deref().unwrap_or_default()))
     }
 
-    /// Which of its windows there: a post of its own is asked for as a new conversation.
-    #[must_use]
-    pub fn operation(&self) -> Operation {
-        match &self.way {
-            Way::Continue(_) | Way::Reply(_) => Operation::Send,
-            Way::Begin { .. } => Operation::Create,
-        }
-    }
-
     /// Makes the request. Besides the answer, the thread that it began, where others are to go on with it.
     pub async fn say(
         &self,

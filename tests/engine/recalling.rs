@@ -187,7 +187,6 @@ impl Scene {
             watch: Arc::new(Watch::new(clock)),
             threads: Turns::default(),
             places: Arc::default(),
-            threads: Turns::default(),
             work: Arc::new(Notify::new()),
             home_tenant: Some("home".into()),
             downtime: rig.downtime,

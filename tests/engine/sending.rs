@@ -137,7 +137,6 @@ async fn serve(rig: &Rig, from: DateTime<Utc>, seconds: u64) -> Vec<(DateTime<Ut
         watch: Arc::new(Watch::new(clock.clone())),
         threads: Turns::default(),
         places: Arc::default(),
-        threads: Turns::default(),
         work: Arc::clone(&work),
         home_tenant: Some(Arc::from("home")),
         downtime: Downtime { since: None, until: from },
