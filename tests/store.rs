@@ -191,6 +191,7 @@ macro_rules! conformance {
                 the_latest_that_left_is_meant,
                 what_is_still_to_come_is_stopped_in_advance,
                 a_place_on_the_day_is_given_back,
+                a_message_in_a_thread_is_taken_back_there,
             ]);
             conformance!(@cases $place, people, [
                 people_come_in_and_are_listed,

@@ -31,6 +31,21 @@ enum Way {
     Begin { channel: Reference, thread: Option<ThreadName> },
 }
 
+/// What came of a request.
+pub struct Said {
+    pub answer: Answer,
+    /// The thread that it began, where others are to go on with it.
+    pub thread: Option<BegunThread>,
+    /// The conversation in which it stands, where that is a thread of its recipient's.
+    pub sent_in: Option<String>,
+}
+
+impl From<Answer> for Said {
+    fn from(answer: Answer) -> Self {
+        Self { answer, thread: None, sent_in: None }
+    }
+}
+
 impl Posting {
     /// Into the conversation of `reference`.
     #[must_use]
@@ -62,25 +77,21 @@ impl Posting {
         Arc::from(without_thread(self.reference().conversation_id.as_deref().unwrap_or_default()))
     }
 
-    /// Makes the request. Besides the answer, the thread that it began, where others are to go on with it.
-    pub async fn say(
-        &self,
-        connector: &dyn Connector,
-        claim: &Claim,
-        activity: &OutgoingActivity,
-    ) -> (Answer, Option<BegunThread>) {
+    /// Makes the request.
+    pub async fn say(&self, connector: &dyn Connector, claim: &Claim, activity: &OutgoingActivity) -> Said {
         match &self.way {
-            Way::Continue(reference) => (connector.continue_conversation(reference, activity).await, None),
+            Way::Continue(reference) => connector.continue_conversation(reference, activity).await.into(),
             Way::Reply(reference) => {
                 let mut answer = connector.continue_conversation(reference, activity).await;
                 // The post that began the thread was taken away. The next try begins another.
                 if answer.verdict == (Verdict::Permanent { reason: Reason::ActivityNotFound }) {
                     answer.verdict = Verdict::Retry { reason: Reason::ThreadGone, after: None };
                 }
-                (answer, None)
+                Said { sent_in: reference.conversation_id.clone(), ..answer.into() }
             }
             Way::Begin { channel, thread } => {
                 let Posted { answer, thread: begun } = connector.post_in_channel(channel, activity).await;
+                let sent_in = begun.as_ref().map(|conversation| conversation.conversation_id.clone());
                 let begun = begun.zip(thread.as_ref()).map(|(conversation, name)| BegunThread {
                     name: name.clone(),
                     thread: Thread {
@@ -89,7 +100,7 @@ impl Posting {
                         begun_with: claim.occurrence,
                     },
                 });
-                (answer, begun)
+                Said { answer, thread: begun, sent_in }
             }
         }
     }

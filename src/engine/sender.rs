@@ -19,15 +19,14 @@ use crate::domain::recipient::{RecipientKind, Reference, Route};
 use crate::domain::schedule::model::{Priority, Schedule};
 use crate::domain::surge::TooManyLost;
 use crate::domain::template::{Facts, Template};
-use crate::domain::thread::BegunThread;
 use crate::domain::time::ZoneRules;
 use crate::domain::trouble::{Change, Whose};
-use crate::domain::verdict::{Answer, Verdict};
+use crate::domain::verdict::Verdict;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
 use crate::engine::limiter::{Later, Limiter, Permit, Request};
 use crate::engine::places::Places;
-use crate::engine::posting::{Posting, Turns};
+use crate::engine::posting::{Posting, Said, Turns};
 use crate::engine::watch::{Credit, Watch};
 use crate::port::clock::Clock;
 use crate::port::connector::{Connector, OutgoingActivity};
@@ -188,7 +187,7 @@ impl Sender {
                 permit.complete(silence(&answer.verdict));
                 let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
                 let latency = self.clock.moment().since(began);
-                self.settle_attempt(claim, &asked, attempt, answer, latency, None).await?;
+                self.settle_attempt(claim, &asked, attempt, answer.into(), latency).await?;
                 Ok(None)
             }
         }
@@ -223,14 +222,14 @@ impl Sender {
 
         let began = self.clock.moment();
         permit.leaves();
-        let (answer, thread) = posting.say(self.connector.as_ref(), claim, activity).await;
+        let said = posting.say(self.connector.as_ref(), claim, activity).await;
         let latency = self.clock.moment().since(began);
-        permit.complete(silence(&answer.verdict));
-        let served_at = match (&answer.verdict, &posting.reference().service_url) {
+        permit.complete(silence(&said.answer.verdict));
+        let served_at = match (&said.answer.verdict, &posting.reference().service_url) {
             (Verdict::Delivered { .. }, Some(place)) => Some(place.clone()),
             _ => None,
         };
-        self.settle_attempt(claim, posting.reference(), attempt, answer, latency, thread).await?;
+        self.settle_attempt(claim, posting.reference(), attempt, said, latency).await?;
         match served_at {
             Some(place) if self.places.served(claim.recipient.id, &self.tenant(claim), &place) => {
                 self.store.remember_place(claim.recipient.id, place).await
@@ -323,7 +322,7 @@ impl Sender {
         settlement: Settlement,
         detail: Option<String>,
     ) -> Result<(), StoreError> {
-        self.settle(claim, settlement, None, detail, None).await
+        self.settle(claim, Outcome { detail, ..decided(claim, settlement, self.clock.now()) }).await
     }
 
     /// Brings an attempt with `reference` to what its answer means.
@@ -332,10 +331,10 @@ impl Sender {
         claim: &Claim,
         reference: &Reference,
         attempt: AttemptId,
-        answer: Answer,
+        said: Said,
         latency: Duration,
-        thread: Option<BegunThread>,
     ) -> Result<(), StoreError> {
+        let Said { answer, thread, sent_in } = said;
         let tenant = self.tenant(claim);
         let is_home = self.home_tenant.as_ref().is_some_and(|home| *home == tenant);
         let whose = Whose { recipient: claim.recipient.id, tenant, is_home };
@@ -352,7 +351,8 @@ impl Sender {
             self.places.ended(claim.recipient.id);
         }
         let end = AttemptEnd { attempt, evidence: answer.evidence, latency };
-        self.settle(claim, settlement, Some(end), None, thread).await?;
+        let decided = decided(claim, settlement, self.clock.now());
+        self.settle(claim, Outcome { attempt: Some(end), thread, sent_in, ..decided }).await?;
         if let Credit::OneTooMany(too_many) = credit {
             self.pause(claim, too_many).await;
         }
@@ -390,18 +390,9 @@ impl Sender {
 
     /// Makes an outcome durable. What Teams answered is known only here, so a store that cannot write just now (a
     /// full disk, say) is asked again for a while before the knowledge is given up.
-    async fn settle(
-        &self,
-        claim: &Claim,
-        settlement: Settlement,
-        attempt: Option<AttemptEnd>,
-        detail: Option<String>,
-        thread: Option<BegunThread>,
-    ) -> Result<(), StoreError> {
-        let at = self.clock.now();
-        tell(claim, &settlement, attempt.as_ref(), at);
-        let waits = settlement.state() == State::Waiting;
-        let outcome = Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail, thread };
+    async fn settle(&self, claim: &Claim, outcome: Outcome) -> Result<(), StoreError> {
+        tell(claim, &outcome);
+        let waits = outcome.settlement.state() == State::Waiting;
         let mut tries = 0;
         loop {
             match self.store.settle(outcome.clone()).await {
@@ -437,11 +428,19 @@ pub(super) fn silence(verdict: &Verdict) -> Option<Duration> {
     }
 }
 
+/// An outcome that came of a decision alone.
+fn decided(claim: &Claim, settlement: Settlement, at: DateTime<Utc>) -> Outcome {
+    let (delivery, term) = (claim.id, claim.term);
+    Outcome { delivery, term, at, settlement, attempt: None, detail: None, thread: None, sent_in: None }
+}
+
 /// One line for each outcome. Nobody's name is in it.
-fn tell(claim: &Claim, settlement: &Settlement, attempt: Option<&AttemptEnd>, at: DateTime<Utc>) {
+fn tell(claim: &Claim, outcome: &Outcome) {
+    let Outcome { settlement, attempt, at, .. } = outcome;
+    let attempt = attempt.as_ref();
     let state = settlement.state();
     let reason = settlement.reason().map(Reason::as_str);
-    let late_ms = (at - claim.due_at).num_milliseconds();
+    let late_ms = (*at - claim.due_at).num_milliseconds();
     let latency_ms = attempt.map(|attempt| attempt.latency.as_millis());
     let status = attempt.and_then(|attempt| attempt.evidence.status);
     tracing::debug!(

@@ -192,6 +192,8 @@ pub struct Outcome {
     pub detail: Option<String>,
     /// The thread that the attempt began in its channel, where schedules go on with it.
     pub thread: Option<BegunThread>,
+    /// The conversation in which the message stands, where that is a thread in its recipient's channel.
+    pub sent_in: Option<String>,
 }
 
 /// A team as schedules name it.

@@ -244,8 +244,16 @@ impl Rig {
 
     async fn settle(&self, claim: &Claim, settlement: Settlement, attempt: Option<AttemptEnd>) {
         let at = self.clock.now();
-        let outcome =
-            Outcome { delivery: claim.id, term: claim.term, at, settlement, attempt, detail: None, thread: None };
+        let outcome = Outcome {
+            delivery: claim.id,
+            term: claim.term,
+            at,
+            settlement,
+            attempt,
+            detail: None,
+            thread: None,
+            sent_in: None,
+        };
         self.store.settle(outcome).await.expect("settling");
     }
 

@@ -71,12 +71,18 @@ async fn a_team_is_read_and_its_channel_and_members_are_spoken_to() {
     let team: &Value = &status["teams"][0];
     assert_eq!((team["team"].as_str(), team["members"].as_u64()), (Some("ops"), Some(MEMBERS as u64 + 1)), "{team}");
     assert_eq!((team["channels"].as_u64(), &team["trouble"]), (Some(2), &Value::Null), "{team}");
-    daemon.stop();
-
     let in_channel: Vec<_> = rig.messages().into_iter().filter(|it| it.conversation_id.starts_with(RELEASES)).collect();
     let texts: Vec<_> = in_channel.iter().filter_map(|message| message.text.as_deref()).collect();
     assert_eq!(texts.len(), 2, "{texts:?}");
     // One of them began the thread, the other is a reply in it.
     let thread = format!("{RELEASES};messageid={}", in_channel[0].activity_id);
     assert_eq!((in_channel[0].conversation_id.as_str(), &in_channel[1].conversation_id), (RELEASES, &thread));
+
+    // Post and reply are taken back where they stand.
+    for schedule in ["opens", "closes"] {
+        rig.run_ok(&["recall", schedule, "--yes"]);
+    }
+    let left = rig.messages().into_iter().filter(|it| it.conversation_id.starts_with(RELEASES));
+    assert_eq!(left.filter(|message| message.deleted_at.is_none()).count(), 0);
+    daemon.stop();
 }

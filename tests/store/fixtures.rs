@@ -383,7 +383,16 @@ pub(crate) fn attempted(claim: &Claim, attempt: AttemptId, now: &str, settlement
 
 /// A decision without an attempt.
 pub(crate) fn decided(claim: &Claim, now: &str, settlement: Settlement) -> Outcome {
-    Outcome { delivery: claim.id, term: claim.term, at: at(now), settlement, attempt: None, detail: None, thread: None }
+    Outcome {
+        delivery: claim.id,
+        term: claim.term,
+        at: at(now),
+        settlement,
+        attempt: None,
+        detail: None,
+        thread: None,
+        sent_in: None,
+    }
 }
 
 #[track_caller]

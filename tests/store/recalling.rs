@@ -4,7 +4,7 @@ use nudged::domain::delivery::{Reason, Settlement, State};
 use nudged::domain::recall::{RecallSettlement, RecallState, Remedy};
 use nudged::domain::schedule::model::Target;
 use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallTask, RecallWork};
-use nudged::port::store::StoreError;
+use nudged::port::store::{Outcome, StoreError};
 
 use crate::Place;
 use crate::fixtures::*;
@@ -438,4 +438,18 @@ pub(crate) async fn a_place_on_the_day_is_given_back(place: &dyn Place) {
     assert_eq!(take(1).await, Ok(false));
     ledger.recall(order("09:00"), "08:31").await;
     assert_eq!(take(1).await, Ok(true), "nothing of the first arrived");
+}
+
+pub(crate) async fn a_message_in_a_thread_is_taken_back_there(place: &dyn Place) {
+    let ledger = berlin(place, &["ana", "bo"]).await;
+    for claim in ledger.claim("08:00").await {
+        let attempt = ledger.mark(&claim, "08:00").await;
+        let sent_in = (claim.recipient.name == "ana").then(|| "19:x;messageid=1".to_owned());
+        ledger.settle(Outcome { sent_in, ..attempted(&claim, attempt, "08:00", sent()) }).await;
+    }
+    ledger.recall(order("09:00"), "08:01").await;
+    let mut conversations: Vec<_> =
+        ledger.recall_due("08:01").await.tasks.into_iter().filter_map(|task| task.reference.conversation_id).collect();
+    conversations.sort();
+    assert_eq!(conversations, ["19:x;messageid=1", "a:bo"]);
 }

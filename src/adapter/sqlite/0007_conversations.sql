@@ -9,6 +9,9 @@ UPDATE recipients SET service_url_origin = 'imported' WHERE service_url IS NOT N
 -- Of somebody in the roster of a team: member, guest or anonymous.
 ALTER TABLE recipients ADD COLUMN standing TEXT;
 
+-- The conversation in which a message stands, where that is a thread of its recipient's channel.
+ALTER TABLE deliveries ADD COLUMN sent_in TEXT;
+
 CREATE TABLE teams (
     -- 19:…@thread.tacv2, also the id of its General channel.
     id             TEXT PRIMARY KEY,

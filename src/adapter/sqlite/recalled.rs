@@ -11,12 +11,14 @@ use super::sql::Sql;
 use super::words::Word;
 use crate::domain::id::{DeliveryId, RecallId, ScheduleName};
 use crate::domain::recall::{RecallSettlement, RecallState, Remedy, Standing, recalled};
+use crate::domain::recipient::Reference;
 use crate::port::recall::{RecallCounts, RecallOutcome, RecallReport, RecallTask, RecallWork, RecalledMessage};
 
 static DUE: Sql = Sql::new(
     "
     SELECT {person},
-        t.delivery_id, c.id, c.asked_at, c.replacement, d.activity_id, t.attempts, s.id, s.name, o.id, o.civil, d.due_at
+        t.delivery_id, c.id, c.asked_at, c.replacement, d.activity_id, t.attempts, s.id, s.name, o.id, o.civil, d.due_at,
+        d.sent_in
     FROM recalled t INDEXED BY recalled_pending
         CROSS JOIN recalls c ON c.id = t.recall_id
         CROSS JOIN deliveries d ON d.id = t.delivery_id
@@ -69,7 +71,10 @@ fn read_task(row: &Row<'_>) -> Result<RecallTask, Fault> {
         occurrence: Of { table: "occurrences", id: row.get(OWN + 8)? }.civil(row, OWN + 9, "civil")?,
         due_at: delivery.instant(row, OWN + 10, "due_at")?,
         recipient,
-        reference,
+        reference: match row.get(OWN + 11)? {
+            None => reference,
+            thread => Reference { conversation_id: thread, ..reference },
+        },
     })
 }
 

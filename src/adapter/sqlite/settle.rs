@@ -56,7 +56,7 @@ static LEAVE: LazyLock<BTreeMap<State, String>> = LazyLock::new(|| {
                 state = :state, reason = :reason, detail = :detail,
                 not_before = coalesce(:not_before, not_before),
                 possible_duplicate = max(possible_duplicate, :possible_duplicate),
-                activity_id = :activity_id, sent_at = :sent_at, attempts = attempts + :attempts,
+                activity_id = :activity_id, sent_in = :sent_in, sent_at = :sent_at, attempts = attempts + :attempts,
                 doubts = doubts + :doubts,
                 term = NULL, lease_until = NULL
             WHERE id = :id AND term = :term AND state = :from AND state IN ({before STATE})";
@@ -94,7 +94,7 @@ pub(super) fn interrupt(
     at: DateTime<Utc>,
     settlement: Settlement,
 ) -> Result<(), Fault> {
-    let outcome = Outcome { delivery, term, at, settlement, attempt: None, detail: None, thread: None };
+    let outcome = Outcome { delivery, term, at, settlement, attempt: None, detail: None, thread: None, sent_in: None };
     leave(conn, &outcome, State::Sending)?;
     conn.prepare_cached(
         "UPDATE attempts INDEXED BY attempts_under_way SET ended_at = ?2, state = ?3, reason = ?4
@@ -132,6 +132,7 @@ fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault>
         ":not_before": not_before,
         ":possible_duplicate": possible_duplicate,
         ":activity_id": activity_id,
+        ":sent_in": outcome.sent_in,
         ":sent_at": sent_at,
         ":attempts": from == State::Sending,
         ":doubts": from == State::Sending && settlement.reason().is_some_and(Reason::is_doubt),

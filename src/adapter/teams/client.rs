@@ -178,7 +178,12 @@ impl TeamsConnector {
     pub(super) fn answer(&self, reply: &Reply, asked: &TrustedUrl) -> Answer {
         let mut answer = verdict::of_reply(reply, self.clock.now());
         if let Verdict::Elsewhere { instead, .. } = &mut answer.verdict {
-            let known = self.default_service.as_ref().filter(|place| place.below(&[]) != asked.below(&[]));
+            // Tenants of the US government's community cloud are refused on the public host by this name.
+            let is_gcc = answer.evidence.error_code.as_deref() == Some("InvalidBotApiHost");
+            let of_gcc = Cloud::Gcc.addresses().service_url.filter(|_| is_gcc);
+            let of_gcc = of_gcc.and_then(|place| self.trusted.check(place).ok());
+            let known = of_gcc.as_ref().or(self.default_service.as_ref());
+            let known = known.filter(|place| place.below(&[]) != asked.below(&[]));
             *instead = known.map(|place| place.as_url().to_string());
         }
         answer
