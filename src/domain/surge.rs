@@ -65,6 +65,12 @@ impl Surge {
         let is_too_many = recipients.len() >= ENOUGH && recipients.len() * ONE_IN > attempts;
         is_too_many.then_some(TooManyLost { reason, recipients, attempts })
     }
+
+    /// Whether nothing was seen for so long that there is nothing to remember.
+    #[must_use]
+    pub fn is_over(&self, now: Moment) -> bool {
+        self.steps.back().is_none_or(|step| step.began.after(SPAN) <= now)
+    }
 }
 
 /// For what reason a verdict says that its recipient can't be reached, now or ever.
@@ -112,6 +118,7 @@ mod tests {
         }
         let last = surge.saw(RecipientId(5), &uninstalled(), at(2)).expect("too many");
         assert_eq!((last.reason, last.recipients.len(), last.attempts), (Reason::Uninstalled, 5, 9));
+        assert!(!surge.is_over(at(200)) && surge.is_over(at(400)));
     }
 
     #[test]

@@ -42,6 +42,9 @@ const SETTLE_TRIES: u32 = 60;
 /// may follow it.
 pub const LEASE: Duration = Duration::from_mins(5);
 
+/// A silence that an operator should know of. Teams usually asks for seconds.
+const LONG_SILENCE: Duration = Duration::from_mins(5);
+
 /// Sends what is claimed.
 pub struct Sender {
     pub store: Arc<dyn Store>,
@@ -224,7 +227,12 @@ impl Sender {
         permit.leaves();
         let said = posting.say(self.connector.as_ref(), claim, activity).await;
         let latency = self.clock.moment().since(began);
-        permit.complete(silence(&said.answer.verdict));
+        let silence = silence(&said.answer.verdict);
+        permit.complete(silence);
+        if let Some(silence) = silence.filter(|silence| *silence > LONG_SILENCE) {
+            let (tenant, seconds) = (self.tenant(claim), silence.as_secs());
+            tracing::warn!(%tenant, seconds, "Teams asked for a long silence; what is due there waits, or expires");
+        }
         let served_at = match (&said.answer.verdict, &posting.reference().service_url) {
             (Verdict::Delivered { .. }, Some(place)) => Some(place.clone()),
             _ => None,

@@ -13,6 +13,10 @@ use crate::port::clock::Clock;
 /// For how long the verdicts about a schedule are believed after a person has let it go on.
 const BELIEVED_FOR: Duration = Duration::from_hours(24);
 
+/// From so many schedules on those are forgotten of which nothing was seen lately: each message that is sent by hand is a
+/// schedule of its own.
+const MANY: usize = 1000;
+
 /// What is known of each schedule since the start.
 pub struct Watch {
     clock: Arc<dyn Clock>,
@@ -48,6 +52,13 @@ impl Watch {
     pub fn saw(&self, schedule: &ScheduleName, recipient: RecipientId, verdict: &Verdict) -> Credit {
         let now = self.clock.moment();
         let mut schedules = self.schedules();
+        if schedules.len() > MANY && !schedules.contains_key(schedule) {
+            schedules.retain(|_, watched| match watched {
+                Watched::Normal(surge) => !surge.is_over(now),
+                Watched::Doubted => true,
+                Watched::Believed { until } => *until > now,
+            });
+        }
         let watched = schedules.entry(schedule.clone()).or_insert_with(|| Watched::Normal(Surge::default()));
         match watched {
             Watched::Normal(surge) => match surge.saw(recipient, verdict, now) {
