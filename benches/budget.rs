@@ -6,7 +6,7 @@
 //! the machine's: its hours, its windows and its waits all go by as many times as fast. (A request takes its real time, so
 //! on that clock it is as many times as slow.)
 //!
-//! `cargo bench --bench budget`, with `BUDGET_PEOPLE` (100000), `BUDGET_SPEED` (10) and `BUDGET_LATENCY_MS` (0, of the
+//! `cargo bench --bench budget`, with `BUDGET_PEOPLE` (100000), `BUDGET_SPEED` (5) and `BUDGET_LATENCY_MS` (0, of the
 //! fast clock) in the environment.
 
 #![allow(clippy::print_stdout, reason = "it prints a table")]
@@ -56,7 +56,7 @@ impl Size {
         };
         Self {
             people: number("BUDGET_PEOPLE", 100_000),
-            speed: number("BUDGET_SPEED", 10).max(1),
+            speed: number("BUDGET_SPEED", 5).max(1),
             latency: Duration::from_millis(number("BUDGET_LATENCY_MS", 0).into()),
         }
     }
