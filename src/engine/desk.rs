@@ -90,10 +90,8 @@ impl FrontDesk {
     /// The schedule of this name, or what to write instead.
     async fn schedule(&self, name: &str) -> Result<ScheduleName, DeskError> {
         let catalog = self.catalog().await?;
-        if let Some(known) = ScheduleName::new(name).filter(|known| catalog.schedules.contains_key(known)) {
-            return Ok(known);
-        }
-        Err(DeskError::BadRequest(unknown_schedule(name, &catalog)))
+        let known = ScheduleName::new(name).filter(|known| catalog.schedules.contains_key(known));
+        known.ok_or_else(|| DeskError::NotFound(unknown_schedule(name, &catalog)))
     }
 
     /// Makes a schedule of a request and checks it as if a person had written it.
