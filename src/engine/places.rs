@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::domain::id::RecipientId;
 use crate::domain::recipient::Reference;
+use crate::domain::verdict::Verdict;
 
 /// The last good place of each tenant, and the ways that are being tried.
 #[derive(Default)]
@@ -37,10 +38,21 @@ impl Places {
         Reference { service_url, ..reference.clone() }
     }
 
+    /// What `verdict` comes to, of a request at `asked`: where a conversation is served elsewhere and there is a place left
+    /// to ask, the request can be made again; where there is none it can't.
+    #[must_use]
+    pub fn settle(&self, recipient: RecipientId, tenant: &str, asked: Option<&str>, verdict: Verdict) -> Verdict {
+        let Verdict::Elsewhere { reason, instead } = verdict else { return verdict };
+        if self.goes_on(recipient, tenant, asked, instead) {
+            Verdict::Retry { reason, after: None }
+        } else {
+            Verdict::Permanent { reason }
+        }
+    }
+
     /// Whether there is another place to ask for a conversation that is not served at `asked`: where its tenant was served
     /// last, and `instead`. None is asked twice.
-    #[must_use]
-    pub fn goes_on(&self, recipient: RecipientId, tenant: &str, asked: Option<&str>, instead: Option<String>) -> bool {
+    fn goes_on(&self, recipient: RecipientId, tenant: &str, asked: Option<&str>, instead: Option<String>) -> bool {
         let mut known = self.known();
         let last_good = known.last_good.get(tenant).cloned();
         let mut tried = known.detours.remove(&recipient).map(|detour| detour.tried).unwrap_or_default();

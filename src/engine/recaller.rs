@@ -18,7 +18,6 @@ use crate::domain::id::DeliveryId;
 use crate::domain::message::Message;
 use crate::domain::rate::Operation;
 use crate::domain::recall::{RecallSettlement, RecallState, Remedy, settle};
-use crate::domain::recipient::Reference;
 use crate::domain::schedule::model::Priority;
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::{Moment, ZoneRules};
@@ -262,31 +261,15 @@ impl Recaller {
         if self.health.heard(whose, &answer) == Change::Ended {
             self.work.notify_one();
         }
-        let verdict = self.move_on(task, &request.tenant, &reference, answer.verdict);
+        let asked = reference.service_url.as_deref();
+        let verdict = self.places.settle(task.recipient.id, &request.tenant, asked, answer.verdict);
+        if let (Verdict::Delivered { .. }, Some(place)) = (&verdict, asked) {
+            self.places.served(task.recipient.id, &request.tenant, place);
+        }
         let settlement = settle(task.attempts + 1, task.asked_at, &verdict, self.clock.now(), self.entropy.draw());
         let is_over = self.settle(task, settlement, answer.evidence.detail, stop).await;
         drop(under_way);
         is_over
-    }
-
-    /// Where the conversation is served elsewhere and there is a place left to ask, the request can be made again.
-    fn move_on(&self, task: &RecallTask, tenant: &Arc<str>, asked: &Reference, verdict: Verdict) -> Verdict {
-        let asked = asked.service_url.as_deref();
-        match verdict {
-            Verdict::Elsewhere { reason, instead } => {
-                if self.places.goes_on(task.recipient.id, tenant, asked, instead) {
-                    Verdict::Retry { reason, after: None }
-                } else {
-                    Verdict::Permanent { reason }
-                }
-            }
-            verdict => {
-                if let (Verdict::Delivered { .. }, Some(place)) = (&verdict, asked) {
-                    self.places.served(task.recipient.id, tenant, place);
-                }
-                verdict
-            }
-        }
     }
 
     /// What takes the message's place; `None` where nothing does.

@@ -345,11 +345,12 @@ impl Sender {
         let Said { answer, thread, sent_in } = said;
         let tenant = self.tenant(claim);
         let is_home = self.home_tenant.as_ref().is_some_and(|home| *home == tenant);
-        let whose = Whose { recipient: claim.recipient.id, tenant, is_home };
+        let whose = Whose { recipient: claim.recipient.id, tenant: Arc::clone(&tenant), is_home };
         if self.health.heard(whose, &answer) == Change::Ended {
             self.work.notify_one();
         }
-        let verdict = self.move_on(claim, reference, answer.verdict);
+        let asked = reference.service_url.as_deref();
+        let verdict = self.places.settle(claim.recipient.id, &tenant, asked, answer.verdict);
         let credit = self.watch.saw(&claim.schedule, claim.recipient.id, &verdict);
         let settlement = match credit {
             Credit::Believed => delivery::settle(claim, verdict, self.clock.now(), self.entropy.draw()),
@@ -382,17 +383,6 @@ impl Sender {
         if let Err(error) = self.store.pause(pause, self.clock.now()).await {
             tracing::error!(schedule = %claim.schedule, %error, "the pause could not be stored; the schedule goes on");
             self.watch.forget(&claim.schedule);
-        }
-    }
-
-    /// Where a conversation is served elsewhere and there is a place left to ask, the request can be made again.
-    fn move_on(&self, claim: &Claim, reference: &Reference, verdict: Verdict) -> Verdict {
-        let Verdict::Elsewhere { reason, instead } = verdict else { return verdict };
-        let (tenant, asked) = (self.tenant(claim), reference.service_url.as_deref());
-        if self.places.goes_on(claim.recipient.id, &tenant, asked, instead) {
-            Verdict::Retry { reason, after: None }
-        } else {
-            Verdict::Permanent { reason }
         }
     }
 
