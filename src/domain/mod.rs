@@ -52,6 +52,12 @@ pub mod conversation;
 // Threads in channels.
 pub mod thread;
 
+// What Teams tells a bot.
+pub mod activity;
+
+// What an activity comes to: facts for the ledger.
+pub mod news;
+
 // People files, CSV or conversation references → records.
 pub mod import;
 

@@ -211,6 +211,10 @@ pub enum ServiceOrigin {
     Imported,
     /// Teams named it, or answered there when the team was read.
     Answered,
+    /// An activity named it, with a token that vouches for it.
+    Heard,
+    /// Another bot forwarded it.
+    Forwarded,
 }
 
 /// Why a reference must not be used, until the other side shows that it may be again.

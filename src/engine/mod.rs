@@ -24,6 +24,9 @@ pub mod sender;
 // By which operation a claim is said, and in which thread.
 pub mod posting;
 
+// What Teams tells, taken in.
+pub mod ear;
+
 // Messages that are taken back: deleted, or replaced by another text.
 pub mod recaller;
 

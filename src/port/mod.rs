@@ -9,6 +9,8 @@ pub mod connector;
 pub mod credentials;
 // What people and programs may ask of the daemon, over the socket or in-process.
 pub mod desk;
+// Where what Teams tells arrives.
+pub mod ear;
 // Chance.
 pub mod entropy;
 // Where the schedule files are.

@@ -17,6 +17,7 @@ use crate::domain::delivery::{Claim, Reason, Settlement};
 use crate::domain::edit::Meant;
 use crate::domain::forecast::Load;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
+use crate::domain::news::{News, TakenIn};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::{PersonRecord, Reference};
 use crate::domain::schedule::model::Schedule;
@@ -465,6 +466,10 @@ pub trait Store: Send + Sync {
         fallback_zone: Tz,
         now: DateTime<Utc>,
     ) -> Result<ImportReport, StoreError>;
+
+    /// Takes in what was told. News whose key has been taken in before changes nothing. Open deliveries move along with
+    /// a recipient whose zone changed, and waves that are still open are expanded again where somebody may have joined.
+    async fn take_in(&self, news: News, fallback_zone: Tz, now: DateTime<Utc>) -> Result<TakenIn, StoreError>;
 
     /// Everybody, in the order of the names.
     async fn people(&self) -> Result<Vec<PersonView>, StoreError>;

@@ -17,6 +17,7 @@ mod import;
 mod lanes;
 mod loads;
 mod migrations;
+mod news;
 mod open;
 mod pause;
 mod people;
@@ -52,6 +53,7 @@ pub use self::open::OpenError;
 use self::thread::{Manner, Worker};
 use crate::domain::delivery::Claim;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
+use crate::domain::news::{News, TakenIn};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::model::Schedule;
 use crate::domain::share::Rooms;
@@ -286,6 +288,10 @@ impl Store for SqliteStore {
         self.writer
             .call("importing people", move |conn| people::import_people(conn, &records, fallback_zone, now))
             .await
+    }
+
+    async fn take_in(&self, news: News, fallback_zone: Tz, now: DateTime<Utc>) -> Result<TakenIn, StoreError> {
+        self.writer.call("taking news in", move |conn| news::take_in(conn, &news, fallback_zone, now)).await
     }
 
     async fn people(&self) -> Result<Vec<PersonView>, StoreError> {

@@ -35,7 +35,7 @@ macro_rules! words {
 
 words! {
     RecipientKind { Person = "person", GroupChat = "group-chat", Channel = "channel" }
-    ServiceOrigin { Imported = "imported", Answered = "answered" }
+    ServiceOrigin { Imported = "imported", Answered = "answered", Heard = "heard", Forwarded = "forwarded" }
     Standing { Member = "member", Guest = "guest", Anonymous = "anonymous" }
     ZoneSource { Fallback = "fallback", Operator = "operator" }
     Unreachable {

@@ -1,0 +1,259 @@
+//! What an activity comes to: facts for the ledger, taken in as one.
+//!
+//! An activity is told at least once, sometimes five times and with another id. So every fact is such that taking it in
+//! again changes nothing, and the news as a whole has a key by which a plain repetition is recognised.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::activity::{Account, Activity, ChannelChange, Happening};
+use crate::domain::conversation::{self, ChannelPlace};
+use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
+
+/// Facts that were told together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct News {
+    /// By which a repetition is recognised; none where only the facts themselves can tell.
+    pub key: Option<String>,
+    /// In this order. One may rest on those before it.
+    pub facts: Vec<Fact>,
+}
+
+/// One thing that is true now.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A recipient, and what is known of how to reach them.
+    Met(Box<Met>),
+    /// A recipient who can't be reached any more.
+    Lost { who: Who, why: Unreachable },
+    /// What a team is called.
+    Team { id: String, name: Option<String>, entra_group_id: Option<String>, reference: Reference },
+    /// Who came to a team, or left it.
+    Membership { team_id: String, who: Who, is_member: bool },
+    /// A channel is no longer there.
+    ChannelGone { id: String },
+}
+
+/// A recipient of whom Teams, or another bot, told something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Met {
+    pub kind: RecipientKind,
+    pub name: Option<String>,
+    /// Ids and names of a person; empty for a chat or a channel, which has its conversation id.
+    pub addresses: Vec<Address>,
+    /// With a conversation id only where the bot may speak there.
+    pub reference: Reference,
+    pub origin: ServiceOrigin,
+    pub language: Option<String>,
+    pub country: Option<String>,
+    pub channel: Option<ChannelPlace>,
+    /// When it was told. What is older than what is known does not take its place.
+    pub at: DateTime<Utc>,
+    /// Whether they were heard in the conversation itself, so that whatever kept the bot from speaking there is over.
+    pub is_present: bool,
+}
+
+/// Who is meant, by everything that is known; the conversation counts first.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Who {
+    pub conversation_id: Option<String>,
+    pub addresses: Vec<Address>,
+}
+
+/// What taking news in came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TakenIn {
+    /// It has been taken in before, and nothing was done.
+    pub is_repetition: bool,
+    pub added: u64,
+    pub updated: u64,
+    pub unchanged: u64,
+    /// Facts that could not be taken in, each with the reason in words.
+    pub refused: Vec<String>,
+    /// Whether somebody moved to another zone or may be in an audience now in which they were not: what is planned has to be looked at.
+    pub replan: bool,
+    /// Whether there may be something new to dispatch.
+    pub work: bool,
+}
+
+/// What an activity comes to. `at` is when it was heard, for one that does not say when it was.
+#[must_use]
+pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -> News {
+    let teller = Teller { activity, origin, at: activity.at.map_or(heard_at, |at| at.min(heard_at)) };
+    let mut facts = Vec::new();
+    facts.extend(teller.team());
+    facts.extend(teller.conversation());
+    facts.extend(teller.person());
+    facts.extend(teller.change());
+    News { key: key(activity), facts }
+}
+
+/// By what a repetition is recognised. Ids are unique in a conversation only.
+fn key(activity: &Activity) -> Option<String> {
+    activity.id.as_ref().map(|id| format!("{} {}", activity.conversation.id, id))
+}
+
+/// An activity on its way to become facts.
+struct Teller<'a> {
+    activity: &'a Activity,
+    origin: ServiceOrigin,
+    at: DateTime<Utc>,
+}
+
+impl Teller<'_> {
+    fn team(&self) -> Option<Fact> {
+        let team = self.activity.team.as_ref()?;
+        Some(Fact::Team {
+            id: team.id.clone(),
+            name: team.name.clone(),
+            entra_group_id: team.entra_group_id.clone(),
+            reference: self.reference(None),
+        })
+    }
+
+    /// The chat or the channel itself. That of a person is met with the person.
+    fn conversation(&self) -> Option<Fact> {
+        let activity = self.activity;
+        if !activity.is_of_teams() {
+            return None;
+        }
+        let (kind, name) = (activity.conversation.kind?, activity.conversation.name.clone());
+        let is_lost = self.removes_the_conversation();
+        match kind {
+            RecipientKind::Person => None,
+            _ if is_lost => None,
+            RecipientKind::GroupChat => {
+                let id = activity.conversation.id.clone();
+                Some(self.met(kind, name, Vec::new(), self.reference(Some(id)), None))
+            }
+            RecipientKind::Channel => {
+                let channel = activity.channel.as_ref()?;
+                let place = ChannelPlace {
+                    team_id: activity.team.as_ref().map(|team| team.id.clone()),
+                    team_name: activity.team.as_ref().and_then(|team| team.name.clone()),
+                    name: channel.name.clone(),
+                };
+                let reference = self.reference(Some(channel.id.clone()));
+                Some(self.met(kind, place.title(), Vec::new(), reference, Some(place)))
+            }
+        }
+    }
+
+    /// Whoever did it, with their chat where it was done there.
+    fn person(&self) -> Option<Fact> {
+        let activity = self.activity;
+        let is_their_chat = activity.conversation.kind == Some(RecipientKind::Person) && activity.is_of_teams();
+        let conversation =
+            (is_their_chat && !self.removes_the_conversation()).then(|| activity.conversation.id.clone());
+        self.account(&activity.from, conversation)
+    }
+
+    fn account(&self, account: &Account, conversation: Option<String>) -> Option<Fact> {
+        let addresses = account.addresses();
+        if addresses.is_empty() {
+            return None;
+        }
+        let reference = Reference {
+            user_id: account.id.clone(),
+            entra_object_id: account.entra_object_id.clone().map(|id| id.to_ascii_lowercase()),
+            ..self.reference(conversation)
+        };
+        Some(self.met(RecipientKind::Person, account.name.clone(), addresses, reference, None))
+    }
+
+    /// What has changed by it.
+    fn change(&self) -> Vec<Fact> {
+        let activity = self.activity;
+        let team_id = activity.team.as_ref().map(|team| team.id.clone());
+        match &activity.happening {
+            Happening::Removed => vec![Fact::Lost { who: self.here(), why: Unreachable::Uninstalled }],
+            Happening::Joined(accounts) => {
+                let mut facts = Vec::new();
+                for account in accounts {
+                    facts.extend(self.account(account, None));
+                    facts.extend(membership(team_id.as_ref(), account, true));
+                }
+                facts
+            }
+            Happening::Left(accounts) => {
+                accounts.iter().filter_map(|account| membership(team_id.as_ref(), account, false)).collect()
+            }
+            Happening::Channel(ChannelChange::Deleted) => {
+                activity.channel.iter().map(|channel| Fact::ChannelGone { id: channel.id.clone() }).collect()
+            }
+            Happening::Channel(ChannelChange::Named)
+            | Happening::Team(_)
+            | Happening::Installed { .. }
+            | Happening::Message { .. }
+            | Happening::Invoke { .. }
+            | Happening::Other(_) => Vec::new(),
+        }
+    }
+
+    /// Whether the bot can't speak in the conversation after this.
+    fn removes_the_conversation(&self) -> bool {
+        match self.activity.happening {
+            Happening::Removed | Happening::Channel(ChannelChange::Deleted) => true,
+            Happening::Channel(ChannelChange::Named)
+            | Happening::Team(_)
+            | Happening::Installed { .. }
+            | Happening::Message { .. }
+            | Happening::Invoke { .. }
+            | Happening::Joined(_)
+            | Happening::Left(_)
+            | Happening::Other(_) => false,
+        }
+    }
+
+    /// The recipient whose conversation this is.
+    fn here(&self) -> Who {
+        Who {
+            conversation_id: Some(conversation::without_thread(&self.activity.conversation.id).to_owned()),
+            addresses: match self.activity.conversation.kind {
+                Some(RecipientKind::Person) => self.activity.from.addresses(),
+                Some(RecipientKind::GroupChat | RecipientKind::Channel) | None => Vec::new(),
+            },
+        }
+    }
+
+    fn reference(&self, conversation_id: Option<String>) -> Reference {
+        Reference {
+            service_url: self.activity.service_url.clone().filter(|_| self.activity.is_of_teams()),
+            conversation_id,
+            tenant_id: self.activity.tenant_id.clone(),
+            bot_id: self.activity.bot_id.clone(),
+            user_id: None,
+            entra_object_id: None,
+        }
+    }
+
+    fn met(
+        &self,
+        kind: RecipientKind,
+        name: Option<String>,
+        addresses: Vec<Address>,
+        reference: Reference,
+        channel: Option<ChannelPlace>,
+    ) -> Fact {
+        let is_present = reference.conversation_id.is_some();
+        let client = Some(&self.activity.client).filter(|_| kind == RecipientKind::Person);
+        Fact::Met(Box::new(Met {
+            kind,
+            name,
+            addresses,
+            reference,
+            origin: self.origin,
+            language: client.and_then(|client| client.language.clone()),
+            country: client.and_then(|client| client.country.clone()),
+            channel,
+            at: self.at,
+            is_present,
+        }))
+    }
+}
+
+fn membership(team_id: Option<&String>, account: &Account, is_member: bool) -> Option<Fact> {
+    let addresses = account.addresses();
+    let who = Who { conversation_id: None, addresses };
+    Some(Fact::Membership { team_id: team_id?.clone(), who, is_member }).filter(|_| !account.addresses().is_empty())
+}
