@@ -5,6 +5,7 @@
 //! flight finish, give the rest back, close the store.
 
 mod connector;
+mod endpoint;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -18,7 +19,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapter::control::ControlServer;
+use crate::adapter::control::{AdminError, AdminServer, ControlServer};
+use crate::adapter::endpoint::{BindError, MessagingEndpoint};
 use crate::adapter::sqlite::{OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
@@ -31,6 +33,7 @@ use crate::engine::chores::Chores;
 use crate::engine::credentials::CredentialWatch;
 use crate::engine::desk::{FrontDesk, Running};
 use crate::engine::dispatcher::Dispatcher;
+use crate::engine::ear::Listener;
 use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
@@ -42,6 +45,7 @@ use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
+use crate::port::ear::Ear;
 use crate::port::entropy::Entropy;
 use crate::port::library::Library;
 use crate::port::store::{Rescued, Store, StoreError};
@@ -79,6 +83,10 @@ pub enum StartError {
     Client(#[from] SetupError),
     #[error("the socket {} can't be made: {source}", path.display())]
     Socket { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Endpoint(#[from] BindError),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     #[error(transparent)]
     Ticker(#[from] TickerError),
 }
@@ -146,8 +154,17 @@ impl Daemon {
 
         let control = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
+        let endpoint = endpoint::endpoint(config, &clock).await?;
+        let admin = endpoint::admin(config).await?;
         let [work, replan, recall] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
+        let ear: Arc<dyn Ear> = Arc::new(Listener {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            fallback_zone: config.fallback_zone,
+            work: Arc::clone(&work),
+            replan: Arc::clone(&replan),
+        });
         let running = Running {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -157,6 +174,9 @@ impl Daemon {
             limiter,
             home: Arc::from(config.bot.tenant_id.as_str()),
             watch: Arc::new(Watch::new(Arc::clone(&clock))),
+            endpoint: endpoint.as_ref().map(MessagingEndpoint::watch),
+            ear: Arc::clone(&ear),
+            service_urls: endpoint::service_urls(&config.bot)?,
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             recall: Arc::clone(&recall),
@@ -211,6 +231,14 @@ impl Daemon {
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
         tasks.spawn(named("socket", answer(control, Arc::clone(&desk) as Arc<dyn Desk>, stop.clone())));
+        if let Some(endpoint) = endpoint {
+            tracing::info!(address = %endpoint.address(), "Teams may call");
+            tasks.spawn(named("endpoint", endpoint.run(ear, stop.clone())));
+        }
+        if let Some(admin) = admin {
+            tracing::info!(address = %admin.address(), "the admin API listens");
+            tasks.spawn(named("admin API", administer(admin, Arc::clone(&desk) as Arc<dyn Desk>, stop.clone())));
+        }
         tasks.spawn(named("attendant", attendant.run(stop.clone())));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -275,6 +303,13 @@ impl Daemon {
 async fn answer(control: ControlServer, desk: Arc<dyn Desk>, stop: CancellationToken) {
     if let Err(error) = control.run(desk, stop).await {
         tracing::error!(%error, "the socket failed");
+    }
+}
+
+/// Answers whoever asks over the loopback.
+async fn administer(admin: AdminServer, desk: Arc<dyn Desk>, stop: CancellationToken) {
+    if let Err(error) = admin.run(desk, stop).await {
+        tracing::error!(%error, "the admin API failed");
     }
 }
 

@@ -23,13 +23,17 @@ use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{
-    CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, OccurrenceStatus, PauseRequest, People, RecallQuery,
-    RecallRequest, SendReceipt, SendRequest, Status,
+    CredentialStatus, DaemonStatus, Desk, DeskError, ForwardReceipt, ImportReport, OccurrenceStatus, PauseRequest,
+    People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
 };
+use crate::port::ear::{Ear, ServiceUrls};
+use crate::port::endpoint::Endpoint;
 use crate::port::entropy::Entropy;
 use crate::port::recall::RecallReport;
 use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
 
+// What another bot forwards.
+mod forward;
 // What is asked about recalls.
 mod recall;
 
@@ -60,6 +64,12 @@ pub struct Running {
     pub home: Arc<str>,
     pub credentials: Arc<dyn Credentials>,
     pub watch: Arc<Watch>,
+    /// Where Teams calls, if it does.
+    pub endpoint: Option<Arc<dyn Endpoint>>,
+    /// Takes in what another bot forwards.
+    pub ear: Arc<dyn Ear>,
+    /// Where conversations may be that another bot tells of.
+    pub service_urls: Arc<dyn ServiceUrls>,
     /// Rung when there may be something new to dispatch.
     pub work: Arc<Notify>,
     /// Rung when what is to be planned has changed.
@@ -170,6 +180,7 @@ impl Desk for FrontDesk {
                 next_due_at: self.store.next_wake(Duration::ZERO, DateTime::<Utc>::MIN_UTC).await?,
                 trouble: running.health.trouble(),
                 credentials: Some(told(&running.credentials.look(), now)),
+                endpoint: running.endpoint.as_ref().map(|endpoint| endpoint.status()),
             }),
         };
         Ok(Status {
@@ -218,6 +229,10 @@ impl Desk for FrontDesk {
         self.keeper.add(&source).await?;
         running.replan.notify_one();
         Ok(SendReceipt { schedule: name })
+    }
+
+    async fn forward(&self, activity: Vec<u8>) -> Result<ForwardReceipt, DeskError> {
+        self.take_forwarded(&activity).await
     }
 
     async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {

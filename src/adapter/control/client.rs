@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
-    Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    Desk, DeskError, ForwardReceipt, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt,
+    SendRequest, Status,
 };
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
@@ -48,10 +49,18 @@ impl ControlClient {
         path: &str,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<Answer, DeskError> {
-        let mut request = self.http.request(method, format!("http://nudged{path}"));
+        let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(body);
         }
+        self.exchange(request).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("http://nudged{path}"))
+    }
+
+    async fn exchange<Answer: DeserializeOwned>(&self, request: RequestBuilder) -> Result<Answer, DeskError> {
         let response = request.send().await.map_err(|error| {
             if error.is_connect() {
                 DeskError::NoDaemon(format!("no daemon answers on {}", self.socket.display()))
@@ -94,6 +103,10 @@ impl Desk for ControlClient {
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError> {
         self.ask(Method::POST, "/v1/send", Some(&request)).await
+    }
+
+    async fn forward(&self, activity: Vec<u8>) -> Result<ForwardReceipt, DeskError> {
+        self.exchange(self.request(Method::POST, "/v1/activities").body(activity)).await
     }
 
     async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {
