@@ -118,14 +118,12 @@ impl Teller<'_> {
     /// The chat or the channel itself. That of a person is met with the person.
     fn conversation(&self) -> Option<Fact> {
         let activity = self.activity;
-        if !activity.is_of_teams() {
+        if !self.can_be_answered() {
             return None;
         }
         let (kind, name) = (activity.conversation.kind?, activity.conversation.name.clone());
-        let is_lost = self.removes_the_conversation();
         match kind {
             RecipientKind::Person => None,
-            _ if is_lost => None,
             RecipientKind::GroupChat => {
                 let id = activity.conversation.id.clone();
                 Some(self.met(kind, name, Vec::new(), self.reference(Some(id)), None))
@@ -149,9 +147,8 @@ impl Teller<'_> {
     /// Whoever did it, with their chat where it was done there.
     fn person(&self) -> Option<Fact> {
         let activity = self.activity;
-        let is_their_chat = activity.conversation.kind == Some(RecipientKind::Person) && activity.is_of_teams();
-        let conversation =
-            (is_their_chat && !self.removes_the_conversation()).then(|| activity.conversation.id.clone());
+        let is_their_chat = activity.conversation.kind == Some(RecipientKind::Person) && self.can_be_answered();
+        let conversation = is_their_chat.then(|| activity.conversation.id.clone());
         self.account(&activity.from, conversation)
     }
 
@@ -208,6 +205,13 @@ impl Teller<'_> {
 
     fn presence(&self, team_id: String, is_present: bool) -> Fact {
         Fact::TeamPresence { team_id, is_present, at: self.at }
+    }
+
+    /// Whether the bot may speak in the conversation from now on, and everything is known that it takes. Half a
+    /// reference is none.
+    fn can_be_answered(&self) -> bool {
+        let activity = self.activity;
+        activity.is_of_teams() && activity.service_url.is_some() && !self.removes_the_conversation()
     }
 
     /// Whether the bot can't speak in the conversation after this.
