@@ -166,3 +166,6 @@ impl Happening {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
