@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::activity::{Account, Activity, ChannelChange, Happening};
 use crate::domain::conversation::{self, ChannelPlace};
+use crate::domain::event::{self, Event};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
 
 /// Facts that were told together.
@@ -32,6 +33,8 @@ pub enum Fact {
     Membership { team_id: String, who: Who, is_member: bool },
     /// A channel is no longer there.
     ChannelGone { id: String },
+    /// Something happened that schedules may wait for.
+    Happened(Box<Event>),
 }
 
 /// A recipient of whom Teams, or another bot, told something.
@@ -85,6 +88,7 @@ pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -
     facts.extend(teller.conversation());
     facts.extend(teller.person());
     facts.extend(teller.change());
+    facts.extend(event::told(activity, teller.at).map(|event| Fact::Happened(Box::new(event))));
     News { key: key(activity), facts }
 }
 

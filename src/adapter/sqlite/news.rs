@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
+use super::events;
 use super::fault::Fault;
 use super::import::{self, Effect};
 use super::people;
@@ -63,6 +64,7 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
                 let who = Who { conversation_id: Some(id.clone()), addresses: Vec::new() };
                 lose(conn, &who, Unreachable::Gone, now, &mut taken)?;
             }
+            Fact::Happened(event) => events::take_in(conn, event, now, &mut taken)?,
         }
     }
     for mover in &touched.movers {
@@ -71,7 +73,7 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
     let of_interest: BTreeSet<i64> = touched.movers.union(&touched.joiners).copied().collect();
     people::expand_again_for(conn, &of_interest, now)?;
     taken.replan = !of_interest.is_empty();
-    taken.work = !of_interest.is_empty();
+    taken.work |= !of_interest.is_empty();
     Ok(taken)
 }
 
