@@ -58,6 +58,9 @@ pub mod activity;
 // What an activity comes to: facts for the ledger.
 pub mod news;
 
+// What happens and makes schedules speak.
+pub mod event;
+
 // People files, CSV or conversation references → records.
 pub mod import;
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::activity::{Account, Activity, ChannelChange, ChannelTold, Happening, TeamChange};
 use crate::domain::conversation::{self, ChannelPlace, GENERAL};
+use crate::domain::event::{self, Event};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
 
 /// Facts that were told together.
@@ -34,6 +35,8 @@ pub enum Fact {
     TeamPresence { team_id: String, is_present: bool, at: DateTime<Utc> },
     /// Who came to a team, or left it.
     Membership { team_id: String, who: Who, is_member: bool },
+    /// Something happened that schedules may wait for.
+    Happened(Box<Event>),
 }
 
 /// A recipient of whom Teams, or another bot, told something.
@@ -87,6 +90,7 @@ pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -
     facts.extend(teller.conversation());
     facts.extend(teller.person());
     facts.extend(teller.change());
+    facts.extend(event::told(activity, teller.at).map(|event| Fact::Happened(Box::new(event))));
     News { key: key(activity), facts }
 }
 

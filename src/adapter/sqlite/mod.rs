@@ -10,6 +10,7 @@ mod abandon;
 mod catalog;
 mod claim;
 mod edit;
+mod events;
 mod expand;
 mod fault;
 mod guard;
@@ -53,6 +54,7 @@ use self::claim::Hold;
 pub use self::open::OpenError;
 use self::thread::{Manner, Worker};
 use crate::domain::delivery::Claim;
+use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
 use crate::domain::news::{News, TakenIn};
 use crate::domain::recipient::PersonRecord;
@@ -61,6 +63,7 @@ use crate::domain::share::Rooms;
 use crate::domain::thread::{Thread, ThreadName};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
+use crate::port::event::EventAnswer;
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
@@ -295,6 +298,10 @@ impl Store for SqliteStore {
         self.writer.call("taking news in", move |conn| news::take_in(conn, &news, fallback_zone, now)).await
     }
 
+    async fn happen(&self, event: Event, now: DateTime<Utc>) -> Result<EventAnswer, StoreError> {
+        self.writer.call("taking an event in", move |conn| events::happen(conn, &event, now)).await
+    }
+
     async fn people(&self) -> Result<Vec<PersonView>, StoreError> {
         self.reader.call("listing people", people::people).await
     }
@@ -318,8 +325,8 @@ impl Store for SqliteStore {
         self.reader.call("counting what is to be sent", move |conn| loads::loads(conn, now, &home)).await
     }
 
-    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        self.writer.call("pruning", move |conn| upkeep::prune(conn, before)).await
+    async fn prune(&self, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.writer.call("pruning", move |conn| upkeep::prune(conn, before, now)).await
     }
 
     async fn upkeep(&self) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
+use super::events;
 use super::fault::Fault;
 use super::meet;
 use super::people;
@@ -90,6 +91,7 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             }
             Ok(())
         }
+        Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
     }
 }
 
