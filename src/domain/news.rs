@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::activity::{Account, Activity, ChannelChange, Happening};
+use crate::domain::consent::{self, Typed};
 use crate::domain::conversation::{self, ChannelPlace};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
 
@@ -32,6 +33,8 @@ pub enum Fact {
     Membership { team_id: String, who: Who, is_member: bool },
     /// A channel is no longer there.
     ChannelGone { id: String },
+    /// Somebody told the bot to stop or to start, or asked what can be said.
+    Typed(Box<Typed>),
 }
 
 /// A recipient of whom Teams, or another bot, told something.
@@ -74,6 +77,8 @@ pub struct TakenIn {
     pub replan: bool,
     /// Whether there may be something new to dispatch.
     pub work: bool,
+    /// Whether a reply has been written.
+    pub reply: bool,
 }
 
 /// What an activity comes to. `at` is when it was heard, for one that does not say when it was.
@@ -85,7 +90,20 @@ pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -
     facts.extend(teller.conversation());
     facts.extend(teller.person());
     facts.extend(teller.change());
+    facts.extend(consent::typed(activity, heard_at).map(|typed| Fact::Typed(Box::new(typed))));
     News { key: key(activity), facts }
+}
+
+/// The recipient whose conversation it was told in.
+#[must_use]
+pub fn here(activity: &Activity) -> Who {
+    Who {
+        conversation_id: Some(conversation::without_thread(&activity.conversation.id).to_owned()),
+        addresses: match activity.conversation.kind {
+            Some(RecipientKind::Person) => activity.from.addresses(),
+            Some(RecipientKind::GroupChat | RecipientKind::Channel) | None => Vec::new(),
+        },
+    }
 }
 
 /// By what a repetition is recognised. Ids are unique in a conversation only.
@@ -205,15 +223,8 @@ impl Teller<'_> {
         }
     }
 
-    /// The recipient whose conversation this is.
     fn here(&self) -> Who {
-        Who {
-            conversation_id: Some(conversation::without_thread(&self.activity.conversation.id).to_owned()),
-            addresses: match self.activity.conversation.kind {
-                Some(RecipientKind::Person) => self.activity.from.addresses(),
-                Some(RecipientKind::GroupChat | RecipientKind::Channel) | None => Vec::new(),
-            },
-        }
+        here(self.activity)
     }
 
     fn reference(&self, conversation_id: Option<String>) -> Reference {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
+use super::consent;
 use super::fault::Fault;
 use super::import::{self, Effect};
 use super::people;
@@ -63,6 +64,7 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
                 let who = Who { conversation_id: Some(id.clone()), addresses: Vec::new() };
                 lose(conn, &who, Unreachable::Gone, now, &mut taken)?;
             }
+            Fact::Typed(typed) => consent::take_in(conn, typed, now, &mut taken)?,
         }
     }
     for mover in &touched.movers {

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 
 use super::fault::Fault;
 use super::places;
+use super::replies;
 use super::rows::micros;
 
 /// Attempts stand in the order in which they began, so the old ones are a range at the beginning of the table, and
@@ -36,8 +37,9 @@ const PRUNE_DOCUMENTS: &str = "
 pub(super) fn prune(conn: &Connection, before: DateTime<Utc>) -> Result<u64, Fault> {
     let attempts = conn.prepare_cached(PRUNE_ATTEMPTS)?.execute([micros(before)])?;
     let documents = conn.prepare_cached(PRUNE_DOCUMENTS)?.execute([micros(before)])?;
+    let replies = replies::prune(conn, before)?;
     places::forget(conn, before)?;
-    Ok(attempts as u64 + documents as u64)
+    Ok(attempts as u64 + documents as u64 + replies)
 }
 
 /// Refreshes the planner's statistics where they have aged, and copies the log into the file. PASSIVE: it waits for
