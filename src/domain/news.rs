@@ -3,12 +3,14 @@
 //! An activity is told at least once, sometimes five times and with another id. So every fact is such that taking it in
 //! again changes nothing, and the news as a whole has a key by which a plain repetition is recognised.
 
+use std::iter;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::activity::{Account, Activity, ChannelChange, Happening};
+use crate::domain::activity::{Account, Activity, ChannelChange, ChannelTold, Happening, TeamChange};
 use crate::domain::consent::{self, Typed};
-use crate::domain::conversation::{self, ChannelPlace};
+use crate::domain::conversation::{self, ChannelPlace, GENERAL};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
 
 /// Facts that were told together.
@@ -25,14 +27,14 @@ pub struct News {
 pub enum Fact {
     /// A recipient, and what is known of how to reach them.
     Met(Box<Met>),
-    /// A recipient who can't be reached any more.
-    Lost { who: Who, why: Unreachable },
+    /// A recipient who can't be reached any more, since `at`.
+    Lost { who: Who, why: Unreachable, at: DateTime<Utc> },
     /// What a team is called.
     Team { id: String, name: Option<String>, entra_group_id: Option<String>, reference: Reference },
+    /// The bot came into a team, with all its channels, or was taken out of it.
+    TeamPresence { team_id: String, is_present: bool, at: DateTime<Utc> },
     /// Who came to a team, or left it.
     Membership { team_id: String, who: Who, is_member: bool },
-    /// A channel is no longer there.
-    ChannelGone { id: String },
     /// Somebody told the bot to stop or to start, or asked what can be said.
     Typed(Box<Typed>),
 }
@@ -106,9 +108,11 @@ pub fn here(activity: &Activity) -> Who {
     }
 }
 
-/// By what a repetition is recognised. Ids are unique in a conversation only.
+/// By what a repetition is recognised. Ids are unique in a conversation only, and an edit of a message has the id of
+/// the message.
 fn key(activity: &Activity) -> Option<String> {
-    activity.id.as_ref().map(|id| format!("{} {}", activity.conversation.id, id))
+    let id = activity.id.as_ref()?;
+    Some(format!("{} {} {id}", activity.happening.word(), activity.conversation.id))
 }
 
 /// An activity on its way to become facts.
@@ -146,10 +150,13 @@ impl Teller<'_> {
             }
             RecipientKind::Channel => {
                 let channel = activity.channel.as_ref()?;
+                // Of General, Teams tells no name; its id is that of the team.
+                let is_general = activity.team.as_ref().is_some_and(|team| team.id == channel.id);
+                let general = || is_general.then(|| GENERAL.to_owned());
                 let place = ChannelPlace {
                     team_id: activity.team.as_ref().map(|team| team.id.clone()),
                     team_name: activity.team.as_ref().and_then(|team| team.name.clone()),
-                    name: channel.name.clone(),
+                    name: channel.name.clone().or_else(general),
                 };
                 let reference = self.reference(Some(channel.id.clone()));
                 Some(self.met(kind, place.title(), Vec::new(), reference, Some(place)))
@@ -184,7 +191,14 @@ impl Teller<'_> {
         let activity = self.activity;
         let team_id = activity.team.as_ref().map(|team| team.id.clone());
         match &activity.happening {
-            Happening::Removed => vec![Fact::Lost { who: self.here(), why: Unreachable::Uninstalled }],
+            Happening::Removed => {
+                let lost = Fact::Lost { who: self.here(), why: Unreachable::Uninstalled, at: self.at };
+                iter::once(lost).chain(team_id.map(|team_id| self.presence(team_id, false))).collect()
+            }
+            Happening::Installed { .. } => team_id.map(|team_id| self.presence(team_id, true)).into_iter().collect(),
+            Happening::Team(TeamChange::Deleted) => {
+                team_id.map(|team_id| self.presence(team_id, false)).into_iter().collect()
+            }
             Happening::Joined(accounts) => {
                 let mut facts = Vec::new();
                 for account in accounts {
@@ -197,23 +211,31 @@ impl Teller<'_> {
                 accounts.iter().filter_map(|account| membership(team_id.as_ref(), account, false)).collect()
             }
             Happening::Channel(ChannelChange::Deleted) => {
-                activity.channel.iter().map(|channel| Fact::ChannelGone { id: channel.id.clone() }).collect()
+                let gone = |id: &String| Who { conversation_id: Some(id.clone()), addresses: Vec::new() };
+                let lost =
+                    |channel: &ChannelTold| Fact::Lost { who: gone(&channel.id), why: Unreachable::Gone, at: self.at };
+                activity.channel.iter().map(lost).collect()
             }
             Happening::Channel(ChannelChange::Named)
-            | Happening::Team(_)
-            | Happening::Installed { .. }
+            | Happening::Team(TeamChange::Named | TeamChange::Archived)
             | Happening::Message { .. }
             | Happening::Invoke { .. }
             | Happening::Other(_) => Vec::new(),
         }
     }
 
+    fn presence(&self, team_id: String, is_present: bool) -> Fact {
+        Fact::TeamPresence { team_id, is_present, at: self.at }
+    }
+
     /// Whether the bot can't speak in the conversation after this.
     fn removes_the_conversation(&self) -> bool {
         match self.activity.happening {
-            Happening::Removed | Happening::Channel(ChannelChange::Deleted) => true,
+            Happening::Removed | Happening::Channel(ChannelChange::Deleted) | Happening::Team(TeamChange::Deleted) => {
+                true
+            }
             Happening::Channel(ChannelChange::Named)
-            | Happening::Team(_)
+            | Happening::Team(TeamChange::Named | TeamChange::Archived)
             | Happening::Installed { .. }
             | Happening::Message { .. }
             | Happening::Invoke { .. }

@@ -1,16 +1,15 @@
 //! Who stopped what: every change for ever, and what is in force.
 
-use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::fault::Fault;
-use super::news;
+use super::news::{self, Taking};
 use super::replies::{self, NewReply};
 use super::rows::micros;
 use super::words::Word;
 use crate::domain::consent::{Answer, Choice, Command, Topic, Typed, Way, Wish};
 use crate::domain::nearest::nearest;
-use crate::domain::news::{TakenIn, Who};
+use crate::domain::news::Who;
 
 /// What a choice came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +64,8 @@ pub(super) fn choose_for(conn: &Connection, who: &Who, choice: &Choice) -> Resul
 }
 
 /// Does what somebody typed, and writes the reply to it: one, however often it is told.
-pub(super) fn take_in(conn: &Connection, typed: &Typed, now: DateTime<Utc>, taken: &mut TakenIn) -> Result<(), Fault> {
+pub(super) fn take_in(conn: &Connection, typed: &Typed, taking: &mut Taking) -> Result<(), Fault> {
+    let now = taking.now;
     let Some(recipient) = news::find(conn, &typed.who)? else { return Ok(()) };
     let Some((answer, is_change)) = obey(conn, recipient, typed)? else { return Ok(()) };
     let about = typed.command.about();
@@ -78,7 +78,7 @@ pub(super) fn take_in(conn: &Connection, typed: &Typed, now: DateTime<Utc>, take
     };
     let text = answer.in_language(language.as_deref());
     let reply = NewReply { recipient, whence: &typed.whence, about: &about, text: &text, within: None };
-    taken.reply |= replies::ask(conn, &reply, now)?;
+    taking.taken.reply |= replies::ask(conn, &reply, now)?;
     Ok(())
 }
 

@@ -48,7 +48,7 @@ pub fn read(body: &[u8]) -> Result<Activity, Unreadable> {
         at: root.text("timestamp", 64).and_then(|text| text.parse::<DateTime<Utc>>().ok()),
         surface: surface.to_owned(),
         service_url: root.id("serviceUrl"),
-        from: root.object("from").map(account).unwrap_or_default(),
+        from: teller(root, bot_id.as_deref()),
         tenant_id: data.object("tenant").and_then(|tenant| tenant.id("id")).or_else(|| conversation.id("tenantId")),
         team: team(data),
         channel: channel(data, conversation),
@@ -104,6 +104,17 @@ fn account(object: Object<'_>) -> Account {
         name: object.name("name").map(str::to_owned),
         principal_name: object.id("userPrincipalName").or_else(|| object.id("email")),
     }
+}
+
+/// Who did it. An install does not always say it; in a chat of two it was the one who is not the bot.
+fn teller(root: Object<'_>, bot_id: Option<&str>) -> Account {
+    let from = root.object("from").map(account).unwrap_or_default();
+    if from.id.as_deref().is_some_and(|id| Some(id) != bot_id) {
+        return from;
+    }
+    let is_personal = root.object("conversation").and_then(|it| it.name("conversationType")) == Some("personal");
+    let mut others = root.list("membersAdded").map(account).filter(|it| it.id.is_some() && it.id.as_deref() != bot_id);
+    others.next().filter(|_| is_personal).unwrap_or(from)
 }
 
 fn told(conversation: Object<'_>) -> Result<ConversationTold, Unreadable> {
@@ -217,11 +228,12 @@ fn said(root: Object<'_>) -> (String, bool) {
     let bot_id = root.object("recipient").and_then(|bot| bot.id("id"));
     for entity in root.list("entities").filter(|entity| entity.name("type") == Some("mention")) {
         let mentioned = entity.object("mentioned").and_then(|mentioned| mentioned.id("id"));
-        if mentioned.is_some() && mentioned == bot_id {
-            mentions_bot = true;
-            if let Some(mention) = entity.text("text", LONGEST_TEXT) {
-                text = text.replacen(mention, " ", 1);
-            }
+        if mentioned.is_none() || mentioned != bot_id {
+            continue;
+        }
+        mentions_bot = true;
+        if let Some(mention) = entity.text("text", LONGEST_TEXT) {
+            text = text.replacen(mention, " ", 1);
         }
     }
     (text.replace("&nbsp;", " ").trim().to_owned(), mentions_bot)
