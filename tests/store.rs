@@ -10,6 +10,8 @@ mod conversations;
 mod documents;
 #[path = "store/editing.rs"]
 mod editing;
+#[path = "store/events.rs"]
+mod events;
 #[path = "store/expanding.rs"]
 mod expanding;
 #[path = "store/fixtures.rs"]
@@ -77,6 +79,28 @@ macro_rules! conformance {
                 a_date_taken_away_and_given_back_serves_once,
                 planning_the_same_again_keeps_what_was_replaced,
                 what_a_sender_holds_is_decided_at_the_claim,
+            ]);
+            conformance!(@cases $place, events, [
+                an_event_speaks_to_those_who_are_there,
+                the_same_key_is_the_same_event,
+                a_key_says_one_thing,
+                nobody_listens_to_what_no_schedule_waits_for,
+                data_names_people_among_the_allowed,
+                a_person_is_welcomed_once_for_ever,
+                teams_tells_one_install_in_several_activities,
+                an_install_in_a_team_is_about_the_team,
+                events_of_one_schedule_do_not_supersede_each_other,
+                an_event_does_not_supersede_what_is_planned,
+                planning_leaves_events_alone,
+                what_is_invited_is_never_given_up,
+                an_exception_counts_until_the_last_moment,
+                who_joins_later_was_not_there,
+                an_event_of_a_paused_schedule_waits,
+                an_event_of_a_missing_schedule_waits_and_is_accounted_for,
+                too_many_named_people_stop_an_event,
+                an_event_can_be_recalled_before_it_is_expanded,
+                the_life_of_a_schedule_bounds_its_events,
+                an_event_is_known_for_ninety_days,
             ]);
             conformance!(@cases $place, expanding, [
                 a_wave_becomes_one_delivery_for_each_recipient,

@@ -67,6 +67,9 @@ pub mod buttons;
 // Messages that answer a person.
 pub mod reply;
 
+// What happens and makes schedules speak.
+pub mod event;
+
 // People files, CSV or conversation references → records.
 pub mod import;
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::activity::{Account, Activity, ChannelChange, ChannelTold, Happening, TeamChange};
 use crate::domain::consent::{self, Typed};
 use crate::domain::conversation::{self, ChannelPlace, GENERAL};
+use crate::domain::event::{self, Event};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
 
 /// Facts that were told together.
@@ -37,6 +38,8 @@ pub enum Fact {
     Membership { team_id: String, who: Who, is_member: bool },
     /// Somebody told the bot to stop or to start, or asked what can be said.
     Typed(Box<Typed>),
+    /// Something happened that schedules may wait for.
+    Happened(Box<Event>),
 }
 
 /// A recipient of whom Teams, or another bot, told something.
@@ -93,6 +96,7 @@ pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -
     facts.extend(teller.person());
     facts.extend(teller.change());
     facts.extend(consent::typed(activity, heard_at).map(|typed| Fact::Typed(Box::new(typed))));
+    facts.extend(event::told(activity, teller.at).map(|event| Fact::Happened(Box::new(event))));
     News { key: key(activity), facts }
 }
 

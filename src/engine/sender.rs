@@ -130,6 +130,7 @@ impl Sender {
             title: schedule.display_title(),
             occurrence: claim.occurrence,
             local,
+            event: claim.event.as_deref(),
         };
         let said = match schedule.message.render(&facts, self.house_stop.as_ref()) {
             Ok(said) => said,

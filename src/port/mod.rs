@@ -13,6 +13,8 @@ pub mod desk;
 pub mod ear;
 // Chance.
 pub mod entropy;
+// What crosses the ports when something happens.
+pub mod event;
 // Where the schedule files are.
 pub mod library;
 // What crosses the ports when messages are taken back.

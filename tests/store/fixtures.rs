@@ -20,7 +20,9 @@ use nudged::domain::schedule::model::{
     Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, QuietPolicy, Schedule, Target,
 };
 use nudged::domain::schedule::parse::read_target;
-use nudged::domain::schedule::when::{Calendar, Days, Exceptions, Rhythm, Trigger, When, WhoseClock};
+use nudged::domain::schedule::when::{
+    Calendar, Days, EventTrigger, Exceptions, OncePer, Rhythm, Trigger, When, WhoseClock,
+};
 use nudged::domain::share::Rooms;
 use nudged::domain::spread::Spread;
 use nudged::domain::template::Template;
@@ -59,6 +61,7 @@ pub(crate) fn address(text: &str) -> Address {
 pub(crate) struct Draft {
     pub name: String,
     pub to: Vec<Target>,
+    pub among: Vec<Target>,
     pub except: Vec<Address>,
     pub priority: Priority,
     pub on_unknown: OnUnknown,
@@ -66,6 +69,7 @@ pub(crate) struct Draft {
     pub catch_up: CatchUp,
     pub max_people: Option<NonZeroU32>,
     pub once: bool,
+    pub event: Option<(String, OncePer)>,
     pub file: String,
     pub topic: Option<String>,
 }
@@ -75,6 +79,7 @@ pub(crate) fn draft(name: &str) -> Draft {
     Draft {
         name: name.to_owned(),
         to: vec![Target::Everyone],
+        among: Vec::new(),
         except: Vec::new(),
         priority: Priority::Normal,
         on_unknown: OnUnknown::Resend,
@@ -82,6 +87,7 @@ pub(crate) fn draft(name: &str) -> Draft {
         catch_up: CatchUp::Latest,
         max_people: None,
         once: false,
+        event: None,
         file: "file.toml".to_owned(),
         topic: None,
     }
@@ -95,6 +101,19 @@ impl Draft {
     pub(crate) fn to(mut self, to: &[&str]) -> Self {
         let target = |word: &&str| read_target(word).expect("a recipient");
         self.to = to.iter().map(target).collect();
+        self
+    }
+
+    /// Waits for an event instead of a time.
+    pub(crate) fn on(mut self, event: &str, once_per: OncePer) -> Self {
+        self.event = Some((event.to_owned(), once_per));
+        self
+    }
+
+    /// Whom the data of an event may name.
+    pub(crate) fn among(mut self, among: &[&str]) -> Self {
+        let target = |word: &&str| read_target(word).expect("a recipient");
+        self.among = among.iter().map(target).collect();
         self
     }
 
@@ -136,7 +155,9 @@ impl Draft {
 
     /// The one place where a [`Schedule`] is made.
     pub(crate) fn build(&self) -> Arc<Schedule> {
-        let trigger = if self.once {
+        let trigger = if let Some((name, once_per)) = self.event.clone() {
+            Trigger::Event(EventTrigger { name, after: Duration::ZERO, once_per })
+        } else if self.once {
             Trigger::Once(civil("09:00"))
         } else {
             Trigger::Calendar(Calendar { days: Days::Daily(Rhythm::Each), times: vec![civil("09:00").time()] })
@@ -155,7 +176,12 @@ impl Draft {
                 exceptions: Exceptions::default(),
                 clock_changes: ClockChangePolicy::default(),
             },
-            audience: Audience { to: self.to.clone(), except_people: self.except.clone(), guests: false },
+            audience: Audience {
+                to: self.to.clone(),
+                among: self.among.clone(),
+                except_people: self.except.clone(),
+                guests: false,
+            },
             policies: Policies {
                 late: Duration::from_hours(1),
                 priority: self.priority,

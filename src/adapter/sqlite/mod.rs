@@ -11,6 +11,7 @@ mod catalog;
 mod claim;
 mod consent;
 mod edit;
+mod events;
 mod expand;
 mod fault;
 mod guard;
@@ -57,6 +58,7 @@ pub use self::open::OpenError;
 use self::thread::{Manner, Worker};
 use crate::domain::consent::Choice;
 use crate::domain::delivery::Claim;
+use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
 use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::recipient::PersonRecord;
@@ -65,6 +67,7 @@ use crate::domain::share::Rooms;
 use crate::domain::thread::{Thread, ThreadName};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
+use crate::port::event::EventAnswer;
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::reply::{ReplyOutcome, ReplyWork};
 use crate::port::store::{
@@ -316,6 +319,10 @@ impl Store for SqliteStore {
         self.writer.call("settling a reply", move |conn| replies::settle(conn, &outcome)).await
     }
 
+    async fn happen(&self, event: Event, now: DateTime<Utc>) -> Result<EventAnswer, StoreError> {
+        self.writer.call("taking an event in", move |conn| events::happen(conn, &event, now)).await
+    }
+
     async fn people(&self) -> Result<Vec<PersonView>, StoreError> {
         self.reader.call("listing people", people::people).await
     }
@@ -339,8 +346,8 @@ impl Store for SqliteStore {
         self.reader.call("counting what is to be sent", move |conn| loads::loads(conn, now, &home)).await
     }
 
-    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        self.writer.call("pruning", move |conn| upkeep::prune(conn, before)).await
+    async fn prune(&self, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.writer.call("pruning", move |conn| upkeep::prune(conn, before, now)).await
     }
 
     async fn upkeep(&self) -> Result<(), StoreError> {

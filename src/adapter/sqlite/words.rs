@@ -4,11 +4,13 @@
 use crate::domain::consent::{Way, Wish};
 use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Reason, State};
+use crate::domain::event::Cause;
 use crate::domain::plan::WaveRecipients;
 use crate::domain::recall::RecallState;
 use crate::domain::recipient::{RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
 use crate::domain::reply::ReplyState;
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
+use crate::domain::schedule::when::OncePer;
 use crate::domain::time::ClockNote;
 use crate::port::store::PausedBy;
 
@@ -55,7 +57,9 @@ words! {
     OnUnknown { Resend = "resend", Hold = "hold" }
     Overlap { Supersede = "supersede", Keep = "keep" }
     CatchUp { Latest = "latest", All = "all", None = "none" }
-    WaveRecipients { OfZone = "of-zone", All = "all" }
+    WaveRecipients { OfZone = "of-zone", All = "all", Invited = "invited" }
+    Cause { Plan = "plan", Event = "event", Snooze = "snooze" }
+    OncePer { Event = "event", Person = "person" }
     ClockNote {
         ShiftedOverGap = "shifted-over-gap",
         FirstAfterGap = "first-after-gap",

@@ -37,12 +37,12 @@ pub fn largest(
     let recipient = longest_person();
     // A Wednesday in September: the longest name of a weekday.
     let at = NaiveDate::from_ymd_opt(2026, 9, 30).and_then(|date| date.and_hms_opt(22, 22, 22)).unwrap_or_default();
-    let facts = Facts { recipient: &recipient, schedule, title, occurrence: at, local: at };
+    let facts = Facts { recipient: &recipient, schedule, title, occurrence: at, local: at, event: None };
     let said = content.render(&facts, None, !buttons.is_empty())?;
     Ok(measure(&buttons.put_below(said, DeliveryId(i64::MAX), None)))
 }
 
-fn longest_person() -> Recipient {
+pub(crate) fn longest_person() -> Recipient {
     // Half of it the first name, half of it the last one, with the letters that are most often met.
     let half = "e".repeat((NAME - 1) / 2);
     Recipient {

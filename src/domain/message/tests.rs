@@ -30,7 +30,8 @@ fn render(message: &Message, language: Option<&str>, house_stop: Option<&str>) -
     };
     let schedule = ScheduleName::new("news").expect("a name");
     let at = "2026-12-01T09:00:00".parse().expect("a civil time");
-    let facts = Facts { recipient: &recipient, schedule: &schedule, title: "News", occurrence: at, local: at };
+    let facts =
+        Facts { recipient: &recipient, schedule: &schedule, title: "News", occurrence: at, local: at, event: None };
     message.render(&facts, house_stop.map(template).as_ref()).expect("rendered")
 }
 
