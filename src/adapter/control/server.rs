@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
-    Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    ConsentRequest, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt,
+    SendRequest, Status,
 };
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
@@ -57,6 +58,7 @@ impl ControlServer {
             .route("/v1/send", post(send))
             .route("/v1/recalls", get(recall_report))
             .route("/v1/recalls", post(recall))
+            .route("/v1/consent", post(consent))
             .route("/v1/pause", post(pause))
             .route("/v1/resume", post(resume))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -95,6 +97,10 @@ async fn recall(State(desk): Asked, Json(request): Json<RecallRequest>) -> Resul
 
 async fn recall_report(State(desk): Asked, Query(query): Query<RecallQuery>) -> Result<Json<RecallReport>, DeskError> {
     desk.recall_report(query).await.map(Json)
+}
+
+async fn consent(State(desk): Asked, Json(request): Json<ConsentRequest>) -> Result<Json<bool>, DeskError> {
+    desk.consent(request).await.map(Json)
 }
 
 async fn pause(State(desk): Asked, Json(request): Json<PauseRequest>) -> Result<Json<bool>, DeskError> {

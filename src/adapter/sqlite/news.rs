@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
+use super::consent;
 use super::events;
 use super::fault::Fault;
 use super::meet;
@@ -91,6 +92,7 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             }
             Ok(())
         }
+        Fact::Typed(typed) => consent::take_in(conn, typed, taking),
         Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
     }
 }
