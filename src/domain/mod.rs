@@ -58,6 +58,12 @@ pub mod activity;
 // What an activity comes to: facts for the ledger.
 pub mod news;
 
+// Which of all that was said of a person's zone counts.
+pub mod ladder;
+
+// The time zones of Windows and Exchange, by their IANA names.
+pub mod windows_zones;
+
 // People files, CSV or conversation references → records.
 pub mod import;
 

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::activity::{Account, Activity, ChannelChange, Happening};
 use crate::domain::conversation::{self, ChannelPlace};
-use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
+use crate::domain::ladder::ZoneEvidence;
+use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable, ZoneSource};
 
 /// Facts that were told together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,6 +33,10 @@ pub enum Fact {
     Membership { team_id: String, who: Who, is_member: bool },
     /// A channel is no longer there.
     ChannelGone { id: String },
+    /// In which zone somebody lives, as one source says.
+    ZoneTold { who: Who, said: ZoneEvidence },
+    /// What a source said of somebody's zone until `at` is taken back.
+    ZoneUnsaid { who: Who, source: ZoneSource, at: DateTime<Utc> },
 }
 
 /// A recipient of whom Teams, or another bot, told something.
@@ -84,6 +89,7 @@ pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -
     facts.extend(teller.team());
     facts.extend(teller.conversation());
     facts.extend(teller.person());
+    facts.extend(teller.zone());
     facts.extend(teller.change());
     News { key: key(activity), facts }
 }
@@ -146,6 +152,15 @@ impl Teller<'_> {
         let conversation =
             (is_their_chat && !self.removes_the_conversation()).then(|| activity.conversation.id.clone());
         self.account(&activity.from, conversation)
+    }
+
+    /// What the client of whoever did it says of their zone.
+    fn zone(&self) -> Option<Fact> {
+        let zone = self.activity.client.zone?;
+        let addresses = self.activity.from.addresses();
+        let who = Who { conversation_id: None, addresses };
+        let said = ZoneEvidence { source: ZoneSource::Client, zone, said_at: self.at };
+        (!who.addresses.is_empty()).then_some(Fact::ZoneTold { who, said })
     }
 
     fn account(&self, account: &Account, conversation: Option<String>) -> Option<Fact> {

@@ -14,6 +14,7 @@ use super::rows::micros;
 use super::sql::Sql;
 use super::teams::{self, Said};
 use super::words::Word;
+use super::zones;
 use crate::domain::conversation::team_group;
 use crate::domain::news::{Fact, Met, News, TakenIn, Who};
 use crate::domain::recipient::{PersonRecord, Unreachable};
@@ -25,6 +26,8 @@ pub(super) struct Touched {
     pub movers: BTreeSet<i64>,
     /// May be in an audience in which they were not, or the other way round.
     pub joiners: BTreeSet<i64>,
+    /// Of whose zone something was said.
+    pub voices: BTreeSet<i64>,
 }
 
 pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: DateTime<Utc>) -> Result<TakenIn, Fault> {
@@ -41,7 +44,7 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
     let mut touched = Touched::default();
     for fact in &news.facts {
         match fact {
-            Fact::Met(met) => meet(conn, met, fallback_zone, &mut taken, &mut touched)?,
+            Fact::Met(met) => meet(conn, met, (fallback_zone, now), &mut taken, &mut touched)?,
             Fact::Lost { who, why } => lose(conn, who, *why, now, &mut taken)?,
             Fact::Team { id, name, entra_group_id, reference } => {
                 let said = Said {
@@ -63,8 +66,23 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
                 let who = Who { conversation_id: Some(id.clone()), addresses: Vec::new() };
                 lose(conn, &who, Unreachable::Gone, now, &mut taken)?;
             }
+            Fact::ZoneTold { who, said } => {
+                if let Some(id) = find(conn, who)? {
+                    zones::hear(conn, id, said)?;
+                    touched.voices.insert(id);
+                }
+            }
+            Fact::ZoneUnsaid { who, source, at } => {
+                if let Some(id) = find(conn, who)? {
+                    zones::unsay(conn, id, *source, *at)?;
+                    touched.voices.insert(id);
+                }
+            }
         }
     }
+    // Who came to a group may have its zone.
+    let unsettled: BTreeSet<i64> = touched.voices.union(&touched.joiners).copied().collect();
+    touched.movers.extend(zones::settle_all(conn, unsettled, fallback_zone, now)?);
     for mover in &touched.movers {
         realign::move_to_zone(conn, Scope::Recipient(*mover))?;
     }
@@ -93,7 +111,7 @@ pub(super) fn find(conn: &Connection, who: &Who) -> Result<Option<i64>, Fault> {
 fn meet(
     conn: &Connection,
     met: &Met,
-    fallback_zone: Tz,
+    (fallback_zone, now): (Tz, DateTime<Utc>),
     taken: &mut TakenIn,
     touched: &mut Touched,
 ) -> Result<(), Fault> {
@@ -105,7 +123,7 @@ fn meet(
         reference: met.reference.clone(),
         ..PersonRecord::new(met.kind)
     };
-    match import::import(conn, &record, fallback_zone)? {
+    match import::import(conn, &record, fallback_zone, now)? {
         Effect::Refused(words) => taken.refused.push(words),
         Effect::Unchanged => taken.unchanged += 1,
         Effect::Added { renamed, .. } => {

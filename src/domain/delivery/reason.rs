@@ -43,6 +43,7 @@ reasons! {
     Missed = "missed", "it fell due while nudged was not running";
     QuietHours = "quiet-hours", "it fell due in quiet hours";
     Holiday = "holiday", "it is a holiday for this recipient";
+    ZoneUnknown = "zone-unknown", "nobody knows in which time zone the recipient lives; `nudged people zone` says it";
     DailyLimit = "daily-limit", "the recipient has had as many messages as they may get on one day";
 
     Guest = "guest", "the person is a guest of the team; write guests = true to speak to guests as well";
@@ -149,6 +150,7 @@ impl Reason {
             | Reason::Missed
             | Reason::QuietHours
             | Reason::Holiday
+            | Reason::ZoneUnknown
             | Reason::DailyLimit
             | Reason::Guest
             | Reason::Anonymous
