@@ -12,7 +12,8 @@ use crate::domain::activity::{Account, Activity, ChannelChange, ChannelTold, Hap
 use crate::domain::consent::{self, Typed};
 use crate::domain::conversation::{self, ChannelPlace, GENERAL};
 use crate::domain::event::{self, Event};
-use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
+use crate::domain::ladder::ZoneEvidence;
+use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable, ZoneSource};
 
 /// Facts that were told together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -40,6 +41,10 @@ pub enum Fact {
     Typed(Box<Typed>),
     /// Something happened that schedules may wait for.
     Happened(Box<Event>),
+    /// In which zone somebody lives, as one source says.
+    ZoneTold { who: Who, said: ZoneEvidence },
+    /// What a source said of somebody's zone until `at` is taken back.
+    ZoneUnsaid { who: Who, source: ZoneSource, at: DateTime<Utc> },
 }
 
 /// A recipient of whom Teams, or another bot, told something.
@@ -94,6 +99,7 @@ pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -
     facts.extend(teller.team());
     facts.extend(teller.conversation());
     facts.extend(teller.person());
+    facts.extend(teller.zone());
     facts.extend(teller.change());
     facts.extend(consent::typed(activity, heard_at).map(|typed| Fact::Typed(Box::new(typed))));
     facts.extend(event::told(activity, teller.at).map(|event| Fact::Happened(Box::new(event))));
@@ -172,6 +178,15 @@ impl Teller<'_> {
         let is_their_chat = activity.conversation.kind == Some(RecipientKind::Person) && self.can_be_answered();
         let conversation = is_their_chat.then(|| activity.conversation.id.clone());
         self.account(&activity.from, conversation)
+    }
+
+    /// What the client of whoever did it says of their zone.
+    fn zone(&self) -> Option<Fact> {
+        let zone = self.activity.client.zone?;
+        let addresses = self.activity.from.addresses();
+        let who = Who { conversation_id: None, addresses };
+        let said = ZoneEvidence { source: ZoneSource::Client, zone, said_at: self.at };
+        (!who.addresses.is_empty()).then_some(Fact::ZoneTold { who, said })
     }
 
     fn account(&self, account: &Account, conversation: Option<String>) -> Option<Fact> {

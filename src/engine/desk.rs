@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::domain::credential::Credential;
 use crate::domain::id::ScheduleName;
+use crate::domain::ladder::HouseZones;
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
 use crate::domain::recipient::PersonRecord;
@@ -47,6 +48,8 @@ pub struct FrontDesk {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub keeper: Arc<CatalogKeeper>,
+    /// What the configuration says of zones.
+    pub house_zones: HouseZones,
     /// `None` where no daemon is running.
     pub daemon: Option<Running>,
 }
@@ -87,6 +90,15 @@ impl FrontDesk {
             Some(_) => self.keeper.cell().current(),
             None => Arc::new(self.keeper.read().await?),
         })
+    }
+
+    /// A daemon has made known what the configuration says of zones when it started. Without one it may have changed since.
+    async fn keep_house_zones(&self) -> Result<(), DeskError> {
+        if self.daemon.is_none() {
+            let now = self.clock.now();
+            self.store.keep_house_zones(self.house_zones.clone(), self.keeper.fallback_zone, now).await?;
+        }
+        Ok(())
     }
 
     /// The schedule of this name, or what to write instead.
@@ -191,6 +203,7 @@ impl Desk for FrontDesk {
     }
 
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {
+        self.keep_house_zones().await?;
         let mut report = ImportReport::default();
         for chunk in records.chunks(IMPORTED_AT_ONCE) {
             let now = self.clock.now();

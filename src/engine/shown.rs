@@ -30,6 +30,7 @@ impl Shown {
             title: schedule.display_title(),
             occurrence: delivered.occurrence,
             local: self.zones.civil(delivered.due_at, delivered.recipient.zone),
+            event: None,
         };
         match schedule.message.render(&facts, self.house_stop.as_ref()) {
             Ok(said) => buttons::with_line(said, line),
