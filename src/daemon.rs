@@ -5,7 +5,7 @@
 //! flight finish, give the rest back, close the store.
 
 mod connector;
-mod endpoint;
+mod doors;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -19,8 +19,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapter::control::{AdminError, AdminServer, ControlServer};
-use crate::adapter::endpoint::{BindError, MessagingEndpoint};
+use crate::adapter::control::AdminError;
+use crate::adapter::endpoint::BindError;
 use crate::adapter::sqlite::{OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
@@ -39,13 +39,14 @@ use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
 use crate::engine::posting::Turns;
 use crate::engine::recaller::Recaller;
+use crate::engine::replier::Replier;
 use crate::engine::rosters::Rosters;
 use crate::engine::sender::Sender;
+use crate::engine::shown::Shown;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
-use crate::port::ear::Ear;
 use crate::port::entropy::Entropy;
 use crate::port::library::Library;
 use crate::port::store::{Rescued, Store, StoreError};
@@ -53,6 +54,8 @@ use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
 
 pub use connector::identity;
+
+use doors::Doors;
 
 /// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.
 #[derive(Clone)]
@@ -138,6 +141,7 @@ impl Daemon {
         tell_rescued(taken.rescued);
         let downtime = Downtime { since: taken.went_round_at, until: started_at };
 
+        store.keep_house_zones(config.zones.clone(), config.fallback_zone, started_at).await?;
         let library = Arc::clone(&outside.library);
         let keeper =
             Arc::new(CatalogKeeper::new(library, Arc::clone(&store), Arc::clone(&clock), config.fallback_zone));
@@ -152,19 +156,17 @@ impl Daemon {
         });
         planner.pass().await?;
 
-        let control = ControlServer::bind(&config.socket)
-            .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
-        let endpoint = endpoint::endpoint(config, &clock).await?;
-        let admin = endpoint::admin(config).await?;
-        let [work, replan, recall] = std::array::from_fn(|_| Arc::new(Notify::new()));
+        let [work, replan, recall, replies] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
-        let ear: Arc<dyn Ear> = Arc::new(Listener {
+        let ear = Listener {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
             fallback_zone: config.fallback_zone,
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
-        });
+            replies: Arc::clone(&replies),
+        };
+        let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
         let running = Running {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -174,9 +176,9 @@ impl Daemon {
             limiter,
             home: Arc::from(config.bot.tenant_id.as_str()),
             watch: Arc::new(Watch::new(Arc::clone(&clock))),
-            endpoint: endpoint.as_ref().map(MessagingEndpoint::watch),
-            ear: Arc::clone(&ear),
-            service_urls: endpoint::service_urls(&config.bot)?,
+            endpoint: doors.endpoint_watch(),
+            ear: doors.ear(),
+            service_urls: doors.service_urls(),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             recall: Arc::clone(&recall),
@@ -187,10 +189,12 @@ impl Daemon {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&outside.entropy),
             keeper: Arc::clone(&keeper),
+            house_zones: config.zones.clone(),
             daemon: Some(running),
         });
         let rosters = rosters(&sender, config, &replan);
         let recaller = recaller(config, &sender, recall);
+        let replier = replier(&sender, Arc::clone(&replies));
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -209,6 +213,7 @@ impl Daemon {
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             rosters: Arc::clone(&rosters.wanted),
+            fallback_zone: config.fallback_zone,
             keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
             term: taken.term,
         };
@@ -229,16 +234,9 @@ impl Daemon {
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
         tasks.spawn(named("rosters", rosters.run(stop.clone())));
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
+        tasks.spawn(named("replier", replier.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
-        tasks.spawn(named("socket", answer(control, Arc::clone(&desk) as Arc<dyn Desk>, stop.clone())));
-        if let Some(endpoint) = endpoint {
-            tracing::info!(address = %endpoint.address(), "Teams may call");
-            tasks.spawn(named("endpoint", endpoint.run(ear, stop.clone())));
-        }
-        if let Some(admin) = admin {
-            tracing::info!(address = %admin.address(), "the admin API listens");
-            tasks.spawn(named("admin API", administer(admin, Arc::clone(&desk) as Arc<dyn Desk>, stop.clone())));
-        }
+        doors.open(&mut tasks, &(Arc::clone(&desk) as Arc<dyn Desk>), &stop);
         tasks.spawn(named("attendant", attendant.run(stop.clone())));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -296,20 +294,6 @@ impl Daemon {
         }
         self.store.store.close().await;
         tracing::info!("stopped");
-    }
-}
-
-/// Answers whoever asks over the socket.
-async fn answer(control: ControlServer, desk: Arc<dyn Desk>, stop: CancellationToken) {
-    if let Err(error) = control.run(desk, stop).await {
-        tracing::error!(%error, "the socket failed");
-    }
-}
-
-/// Answers whoever asks over the loopback.
-async fn administer(admin: AdminServer, desk: Arc<dyn Desk>, stop: CancellationToken) {
-    if let Err(error) = admin.run(desk, stop).await {
-        tracing::error!(%error, "the admin API failed");
     }
 }
 
@@ -393,6 +377,27 @@ fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
         work: Arc::clone(&sender.work),
         replan: Arc::clone(replan),
         unknown: Mutex::default(),
+    }
+}
+
+/// It speaks to Teams as the sender does, within the same limits.
+fn replier(sender: &Sender, bell: Arc<Notify>) -> Replier {
+    Replier {
+        store: Arc::clone(&sender.store),
+        connector: Arc::clone(&sender.connector),
+        limiter: Arc::clone(&sender.limiter),
+        clock: Arc::clone(&sender.clock),
+        entropy: Arc::clone(&sender.entropy),
+        health: Arc::clone(&sender.health),
+        places: Arc::clone(&sender.places),
+        shown: Arc::new(Shown {
+            catalog: Arc::clone(&sender.catalog),
+            zones: Arc::clone(&sender.zones),
+            house_stop: sender.house_stop.clone(),
+        }),
+        work: Arc::clone(&sender.work),
+        bell,
+        home_tenant: sender.home_tenant.clone(),
     }
 }
 

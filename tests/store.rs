@@ -10,6 +10,8 @@ mod conversations;
 mod documents;
 #[path = "store/editing.rs"]
 mod editing;
+#[path = "store/events.rs"]
+mod events;
 #[path = "store/expanding.rs"]
 mod expanding;
 #[path = "store/fixtures.rs"]
@@ -18,6 +20,8 @@ mod fixtures;
 mod lanes;
 #[path = "store/moving.rs"]
 mod moving;
+#[path = "store/news.rs"]
+mod news;
 #[path = "store/people.rs"]
 mod people;
 #[path = "store/planning.rs"]
@@ -38,6 +42,8 @@ mod sqlite_file;
 mod status;
 #[path = "store/trouble.rs"]
 mod trouble;
+#[path = "store/zones.rs"]
+mod zones;
 
 use std::sync::Arc;
 
@@ -75,6 +81,28 @@ macro_rules! conformance {
                 a_date_taken_away_and_given_back_serves_once,
                 planning_the_same_again_keeps_what_was_replaced,
                 what_a_sender_holds_is_decided_at_the_claim,
+            ]);
+            conformance!(@cases $place, events, [
+                an_event_speaks_to_those_who_are_there,
+                the_same_key_is_the_same_event,
+                a_key_says_one_thing,
+                nobody_listens_to_what_no_schedule_waits_for,
+                data_names_people_among_the_allowed,
+                a_person_is_welcomed_once_for_ever,
+                teams_tells_one_install_in_several_activities,
+                an_install_in_a_team_is_about_the_team,
+                events_of_one_schedule_do_not_supersede_each_other,
+                an_event_does_not_supersede_what_is_planned,
+                planning_leaves_events_alone,
+                what_is_invited_is_never_given_up,
+                an_exception_counts_until_the_last_moment,
+                who_joins_later_was_not_there,
+                an_event_of_a_paused_schedule_waits,
+                an_event_of_a_missing_schedule_waits_and_is_accounted_for,
+                too_many_named_people_stop_an_event,
+                an_event_can_be_recalled_before_it_is_expanded,
+                the_life_of_a_schedule_bounds_its_events,
+                an_event_is_known_for_ninety_days,
             ]);
             conformance!(@cases $place, expanding, [
                 a_wave_becomes_one_delivery_for_each_recipient,
@@ -193,6 +221,23 @@ macro_rules! conformance {
                 a_place_on_the_day_is_given_back,
                 a_message_in_a_thread_is_taken_back_there,
             ]);
+            conformance!(@cases $place, news, [
+                an_install_makes_somebody_reachable,
+                told_again_nothing_changes,
+                an_edit_of_a_message_is_no_repetition,
+                an_uninstall_counts_until_they_are_heard_again,
+                replacing_the_app_is_no_uninstall,
+                being_heard_lifts_what_teams_answered,
+                other_surfaces_change_no_reference,
+                what_is_said_in_a_channel_is_not_the_persons_chat,
+                a_group_chat_has_its_reference_and_name,
+                a_team_has_names_for_its_channels_and_loses_them,
+                who_joins_a_team_is_one_of_its_members,
+                what_an_operator_wrote_stays,
+                what_was_told_may_be_told_anew,
+                two_names_that_turn_out_to_be_one_person_get_one_message,
+                everything_told_is_there_after_the_ledger_is_opened_again,
+            ]);
             conformance!(@cases $place, people, [
                 people_come_in_and_are_listed,
                 an_import_changes_only_what_it_says,
@@ -202,6 +247,17 @@ macro_rules! conformance {
                 a_place_becomes_a_person,
                 zones_are_those_of_the_recipients,
                 an_import_does_not_lift_a_block,
+            ]);
+            conformance!(@cases $place, zones, [
+                a_client_says_where_somebody_lives,
+                an_own_choice_beats_the_client_until_it_is_taken_back,
+                what_is_told_late_or_again_changes_nothing,
+                an_import_without_a_zone_leaves_what_was_said,
+                a_client_that_falls_silent_is_no_longer_believed,
+                a_shorter_patience_with_clients_counts_at_once,
+                a_group_has_a_zone_for_whom_nothing_else_is_said,
+                a_directory_counts_less_than_a_client,
+                a_zone_that_is_told_takes_open_deliveries_along,
             ]);
             conformance!(@cases $place, conversations, [
                 what_is_named_by_its_id_has_a_place,

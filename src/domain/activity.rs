@@ -111,6 +111,8 @@ pub enum Happening {
     Message {
         /// Without the mention of the bot.
         text: String,
+        /// Whether the bot is mentioned.
+        mentions_bot: bool,
         /// What a button submitted.
         value: Option<Value>,
         /// The activity id of the message whose button it was.
@@ -148,3 +150,24 @@ pub enum TeamChange {
     Archived,
     Deleted,
 }
+
+impl Happening {
+    /// What it is, in a word.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Happening::Message { .. } => "message",
+            Happening::Invoke { .. } => "invoke",
+            Happening::Installed { .. } => "installed",
+            Happening::Removed => "removed",
+            Happening::Joined(_) => "joined",
+            Happening::Left(_) => "left",
+            Happening::Channel(_) => "channel",
+            Happening::Team(_) => "team",
+            Happening::Other(what) => what,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@
 //! What has not left yet (planned, claimed, waiting) can be cancelled: by an edit, or by a [recall](super::recall).
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::backoff;
 use crate::domain::conversation::Standing;
+use crate::domain::event::EventFacts;
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::recipient::{Recipient, RecipientKind, Reference, Unreachable};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
@@ -195,9 +197,13 @@ pub struct Claim {
     pub roster: RosterState,
     /// What became of the occurrences that this one replaces, for this recipient.
     pub earlier: Earlier,
+    /// Whether the recipient has stopped the topic of the schedule, or everything.
+    pub opted_out: bool,
     /// Whether a later occurrence of the schedule was due for this recipient when this was claimed. Only asked where
     /// `overlap` or `catch_up` want to know.
     pub later_is_due: bool,
+    /// What happened, where that is why it is sent.
+    pub event: Option<Arc<EventFacts>>,
 }
 
 /// Whether the roster of a recipient's team has been read.
@@ -462,7 +468,9 @@ pub(crate) mod sample {
             standing: Standing::Member,
             roster: RosterState::Read,
             earlier: Earlier::Nothing,
+            opted_out: false,
             later_is_due: false,
+            event: None,
         }
     }
 }

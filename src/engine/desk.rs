@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::domain::credential::Credential;
 use crate::domain::id::ScheduleName;
+use crate::domain::ladder::HouseZones;
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
 use crate::domain::recipient::PersonRecord;
@@ -23,8 +24,8 @@ use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{
-    CredentialStatus, DaemonStatus, Desk, DeskError, ForwardReceipt, ImportReport, OccurrenceStatus, PauseRequest,
-    People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    ConsentRequest, CredentialStatus, DaemonStatus, Desk, DeskError, ForwardReceipt, ImportReport, OccurrenceStatus,
+    PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
 };
 use crate::port::ear::{Ear, ServiceUrls};
 use crate::port::endpoint::Endpoint;
@@ -32,6 +33,8 @@ use crate::port::entropy::Entropy;
 use crate::port::recall::RecallReport;
 use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
 
+// What the operator says on somebody's behalf.
+mod consent;
 // What another bot forwards.
 mod forward;
 // What is asked about recalls.
@@ -49,6 +52,8 @@ pub struct FrontDesk {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub keeper: Arc<CatalogKeeper>,
+    /// What the configuration says of zones.
+    pub house_zones: HouseZones,
     /// `None` where no daemon is running.
     pub daemon: Option<Running>,
 }
@@ -95,6 +100,15 @@ impl FrontDesk {
             Some(_) => self.keeper.cell().current(),
             None => Arc::new(self.keeper.read().await?),
         })
+    }
+
+    /// A daemon has made known what the configuration says of zones when it started. Without one it may have changed since.
+    async fn keep_house_zones(&self) -> Result<(), DeskError> {
+        if self.daemon.is_none() {
+            let now = self.clock.now();
+            self.store.keep_house_zones(self.house_zones.clone(), self.keeper.fallback_zone, now).await?;
+        }
+        Ok(())
     }
 
     /// The schedule of this name, or what to write instead.
@@ -200,6 +214,7 @@ impl Desk for FrontDesk {
     }
 
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {
+        self.keep_house_zones().await?;
         let mut report = ImportReport::default();
         for chunk in records.chunks(IMPORTED_AT_ONCE) {
             let now = self.clock.now();
@@ -241,6 +256,10 @@ impl Desk for FrontDesk {
 
     async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
         self.report_recall(query).await
+    }
+
+    async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError> {
+        self.choose(request).await
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {

@@ -15,10 +15,14 @@ pub mod ear;
 pub mod endpoint;
 // Chance.
 pub mod entropy;
+// What crosses the ports when something happens.
+pub mod event;
 // Where the schedule files are.
 pub mod library;
 // What crosses the ports when messages are taken back.
 pub mod recall;
+// What crosses the ports when a person is answered.
+pub mod reply;
 // The durable ledger.
 pub mod store;
 // The heart-beat of the chores.

@@ -165,10 +165,13 @@ impl Rig {
             addresses: vec![Address::new(&format!("{name}@x")).expect("an address")],
             name: Some((*name).to_owned()),
             zone: Some(*zone),
+            directory_zone: None,
+            zones: Vec::new(),
             language: None,
             details: Details::default(),
             groups: None,
             channel: None,
+            kept: None,
             reference: Reference {
                 conversation_id: Some(format!("a:{name}")),
                 user_id: Some(format!("29:{name}")),

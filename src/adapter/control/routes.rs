@@ -14,8 +14,8 @@ use axum::{Json, Router};
 
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
-    Desk, DeskError, ForwardReceipt, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt,
-    SendRequest, Status,
+    ConsentRequest, Desk, DeskError, ForwardReceipt, ImportReport, PauseRequest, People, RecallQuery, RecallRequest,
+    SendReceipt, SendRequest, Status,
 };
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
@@ -36,6 +36,7 @@ pub(super) fn routes(desk: Arc<dyn Desk>) -> Router {
         .route("/v1/activities", post(forward).layer(DefaultBodyLimit::max(MAX_ACTIVITY_BYTES)))
         .route("/v1/recalls", get(recall_report))
         .route("/v1/recalls", post(recall))
+        .route("/v1/consent", post(consent))
         .route("/v1/pause", post(pause))
         .route("/v1/resume", post(resume))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -74,6 +75,10 @@ async fn recall(State(desk): Asked, Json(request): Json<RecallRequest>) -> Resul
 
 async fn recall_report(State(desk): Asked, Query(query): Query<RecallQuery>) -> Result<Json<RecallReport>, DeskError> {
     desk.recall_report(query).await.map(Json)
+}
+
+async fn consent(State(desk): Asked, Json(request): Json<ConsentRequest>) -> Result<Json<bool>, DeskError> {
+    desk.consent(request).await.map(Json)
 }
 
 async fn pause(State(desk): Asked, Json(request): Json<PauseRequest>) -> Result<Json<bool>, DeskError> {

@@ -43,7 +43,9 @@ reasons! {
     Missed = "missed", "it fell due while nudged was not running";
     QuietHours = "quiet-hours", "it fell due in quiet hours";
     Holiday = "holiday", "it is a holiday for this recipient";
+    ZoneUnknown = "zone-unknown", "nobody knows in which time zone the recipient lives; `nudged people zone` says it";
     DailyLimit = "daily-limit", "the recipient has had as many messages as they may get on one day";
+    OptedOut = "opted-out", "the recipient stopped messages about this topic, or all of them";
 
     Guest = "guest", "the person is a guest of the team; write guests = true to speak to guests as well";
     Anonymous = "anonymous", "the person joined without an account, so no chat with them is possible";
@@ -149,7 +151,9 @@ impl Reason {
             | Reason::Missed
             | Reason::QuietHours
             | Reason::Holiday
+            | Reason::ZoneUnknown
             | Reason::DailyLimit
+            | Reason::OptedOut
             | Reason::Guest
             | Reason::Anonymous
             | Reason::RosterUnread

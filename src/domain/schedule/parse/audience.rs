@@ -27,7 +27,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Audience> {
         let message = "`guests` is for members of teams, and `to` names no team";
         table.report(Problem::new(Code::Conflict, guests.span.clone(), message).with_help("remove it"));
     }
-    Some(Audience { to: targets, except_people, guests: guests.is_some_and(|guests| guests.value) })
+    Some(Audience { to: targets, among: Vec::new(), except_people, guests: guests.is_some_and(|guests| guests.value) })
 }
 
 /// A text, or a list of them; each is understood by `read_one`, and nobody is named twice.
