@@ -70,6 +70,7 @@ const WORDS: &[&str] = &[
     "rrule",
     "days",
     "event",
+    "among",
     "after",
     "once_per",
     "from",
