@@ -20,6 +20,8 @@ mod fixtures;
 mod lanes;
 #[path = "store/moving.rs"]
 mod moving;
+#[path = "store/news.rs"]
+mod news;
 #[path = "store/people.rs"]
 mod people;
 #[path = "store/planning.rs"]
@@ -216,6 +218,23 @@ macro_rules! conformance {
                 what_is_still_to_come_is_stopped_in_advance,
                 a_place_on_the_day_is_given_back,
                 a_message_in_a_thread_is_taken_back_there,
+            ]);
+            conformance!(@cases $place, news, [
+                an_install_makes_somebody_reachable,
+                told_again_nothing_changes,
+                an_edit_of_a_message_is_no_repetition,
+                an_uninstall_counts_until_they_are_heard_again,
+                replacing_the_app_is_no_uninstall,
+                being_heard_lifts_what_teams_answered,
+                other_surfaces_change_no_reference,
+                what_is_said_in_a_channel_is_not_the_persons_chat,
+                a_group_chat_has_its_reference_and_name,
+                a_team_has_names_for_its_channels_and_loses_them,
+                who_joins_a_team_is_one_of_its_members,
+                what_an_operator_wrote_stays,
+                what_was_told_may_be_told_anew,
+                two_names_that_turn_out_to_be_one_person_get_one_message,
+                everything_told_is_there_after_the_ledger_is_opened_again,
             ]);
             conformance!(@cases $place, people, [
                 people_come_in_and_are_listed,

@@ -17,6 +17,7 @@ mod guard;
 mod import;
 mod lanes;
 mod loads;
+mod meet;
 mod migrations;
 mod news;
 mod open;

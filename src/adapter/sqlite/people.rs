@@ -259,7 +259,8 @@ pub(super) fn remember_place(conn: &Connection, recipient: RecipientId, service_
     if found == 0 { Err(Fault::Said(format!("there is no recipient {recipient}"))) } else { Ok(()) }
 }
 
-static EVERYBODY: Sql = Sql::new("SELECT {person} FROM recipients r ORDER BY 3 COLLATE NOCASE, 3, r.id");
+static EVERYBODY: Sql =
+    Sql::new("SELECT {person} FROM recipients r WHERE r.merged_into IS NULL ORDER BY 3 COLLATE NOCASE, 3, r.id");
 
 pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
     let mut addresses = collect(conn, "SELECT recipient_id, address FROM addresses ORDER BY recipient_id, position")?;
