@@ -28,11 +28,14 @@ use crate::port::desk::{
     People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
 };
 use crate::port::entropy::Entropy;
+use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::recall::RecallReport;
 use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
 
 // What the operator says on somebody's behalf.
 mod consent;
+// What programs say has happened.
+mod event;
 // What is asked about recalls.
 mod recall;
 
@@ -233,6 +236,10 @@ impl Desk for FrontDesk {
         self.keeper.add(&source).await?;
         running.replan.notify_one();
         Ok(SendReceipt { schedule: name })
+    }
+
+    async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError> {
+        self.take_event(request).await
     }
 
     async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {
