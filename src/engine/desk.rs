@@ -30,11 +30,14 @@ use crate::port::desk::{
 use crate::port::ear::{Ear, ServiceUrls};
 use crate::port::endpoint::Endpoint;
 use crate::port::entropy::Entropy;
+use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::recall::RecallReport;
 use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
 
 // What the operator says on somebody's behalf.
 mod consent;
+// What programs say has happened.
+mod event;
 // What another bot forwards.
 mod forward;
 // What is asked about recalls.
@@ -248,6 +251,10 @@ impl Desk for FrontDesk {
 
     async fn forward(&self, activity: Vec<u8>) -> Result<ForwardReceipt, DeskError> {
         self.take_forwarded(&activity).await
+    }
+
+    async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError> {
+        self.take_event(request).await
     }
 
     async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {

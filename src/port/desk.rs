@@ -17,6 +17,7 @@ use crate::domain::delivery::{Reason, State};
 use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
 use crate::domain::recipient::{Details, PersonRecord, RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
+use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::recall::{RecallCounts, RecallReport};
 use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
 
@@ -378,6 +379,9 @@ pub trait Desk: Send + Sync {
 
     /// Takes in an activity that Teams told another program of the same bot: the JSON as Teams sent it.
     async fn forward(&self, activity: Vec<u8>) -> Result<ForwardReceipt, DeskError>;
+
+    /// Takes in that something has happened. The same key with the same data again is answered as before.
+    async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError>;
 
     /// Begins a recall, or says what it would do. The report lists no messages.
     async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError>;

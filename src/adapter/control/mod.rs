@@ -3,6 +3,7 @@
 
 mod admin;
 mod client;
+mod events;
 mod routes;
 mod server;
 

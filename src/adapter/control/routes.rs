@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
+use super::events;
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
     ConsentRequest, Desk, DeskError, ForwardReceipt, ImportReport, PauseRequest, People, RecallQuery, RecallRequest,
@@ -39,6 +40,7 @@ pub(super) fn routes(desk: Arc<dyn Desk>) -> Router {
         .route("/v1/consent", post(consent))
         .route("/v1/pause", post(pause))
         .route("/v1/resume", post(resume))
+        .merge(events::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(desk)
 }

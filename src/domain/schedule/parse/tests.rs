@@ -13,6 +13,8 @@ use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
 
 // What a schedule says, in the file and beside it, in one language and in several.
 mod content;
+// Schedules that wait for an event.
+mod events;
 // The shipped files, and what becomes of any damage to them.
 mod damage;
 
@@ -342,7 +344,7 @@ fn recipients_are_understood_or_explained() {
     check(
         "to = [\"event:data.owner\", 5]",
         &[
-            "4:7: N122 \"event:data.owner\" is not understood as a recipient; `event:` is not supported yet; write \"everyone\", \"group:NAME\", \"team:NAME\", \"channel:TEAM/CHANNEL\" or an address such as \"ana@contoso.example\"",
+            "4:7: N122 \"event:data.owner\" is for a schedule with `event`; add event = \"NAME\" in the place of a time, or write an address",
             "4:27: N005 `to` must be a text in quotes, or a list of them, not a number; write \"everyone\", \"group:NAME\", \"team:NAME\", \"channel:TEAM/CHANNEL\" or an address such as \"ana@contoso.example\"",
         ],
     );
