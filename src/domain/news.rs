@@ -12,6 +12,7 @@ use crate::domain::activity::{Account, Activity, ChannelChange, ChannelTold, Hap
 use crate::domain::consent::{self, Typed};
 use crate::domain::conversation::{self, ChannelPlace, GENERAL};
 use crate::domain::event::{self, Event};
+use crate::domain::press::{Effect, Pressed};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
 
 /// Facts that were told together.
@@ -38,6 +39,8 @@ pub enum Fact {
     Membership { team_id: String, who: Who, is_member: bool },
     /// Somebody told the bot to stop or to start, or asked what can be said.
     Typed(Box<Typed>),
+    /// Somebody pressed a button of a message.
+    Pressed(Box<Pressed>),
     /// Something happened that schedules may wait for.
     Happened(Box<Event>),
 }
@@ -84,6 +87,8 @@ pub struct TakenIn {
     pub work: bool,
     /// Whether a reply has been written.
     pub reply: bool,
+    /// What came of a press, also when it was told before.
+    pub effect: Option<Effect>,
 }
 
 /// What an activity comes to. `at` is when it was heard, for one that does not say when it was.

@@ -11,6 +11,7 @@ use super::events;
 use super::fault::Fault;
 use super::meet;
 use super::people;
+use super::presses;
 use super::realign::{self, Scope};
 use super::rows::micros;
 use super::teams::{self, Said};
@@ -93,6 +94,7 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             Ok(())
         }
         Fact::Typed(typed) => consent::take_in(conn, typed, taking),
+        Fact::Pressed(pressed) => presses::take_in(conn, pressed, taking),
         Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
     }
 }

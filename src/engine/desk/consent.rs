@@ -48,9 +48,8 @@ fn who(text: &str) -> Result<Who, DeskError> {
         Target::Conversation(address) => {
             Ok(Who { conversation_id: Some(address.to_string()), addresses: vec![address] })
         }
-        Target::Everyone | Target::Group(_) | Target::Team(_) => Err(DeskError::BadRequest(format!(
-            "{} is not one recipient; name one person, chat or channel",
-            text.trim()
-        ))),
+        Target::Everyone | Target::Group(_) | Target::Team(_) | Target::Event(_) => Err(DeskError::BadRequest(
+            format!("{} is not one recipient; name one person, chat or channel", text.trim()),
+        )),
     }
 }
