@@ -4,6 +4,8 @@
 mod backlog;
 #[path = "store/claiming.rs"]
 mod claiming;
+#[path = "store/consent.rs"]
+mod consent;
 #[path = "store/conversations.rs"]
 mod conversations;
 #[path = "store/documents.rs"]
@@ -26,6 +28,8 @@ mod news;
 mod people;
 #[path = "store/planning.rs"]
 mod planning;
+#[path = "store/pressing.rs"]
+mod pressing;
 #[path = "store/random_acts.rs"]
 mod random_acts;
 #[path = "store/recalling.rs"]
@@ -71,6 +75,28 @@ macro_rules! conformance {
                 what_was_sent_or_may_have_arrived_is_not_revived,
                 a_claim_that_comes_back_follows_the_edit,
                 a_wave_may_change_whom_it_speaks_to,
+            ]);
+            conformance!(@cases $place, consent, [
+                who_says_stop_is_left_alone_until_they_say_start,
+                a_topic_is_stopped_alone,
+                nothing_is_stopped_by_a_guess,
+                a_stop_holds_what_is_in_hand,
+                a_command_is_answered_once,
+                what_was_said_last_counts,
+                an_operator_speaks_for_others,
+                in_a_chat_only_what_mentions_the_bot_is_said_to_it,
+                a_reply_in_doubt_is_not_sent_again,
+                a_reply_waits_as_long_as_it_is_told_to,
+                who_was_only_named_stays_stopped_once_they_are_met,
+                what_is_skipped_says_so,
+            ]);
+            conformance!(@cases $place, pressing, [
+                a_snooze_comes_again_for_that_one_and_speaks_of_the_same,
+                a_press_told_again_changes_nothing_and_is_answered_the_same,
+                done_ends_what_was_put_off,
+                the_button_that_stops_is_a_stop,
+                nobody_presses_for_somebody_else,
+                what_an_older_client_submits_is_shown_in_the_message,
             ]);
             conformance!(@cases $place, editing, [
                 a_changed_time_of_day_serves_nobody_twice,

@@ -197,6 +197,8 @@ pub struct Claim {
     pub roster: RosterState,
     /// What became of the occurrences that this one replaces, for this recipient.
     pub earlier: Earlier,
+    /// The message that the recipient put off, where this is the same once more.
+    pub original: Option<Original>,
     /// Whether the recipient has stopped the topic of the schedule, or everything.
     pub opted_out: bool,
     /// Whether a later occurrence of the schedule was due for this recipient when this was claimed. Only asked where
@@ -204,6 +206,23 @@ pub struct Claim {
     pub later_is_due: bool,
     /// What happened, where that is why it is sent.
     pub event: Option<Arc<EventFacts>>,
+}
+
+/// A message that its recipient put off. What comes later speaks of the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Original {
+    pub occurrence: NaiveDateTime,
+    pub due_at: DateTime<Utc>,
+    /// Whether it has been taken back since.
+    pub is_recalled: bool,
+}
+
+impl Claim {
+    /// The civil time and the due instant of which the message speaks.
+    #[must_use]
+    pub fn speaks_of(&self) -> (NaiveDateTime, DateTime<Utc>) {
+        self.original.map_or((self.occurrence, self.due_at), |original| (original.occurrence, original.due_at))
+    }
 }
 
 /// Whether the roster of a recipient's team has been read.
@@ -468,6 +487,7 @@ pub(crate) mod sample {
             standing: Standing::Member,
             roster: RosterState::Read,
             earlier: Earlier::Nothing,
+            original: None,
             opted_out: false,
             later_is_due: false,
             event: None,

@@ -64,6 +64,9 @@ pub mod consent;
 // Buttons below a message.
 pub mod buttons;
 
+// Somebody pressed a button of a message.
+pub mod press;
+
 // Messages that answer a person.
 pub mod reply;
 

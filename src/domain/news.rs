@@ -13,6 +13,7 @@ use crate::domain::consent::{self, Typed};
 use crate::domain::conversation::{self, ChannelPlace, GENERAL};
 use crate::domain::event::{self, Event};
 use crate::domain::ladder::ZoneEvidence;
+use crate::domain::press::{Effect, Pressed};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable, ZoneSource};
 
 /// Facts that were told together.
@@ -39,6 +40,8 @@ pub enum Fact {
     Membership { team_id: String, who: Who, is_member: bool },
     /// Somebody told the bot to stop or to start, or asked what can be said.
     Typed(Box<Typed>),
+    /// Somebody pressed a button of a message.
+    Pressed(Box<Pressed>),
     /// Something happened that schedules may wait for.
     Happened(Box<Event>),
     /// In which zone somebody lives, as one source says.
@@ -89,6 +92,8 @@ pub struct TakenIn {
     pub work: bool,
     /// Whether a reply has been written.
     pub reply: bool,
+    /// What came of a press, also when it was told before.
+    pub effect: Option<Effect>,
 }
 
 /// What an activity comes to. `at` is when it was heard, for one that does not say when it was.

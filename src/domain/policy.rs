@@ -85,6 +85,9 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
     if let Some(reason) = overtaken(claim, downtime) {
         return Decision::Settle(expire(claim, reason));
     }
+    if claim.original.is_some_and(|original| original.is_recalled) {
+        return Decision::Settle(skip(claim, Reason::Recalled));
+    }
     // Whatever its priority: who said stop gets nothing more.
     if claim.opted_out {
         return Decision::Settle(skip(claim, Reason::OptedOut));

@@ -58,7 +58,7 @@ impl fmt::Display for ReplyState {
 }
 
 /// What a reply is made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// A message of its own. Sent twice it would be there twice.
     Message,
@@ -77,7 +77,7 @@ pub enum ReplySettlement {
 /// What the answer to attempt number `attempt` means. `draw` is a random number in `[0, 1)` that spreads the retries.
 #[must_use]
 pub fn settle(
-    form: &Form,
+    form: Form,
     attempt: u32,
     asked_at: DateTime<Utc>,
     verdict: &Verdict,
@@ -113,18 +113,18 @@ mod tests {
     #[test]
     fn a_reply_arrives_once_or_not_at_all() {
         let asked_at = DateTime::UNIX_EPOCH;
-        let check = |form: &Form, seconds: i64, verdict: &Verdict, expect: ReplySettlement| {
+        let check = |form: Form, seconds: i64, verdict: &Verdict, expect: ReplySettlement| {
             let now = asked_at + TimeDelta::seconds(seconds);
             assert_eq!(settle(form, 1, asked_at, verdict, now, 0.0), expect, "{form:?} {verdict:?}");
         };
         let in_seconds = |seconds| ReplySettlement::Waiting { not_before: asked_at + TimeDelta::seconds(seconds) };
         let throttled = |secs| Verdict::Retry { reason: Reason::Throttled, after: Some(Duration::from_secs(secs)) };
         let doubt = Verdict::Unknown { reason: Reason::NoAnswer };
-        check(&Form::Message, 0, &Verdict::Delivered { activity_id: None }, ReplySettlement::Sent);
-        check(&Form::Message, 0, &throttled(30), in_seconds(30));
-        check(&Form::Message, 590, &throttled(30), ReplySettlement::Dropped);
-        check(&Form::Message, 0, &doubt, ReplySettlement::Dropped);
-        check(&Form::Line, 0, &doubt, in_seconds(1));
-        check(&Form::Message, 0, &Verdict::Permanent { reason: Reason::Blocked }, ReplySettlement::Dropped);
+        check(Form::Message, 0, &Verdict::Delivered { activity_id: None }, ReplySettlement::Sent);
+        check(Form::Message, 0, &throttled(30), in_seconds(30));
+        check(Form::Message, 590, &throttled(30), ReplySettlement::Dropped);
+        check(Form::Message, 0, &doubt, ReplySettlement::Dropped);
+        check(Form::Line, 0, &doubt, in_seconds(1));
+        check(Form::Message, 0, &Verdict::Permanent { reason: Reason::Blocked }, ReplySettlement::Dropped);
     }
 }

@@ -26,7 +26,7 @@ use crate::engine::shown::Shown;
 use crate::port::clock::Clock;
 use crate::port::connector::{Connector, OutgoingActivity};
 use crate::port::entropy::Entropy;
-use crate::port::reply::{ReplyOutcome, ReplyTask};
+use crate::port::reply::{ReplyOutcome, ReplyTask, Says};
 use crate::port::store::{Store, StoreError};
 
 /// How many replies are tried at once.
@@ -122,15 +122,18 @@ impl Replier {
             return Ok(());
         }
         let reference = self.places.complete(task.recipient.id, &tenant, &task.reference);
-        let (said, form) = match &task.within {
-            None => (Said::Text(task.text.clone()), Form::Message),
-            Some(delivered) => (self.shown.with_line(delivered, &task.text), Form::Line),
-        };
-        let activity = OutgoingActivity { said, locale: task.language.clone() };
+        let activity = |said| OutgoingActivity { said, locale: task.language.clone() };
         permit.leaves();
-        let answer = match task.within.as_ref().and_then(|delivered| delivered.activity_id.as_deref()) {
-            None => self.connector.continue_conversation(&reference, &activity).await,
-            Some(id) => self.connector.update_activity(&reference, id, &activity).await,
+        let (answer, form) = match &task.says {
+            Says::Text(text) => {
+                let said = activity(Said::Text(text.clone()));
+                (self.connector.continue_conversation(&reference, &said).await, Form::Message)
+            }
+            Says::Within(delivered, outcome) => {
+                let said = activity(self.shown.after(delivered, outcome));
+                let id = delivered.activity_id.as_deref().unwrap_or_default();
+                (self.connector.update_activity(&reference, id, &said).await, Form::Line)
+            }
         };
         permit.complete(silence(&answer.verdict));
         let is_home = self.home_tenant.as_ref() == Some(&tenant);
@@ -144,7 +147,7 @@ impl Replier {
             self.places.served(task.recipient.id, &tenant, place);
         }
         let draw = self.entropy.draw();
-        let settlement = settle(&form, task.attempts + 1, task.asked_at, &verdict, self.clock.now(), draw);
+        let settlement = settle(form, task.attempts + 1, task.asked_at, &verdict, self.clock.now(), draw);
         if settlement == ReplySettlement::Dropped {
             tracing::warn!(reply = %task.reply, detail = answer.evidence.detail, "a reply could not be sent");
         }

@@ -123,12 +123,13 @@ impl Sender {
             Decision::NotYet => return self.put_off(claim).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         };
-        let local = self.zones.civil(claim.due_at, claim.recipient.zone);
+        let (occurrence, due_at) = claim.speaks_of();
+        let local = self.zones.civil(due_at, claim.recipient.zone);
         let facts = Facts {
             recipient: &claim.recipient,
             schedule: &claim.schedule,
             title: schedule.display_title(),
-            occurrence: claim.occurrence,
+            occurrence,
             local,
             event: claim.event.as_deref(),
         };

@@ -1,8 +1,8 @@
-//! Messages that are shown already, made once more with a line in the place of their buttons.
+//! Messages that are shown already, made once more with what came of a press in the place of their buttons.
 
 use std::sync::Arc;
 
-use crate::domain::buttons;
+use crate::domain::buttons::{self, Outcome};
 use crate::domain::message::Said;
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::ZoneRules;
@@ -18,11 +18,12 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// The message with `line` in the place of its buttons. Where its schedule is gone, or can't be made any more, the line
-    /// alone.
+    /// The message with what came of a press in the place of its buttons. Where its schedule is gone, or it can't be made
+    /// any more, the outcome alone.
     #[must_use]
-    pub fn with_line(&self, delivered: &Delivered, line: &str) -> Said {
-        let alone = || buttons::line_alone(line);
+    pub fn after(&self, delivered: &Delivered, outcome: &Outcome) -> Said {
+        let line = outcome.line(&delivered.recipient, self.zones.as_ref());
+        let alone = || buttons::line_alone(&line);
         let Some(schedule) = self.catalog.get(&delivered.schedule) else { return alone() };
         let facts = Facts {
             recipient: &delivered.recipient,
@@ -30,10 +31,10 @@ impl Shown {
             title: schedule.display_title(),
             occurrence: delivered.occurrence,
             local: self.zones.civil(delivered.due_at, delivered.recipient.zone),
-            event: None,
+            event: delivered.event.as_deref(),
         };
         match schedule.message.render(&facts, self.house_stop.as_ref()) {
-            Ok(said) => buttons::with_line(said, line),
+            Ok(said) => buttons::with_line(said, &line),
             Err(_) => alone(),
         }
     }

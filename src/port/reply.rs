@@ -1,7 +1,11 @@
 //! Replies on their way through the store.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 
+use crate::domain::buttons::Outcome;
+use crate::domain::event::EventFacts;
 use crate::domain::id::{DeliveryId, ReplyId, ScheduleName};
 use crate::domain::recipient::{Recipient, Reference};
 use crate::domain::reply::ReplySettlement;
@@ -15,13 +19,19 @@ pub struct ReplyTask {
     pub reference: Reference,
     /// BCP 47, when known.
     pub language: Option<String>,
-    /// Markdown.
-    pub text: String,
-    /// The message in which the text takes the place of the buttons; `None` for a message of its own.
-    pub within: Option<Delivered>,
+    pub says: Says,
     pub asked_at: DateTime<Utc>,
     /// Made so far.
     pub attempts: u32,
+}
+
+/// What a reply says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Says {
+    /// A message of its own, in Markdown.
+    Text(String),
+    /// What came of a press, in the message whose button it was.
+    Within(Box<Delivered>, Outcome),
 }
 
 /// A message that was sent, with what is needed to make it once more.
@@ -34,6 +44,8 @@ pub struct Delivered {
     /// The due instant that the message speaks of.
     pub due_at: DateTime<Utc>,
     pub recipient: Recipient,
+    /// What happened, where something did.
+    pub event: Option<Arc<EventFacts>>,
     /// By which Teams knows the message.
     pub activity_id: Option<String>,
 }

@@ -31,7 +31,7 @@ use crate::port::connector::{Channel, Conversation, Member, Team};
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
 use crate::port::event::EventAnswer;
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
-use crate::port::reply::{ReplyOutcome, ReplyWork};
+use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 
 /// For how long after everything that came of an event is over its key is known: whoever told it may tell it again.
 pub const EVENTS_ARE_KNOWN_FOR: TimeDelta = TimeDelta::days(90);
@@ -481,6 +481,9 @@ pub trait Store: Send + Sync {
 
     /// Takes in what somebody chose, said by the operator. Returns whether that is a change; `None` when nobody is known so.
     async fn choose(&self, who: Who, choice: Choice) -> Result<Option<bool>, StoreError>;
+
+    /// A message of which somebody pressed a button; `None` where there is no such delivery.
+    async fn delivered(&self, delivery: DeliveryId) -> Result<Option<Delivered>, StoreError>;
 
     /// The replies that may be tried at `now`, at most `limit`, the longest waiting first. Asked again before they are
     /// settled it names the same ones.

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
+use nudged::adapter::zones::ZoneData;
 use nudged::domain::activity;
 use nudged::domain::delivery::{Reason, State};
 use nudged::engine::ear::Listener;
+use nudged::engine::shown::Shown;
 use nudged::port::ear::{Ear, Via};
 use serde_json::{Value, json};
 
@@ -39,6 +41,8 @@ async fn hear(rig: &Rig, told: &Value) {
         fallback_zone: Tz::UTC,
         work: Arc::default(),
         replan: Arc::default(),
+        replies: Arc::default(),
+        shown: Arc::new(Shown { catalog: rig.catalog(), zones: Arc::new(ZoneData::newest()), house_stop: None }),
     };
     let activity = activity::read(told.to_string().as_bytes()).expect("an activity");
     listener.hear(activity, Via::Endpoint).await.expect("heard");

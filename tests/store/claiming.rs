@@ -55,6 +55,7 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         overlap: Overlap::Supersede,
         catch_up: CatchUp::Latest,
         opted_out: false,
+        original: None,
         attempts: 0,
         doubts: 0,
         waited_for: None,

@@ -37,9 +37,9 @@ CREATE TABLE replies (
     language        TEXT,
     -- What it answers, in a few words: the same, told again, is recognised by it.
     about           TEXT NOT NULL,
-    -- Markdown.
+    -- Markdown; or what came of a press, which takes the place of the buttons.
     text            TEXT NOT NULL,
-    -- The delivery in whose message the text takes the place of the buttons; NULL for a message of its own.
+    -- The delivery whose button was pressed; NULL for a message of its own.
     delivery_id     INTEGER,
     -- waiting, sending, sent or dropped.
     state           TEXT NOT NULL,
@@ -52,3 +52,26 @@ CREATE INDEX replies_waiting ON replies (not_before) WHERE state = 'waiting';
 CREATE INDEX replies_sending ON replies (id) WHERE state = 'sending';
 CREATE INDEX replies_of_recipient ON replies (recipient_id, about, asked_at);
 CREATE INDEX replies_by_end ON replies (ended_at) WHERE ended_at IS NOT NULL;
+
+-- Buttons that were pressed and had an effect.
+CREATE TABLE presses (
+    id          INTEGER PRIMARY KEY,
+    delivery_id INTEGER NOT NULL,
+    -- By whom: the Entra id, else the Teams id.
+    who         TEXT NOT NULL,
+    -- done, snooze or stop.
+    verb        TEXT NOT NULL,
+    at          INTEGER NOT NULL
+) STRICT;
+CREATE INDEX presses_of_delivery ON presses (delivery_id, verb, at);
+
+-- The occurrences that snoozes made, each of one delivery.
+CREATE TABLE snoozes (
+    occurrence_id INTEGER PRIMARY KEY REFERENCES occurrences (id),
+    delivery_id   INTEGER NOT NULL,
+    until         INTEGER NOT NULL,
+    -- Of what its message speaks: the civil time and the due instant of the first message that was put off.
+    civil         TEXT NOT NULL,
+    due_at        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX snoozes_of_delivery ON snoozes (delivery_id);

@@ -15,7 +15,7 @@ use super::realign;
 use super::rows::{Of, micros, span};
 use super::sql::Sql;
 use super::words::Word;
-use crate::domain::delivery::{Claim, Earlier, RosterState, State};
+use crate::domain::delivery::{Claim, Earlier, Original, RosterState, State};
 use crate::domain::event::EventFacts;
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::schedule::model::Priority;
@@ -54,12 +54,14 @@ static CLAIMABLE: Sql = Sql::new(
             )
         ), 0),
         d.doubts, o.event_id,
-        EXISTS (SELECT 1 FROM stops x WHERE x.recipient_id = r.id AND x.topic IN ('', s.topic))
+        EXISTS (SELECT 1 FROM stops x WHERE x.recipient_id = r.id AND x.topic IN ('', s.topic)),
+        z.occurrence_id, z.civil, z.due_at, EXISTS (SELECT 1 FROM recalled q WHERE q.delivery_id = z.delivery_id)
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
         CROSS JOIN schedules s ON s.id = w.schedule_id
         CROSS JOIN recipients r ON r.id = d.recipient_id
+        LEFT JOIN snoozes z ON z.occurrence_id = o.id
     WHERE d.queue = :queue AND d.lane = :lane AND d.state IN ({open}) AND d.not_before <= :now
     ORDER BY d.not_before, d.id
     LIMIT :limit",
@@ -162,9 +164,20 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         waited_for: delivery.word_if_any(row, OWN + 18, "reason")?,
         doubts: delivery.count(row, OWN + 20, "doubts")?,
         opted_out: row.get(OWN + 22)?,
+        original: original(row, OWN + 23)?,
         recipient: person.recipient,
         event: None,
     })
+}
+
+fn original(row: &Row<'_>, column: usize) -> Result<Option<Original>, Fault> {
+    let Some(id) = row.get(column)? else { return Ok(None) };
+    let snooze = Of { table: "snoozes", id };
+    Ok(Some(Original {
+        occurrence: snooze.civil(row, column + 1, "civil")?,
+        due_at: snooze.instant(row, column + 2, "due_at")?,
+        is_recalled: row.get(column + 3)?,
+    }))
 }
 
 fn groups(row: &Row<'_>, column: usize) -> Result<Vec<String>, Fault> {

@@ -123,6 +123,22 @@ pub(super) fn is_stopped(conn: &Connection, recipient: i64, topic: Option<&Topic
     Ok(conn.prepare_cached(IN_FORCE)?.exists(params![recipient, word(topic)])?)
 }
 
+/// Two recipients turn out to be one: what either stopped is stopped.
+pub(super) fn carry_over(conn: &Connection, from: i64, to: i64) -> Result<(), Fault> {
+    for sql in [CARRY_STOPS, FORGET_STOPS, CARRY_CONSENTS] {
+        conn.prepare_cached(sql)?.execute(named_params! { ":from": from, ":to": to })?;
+    }
+    Ok(())
+}
+
+const CARRY_STOPS: &str = "
+    INSERT INTO stops (recipient_id, topic, since) SELECT :to, topic, since FROM stops WHERE recipient_id = :from
+    ON CONFLICT DO NOTHING";
+
+const FORGET_STOPS: &str = "DELETE FROM stops WHERE recipient_id = :from AND recipient_id <> :to";
+
+const CARRY_CONSENTS: &str = "UPDATE consents SET recipient_id = :to WHERE recipient_id = :from";
+
 fn near(conn: &Connection, topic: &Topic) -> Result<Option<Topic>, Fault> {
     let mut statement =
         conn.prepare_cached("SELECT DISTINCT topic FROM schedules WHERE retired_at IS NULL ORDER BY topic")?;
@@ -148,5 +164,6 @@ mod tests {
     #[test]
     fn consent_costs_what_one_person_said() {
         [LATEST, STOP, START, KEEP, OF_SCHEDULE, IN_FORCE].into_iter().for_each(assert_scans_nothing);
+        [CARRY_STOPS, FORGET_STOPS, CARRY_CONSENTS].into_iter().for_each(assert_scans_nothing);
     }
 }

@@ -71,7 +71,7 @@ use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::event::EventAnswer;
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
-use crate::port::reply::{ReplyOutcome, ReplyWork};
+use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
     PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
@@ -307,6 +307,10 @@ impl Store for SqliteStore {
 
     async fn choose(&self, who: Who, choice: Choice) -> Result<Option<bool>, StoreError> {
         self.writer.call("keeping a choice", move |conn| consent::choose_for(conn, &who, &choice)).await
+    }
+
+    async fn delivered(&self, delivery: DeliveryId) -> Result<Option<Delivered>, StoreError> {
+        self.reader.call("reading what was sent", move |conn| presses::delivered(conn, delivery)).await
     }
 
     async fn replies_due(&self, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, StoreError> {

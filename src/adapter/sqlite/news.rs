@@ -11,6 +11,7 @@ use super::events;
 use super::fault::Fault;
 use super::meet;
 use super::people;
+use super::presses;
 use super::realign::{self, Scope};
 use super::rows::micros;
 use super::teams::{self, Said};
@@ -91,7 +92,6 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             taking.taken.work = true;
             Ok(())
         }
-        Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
         Fact::Membership { team_id, who, is_member } => {
             if let Some(id) = find(conn, who)?
                 && keep_member(conn, team_id, id, *is_member)?
@@ -115,6 +115,7 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             Ok(())
         }
         Fact::Typed(typed) => consent::take_in(conn, typed, taking),
+        Fact::Pressed(pressed) => presses::take_in(conn, pressed, taking),
         Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
     }
 }

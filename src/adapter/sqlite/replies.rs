@@ -9,11 +9,12 @@ use super::presses;
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
+use crate::domain::buttons::Outcome;
 use crate::domain::consent::{SAME_COMMAND, Whence};
 use crate::domain::id::{DeliveryId, ReplyId};
 use crate::domain::recipient::Reference;
 use crate::domain::reply::{ReplySettlement, ReplyState};
-use crate::port::reply::{ReplyOutcome, ReplyTask, ReplyWork};
+use crate::port::reply::{ReplyOutcome, ReplyTask, ReplyWork, Says};
 
 /// A reply to be written.
 pub(super) struct NewReply<'a> {
@@ -21,8 +22,9 @@ pub(super) struct NewReply<'a> {
     pub whence: &'a Whence,
     /// What it answers, in a few words.
     pub about: &'a str,
+    /// Markdown, or the outcome of the press.
     pub text: &'a str,
-    /// The message in which it takes the place of the buttons.
+    /// The message whose button was pressed.
     pub within: Option<DeliveryId>,
 }
 
@@ -81,7 +83,7 @@ fn read(conn: &Connection, row: &Row<'_>) -> Result<ReplyTask, Fault> {
     const OWN: usize = COLUMN_COUNT;
     let Person { recipient, reference, .. } = Person::read(row)?;
     let of = Of { table: "replies", id: row.get(OWN)? };
-    let delivery: Option<i64> = row.get(OWN + 5)?;
+    let (text, delivery): (String, Option<i64>) = (row.get(OWN + 4)?, row.get(OWN + 5)?);
     Ok(ReplyTask {
         reply: ReplyId(of.id),
         reference: Reference {
@@ -91,12 +93,13 @@ fn read(conn: &Connection, row: &Row<'_>) -> Result<ReplyTask, Fault> {
         },
         recipient,
         language: row.get(OWN + 3)?,
-        text: row.get(OWN + 4)?,
-        within: match delivery {
-            None => None,
+        says: match delivery {
+            None => Says::Text(text),
             Some(id) => {
                 let delivered = presses::delivered(conn, DeliveryId(id))?;
-                Some(delivered.ok_or_else(|| of.corrupt("delivery_id", &id))?)
+                let delivered = delivered.ok_or_else(|| of.corrupt("delivery_id", &id))?;
+                let outcome = Outcome::parse(&text).ok_or_else(|| of.corrupt("text", &text))?;
+                Says::Within(Box::new(delivered), outcome)
             }
         },
         asked_at: of.instant(row, OWN + 6, "asked_at")?,

@@ -1,6 +1,8 @@
 //! What buttons are called, and what is said once one was pressed, in the languages of people. Where a language is not
 //! here, it is English.
 
+use std::fmt;
+
 use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 
 use super::{Later, Press};
@@ -16,6 +18,16 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Reads what [`Outcome`] writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "done" => Some(Self::Done),
+            "stopped" => Some(Self::Stopped),
+            _ => Some(Self::Snoozed { until: text.strip_prefix("snoozed until ")?.parse().ok()? }),
+        }
+    }
+
     /// For whoever reads it, on their own clock.
     #[must_use]
     pub fn line(&self, reader: &Recipient, rules: &dyn ZoneRules) -> String {
@@ -24,6 +36,17 @@ impl Outcome {
             Self::Done => format!("✓ {}", words.done),
             Self::Stopped => words.stopped.to_owned(),
             Self::Snoozed { until } => words.snoozed.replace("{}", &words.clock(rules.civil(*until, reader.zone))),
+        }
+    }
+}
+
+/// As the ledger keeps it.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("done"),
+            Self::Stopped => f.write_str("stopped"),
+            Self::Snoozed { until } => write!(f, "snoozed until {}", until.to_rfc3339()),
         }
     }
 }
@@ -149,6 +172,15 @@ mod tests {
         check(None, "snooze 1h", "Snooze 1h");
         check(None, "snooze tomorrow 09:00", "Snooze until tomorrow 09:00");
         check(Some("fr"), "snooze tomorrow 09:00", "Plus tard : demain 09:00");
+    }
+
+    #[test]
+    fn what_the_ledger_keeps_is_read_again() {
+        let until = DateTime::from_timestamp_micros(1_803_894_600_000_001).expect("an instant");
+        for outcome in [Outcome::Done, Outcome::Stopped, Outcome::Snoozed { until }] {
+            assert_eq!(Outcome::parse(&outcome.to_string()), Some(outcome));
+        }
+        assert_eq!(Outcome::parse("snoozed until doomsday"), None);
     }
 
     #[test]

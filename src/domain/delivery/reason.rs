@@ -63,6 +63,7 @@ reasons! {
 
     ScheduleChanged = "schedule-changed", "the schedule was edited and no longer means this";
     ScheduleRemoved = "schedule-removed", "the schedule was removed";
+    Done = "done", "the recipient said that it is done, so it does not come again";
     Recalled = "recalled", "it was recalled before it was sent";
     TooManyPeople = "too-many-people", "the audience was larger than the schedule allows, so nobody got it";
     LeftAudience = "left-audience", "the recipient is no longer in the audience";
@@ -162,6 +163,7 @@ impl Reason {
             | Reason::NoReference
             | Reason::ScheduleChanged
             | Reason::ScheduleRemoved
+            | Reason::Done
             | Reason::Recalled
             | Reason::TooManyPeople
             | Reason::LeftAudience
