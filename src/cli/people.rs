@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::adapter::files::read_text;
+use crate::cli::consent::{self, ConsentArgs};
 use crate::cli::problems::{ProblemView, render};
 use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk};
+use crate::domain::consent::Wish;
 use crate::domain::delivery::Reason;
 use crate::domain::import;
 use crate::domain::problem::Source;
@@ -34,12 +36,18 @@ enum PeopleCommand {
     },
     /// List everybody, and whether they can be reached
     List,
+    /// Send somebody nothing more, at all or about one topic
+    Stop(ConsentArgs),
+    /// Let somebody have messages again
+    Start(ConsentArgs),
 }
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &PeopleArgs) -> Ended {
     match &args.command {
         PeopleCommand::Import { files } => import_files(screen, common, files).await,
         PeopleCommand::List => list(screen, common).await,
+        PeopleCommand::Stop(args) => consent::run(screen, common, args, Wish::Stop).await,
+        PeopleCommand::Start(args) => consent::run(screen, common, args, Wish::Start).await,
     }
 }
 

@@ -16,7 +16,7 @@ use crate::cli::{Common, Ended, Exit, next, times};
 use crate::domain::delivery::Reason;
 use crate::domain::document::civil::Civil;
 use crate::domain::forecast::{Budget, Forecast, Load, forecast};
-use crate::domain::id::RecipientId;
+use crate::domain::id::{DeliveryId, RecipientId};
 use crate::domain::message::Said;
 use crate::domain::nearest::nearest;
 use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
@@ -326,7 +326,9 @@ fn render(
         local,
         event: None,
     };
-    schedule.message.render(&facts, house_stop).map_err(|error| error.to_string())
+    let said = schedule.message.render(&facts, house_stop).map_err(|error| error.to_string())?;
+    // Nothing has been sent, so the buttons are of no delivery.
+    Ok(schedule.message.buttons.put_below(said, DeliveryId(0), recipient.language.as_deref()))
 }
 
 /// Recipients whom the schedule names and nobody knows.

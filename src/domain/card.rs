@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::domain::message::carded::footer_block;
 use crate::domain::problem::{Code, Problem, Severity};
 use crate::domain::template::{Facts, Form, RenderError, Template};
 
@@ -83,10 +84,7 @@ impl Card {
         if let (Some(footer), Some(card)) = (footer, card.as_object_mut()) {
             let body = card.entry("body").or_insert_with(|| json!([]));
             if let Some(body) = body.as_array_mut() {
-                body.push(json!({
-                    "type": "TextBlock", "text": footer, "wrap": true, "isSubtle": true, "size": "Small",
-                    "spacing": "Medium",
-                }));
+                body.push(footer_block(footer));
             }
         }
         Ok(card)

@@ -197,6 +197,8 @@ pub struct Claim {
     pub roster: RosterState,
     /// What became of the occurrences that this one replaces, for this recipient.
     pub earlier: Earlier,
+    /// Whether the recipient has stopped the topic of the schedule, or everything.
+    pub opted_out: bool,
     /// Whether a later occurrence of the schedule was due for this recipient when this was claimed. Only asked where
     /// `overlap` or `catch_up` want to know.
     pub later_is_due: bool,
@@ -466,6 +468,7 @@ pub(crate) mod sample {
             standing: Standing::Member,
             roster: RosterState::Read,
             earlier: Earlier::Nothing,
+            opted_out: false,
             later_is_due: false,
             event: None,
         }

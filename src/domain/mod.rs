@@ -58,6 +58,15 @@ pub mod activity;
 // What an activity comes to: facts for the ledger.
 pub mod news;
 
+// Who stopped what, and how they said so.
+pub mod consent;
+
+// Buttons below a message.
+pub mod buttons;
+
+// Messages that answer a person.
+pub mod reply;
+
 // What happens and makes schedules speak.
 pub mod event;
 

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::activity::{Account, Activity, ChannelChange, ChannelTold, Happening, TeamChange};
+use crate::domain::consent::{self, Typed};
 use crate::domain::conversation::{self, ChannelPlace, GENERAL};
 use crate::domain::event::{self, Event};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
@@ -35,6 +36,8 @@ pub enum Fact {
     TeamPresence { team_id: String, is_present: bool, at: DateTime<Utc> },
     /// Who came to a team, or left it.
     Membership { team_id: String, who: Who, is_member: bool },
+    /// Somebody told the bot to stop or to start, or asked what can be said.
+    Typed(Box<Typed>),
     /// Something happened that schedules may wait for.
     Happened(Box<Event>),
 }
@@ -79,6 +82,8 @@ pub struct TakenIn {
     pub replan: bool,
     /// Whether there may be something new to dispatch.
     pub work: bool,
+    /// Whether a reply has been written.
+    pub reply: bool,
 }
 
 /// What an activity comes to. `at` is when it was heard, for one that does not say when it was.
@@ -90,8 +95,21 @@ pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -
     facts.extend(teller.conversation());
     facts.extend(teller.person());
     facts.extend(teller.change());
+    facts.extend(consent::typed(activity, heard_at).map(|typed| Fact::Typed(Box::new(typed))));
     facts.extend(event::told(activity, teller.at).map(|event| Fact::Happened(Box::new(event))));
     News { key: key(activity), facts }
+}
+
+/// The recipient whose conversation it was told in.
+#[must_use]
+pub fn here(activity: &Activity) -> Who {
+    Who {
+        conversation_id: Some(conversation::without_thread(&activity.conversation.id).to_owned()),
+        addresses: match activity.conversation.kind {
+            Some(RecipientKind::Person) => activity.from.addresses(),
+            Some(RecipientKind::GroupChat | RecipientKind::Channel) | None => Vec::new(),
+        },
+    }
 }
 
 /// By what a repetition is recognised. Ids are unique in a conversation only, and an edit of a message has the id of
@@ -235,15 +253,8 @@ impl Teller<'_> {
         }
     }
 
-    /// The recipient whose conversation this is.
     fn here(&self) -> Who {
-        Who {
-            conversation_id: Some(conversation::without_thread(&self.activity.conversation.id).to_owned()),
-            addresses: match self.activity.conversation.kind {
-                Some(RecipientKind::Person) => self.activity.from.addresses(),
-                Some(RecipientKind::GroupChat | RecipientKind::Channel) | None => Vec::new(),
-            },
-        }
+        here(self.activity)
     }
 
     fn reference(&self, conversation_id: Option<String>) -> Reference {

@@ -194,6 +194,11 @@ codes! {
     /// A conversation reference that is not understood.
     BadReference = "N152" Error,
 
+    /// A topic that nobody could type.
+    BadTopic = "N200" Error,
+    /// A button that is not understood.
+    BadButton = "N201" Error,
+
     /// A span over which people can't be spread.
     BadJitter = "N180" Error,
     /// A limit of people that lets nobody through, or that nobody could count to.

@@ -21,6 +21,8 @@ pub struct Listener {
     pub work: Arc<Notify>,
     /// Rung when what is to be planned has changed.
     pub replan: Arc<Notify>,
+    /// Rung when there is a reply to send.
+    pub replies: Arc<Notify>,
 }
 
 #[async_trait]
@@ -40,6 +42,9 @@ impl Ear for Listener {
         }
         if taken.work {
             self.work.notify_one();
+        }
+        if taken.reply {
+            self.replies.notify_one();
         }
         Ok(match activity.happening {
             Happening::Invoke { .. } => Reply::NotUnderstood,

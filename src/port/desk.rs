@@ -10,6 +10,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::consent::Wish;
 use crate::domain::conversation::Standing;
 use crate::domain::credential::CredentialKind;
 use crate::domain::delivery::{Reason, State};
@@ -319,6 +320,16 @@ pub struct RecallQuery {
     pub in_full: bool,
 }
 
+/// What the operator says that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentRequest {
+    /// One person, chat or channel, as in `to` of a schedule.
+    pub who: String,
+    /// `None` means everything.
+    pub topic: Option<String>,
+    pub wish: Wish,
+}
+
 /// A schedule to be held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseRequest {
@@ -346,6 +357,9 @@ pub trait Desk: Send + Sync {
 
     /// How far a recall is.
     async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError>;
+
+    /// Stops messages to somebody, or lets them go on, on their behalf. Returns whether that is a change.
+    async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError>;
 
     /// Holds a schedule. Returns whether that is a change.
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError>;

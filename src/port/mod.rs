@@ -19,6 +19,8 @@ pub mod event;
 pub mod library;
 // What crosses the ports when messages are taken back.
 pub mod recall;
+// What crosses the ports when a person is answered.
+pub mod reply;
 // The durable ledger.
 pub mod store;
 // The heart-beat of the chores.

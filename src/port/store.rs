@@ -12,13 +12,14 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::consent::Choice;
 use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Claim, Reason, Settlement};
 use crate::domain::edit::Meant;
 use crate::domain::event::Event;
 use crate::domain::forecast::Load;
-use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
-use crate::domain::news::{News, TakenIn};
+use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
+use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::{PersonRecord, Reference};
 use crate::domain::schedule::model::Schedule;
@@ -29,6 +30,7 @@ use crate::port::connector::{Channel, Conversation, Member, Team};
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
 use crate::port::event::EventAnswer;
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
+use crate::port::reply::{ReplyOutcome, ReplyWork};
 
 /// For how long after everything that came of an event is over its key is known: whoever told it may tell it again.
 pub const EVENTS_ARE_KNOWN_FOR: TimeDelta = TimeDelta::days(90);
@@ -475,6 +477,20 @@ pub trait Store: Send + Sync {
     /// Takes in what was told. News whose key has been taken in before changes nothing. Open deliveries move along with
     /// a recipient whose zone changed, and waves that are still open are expanded again where somebody may have joined.
     async fn take_in(&self, news: News, fallback_zone: Tz, now: DateTime<Utc>) -> Result<TakenIn, StoreError>;
+
+    /// Takes in what somebody chose, said by the operator. Returns whether that is a change; `None` when nobody is known so.
+    async fn choose(&self, who: Who, choice: Choice) -> Result<Option<bool>, StoreError>;
+
+    /// The replies that may be tried at `now`, at most `limit`, the longest waiting first. Asked again before they are
+    /// settled it names the same ones.
+    async fn replies_due(&self, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, StoreError>;
+
+    /// Makes it durable that the request of a reply is about to leave. Only after this returns `true` may it leave. Of
+    /// a message of its own that is in this state when a daemon takes over nothing more is tried.
+    async fn mark_replying(&self, reply: ReplyId) -> Result<bool, StoreError>;
+
+    /// Records what became of a reply.
+    async fn settle_reply(&self, outcome: ReplyOutcome) -> Result<(), StoreError>;
 
     /// Takes in what a program says has happened. Each schedule in force that waits for it, paused or not, gets one
     /// occurrence for those whom it then speaks to. The same key again answers what was answered first, and changes nothing,

@@ -54,6 +54,7 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         on_unknown: OnUnknown::Hold,
         overlap: Overlap::Supersede,
         catch_up: CatchUp::Latest,
+        opted_out: false,
         attempts: 0,
         doubts: 0,
         waited_for: None,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
+use nudged::domain::consent::Topic;
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
 use nudged::domain::edit::Meant;
 use nudged::domain::id::{AttemptId, Revision, ScheduleName, Term};
@@ -70,6 +71,7 @@ pub(crate) struct Draft {
     pub once: bool,
     pub event: Option<(String, OncePer)>,
     pub file: String,
+    pub topic: Option<String>,
 }
 
 /// A recurring schedule to everyone.
@@ -87,7 +89,12 @@ pub(crate) fn draft(name: &str) -> Draft {
         once: false,
         event: None,
         file: "file.toml".to_owned(),
+        topic: None,
     }
+}
+
+pub(crate) fn topic(text: &str) -> Topic {
+    Topic::new(text).expect("a topic")
 }
 
 impl Draft {
@@ -135,6 +142,11 @@ impl Draft {
         self
     }
 
+    pub(crate) fn topic(mut self, topic: &str) -> Self {
+        self.topic = Some(topic.to_owned());
+        self
+    }
+
     pub(crate) fn once_from(mut self, file: &str) -> Self {
         self.once = true;
         file.clone_into(&mut self.file);
@@ -153,6 +165,7 @@ impl Draft {
         Arc::new(Schedule {
             name: name(&self.name),
             title: None,
+            topic: self.topic.as_deref().map_or_else(|| Topic::from(&name(&self.name)), topic),
             origin: Origin { file: self.file.as_str().into(), place: TextPlace { line: 1, column: 1 } },
             revision: Revision(format!("{self:?}")),
             when: When {

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use super::events;
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
-    Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    ConsentRequest, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt,
+    SendRequest, Status,
 };
 use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::recall::RecallReport;
@@ -128,6 +129,10 @@ impl Desk for ControlClient {
     async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
         let path = format!("/v1/recalls?recall={}&in_full={}", query.recall, query.in_full);
         self.ask(Method::GET, &path, None::<&()>).await
+    }
+
+    async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError> {
+        self.ask(Method::POST, "/v1/consent", Some(&request)).await
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use super::events;
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
-    Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    ConsentRequest, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt,
+    SendRequest, Status,
 };
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
@@ -58,6 +59,7 @@ impl ControlServer {
             .route("/v1/send", post(send))
             .route("/v1/recalls", get(recall_report))
             .route("/v1/recalls", post(recall))
+            .route("/v1/consent", post(consent))
             .route("/v1/pause", post(pause))
             .route("/v1/resume", post(resume))
             .merge(events::routes())
@@ -97,6 +99,10 @@ async fn recall(State(desk): Asked, Json(request): Json<RecallRequest>) -> Resul
 
 async fn recall_report(State(desk): Asked, Query(query): Query<RecallQuery>) -> Result<Json<RecallReport>, DeskError> {
     desk.recall_report(query).await.map(Json)
+}
+
+async fn consent(State(desk): Asked, Json(request): Json<ConsentRequest>) -> Result<Json<bool>, DeskError> {
+    desk.consent(request).await.map(Json)
 }
 
 async fn pause(State(desk): Asked, Json(request): Json<PauseRequest>) -> Result<Json<bool>, DeskError> {

@@ -26,14 +26,14 @@ const KNOWN_SCHEDULES: &str = "SELECT name, id, priority, missing_since IS NOT N
 
 const KEEP_SCHEDULE: &str = "
     INSERT INTO schedules (name, revision, origin, fires_once, priority, on_unknown, overlap, catch_up, max_people,
-        own_holidays)
+        own_holidays, topic)
     VALUES (:name, :revision, :origin, :fires_once, :priority, :on_unknown, :overlap, :catch_up, :max_people,
-        :own_holidays)
+        :own_holidays, :topic)
     ON CONFLICT (name) DO UPDATE SET
         revision = excluded.revision, origin = excluded.origin, fires_once = excluded.fires_once,
         priority = excluded.priority, on_unknown = excluded.on_unknown,
         overlap = excluded.overlap, catch_up = excluded.catch_up, max_people = excluded.max_people,
-        own_holidays = excluded.own_holidays,
+        own_holidays = excluded.own_holidays, topic = excluded.topic,
         missing_since = NULL, retired_at = NULL
     RETURNING id";
 
@@ -88,6 +88,7 @@ pub(super) fn sync_schedules(
                 ":catch_up": schedule.policies.catch_up.word(),
                 ":max_people": max_people,
                 ":own_holidays": schedule.when.exceptions.asks_for_own_holidays(),
+                ":topic": schedule.topic.as_str(),
             },
             |row| row.get(0),
         )?;

@@ -53,7 +53,8 @@ static CLAIMABLE: Sql = Sql::new(
                 OR substr(p.address, 1, length(t.name_key) + 9) = 'channel:' || t.name_key || '/'
             )
         ), 0),
-        d.doubts, o.event_id
+        d.doubts, o.event_id,
+        EXISTS (SELECT 1 FROM stops x WHERE x.recipient_id = r.id AND x.topic IN ('', s.topic))
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
@@ -160,6 +161,7 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         groups: groups(row, OWN + 17)?,
         waited_for: delivery.word_if_any(row, OWN + 18, "reason")?,
         doubts: delivery.count(row, OWN + 20, "doubts")?,
+        opted_out: row.get(OWN + 22)?,
         recipient: person.recipient,
         event: None,
     })

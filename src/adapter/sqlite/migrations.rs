@@ -15,6 +15,7 @@ pub(super) const ALL: &[&str] = &[
     include_str!("0007_conversations.sql"),
     include_str!("0008_news.sql"),
     include_str!("0009_events.sql"),
+    include_str!("0010_consent.sql"),
 ];
 
 /// `nudg`, the mark that tells our files from those of other programs.

@@ -9,6 +9,7 @@
 mod abandon;
 mod catalog;
 mod claim;
+mod consent;
 mod edit;
 mod events;
 mod expand;
@@ -26,9 +27,11 @@ mod people;
 mod person;
 mod places;
 mod plan;
+mod presses;
 mod realign;
 mod recall;
 mod recalled;
+mod replies;
 mod rescue;
 mod roster;
 mod rows;
@@ -53,10 +56,11 @@ use rusqlite::Connection;
 use self::claim::Hold;
 pub use self::open::OpenError;
 use self::thread::{Manner, Worker};
+use crate::domain::consent::Choice;
 use crate::domain::delivery::Claim;
 use crate::domain::event::Event;
-use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
-use crate::domain::news::{News, TakenIn};
+use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
+use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::model::Schedule;
 use crate::domain::share::Rooms;
@@ -65,6 +69,7 @@ use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::event::EventAnswer;
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
+use crate::port::reply::{ReplyOutcome, ReplyWork};
 use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
     PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
@@ -296,6 +301,22 @@ impl Store for SqliteStore {
 
     async fn take_in(&self, news: News, fallback_zone: Tz, now: DateTime<Utc>) -> Result<TakenIn, StoreError> {
         self.writer.call("taking news in", move |conn| news::take_in(conn, &news, fallback_zone, now)).await
+    }
+
+    async fn choose(&self, who: Who, choice: Choice) -> Result<Option<bool>, StoreError> {
+        self.writer.call("keeping a choice", move |conn| consent::choose_for(conn, &who, &choice)).await
+    }
+
+    async fn replies_due(&self, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, StoreError> {
+        self.writer.call("looking for replies", move |conn| replies::due(conn, now, limit)).await
+    }
+
+    async fn mark_replying(&self, reply: ReplyId) -> Result<bool, StoreError> {
+        self.writer.call("marking a reply as sending", move |conn| replies::mark_sending(conn, reply)).await
+    }
+
+    async fn settle_reply(&self, outcome: ReplyOutcome) -> Result<(), StoreError> {
+        self.writer.call("settling a reply", move |conn| replies::settle(conn, &outcome)).await
     }
 
     async fn happen(&self, event: Event, now: DateTime<Utc>) -> Result<EventAnswer, StoreError> {

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
+use super::consent;
 use super::events;
 use super::fault::Fault;
 use super::meet;
@@ -83,7 +84,6 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             taking.taken.work = true;
             Ok(())
         }
-        Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
         Fact::Membership { team_id, who, is_member } => {
             if let Some(id) = find(conn, who)?
                 && keep_member(conn, team_id, id, *is_member)?
@@ -92,6 +92,8 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             }
             Ok(())
         }
+        Fact::Typed(typed) => consent::take_in(conn, typed, taking),
+        Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
     }
 }
 

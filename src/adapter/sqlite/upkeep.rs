@@ -5,6 +5,7 @@ use rusqlite::Connection;
 
 use super::fault::Fault;
 use super::places;
+use super::replies;
 use super::rows::micros;
 use crate::port::store::EVENTS_ARE_KNOWN_FOR;
 
@@ -44,9 +45,10 @@ const PRUNE_EVENTS: &str = "
 pub(super) fn prune(conn: &Connection, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, Fault> {
     let attempts = conn.prepare_cached(PRUNE_ATTEMPTS)?.execute([micros(before)])?;
     let documents = conn.prepare_cached(PRUNE_DOCUMENTS)?.execute([micros(before)])?;
+    let replies = replies::prune(conn, before)?;
     let events = conn.prepare_cached(PRUNE_EVENTS)?.execute([micros(now - EVENTS_ARE_KNOWN_FOR)])?;
     places::forget(conn, before)?;
-    Ok(attempts as u64 + documents as u64 + events as u64)
+    Ok(attempts as u64 + documents as u64 + replies + events as u64)
 }
 
 /// Refreshes the planner's statistics where they have aged, and copies the log into the file. PASSIVE: it waits for

@@ -44,6 +44,7 @@ reasons! {
     QuietHours = "quiet-hours", "it fell due in quiet hours";
     Holiday = "holiday", "it is a holiday for this recipient";
     DailyLimit = "daily-limit", "the recipient has had as many messages as they may get on one day";
+    OptedOut = "opted-out", "the recipient stopped messages about this topic, or all of them";
 
     Guest = "guest", "the person is a guest of the team; write guests = true to speak to guests as well";
     Anonymous = "anonymous", "the person joined without an account, so no chat with them is possible";
@@ -150,6 +151,7 @@ impl Reason {
             | Reason::QuietHours
             | Reason::Holiday
             | Reason::DailyLimit
+            | Reason::OptedOut
             | Reason::Guest
             | Reason::Anonymous
             | Reason::RosterUnread

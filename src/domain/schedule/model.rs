@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::consent::Topic;
 use crate::domain::conversation;
 use crate::domain::event::EventTarget;
 use crate::domain::id::{Revision, ScheduleName};
@@ -22,6 +23,8 @@ use crate::domain::thread::ThreadPolicy;
 pub struct Schedule {
     pub name: ScheduleName,
     pub title: Option<String>,
+    /// What its recipients can stop.
+    pub topic: Topic,
     pub origin: Origin,
     pub revision: Revision,
     pub when: When,

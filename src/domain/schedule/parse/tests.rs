@@ -375,8 +375,8 @@ fn policies_are_checked() {
 #[test]
 fn keys_names_and_zones_are_checked() {
     check(
-        "at = 2026-12-01T09:00:00\nbuttons = [\"done\"]",
-        &["5:1: N003 unknown key `buttons`; `buttons` is not supported yet; remove it"],
+        "at = 2026-12-01T09:00:00\ncanary = 5",
+        &["5:1: N003 unknown key `canary`; `canary` is not supported yet; remove it"],
     );
     check(
         "at = 2026-12-01T09:00:00\nzone = \"CET\"",

@@ -1,0 +1,54 @@
+-- Consent: what people stopped, what they were answered, and which buttons they pressed.
+
+-- What recipients can stop: as the schedule writes it, else its name, in small letters.
+ALTER TABLE schedules ADD COLUMN topic TEXT NOT NULL DEFAULT '';
+UPDATE schedules SET topic = lower(name);
+CREATE INDEX schedules_by_topic ON schedules (topic);
+
+-- Every change that was ever made, for ever.
+CREATE TABLE consents (
+    id           INTEGER PRIMARY KEY,
+    recipient_id INTEGER NOT NULL REFERENCES recipients (id),
+    -- '' means everything.
+    topic        TEXT NOT NULL,
+    -- stop or start.
+    wish         TEXT NOT NULL,
+    -- typed, button or operator.
+    way          TEXT NOT NULL,
+    at           INTEGER NOT NULL
+) STRICT;
+CREATE INDEX consents_of_recipient ON consents (recipient_id, topic, at);
+
+-- What is in force. Claims read it.
+CREATE TABLE stops (
+    recipient_id INTEGER NOT NULL REFERENCES recipients (id),
+    topic        TEXT NOT NULL,
+    since        INTEGER NOT NULL,
+    PRIMARY KEY (recipient_id, topic)
+) STRICT, WITHOUT ROWID;
+
+-- Messages of nudged's own that answer a person. They are no deliveries.
+CREATE TABLE replies (
+    id              INTEGER PRIMARY KEY,
+    recipient_id    INTEGER NOT NULL REFERENCES recipients (id),
+    -- With ;messageid=… in a thread.
+    conversation_id TEXT NOT NULL,
+    service_url     TEXT,
+    language        TEXT,
+    -- What it answers, in a few words: the same, told again, is recognised by it.
+    about           TEXT NOT NULL,
+    -- Markdown.
+    text            TEXT NOT NULL,
+    -- The delivery in whose message the text takes the place of the buttons; NULL for a message of its own.
+    delivery_id     INTEGER,
+    -- waiting, sending, sent or dropped.
+    state           TEXT NOT NULL,
+    asked_at        INTEGER NOT NULL,
+    not_before      INTEGER NOT NULL,
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    ended_at        INTEGER
+) STRICT;
+CREATE INDEX replies_waiting ON replies (not_before) WHERE state = 'waiting';
+CREATE INDEX replies_sending ON replies (id) WHERE state = 'sending';
+CREATE INDEX replies_of_recipient ON replies (recipient_id, about, asked_at);
+CREATE INDEX replies_by_end ON replies (ended_at) WHERE ended_at IS NOT NULL;

@@ -1,0 +1,60 @@
+//! Replies on their way through the store.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use crate::domain::event::EventFacts;
+use crate::domain::id::{DeliveryId, ReplyId, ScheduleName};
+use crate::domain::recipient::{Recipient, Reference};
+use crate::domain::reply::ReplySettlement;
+
+/// A reply to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplyTask {
+    pub reply: ReplyId,
+    pub recipient: Recipient,
+    /// With the conversation in which the reply is to stand.
+    pub reference: Reference,
+    /// BCP 47, when known.
+    pub language: Option<String>,
+    /// Markdown.
+    pub text: String,
+    /// The message in which the text takes the place of the buttons; `None` for a message of its own.
+    pub within: Option<Delivered>,
+    pub asked_at: DateTime<Utc>,
+    /// Made so far.
+    pub attempts: u32,
+}
+
+/// A message that was sent, with what is needed to make it once more.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivered {
+    pub delivery: DeliveryId,
+    pub schedule: ScheduleName,
+    /// The civil time that the message speaks of.
+    pub occurrence: NaiveDateTime,
+    /// The due instant that the message speaks of.
+    pub due_at: DateTime<Utc>,
+    pub recipient: Recipient,
+    /// By which Teams knows the message.
+    pub activity_id: Option<String>,
+    /// What happened, where that is why it was sent.
+    pub event: Option<Arc<EventFacts>>,
+}
+
+/// The replies that may be tried now.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ReplyWork {
+    pub tasks: Vec<ReplyTask>,
+    /// When the next one may be tried that is not among them.
+    pub next_at: Option<DateTime<Utc>>,
+}
+
+/// What became of a reply.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReplyOutcome {
+    pub reply: ReplyId,
+    pub at: DateTime<Utc>,
+    pub settlement: ReplySettlement,
+}
