@@ -69,7 +69,7 @@ pub(super) fn take_in(conn: &Connection, typed: &Typed, taking: &mut Taking) -> 
     let Some(recipient) = news::find(conn, &typed.who)? else { return Ok(()) };
     let Some((answer, is_change)) = obey(conn, recipient, typed)? else { return Ok(()) };
     let about = typed.command.about();
-    if !is_change && replies::was_answered(conn, recipient, &about, now)? {
+    if !is_change && replies::was_just_answered(conn, recipient, &about, now)? {
         return Ok(());
     }
     let language = match &typed.whence.language {
