@@ -44,7 +44,7 @@ use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
 use crate::port::entropy::Entropy;
 use crate::port::library::Library;
-use crate::port::store::{Rescued, Store, StoreError};
+use crate::port::store::{Rescued, Store, StoreError, TakeOver};
 use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
 
@@ -126,11 +126,9 @@ impl Daemon {
         let owned = wait_for_store(config, clock.as_ref()).await?;
         let store = Arc::clone(&owned.store);
         let started_at = clock.now();
-        let taken = store.take_over(started_at).await?;
-        tell_rescued(taken.rescued);
+        let taken = take_over(store.as_ref(), config, started_at).await?;
         let downtime = Downtime { since: taken.went_round_at, until: started_at };
 
-        store.keep_house_zones(config.zones.clone(), config.fallback_zone, started_at).await?;
         let library = Arc::clone(&outside.library);
         let keeper =
             Arc::new(CatalogKeeper::new(library, Arc::clone(&store), Arc::clone(&clock), config.fallback_zone));
@@ -300,6 +298,17 @@ async fn wait_for_store(config: &Config, clock: &dyn Clock) -> Result<OwnedStore
             opened => return opened,
         }
     }
+}
+
+/// Takes over what a dead daemon held, and makes known what the configuration says of zones.
+async fn take_over(store: &dyn Store, config: &Config, now: DateTime<Utc>) -> Result<TakeOver, StoreError> {
+    let taken = store.take_over(now).await?;
+    tell_rescued(taken.rescued);
+    let movers = store.keep_house_zones(config.zones.clone(), config.fallback_zone, now).await?;
+    if movers > 0 {
+        tracing::info!(movers, "the configuration says another zone of them than before");
+    }
+    Ok(taken)
 }
 
 fn tell_rescued(rescued: Rescued) {

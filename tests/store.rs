@@ -12,12 +12,16 @@ mod documents;
 mod editing;
 #[path = "store/expanding.rs"]
 mod expanding;
+#[path = "store/exporting.rs"]
+mod exporting;
 #[path = "store/fixtures.rs"]
 mod fixtures;
 #[path = "store/lanes.rs"]
 mod lanes;
 #[path = "store/moving.rs"]
 mod moving;
+#[path = "store/news.rs"]
+mod news;
 #[path = "store/people.rs"]
 mod people;
 #[path = "store/planning.rs"]
@@ -48,6 +52,9 @@ use nudged::port::store::Store;
 /// Where a store keeps its ledger: empty at first. Opened again after `close`, it finds what was there.
 pub(crate) trait Place: Send + Sync {
     fn open(&self) -> Arc<dyn Store>;
+
+    /// Another place of this kind, empty.
+    fn another(&self) -> Box<dyn Place>;
 }
 
 /// Runs the whole suite against a store.
@@ -195,6 +202,23 @@ macro_rules! conformance {
                 a_place_on_the_day_is_given_back,
                 a_message_in_a_thread_is_taken_back_there,
             ]);
+            conformance!(@cases $place, news, [
+                an_install_makes_somebody_reachable,
+                told_again_nothing_changes,
+                an_edit_of_a_message_is_no_repetition,
+                an_uninstall_counts_until_they_are_heard_again,
+                replacing_the_app_is_no_uninstall,
+                being_heard_lifts_what_teams_answered,
+                other_surfaces_change_no_reference,
+                what_is_said_in_a_channel_is_not_the_persons_chat,
+                a_group_chat_has_its_reference_and_name,
+                a_team_has_names_for_its_channels_and_loses_them,
+                who_joins_a_team_is_one_of_its_members,
+                what_an_operator_wrote_stays,
+                what_was_told_may_be_told_anew,
+                two_names_that_turn_out_to_be_one_person_get_one_message,
+                everything_told_is_there_after_the_ledger_is_opened_again,
+            ]);
             conformance!(@cases $place, people, [
                 people_come_in_and_are_listed,
                 an_import_changes_only_what_it_says,
@@ -215,6 +239,15 @@ macro_rules! conformance {
                 a_group_has_a_zone_for_whom_nothing_else_is_said,
                 a_directory_counts_less_than_a_client,
                 a_zone_that_is_told_takes_open_deliveries_along,
+                who_waits_for_a_zone_is_woken_when_it_is_known,
+                a_claim_comes_back_to_a_zone_that_is_known,
+                the_operator_says_and_takes_back,
+                a_person_is_shown_with_what_was_passed_over,
+                who_became_one_person_keeps_what_was_said,
+            ]);
+            conformance!(@cases $place, exporting, [
+                an_export_is_taken_back_without_loss,
+                who_is_known_already_stays_as_they_are,
             ]);
             conformance!(@cases $place, conversations, [
                 what_is_named_by_its_id_has_a_place,

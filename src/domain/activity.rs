@@ -148,3 +148,21 @@ pub enum TeamChange {
     Archived,
     Deleted,
 }
+
+impl Happening {
+    /// What it is, in a word.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        match self {
+            Happening::Message { .. } => "message",
+            Happening::Invoke { .. } => "invoke",
+            Happening::Installed { .. } => "installed",
+            Happening::Removed => "removed",
+            Happening::Joined(_) => "joined",
+            Happening::Left(_) => "left",
+            Happening::Channel(_) => "channel",
+            Happening::Team(_) => "team",
+            Happening::Other(what) => what,
+        }
+    }
+}

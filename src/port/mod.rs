@@ -15,6 +15,8 @@ pub mod ear;
 pub mod entropy;
 // Where the schedule files are.
 pub mod library;
+// One recipient in full, and what an operator may say of them.
+pub mod people;
 // What crosses the ports when messages are taken back.
 pub mod recall;
 // The durable ledger.

@@ -13,10 +13,8 @@ use axum::{Json, Router};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::recipient::PersonRecord;
-use crate::port::desk::{
-    Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
-};
+use super::people;
+use crate::port::desk::{Desk, DeskError, PauseRequest, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status};
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
 
@@ -52,8 +50,7 @@ impl ControlServer {
     pub async fn run(self, desk: Arc<dyn Desk>, stop: CancellationToken) -> io::Result<()> {
         let routes = Router::new()
             .route("/v1/status", get(status))
-            .route("/v1/people", get(people))
-            .route("/v1/people", post(import_people))
+            .merge(people::routes())
             .route("/v1/send", post(send))
             .route("/v1/recalls", get(recall_report))
             .route("/v1/recalls", post(recall))
@@ -68,21 +65,10 @@ impl ControlServer {
     }
 }
 
-type Asked = State<Arc<dyn Desk>>;
+pub(super) type Asked = State<Arc<dyn Desk>>;
 
 async fn status(State(desk): Asked, Query(query): Query<StatusQuery>) -> Result<Json<Status>, DeskError> {
     desk.status(query).await.map(Json)
-}
-
-async fn people(State(desk): Asked) -> Result<Json<People>, DeskError> {
-    desk.people().await.map(Json)
-}
-
-async fn import_people(
-    State(desk): Asked,
-    Json(records): Json<Vec<PersonRecord>>,
-) -> Result<Json<ImportReport>, DeskError> {
-    desk.import_people(records).await.map(Json)
 }
 
 async fn send(State(desk): Asked, Json(request): Json<SendRequest>) -> Result<Json<SendReceipt>, DeskError> {

@@ -7,7 +7,15 @@ CREATE TABLE heard (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX heard_by_time ON heard (at);
 
--- When something was last heard of a recipient in the conversation itself.
+-- When something was last told of a recipient, and when in the conversation itself.
+ALTER TABLE recipients ADD COLUMN told_at INTEGER;
 ALTER TABLE recipients ADD COLUMN heard_at INTEGER;
--- Since when they can't be reached.
+-- Since when they can't be reached, where Teams told it.
 ALTER TABLE recipients ADD COLUMN unreachable_since INTEGER;
+-- Whether name, language and country are what Teams told. What an operator wrote does not change by hearsay.
+ALTER TABLE recipients ADD COLUMN name_told INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE recipients ADD COLUMN language_told INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE recipients ADD COLUMN country_told INTEGER NOT NULL DEFAULT 0;
+-- Who took this one over: the two turned out to be one person.
+ALTER TABLE recipients ADD COLUMN merged_into INTEGER REFERENCES recipients (id);
+CREATE INDEX recipients_merged ON recipients (merged_into) WHERE merged_into IS NOT NULL;

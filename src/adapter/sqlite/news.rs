@@ -2,96 +2,130 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
 use super::fault::Fault;
-use super::import::{self, Effect};
+use super::meet;
 use super::people;
 use super::realign::{self, Scope};
 use super::rows::micros;
-use super::sql::Sql;
 use super::teams::{self, Said};
 use super::words::Word;
 use super::zones;
 use crate::domain::conversation::team_group;
-use crate::domain::news::{Fact, Met, News, TakenIn, Who};
-use crate::domain::recipient::{PersonRecord, Unreachable};
+use crate::domain::news::{Fact, News, TakenIn, Who};
+use crate::domain::recipient::Unreachable;
 
-/// Who was touched by some news.
-#[derive(Default)]
-pub(super) struct Touched {
-    /// Lives in another zone now.
+/// For how long a repetition is recognised by its key: longer than any token lives with which it could be told again.
+const REMEMBERED: TimeDelta = TimeDelta::days(3);
+
+/// What comes of some news.
+pub(super) struct Taking {
+    pub fallback_zone: Tz,
+    pub now: DateTime<Utc>,
+    pub taken: TakenIn,
+    /// Who lives in another zone now.
     pub movers: BTreeSet<i64>,
-    /// May be in an audience in which they were not, or the other way round.
+    /// Who may be in an audience in which they were not, or the other way round.
     pub joiners: BTreeSet<i64>,
     /// Of whose zone something was said.
     pub voices: BTreeSet<i64>,
 }
 
 pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: DateTime<Utc>) -> Result<TakenIn, Fault> {
-    let mut taken = TakenIn::default();
-    if let Some(key) = &news.key {
-        let is_new = conn
-            .prepare_cached("INSERT INTO heard (key, at) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING")?
-            .execute(params![key, micros(now)])?;
-        if is_new == 0 {
-            taken.is_repetition = true;
-            return Ok(taken);
-        }
+    if let Some(key) = &news.key
+        && !is_new(conn, key, now)?
+    {
+        return Ok(TakenIn { is_repetition: true, ..TakenIn::default() });
     }
-    let mut touched = Touched::default();
+    let taken = TakenIn::default();
+    let [movers, joiners, voices] = [const { BTreeSet::new() }; 3];
+    let mut taking = Taking { fallback_zone, now, taken, movers, joiners, voices };
     for fact in &news.facts {
-        match fact {
-            Fact::Met(met) => meet(conn, met, (fallback_zone, now), &mut taken, &mut touched)?,
-            Fact::Lost { who, why } => lose(conn, who, *why, now, &mut taken)?,
-            Fact::Team { id, name, entra_group_id, reference } => {
-                let said = Said {
-                    name: name.as_deref(),
-                    tenant_id: reference.tenant_id.as_deref(),
-                    service_url: reference.service_url.as_deref(),
-                    entra_group_id: entra_group_id.as_deref(),
-                };
-                teams::know(conn, id, &said)?;
-                touched.joiners.extend(teams::rename_channels(conn, id, fallback_zone)?);
-            }
-            Fact::Membership { team_id, who, is_member } => {
-                if let Some(id) = find(conn, who)? {
-                    keep_member(conn, team_id, id, *is_member)?;
-                    touched.joiners.insert(id);
-                }
-            }
-            Fact::ChannelGone { id } => {
-                let who = Who { conversation_id: Some(id.clone()), addresses: Vec::new() };
-                lose(conn, &who, Unreachable::Gone, now, &mut taken)?;
-            }
-            Fact::ZoneTold { who, said } => {
-                if let Some(id) = find(conn, who)? {
-                    zones::hear(conn, id, said)?;
-                    touched.voices.insert(id);
-                }
-            }
-            Fact::ZoneUnsaid { who, source, at } => {
-                if let Some(id) = find(conn, who)? {
-                    zones::unsay(conn, id, *source, *at)?;
-                    touched.voices.insert(id);
-                }
-            }
-        }
+        take_fact(conn, fact, &mut taking)?;
     }
     // Who came to a group may have its zone.
-    let unsettled: BTreeSet<i64> = touched.voices.union(&touched.joiners).copied().collect();
-    touched.movers.extend(zones::settle_all(conn, unsettled, fallback_zone, now)?);
-    for mover in &touched.movers {
+    let unsettled: BTreeSet<i64> = taking.voices.union(&taking.joiners).copied().collect();
+    taking.movers.extend(zones::settle_all(conn, unsettled, taking.fallback_zone, taking.now)?);
+    for mover in &taking.movers {
         realign::move_to_zone(conn, Scope::Recipient(*mover))?;
     }
-    let of_interest: BTreeSet<i64> = touched.movers.union(&touched.joiners).copied().collect();
-    people::expand_again_for(conn, &of_interest, now)?;
-    taken.replan = !of_interest.is_empty();
-    taken.work = !of_interest.is_empty();
-    Ok(taken)
+    let touched = taking.movers.union(&taking.joiners).copied().collect();
+    people::expand_again_for(conn, &touched, now)?;
+    taking.taken.replan |= !touched.is_empty();
+    taking.taken.work |= !touched.is_empty();
+    Ok(taking.taken)
 }
+
+fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), Fault> {
+    match fact {
+        Fact::Met(met) => meet::meet(conn, met, taking),
+        Fact::Lost { who, why, at } => match find(conn, who)? {
+            Some(id) => lose(conn, id, *why, *at, taking),
+            None => Ok(()),
+        },
+        Fact::Team { id, name, entra_group_id, reference } => {
+            let said = Said {
+                name: name.as_deref(),
+                tenant_id: reference.tenant_id.as_deref(),
+                service_url: reference.service_url.as_deref(),
+                entra_group_id: entra_group_id.as_deref(),
+            };
+            if teams::know_better(conn, id, &said)? {
+                taking.joiners.extend(teams::rename_channels(conn, id, taking.fallback_zone)?);
+            }
+            Ok(())
+        }
+        Fact::TeamPresence { team_id, is_present, at } => {
+            for channel in teams::channels_of(conn, team_id)? {
+                if *is_present {
+                    meet::is_back(conn, channel, *at)?;
+                } else {
+                    lose(conn, channel, Unreachable::Uninstalled, *at, taking)?;
+                }
+            }
+            taking.taken.work = true;
+            Ok(())
+        }
+        Fact::Membership { team_id, who, is_member } => {
+            if let Some(id) = find(conn, who)?
+                && keep_member(conn, team_id, id, *is_member)?
+            {
+                taking.joiners.insert(id);
+            }
+            Ok(())
+        }
+        Fact::ZoneTold { who, said } => {
+            if let Some(id) = find(conn, who)? {
+                zones::hear(conn, id, said)?;
+                taking.voices.insert(id);
+            }
+            Ok(())
+        }
+        Fact::ZoneUnsaid { who, source, at } => {
+            if let Some(id) = find(conn, who)? {
+                zones::unsay(conn, id, *source, *at)?;
+                taking.voices.insert(id);
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Whether news of this key has not been taken in yet; from now on it has. Keys that are old enough to be forgotten go
+/// on the way: two for each that comes, so that they never pile up and no chore has to find them.
+fn is_new(conn: &Connection, key: &str, now: DateTime<Utc>) -> Result<bool, Fault> {
+    conn.prepare_cached(FORGET)?.execute([micros(now - REMEMBERED)])?;
+    let added = conn
+        .prepare_cached("INSERT INTO heard (key, at) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING")?
+        .execute(params![key, micros(now)])?;
+    Ok(added > 0)
+}
+
+const FORGET: &str = "
+    DELETE FROM heard WHERE key IN (SELECT key FROM heard INDEXED BY heard_by_time WHERE at < ?1 ORDER BY at LIMIT 2)";
 
 /// The recipient who is meant, if the ledger knows them.
 pub(super) fn find(conn: &Connection, who: &Who) -> Result<Option<i64>, Fault> {
@@ -108,59 +142,29 @@ pub(super) fn find(conn: &Connection, who: &Who) -> Result<Option<i64>, Fault> {
     Ok(None)
 }
 
-fn meet(
+/// Told late, it does not count against what was heard since.
+const LOSE: &str = "
+    UPDATE recipients SET unreachable = :why, unreachable_since = :at
+    WHERE id = :id AND unreachable IS NOT :why AND coalesce(heard_at, 0) <= :at";
+
+fn lose(
     conn: &Connection,
-    met: &Met,
-    (fallback_zone, now): (Tz, DateTime<Utc>),
-    taken: &mut TakenIn,
-    touched: &mut Touched,
+    recipient: i64,
+    why: Unreachable,
+    at: DateTime<Utc>,
+    taking: &mut Taking,
 ) -> Result<(), Fault> {
-    let record = PersonRecord {
-        addresses: met.addresses.clone(),
-        name: met.name.clone(),
-        language: met.language.clone(),
-        channel: met.channel.clone(),
-        reference: met.reference.clone(),
-        ..PersonRecord::new(met.kind)
-    };
-    match import::import(conn, &record, fallback_zone, now)? {
-        Effect::Refused(words) => taken.refused.push(words),
-        Effect::Unchanged => taken.unchanged += 1,
-        Effect::Added { renamed, .. } => {
-            taken.added += 1;
-            touched.joiners.extend(renamed);
-        }
-        Effect::Updated { id, moved, may_join, renamed, .. } => {
-            taken.updated += 1;
-            touched.joiners.extend(renamed);
-            if moved {
-                touched.movers.insert(id);
-            }
-            if may_join {
-                touched.joiners.insert(id);
-            }
-        }
-    }
+    let lost = conn.prepare_cached(LOSE)?.execute(named_params! {
+        ":id": recipient, ":why": why.word(), ":at": micros(at),
+    })?;
+    taking.taken.updated += lost as u64;
+    taking.taken.work |= lost > 0;
     Ok(())
 }
 
-static LOSE: Sql = Sql::new(
-    "UPDATE recipients SET unreachable = :why, unreachable_since = :now WHERE id = :id AND unreachable IS NOT :why",
-);
-
-fn lose(conn: &Connection, who: &Who, why: Unreachable, now: DateTime<Utc>, taken: &mut TakenIn) -> Result<(), Fault> {
-    if let Some(id) = find(conn, who)? {
-        let lost = conn.prepare_cached(LOSE.get())?.execute(named_params! {
-            ":id": id, ":why": why.word(), ":now": micros(now),
-        })?;
-        taken.updated += lost as u64;
-        taken.work |= lost > 0;
-    }
-    Ok(())
-}
-
-/// Somebody came to a team or left it: in the group by its id, and in that by its name.
-fn keep_member(conn: &Connection, team: &str, member: i64, is_member: bool) -> Result<(), Fault> {
+/// Somebody came to a team or left it: the group by its id, and that by its name where it is its own. Returns whether
+/// that is a change.
+fn keep_member(conn: &Connection, team: &str, member: i64, is_member: bool) -> Result<bool, Fault> {
     let mut groups = vec![team_group(team)];
     groups.extend(teams::own_name(conn, team)?.map(|name| team_group(&name)));
     let statement = if is_member {
@@ -168,8 +172,21 @@ fn keep_member(conn: &Connection, team: &str, member: i64, is_member: bool) -> R
     } else {
         "DELETE FROM memberships WHERE group_name = ?1 AND recipient_id = ?2"
     };
+    let mut changed = 0;
     for group in groups {
-        conn.prepare_cached(statement)?.execute(params![group, member])?;
+        changed += conn.prepare_cached(statement)?.execute(params![group, member])?;
     }
-    Ok(())
+    Ok(changed > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn taking_in_costs_what_was_told() {
+        assert_scans_nothing(FORGET);
+        assert_scans_nothing(LOSE);
+    }
 }

@@ -251,7 +251,8 @@ pub(super) fn remember_place(conn: &Connection, recipient: RecipientId, service_
     if found == 0 { Err(Fault::Said(format!("there is no recipient {recipient}"))) } else { Ok(()) }
 }
 
-static EVERYBODY: Sql = Sql::new("SELECT {person} FROM recipients r ORDER BY 3 COLLATE NOCASE, 3, r.id");
+static EVERYBODY: Sql =
+    Sql::new("SELECT {person} FROM recipients r WHERE r.merged_into IS NULL ORDER BY 3 COLLATE NOCASE, 3, r.id");
 
 pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
     let mut addresses = collect(conn, "SELECT recipient_id, address FROM addresses ORDER BY recipient_id, position")?;
@@ -261,28 +262,34 @@ pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
     let mut rows = statement.query([])?;
     let mut people = Vec::new();
     while let Some(row) = rows.next()? {
-        let Person { recipient, unreachable, reference, standing, service_origin, .. } = Person::read(row)?;
-        let id = recipient.id.0;
-        people.push(PersonView {
-            kind: recipient.kind,
-            name: recipient.name,
-            addresses: addresses.remove(&id).unwrap_or_default(),
-            zone: recipient.zone,
-            zone_source: recipient.zone_source,
-            language: recipient.language,
-            details: recipient.details,
-            groups: groups.remove(&id).unwrap_or_default(),
-            standing,
-            service: reference.service_url.clone().zip(service_origin).map(|(url, origin)| Service { url, origin }),
-            reach: match unreachable {
-                Some(why) => Reach::Unreachable(why),
-                None if reference.conversation_id.is_some() => Reach::Conversation,
-                None if reference.user_id.is_some() || reference.entra_object_id.is_some() => Reach::CanBeCreated,
-                None => Reach::NoReference,
-            },
-        });
+        let person = Person::read(row)?;
+        let id = person.recipient.id.0;
+        people.push(view(person, addresses.remove(&id).unwrap_or_default(), groups.remove(&id).unwrap_or_default()));
     }
     Ok(people)
+}
+
+/// A recipient as lists show them.
+pub(super) fn view(person: Person, addresses: Vec<String>, groups: Vec<String>) -> PersonView {
+    let Person { recipient, unreachable, reference, standing, service_origin, .. } = person;
+    PersonView {
+        kind: recipient.kind,
+        name: recipient.name,
+        addresses,
+        zone: recipient.zone,
+        zone_source: recipient.zone_source,
+        language: recipient.language,
+        details: recipient.details,
+        groups,
+        standing,
+        service: reference.service_url.clone().zip(service_origin).map(|(url, origin)| Service { url, origin }),
+        reach: match unreachable {
+            Some(why) => Reach::Unreachable(why),
+            None if reference.conversation_id.is_some() => Reach::Conversation,
+            None if reference.user_id.is_some() || reference.entra_object_id.is_some() => Reach::CanBeCreated,
+            None => Reach::NoReference,
+        },
+    }
 }
 
 /// The texts that belong to each recipient, in the order of the statement.

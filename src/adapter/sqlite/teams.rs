@@ -43,6 +43,38 @@ pub(super) fn know(conn: &Connection, id: &str, said: &Said<'_>) -> Result<(), F
     Ok(())
 }
 
+/// Makes a team known. Returns whether anything of it was news.
+pub(super) fn know_better(conn: &Connection, id: &str, said: &Said<'_>) -> Result<bool, Fault> {
+    let is_known = conn
+        .prepare_cached(
+            "SELECT 1 FROM teams WHERE id = ?1 AND (?2 IS NULL OR name = ?2) AND (?3 IS NULL OR tenant_id = ?3)
+                AND (?4 IS NULL OR service_url = ?4) AND (?5 IS NULL OR entra_group_id = ?5)",
+        )?
+        .exists(params![id, said.name, said.tenant_id, said.service_url, said.entra_group_id])?;
+    if !is_known {
+        know(conn, id, said)?;
+    }
+    Ok(!is_known)
+}
+
+/// The channels of a team, as far as they are known.
+pub(super) fn channels_of(conn: &Connection, team: &str) -> Result<Vec<i64>, Fault> {
+    let mut statement = conn.prepare_cached("SELECT recipient_id FROM channels WHERE team_id = ?1")?;
+    Ok(statement.query_map([team], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// Whether all that is said of where a channel is has been known already.
+pub(super) fn is_placed(conn: &Connection, channel: i64, place: &ChannelPlace) -> Result<bool, Fault> {
+    let Some(team) = &place.team_id else { return Ok(true) };
+    let (name, team_name) = (&place.name, &place.team_name);
+    Ok(conn
+        .prepare_cached(
+            "SELECT 1 FROM teams t LEFT JOIN channels c ON c.recipient_id = ?1
+             WHERE t.id = ?2 AND (?3 IS NULL OR (c.team_id = ?2 AND c.name = ?3)) AND (?4 IS NULL OR t.name = ?4)",
+        )?
+        .exists(params![channel, team, name, team_name])?)
+}
+
 /// A schedule names this address; of a channel in a team that is named by its id, the team is known with that.
 pub(super) fn know_team_of(conn: &Connection, address: &Address) -> Result<(), Fault> {
     match split_channel(address.as_str()) {

@@ -48,7 +48,7 @@ pub fn read(body: &[u8]) -> Result<Activity, Unreadable> {
         at: root.text("timestamp", 64).and_then(|text| text.parse::<DateTime<Utc>>().ok()),
         surface: surface.to_owned(),
         service_url: root.id("serviceUrl"),
-        from: root.object("from").map(account).unwrap_or_default(),
+        from: teller(root, bot_id.as_deref()),
         tenant_id: data.object("tenant").and_then(|tenant| tenant.id("id")).or_else(|| conversation.id("tenantId")),
         team: team(data),
         channel: channel(data, conversation),
@@ -106,6 +106,17 @@ fn account(object: Object<'_>) -> Account {
     }
 }
 
+/// Who did it. An install does not always say it; in a chat of two it was the one who is not the bot.
+fn teller(root: Object<'_>, bot_id: Option<&str>) -> Account {
+    let from = root.object("from").map(account).unwrap_or_default();
+    if from.id.as_deref().is_some_and(|id| Some(id) != bot_id) {
+        return from;
+    }
+    let is_personal = root.object("conversation").and_then(|it| it.name("conversationType")) == Some("personal");
+    let mut others = root.list("membersAdded").map(account).filter(|it| it.id.is_some() && it.id.as_deref() != bot_id);
+    others.next().filter(|_| is_personal).unwrap_or(from)
+}
+
 fn told(conversation: Object<'_>) -> Result<ConversationTold, Unreadable> {
     let id = conversation.id("id").ok_or(Unreadable::Without("conversation.id"))?;
     let said = match conversation.name("conversationType") {
@@ -122,7 +133,7 @@ fn told(conversation: Object<'_>) -> Result<ConversationTold, Unreadable> {
 fn team(data: Object<'_>) -> Option<TeamTold> {
     let team = data.object("team")?;
     Some(TeamTold {
-        id: team.id("id")?,
+        id: team.id("id").filter(|id| is_channel(id))?,
         name: team.name("name").map(str::to_owned),
         entra_group_id: team.id("aadGroupId"),
     })
@@ -132,13 +143,18 @@ fn team(data: Object<'_>) -> Option<TeamTold> {
 fn channel(data: Object<'_>, conversation: Object<'_>) -> Option<ChannelTold> {
     let selected = || data.object("settings").and_then(|settings| settings.object("selectedChannel"));
     if let Some(told) = data.object("channel").or_else(selected)
-        && let Some(id) = told.id("id")
+        && let Some(id) = told.id("id").filter(|id| is_channel(id))
     {
         return Some(ChannelTold { id, name: told.name("name").map(str::to_owned) });
     }
     let id = conversation.id("id")?;
     let id = conversation::without_thread(&id);
-    (conversation::kind_of(id) == Some(RecipientKind::Channel)).then(|| ChannelTold { id: id.to_owned(), name: None })
+    is_channel(id).then(|| ChannelTold { id: id.to_owned(), name: None })
+}
+
+/// Whether this is the id of a channel, or of a team, which is that of its first channel.
+fn is_channel(id: &str) -> bool {
+    conversation::is_id(id) && conversation::kind_of(id) == Some(RecipientKind::Channel)
 }
 
 /// Newer clients say the zone at the root, older ones in an entity of their own.
@@ -209,10 +225,11 @@ fn said(root: Object<'_>) -> String {
     let bot_id = root.object("recipient").and_then(|bot| bot.id("id"));
     for entity in root.list("entities").filter(|entity| entity.name("type") == Some("mention")) {
         let mentioned = entity.object("mentioned").and_then(|mentioned| mentioned.id("id"));
-        if mentioned.is_some() && mentioned == bot_id {
-            if let Some(mention) = entity.text("text", LONGEST_TEXT) {
-                text = text.replacen(mention, " ", 1);
-            }
+        if mentioned.is_some()
+            && mentioned == bot_id
+            && let Some(mention) = entity.text("text", LONGEST_TEXT)
+        {
+            text = text.replacen(mention, " ", 1);
         }
     }
     text.replace("&nbsp;", " ").trim().to_owned()
