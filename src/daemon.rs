@@ -49,7 +49,7 @@ use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
 use crate::port::entropy::Entropy;
 use crate::port::library::Library;
-use crate::port::store::{Rescued, Store, StoreError};
+use crate::port::store::{Rescued, Store, StoreError, TakeOver};
 use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
 
@@ -137,11 +137,9 @@ impl Daemon {
         let owned = wait_for_store(config, clock.as_ref()).await?;
         let store = Arc::clone(&owned.store);
         let started_at = clock.now();
-        let taken = store.take_over(started_at).await?;
-        tell_rescued(taken.rescued);
+        let taken = take_over(store.as_ref(), config, started_at).await?;
         let downtime = Downtime { since: taken.went_round_at, until: started_at };
 
-        store.keep_house_zones(config.zones.clone(), config.fallback_zone, started_at).await?;
         let library = Arc::clone(&outside.library);
         let keeper =
             Arc::new(CatalogKeeper::new(library, Arc::clone(&store), Arc::clone(&clock), config.fallback_zone));
@@ -158,6 +156,11 @@ impl Daemon {
 
         let [work, replan, recall, replies] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
+        let shown = Arc::new(Shown {
+            catalog: keeper.cell(),
+            zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
+            house_stop: config.stop.clone(),
+        });
         let ear = Listener {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -165,6 +168,7 @@ impl Daemon {
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             replies: Arc::clone(&replies),
+            shown: Arc::clone(&shown),
         };
         let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
         let running = Running {
@@ -194,7 +198,7 @@ impl Daemon {
         });
         let rosters = rosters(&sender, config, &replan);
         let recaller = recaller(config, &sender, recall);
-        let replier = replier(&sender, Arc::clone(&replies));
+        let replier = replier(&sender, shown, replies);
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -318,6 +322,17 @@ async fn wait_for_store(config: &Config, clock: &dyn Clock) -> Result<OwnedStore
     }
 }
 
+/// Takes over what a dead daemon held, and makes known what the configuration says of zones.
+async fn take_over(store: &dyn Store, config: &Config, now: DateTime<Utc>) -> Result<TakeOver, StoreError> {
+    let taken = store.take_over(now).await?;
+    tell_rescued(taken.rescued);
+    let movers = store.keep_house_zones(config.zones.clone(), config.fallback_zone, now).await?;
+    if movers > 0 {
+        tracing::info!(movers, "the configuration says another zone of them than before");
+    }
+    Ok(taken)
+}
+
 fn tell_rescued(rescued: Rescued) {
     if rescued != Rescued::default() {
         tracing::warn!(
@@ -381,7 +396,7 @@ fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
 }
 
 /// It speaks to Teams as the sender does, within the same limits.
-fn replier(sender: &Sender, bell: Arc<Notify>) -> Replier {
+fn replier(sender: &Sender, shown: Arc<Shown>, bell: Arc<Notify>) -> Replier {
     Replier {
         store: Arc::clone(&sender.store),
         connector: Arc::clone(&sender.connector),
@@ -390,11 +405,7 @@ fn replier(sender: &Sender, bell: Arc<Notify>) -> Replier {
         entropy: Arc::clone(&sender.entropy),
         health: Arc::clone(&sender.health),
         places: Arc::clone(&sender.places),
-        shown: Arc::new(Shown {
-            catalog: Arc::clone(&sender.catalog),
-            zones: Arc::clone(&sender.zones),
-            house_stop: sender.house_stop.clone(),
-        }),
+        shown,
         work: Arc::clone(&sender.work),
         bell,
         home_tenant: sender.home_tenant.clone(),

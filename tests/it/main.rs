@@ -22,6 +22,8 @@ mod events;
 mod identity;
 // Never above the limits, and never far below.
 mod limits;
+// What is known of people, and what an operator says of them.
+mod people;
 // Taking back what was sent.
 mod recall;
 // Where tokens go.

@@ -142,8 +142,9 @@ fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz, now: DateTim
 
 const RESTORE: &str = "
     UPDATE recipients SET
-        standing = :standing, service_url_origin = coalesce(:service_origin, service_url_origin), heard_at = :heard_at,
-        unreachable = :unreachable, unreachable_since = :unreachable_since
+        standing = :standing, service_url_origin = coalesce(:service_origin, service_url_origin),
+        told_at = :told_at, heard_at = :heard_at, unreachable = :unreachable, unreachable_since = :unreachable_since,
+        name_told = :name_told, language_told = :language_told, country_told = :country_told
     WHERE id = :id";
 
 /// What another ledger knew of somebody who is new to this one.
@@ -152,7 +153,11 @@ fn restore(conn: &Connection, id: i64, kept: &Kept) -> Result<(), Fault> {
         ":id": id,
         ":standing": kept.standing.map(Word::word),
         ":service_origin": kept.service_origin.map(Word::word),
+        ":told_at": kept.told_at.map(micros),
         ":heard_at": kept.heard_at.map(micros),
+        ":name_told": kept.hearsay.name,
+        ":language_told": kept.hearsay.language,
+        ":country_told": kept.hearsay.country,
         ":unreachable": kept.unreachable.map(Word::word),
         ":unreachable_since": kept.unreachable_since.map(micros),
     })?;
