@@ -132,6 +132,7 @@ impl Daemon {
         tell_rescued(taken.rescued);
         let downtime = Downtime { since: taken.went_round_at, until: started_at };
 
+        store.keep_house_zones(config.zones.clone(), config.fallback_zone, started_at).await?;
         let library = Arc::clone(&outside.library);
         let keeper =
             Arc::new(CatalogKeeper::new(library, Arc::clone(&store), Arc::clone(&clock), config.fallback_zone));
@@ -169,6 +170,7 @@ impl Daemon {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&outside.entropy),
             keeper: Arc::clone(&keeper),
+            house_zones: config.zones.clone(),
             daemon: Some(running),
         });
         let rosters = rosters(&sender, config, &replan);
@@ -192,6 +194,7 @@ impl Daemon {
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             rosters: Arc::clone(&rosters.wanted),
+            fallback_zone: config.fallback_zone,
             keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
             term: taken.term,
         };

@@ -5,8 +5,12 @@
 mod backlog;
 #[path = "engine/channels.rs"]
 mod channels;
+#[path = "engine/consenting.rs"]
+mod consenting;
 #[path = "engine/edits.rs"]
 mod edits;
+#[path = "engine/events.rs"]
+mod events;
 #[path = "engine/outcomes.rs"]
 mod outcomes;
 #[path = "engine/recalling.rs"]

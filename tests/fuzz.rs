@@ -4,6 +4,9 @@
 //!
 //! `NUDGED_FUZZ_CASES=1000000 cargo test --release --test fuzz` makes a million of them.
 
+#[path = "fuzz/activities.rs"]
+mod activities;
+
 use std::thread;
 
 use chrono::{NaiveDateTime, TimeDelta};
@@ -15,6 +18,11 @@ use nudged::domain::supplies::Supplies;
 
 /// As many as are done without being asked: some seconds of an unoptimised build.
 const CASES: u64 = 20_000;
+
+/// How many are asked for.
+fn cases() -> u64 {
+    std::env::var("NUDGED_FUZZ_CASES").ok().map_or(CASES, |cases| cases.parse().expect("a number of cases"))
+}
 
 /// A generator of numbers that look random and are the same each time (xorshift64*).
 struct Draw(u64);
@@ -70,6 +78,7 @@ const WORDS: &[&str] = &[
     "rrule",
     "days",
     "event",
+    "among",
     "after",
     "once_per",
     "from",
@@ -258,8 +267,7 @@ fn walk(text: &str) {
 
 #[test]
 fn whatever_stands_in_a_file() {
-    let cases =
-        std::env::var("NUDGED_FUZZ_CASES").ok().map_or(CASES, |cases| cases.parse().expect("a number of cases"));
+    let cases = cases();
     thread::scope(|scope| {
         for half in 0..2 {
             scope.spawn(move || {

@@ -46,6 +46,8 @@ mod sqlite_file;
 mod status;
 #[path = "store/trouble.rs"]
 mod trouble;
+#[path = "store/zones.rs"]
+mod zones;
 
 use std::sync::Arc;
 
@@ -271,6 +273,17 @@ macro_rules! conformance {
                 a_place_becomes_a_person,
                 zones_are_those_of_the_recipients,
                 an_import_does_not_lift_a_block,
+            ]);
+            conformance!(@cases $place, zones, [
+                a_client_says_where_somebody_lives,
+                an_own_choice_beats_the_client_until_it_is_taken_back,
+                what_is_told_late_or_again_changes_nothing,
+                an_import_without_a_zone_leaves_what_was_said,
+                a_client_that_falls_silent_is_no_longer_believed,
+                a_shorter_patience_with_clients_counts_at_once,
+                a_group_has_a_zone_for_whom_nothing_else_is_said,
+                a_directory_counts_less_than_a_client,
+                a_zone_that_is_told_takes_open_deliveries_along,
             ]);
             conformance!(@cases $place, conversations, [
                 what_is_named_by_its_id_has_a_place,

@@ -65,6 +65,7 @@ fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
         clock,
         entropy: Arc::new(SystemEntropy),
         keeper: Arc::new(keeper),
+        house_zones: config.zones.clone(),
         daemon: None,
     }
 }

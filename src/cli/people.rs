@@ -120,7 +120,10 @@ async fn list(screen: Screen, common: &Common) -> Ended {
 
 fn row(person: &PersonView) -> Vec<String> {
     let zone = match person.zone_source {
-        ZoneSource::Operator => person.zone.name().to_owned(),
+        ZoneSource::Own | ZoneSource::Operator | ZoneSource::Client | ZoneSource::Directory => {
+            person.zone.name().to_owned()
+        }
+        ZoneSource::Group => format!("{} (group)", person.zone.name()),
         ZoneSource::Fallback => format!("{} (fallback)", person.zone.name()),
     };
     let reach = match person.reach {

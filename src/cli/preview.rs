@@ -25,7 +25,7 @@ use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::{Address, AddressKind, Recipient};
 use crate::domain::recurrence::instant;
 use crate::domain::schedule::model::{Schedule, Target};
-use crate::domain::schedule::when::WhoseClock;
+use crate::domain::schedule::when::{Trigger, WhoseClock};
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::{ClockNote, ZoneRules};
 use crate::port::clock::Clock;
@@ -132,11 +132,15 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
     let rules = ZoneData::newest();
     let waves = waves(schedule, &world, &rules, args.at, now);
     let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else {
-        screen.error(match args.at {
-            Some(at) => {
+        screen.error(match (&schedule.when.trigger, args.at) {
+            (Trigger::Event(event), _) => format!(
+                "`{}` speaks when \"{}\" happens, and to whom is known then; `nudged status {}` tells what became of it",
+                schedule.name, event.name, schedule.name
+            ),
+            (_, Some(at)) => {
                 format!("`{}` does not fire at {}; see `nudged next`", schedule.name, times::civil(at))
             }
-            None => format!("nothing of `{}` is ahead", schedule.name),
+            (_, None) => format!("nothing of `{}` is ahead", schedule.name),
         });
         return Err(Exit::Failed);
     };

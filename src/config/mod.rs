@@ -4,6 +4,8 @@
 //! the configuration only says in which file they are, and never holds one itself.
 
 mod bot;
+// What it says of zones.
+mod zones;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +15,7 @@ use chrono_tz::Tz;
 pub use bot::{Bot, BotCredential, BotKind, IdentityService};
 
 use crate::domain::document::{self, Placed, Table, quiet};
+use crate::domain::ladder::HouseZones;
 use crate::domain::problem::{Code, Problem, Severity, Source};
 use crate::domain::quiet::QuietHours;
 use crate::domain::rate::PER_TENANT_PER_SECOND;
@@ -29,6 +32,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// The zone of people of whom none is known.
     pub fallback_zone: Tz,
+    /// The zones of groups, and how long a Teams client is believed.
+    pub zones: HouseZones,
     pub bot: Bot,
     pub limits: Limits,
     /// When nobody is to be disturbed, on each recipient's own clock, except by what is critical.
@@ -143,6 +148,7 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
         .or_else(|| installed("/run/nudged/nudged.sock"))
         .unwrap_or_else(|| state_dir.join("nudged.sock"));
     let fallback_zone = root.zone("fallback_zone");
+    let zones = zones::read(root);
     root.missing("fallback_zone", "`fallback_zone` is missing", ZONE_HELP);
     root.missing("bot", "it does not say who the bot is", "add [bot] with app_id and tenant_id below it");
     let bot = root.table("bot").and_then(|mut table| {
@@ -160,6 +166,7 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
         schedules,
         socket,
         fallback_zone: fallback_zone?.value,
+        zones,
         bot: bot?,
         limits,
         quiet_hours,
@@ -293,6 +300,26 @@ secret_file = "bot-secret"
         let wrong = format!("quiet_hours = \"night\"\n{GOOD}[limits]\nper_person_per_day = 0\n");
         let problems = parse(&wrong, "/home/ana", &[]).expect_err("both are wrong");
         assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn groups_have_zones_in_the_order_of_the_file() {
+        let config = parse(GOOD, "/", &[]).expect("good");
+        assert_eq!(config.zones, HouseZones::default());
+        let groups = "[groups.warehouse]\nzone = \"Asia/Tokyo\"\n[groups.\"back office\"]\nzone = \"Europe/Paris\"\n";
+        let text = format!("client_zone_max_age = \"30 days\"\n{GOOD}{groups}");
+        let config = parse(&text, "/", &[]).expect("good");
+        let of = |name: &str, zone| (name.to_owned(), zone);
+        assert_eq!(config.zones.groups, [of("warehouse", Tz::Asia__Tokyo), of("back office", Tz::Europe__Paris)]);
+        assert_eq!(config.zones.client_max_age, chrono::TimeDelta::days(30));
+        let problems = parse(&format!("{GOOD}[groups.x]\nzon = \"Asia/Tokyo\"\n"), "/", &[]).expect_err("a slip");
+        assert_eq!(
+            problems,
+            [
+                "7:1: N004 the group `x` has no zone; write zone = \"Europe/Berlin\" below its header",
+                "8:1: N003 unknown key `zon`; did you mean `zone`?"
+            ]
+        );
     }
 
     #[test]

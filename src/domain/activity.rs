@@ -168,3 +168,6 @@ impl Happening {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

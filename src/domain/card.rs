@@ -71,6 +71,12 @@ impl Card {
         (is_good.then(|| Self { root: Arc::new(node) }), problems)
     }
 
+    /// Whether any of its texts speaks of an event.
+    #[must_use]
+    pub fn speaks_of_event(&self) -> bool {
+        self.root.speaks_of_event()
+    }
+
     /// The card for one recipient and one occurrence. `footer` is Markdown and stands below all the rest.
     pub fn render(&self, facts: &Facts<'_>, footer: Option<&str>) -> Result<Value, RenderError> {
         let mut left = LONGEST;
@@ -82,6 +88,17 @@ impl Card {
             }
         }
         Ok(card)
+    }
+}
+
+impl Node {
+    fn speaks_of_event(&self) -> bool {
+        match self {
+            Node::Plain(_) => false,
+            Node::Text(template) => template.speaks_of_event(),
+            Node::List(items) => items.iter().any(Node::speaks_of_event),
+            Node::Table(entries) => entries.iter().any(|(_, value)| value.speaks_of_event()),
+        }
     }
 }
 

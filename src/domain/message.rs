@@ -77,6 +77,16 @@ impl Message {
 }
 
 impl Content {
+    /// Whether any part of it speaks of an event, so that only a schedule with one can say it.
+    #[must_use]
+    pub fn speaks_of_event(&self) -> bool {
+        let body = match &self.body {
+            Body::Text(text) => text.speaks_of_event(),
+            Body::Card { card, summary } => card.speaks_of_event() || summary.speaks_of_event(),
+        };
+        body || [&self.why, &self.stop].into_iter().flatten().any(Template::speaks_of_event)
+    }
+
     /// The message for one recipient and one occurrence, with its footer. A text stands on a card where it must.
     pub fn render(&self, facts: &Facts<'_>, house_stop: Option<&Template>, on_card: bool) -> Result<Said, RenderError> {
         let footer = self.footer(facts, house_stop)?;

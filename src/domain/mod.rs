@@ -72,6 +72,11 @@ pub mod reply;
 
 // What happens and makes schedules speak.
 pub mod event;
+// Which of all that was said of a person's zone counts.
+pub mod ladder;
+
+// The time zones of Windows and Exchange, by their IANA names.
+pub mod windows_zones;
 
 // People files, CSV or conversation references → records.
 pub mod import;

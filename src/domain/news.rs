@@ -12,8 +12,9 @@ use crate::domain::activity::{Account, Activity, ChannelChange, ChannelTold, Hap
 use crate::domain::consent::{self, Typed};
 use crate::domain::conversation::{self, ChannelPlace, GENERAL};
 use crate::domain::event::{self, Event};
+use crate::domain::ladder::ZoneEvidence;
 use crate::domain::press::{Effect, Pressed};
-use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable};
+use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable, ZoneSource};
 
 /// Facts that were told together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -43,6 +44,10 @@ pub enum Fact {
     Pressed(Box<Pressed>),
     /// Something happened that schedules may wait for.
     Happened(Box<Event>),
+    /// In which zone somebody lives, as one source says.
+    ZoneTold { who: Who, said: ZoneEvidence },
+    /// What a source said of somebody's zone until `at` is taken back.
+    ZoneUnsaid { who: Who, source: ZoneSource, at: DateTime<Utc> },
 }
 
 /// A recipient of whom Teams, or another bot, told something.
@@ -99,6 +104,7 @@ pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -
     facts.extend(teller.team());
     facts.extend(teller.conversation());
     facts.extend(teller.person());
+    facts.extend(teller.zone());
     facts.extend(teller.change());
     facts.extend(consent::typed(activity, heard_at).map(|typed| Fact::Typed(Box::new(typed))));
     facts.extend(event::told(activity, teller.at).map(|event| Fact::Happened(Box::new(event))));
@@ -145,14 +151,12 @@ impl Teller<'_> {
     /// The chat or the channel itself. That of a person is met with the person.
     fn conversation(&self) -> Option<Fact> {
         let activity = self.activity;
-        if !activity.is_of_teams() {
+        if !self.can_be_answered() {
             return None;
         }
         let (kind, name) = (activity.conversation.kind?, activity.conversation.name.clone());
-        let is_lost = self.removes_the_conversation();
         match kind {
             RecipientKind::Person => None,
-            _ if is_lost => None,
             RecipientKind::GroupChat => {
                 let id = activity.conversation.id.clone();
                 Some(self.met(kind, name, Vec::new(), self.reference(Some(id)), None))
@@ -176,10 +180,18 @@ impl Teller<'_> {
     /// Whoever did it, with their chat where it was done there.
     fn person(&self) -> Option<Fact> {
         let activity = self.activity;
-        let is_their_chat = activity.conversation.kind == Some(RecipientKind::Person) && activity.is_of_teams();
-        let conversation =
-            (is_their_chat && !self.removes_the_conversation()).then(|| activity.conversation.id.clone());
+        let is_their_chat = activity.conversation.kind == Some(RecipientKind::Person) && self.can_be_answered();
+        let conversation = is_their_chat.then(|| activity.conversation.id.clone());
         self.account(&activity.from, conversation)
+    }
+
+    /// What the client of whoever did it says of their zone.
+    fn zone(&self) -> Option<Fact> {
+        let zone = self.activity.client.zone?;
+        let addresses = self.activity.from.addresses();
+        let who = Who { conversation_id: None, addresses };
+        let said = ZoneEvidence { source: ZoneSource::Client, zone, said_at: self.at };
+        (!who.addresses.is_empty()).then_some(Fact::ZoneTold { who, said })
     }
 
     fn account(&self, account: &Account, conversation: Option<String>) -> Option<Fact> {
@@ -235,6 +247,13 @@ impl Teller<'_> {
 
     fn presence(&self, team_id: String, is_present: bool) -> Fact {
         Fact::TeamPresence { team_id, is_present, at: self.at }
+    }
+
+    /// Whether the bot may speak in the conversation from now on, and everything is known that it takes. Half a
+    /// reference is none.
+    fn can_be_answered(&self) -> bool {
+        let activity = self.activity;
+        activity.is_of_teams() && activity.service_url.is_some() && !self.removes_the_conversation()
     }
 
     /// Whether the bot can't speak in the conversation after this.

@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::conversation::{self, ChannelPlace};
+use crate::domain::conversation::{self, ChannelPlace, Standing};
 use crate::domain::id::RecipientId;
+use crate::domain::ladder::ZoneEvidence;
 use crate::domain::quiet::QuietHours;
 
 /// What kind of conversation a recipient is.
@@ -144,8 +146,16 @@ impl fmt::Display for Address {
 pub enum ZoneSource {
     /// Nobody told us: the `fallback_zone` of the configuration.
     Fallback,
-    /// The operator wrote it, in an import.
+    /// The configuration says it of a group.
+    Group,
+    /// The directory of the organisation has it, as an import says.
+    Directory,
+    /// The person's Teams client said it, some time ago.
+    Client,
+    /// The operator wrote it: in an import, or with `nudged people zone`.
     Operator,
+    /// The person chose it.
+    Own,
 }
 
 /// A recipient as templates, policies and senders see it.
@@ -276,7 +286,14 @@ pub struct PersonRecord {
     /// Every name by which this recipient is known; it may be empty only for a chat or a channel.
     pub addresses: Vec<Address>,
     pub name: Option<String>,
+    /// The operator's word.
     pub zone: Option<Tz>,
+    /// What the directory of the organisation has.
+    #[serde(default)]
+    pub directory_zone: Option<Tz>,
+    /// What was said of the zone before, with its time.
+    #[serde(default)]
+    pub zones: Vec<ZoneEvidence>,
     pub language: Option<String>,
     #[serde(default)]
     pub details: Details,
@@ -286,6 +303,27 @@ pub struct PersonRecord {
     #[serde(default)]
     pub channel: Option<ChannelPlace>,
     pub reference: Reference,
+    /// What another ledger knew besides. It counts for those whom this one does not know.
+    #[serde(default)]
+    pub kept: Option<Kept>,
+}
+
+/// What an export carries along that no import file says.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Kept {
+    /// Whether an import had mentioned them. Those of whom only a schedule or a roster speaks are not `everyone`.
+    pub is_known: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standing: Option<Standing>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_origin: Option<ServiceOrigin>,
+    /// When something was last heard of them in the conversation itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable: Option<Unreachable>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable_since: Option<DateTime<Utc>>,
 }
 
 impl PersonRecord {
@@ -297,11 +335,14 @@ impl PersonRecord {
             addresses: Vec::new(),
             name: None,
             zone: None,
+            directory_zone: None,
+            zones: Vec::new(),
             language: None,
             details: Details::default(),
             groups: None,
             channel: None,
             reference: Reference::default(),
+            kept: None,
         }
     }
 

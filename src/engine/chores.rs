@@ -1,10 +1,11 @@
-//! What beats ask for: planning, rescue, pruning, upkeep, a look at the credential. All of it is idempotent, so a lost, late or doubled beat does
+//! What beats ask for: planning, rescue, pruning, the ageing of zones, upkeep, a look at the credential. All of it is idempotent, so a lost, late or doubled beat does
 //! no harm; and because a beat may be lost for ever, planning also happens when none has come for a while.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +31,8 @@ pub struct Chores {
     pub replan: Arc<Notify>,
     /// Rung after planning, so that rosters are looked after.
     pub rosters: Arc<Notify>,
+    /// The zone of people of whom none is known.
+    pub fallback_zone: Tz,
     /// How long attempts are kept.
     pub keep_attempts: TimeDelta,
     pub term: Term,
@@ -55,6 +58,17 @@ impl Chores {
         }
     }
 
+    /// Whose Teams client has been silent for too long may live elsewhere by what else is said of them.
+    async fn age_zones(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let movers = self.store.age_zones(self.fallback_zone, now).await?;
+        if movers > 0 {
+            tracing::info!(movers, "the zones that Teams clients had said are too old; others count in their place");
+            self.planner.pass().await?;
+            self.work.notify_one();
+        }
+        Ok(())
+    }
+
     async fn work_off(&self, beat: Beat) -> Result<(), StoreError> {
         let now = self.clock.now();
         match beat {
@@ -70,6 +84,7 @@ impl Chores {
             Beat::Prune => {
                 let rows = self.store.prune(now - self.keep_attempts, now).await?;
                 tracing::info!(rows, "old attempts pruned");
+                self.age_zones(now).await?;
             }
             Beat::Upkeep => {
                 self.credentials.look();

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use crate::domain::credential::Credential;
 use crate::domain::id::ScheduleName;
+use crate::domain::ladder::HouseZones;
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
 use crate::domain::recipient::PersonRecord;
@@ -27,11 +28,14 @@ use crate::port::desk::{
     People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
 };
 use crate::port::entropy::Entropy;
+use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::recall::RecallReport;
 use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
 
 // What the operator says on somebody's behalf.
 mod consent;
+// What programs say has happened.
+mod event;
 // What is asked about recalls.
 mod recall;
 
@@ -47,6 +51,8 @@ pub struct FrontDesk {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub keeper: Arc<CatalogKeeper>,
+    /// What the configuration says of zones.
+    pub house_zones: HouseZones,
     /// `None` where no daemon is running.
     pub daemon: Option<Running>,
 }
@@ -87,6 +93,15 @@ impl FrontDesk {
             Some(_) => self.keeper.cell().current(),
             None => Arc::new(self.keeper.read().await?),
         })
+    }
+
+    /// A daemon has made known what the configuration says of zones when it started. Without one it may have changed since.
+    async fn keep_house_zones(&self) -> Result<(), DeskError> {
+        if self.daemon.is_none() {
+            let now = self.clock.now();
+            self.store.keep_house_zones(self.house_zones.clone(), self.keeper.fallback_zone, now).await?;
+        }
+        Ok(())
     }
 
     /// The schedule of this name, or what to write instead.
@@ -191,6 +206,7 @@ impl Desk for FrontDesk {
     }
 
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {
+        self.keep_house_zones().await?;
         let mut report = ImportReport::default();
         for chunk in records.chunks(IMPORTED_AT_ONCE) {
             let now = self.clock.now();
@@ -220,6 +236,10 @@ impl Desk for FrontDesk {
         self.keeper.add(&source).await?;
         running.replan.notify_one();
         Ok(SendReceipt { schedule: name })
+    }
+
+    async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError> {
+        self.take_event(request).await
     }
 
     async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {

@@ -17,6 +17,7 @@ use crate::domain::delivery::{Reason, State};
 use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
 use crate::domain::recipient::{Details, PersonRecord, RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
+use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::recall::{RecallCounts, RecallReport};
 use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
 
@@ -347,6 +348,9 @@ pub trait Desk: Send + Sync {
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError>;
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError>;
+
+    /// Takes in that something has happened. The same key with the same data again is answered as before.
+    async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError>;
 
     /// Begins a recall, or says what it would do. The report lists no messages.
     async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError>;

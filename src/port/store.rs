@@ -19,6 +19,7 @@ use crate::domain::edit::Meant;
 use crate::domain::event::Event;
 use crate::domain::forecast::Load;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
+use crate::domain::ladder::HouseZones;
 use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::{PersonRecord, Reference};
@@ -502,6 +503,19 @@ pub trait Store: Send + Sync {
 
     /// Everybody, in the order of the names.
     async fn people(&self) -> Result<Vec<PersonView>, StoreError>;
+
+    /// Makes known what the configuration says of zones, and settles anew in which zone those live for whom it makes a
+    /// difference. Said again, it changes nothing. Returns how many moved.
+    async fn keep_house_zones(
+        &self,
+        house: HouseZones,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError>;
+
+    /// Settles anew in which zone those live whose client has been silent for longer than clients are believed. Returns
+    /// how many moved.
+    async fn age_zones(&self, fallback_zone: Tz, now: DateTime<Utc>) -> Result<u64, StoreError>;
 
     /// How many people are in a group.
     async fn group_size(&self, group: &str) -> Result<u64, StoreError>;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 pub enum Beat {
     /// Plan the waves of the next hours; rescue what a lease left behind. Every minute.
     Plan,
-    /// Remove what is older than the retention. Daily.
+    /// Remove what is older than the retention; stop believing clients that have been silent for too long. Daily.
     Prune,
     /// Let the store tidy itself, and look when the credential ends. Hourly.
     Upkeep,

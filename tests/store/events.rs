@@ -87,7 +87,7 @@ fn later(time: &str, by: TimeDelta) -> DateTime<Utc> {
     at(time) + by
 }
 
-pub async fn an_event_speaks_to_those_who_are_there(place: &dyn Place) {
+pub(crate) async fn an_event_speaks_to_those_who_are_there(place: &dyn Place) {
     let people = [member("Ana", BERLIN, &["g"]), member("Bo", TOKYO, &["g"]), person("Cy", BERLIN)];
     let ledger = Ledger::with(place, &people, &[alarm().to(&["group:g"])]).await;
     let receipt = ledger.happen(failed("1", "08:00", &[])).await;
@@ -108,7 +108,7 @@ pub async fn an_event_speaks_to_those_who_are_there(place: &dyn Place) {
     assert_eq!(ledger.spoken_to().await, [all(&["Ana", "Bo"], State::Sent)]);
 }
 
-pub async fn the_same_key_is_the_same_event(place: &dyn Place) {
+pub(crate) async fn the_same_key_is_the_same_event(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
     let first = ledger.happen(failed("1", "08:00", &["x"])).await;
     ledger.store.close().await;
@@ -122,7 +122,7 @@ pub async fn the_same_key_is_the_same_event(place: &dyn Place) {
     assert_eq!(other.occurrences[0].occurrence, civil("08:00") + TimeDelta::microseconds(2), "no two are the same");
 }
 
-pub async fn a_key_says_one_thing(place: &dyn Place) {
+pub(crate) async fn a_key_says_one_thing(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
     ledger.happen(failed("1", "08:00", &["x"])).await;
     let other = ledger.store.happen(failed("1", "08:00", &["y"]), at("08:00")).await.expect("taking in");
@@ -130,7 +130,7 @@ pub async fn a_key_says_one_thing(place: &dyn Place) {
     assert_eq!(ledger.occurrences("s").await.len(), 1);
 }
 
-pub async fn nobody_listens_to_what_no_schedule_waits_for(place: &dyn Place) {
+pub(crate) async fn nobody_listens_to_what_no_schedule_waits_for(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm(), draft("daily")]).await;
     let nobody = ledger.store.happen(event("buld-failed", "1", "08:00", json!({})), at("08:00")).await;
     assert_eq!(nobody.expect("taking in"), EventAnswer::NobodyListens { known: vec!["build-failed".into()] });
@@ -141,7 +141,7 @@ pub async fn nobody_listens_to_what_no_schedule_waits_for(place: &dyn Place) {
     assert_eq!(heard.occurrences.len(), 1);
 }
 
-pub async fn data_names_people_among_the_allowed(place: &dyn Place) {
+pub(crate) async fn data_names_people_among_the_allowed(place: &dyn Place) {
     let people =
         [member("Ana", BERLIN, &["g"]), member("Bo", TOKYO, &["g"]), person("Cy", BERLIN), member("Di", TOKYO, &["g"])];
     let schedule = alarm().to(&["event:data.authors"]).among(&["group:g"]).except(&["di@x"]);
@@ -165,7 +165,7 @@ pub async fn data_names_people_among_the_allowed(place: &dyn Place) {
     assert_eq!(ledger.occurrences("s").await.len(), 1);
 }
 
-pub async fn a_person_is_welcomed_once_for_ever(place: &dyn Place) {
+pub(crate) async fn a_person_is_welcomed_once_for_ever(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN), person("Bo", BERLIN)], &[welcome()]).await;
     assert!(ledger.hear(installed("Ana", "08:00")).await.work);
     for time in ["08:00", "08:01", "09:00", "10:00"] {
@@ -182,7 +182,7 @@ pub async fn a_person_is_welcomed_once_for_ever(place: &dyn Place) {
     assert_eq!(ledger.spoken_to().await.len(), 2);
 }
 
-pub async fn teams_tells_one_install_in_several_activities(place: &dyn Place) {
+pub(crate) async fn teams_tells_one_install_in_several_activities(place: &dyn Place) {
     let schedule = draft("s").to(&["event:person"]).on(INSTALL, OncePer::Event);
     let ledger = Ledger::with(place, &[person("Ana", BERLIN), person("Bo", BERLIN)], &[schedule]).await;
     ledger.hear(installed("Ana", "08:05")).await;
@@ -196,7 +196,7 @@ pub async fn teams_tells_one_install_in_several_activities(place: &dyn Place) {
     assert_eq!(ledger.spoken_to().await.len(), 3);
 }
 
-pub async fn an_install_in_a_team_is_about_the_team(place: &dyn Place) {
+pub(crate) async fn an_install_in_a_team_is_about_the_team(place: &dyn Place) {
     let there = draft("s").to(&["event:conversation"]).on(INSTALL, OncePer::Person);
     let each = draft("each").to(&["event:person"]).on(INSTALL, OncePer::Person);
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[there, each]).await;
@@ -210,7 +210,7 @@ pub async fn an_install_in_a_team_is_about_the_team(place: &dyn Place) {
     assert_eq!(answer, EventAnswer::NobodyListens { known: vec![INSTALL.into()] });
 }
 
-pub async fn events_of_one_schedule_do_not_supersede_each_other(place: &dyn Place) {
+pub(crate) async fn events_of_one_schedule_do_not_supersede_each_other(place: &dyn Place) {
     let schedule = alarm().backlog(Overlap::Supersede, CatchUp::Latest);
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[schedule]).await;
     ledger.happen(failed("1", "08:00", &[])).await;
@@ -220,7 +220,7 @@ pub async fn events_of_one_schedule_do_not_supersede_each_other(place: &dyn Plac
     assert_eq!(claims.iter().map(|claim| claim.later_is_due).collect::<Vec<_>>(), [false, false]);
 }
 
-pub async fn an_event_does_not_supersede_what_is_planned(place: &dyn Place) {
+pub(crate) async fn an_event_does_not_supersede_what_is_planned(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "07:00").await;
     ledger.happen(failed("1", "08:01", &[])).await;
@@ -238,7 +238,7 @@ pub async fn an_event_does_not_supersede_what_is_planned(place: &dyn Place) {
     assert_eq!(superseded, [(false, true), (true, false), (false, false)]);
 }
 
-pub async fn planning_leaves_events_alone(place: &dyn Place) {
+pub(crate) async fn planning_leaves_events_alone(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
     ledger.happen(failed("1", "08:00", &[])).await;
     ledger.happen(failed("2", "08:01", &[])).await;
@@ -256,11 +256,12 @@ pub async fn planning_leaves_events_alone(place: &dyn Place) {
         ledger.sent(&claim, "08:01").await;
     }
     // Who heard of the event has not had what comes at ten.
+    ledger.import(&[person("Ana", BERLIN)], "08:30").await;
     ledger.expand("09:00").await;
     assert_eq!(ledger.claim_one("09:00").await.occurrence, civil("10:00"));
 }
 
-pub async fn what_is_invited_is_never_given_up(place: &dyn Place) {
+pub(crate) async fn what_is_invited_is_never_given_up(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
     ledger.happen(failed("1", "08:00", &[])).await;
     let days_later = later("08:00", TimeDelta::days(5));
@@ -270,7 +271,7 @@ pub async fn what_is_invited_is_never_given_up(place: &dyn Place) {
     assert_eq!((delivery.state, delivery.reason), (State::Expired, Some(Reason::TooLate)));
 }
 
-pub async fn an_exception_counts_until_the_last_moment(place: &dyn Place) {
+pub(crate) async fn an_exception_counts_until_the_last_moment(place: &dyn Place) {
     let people = [person("Ana", BERLIN), person("Bo", BERLIN), person("Cy", BERLIN)];
     let ledger = Ledger::with(place, &people, &[alarm()]).await;
     ledger.happen(failed("1", "08:00", &[])).await;
@@ -284,7 +285,7 @@ pub async fn an_exception_counts_until_the_last_moment(place: &dyn Place) {
     assert_eq!(ledger.spoken_to().await, [expect]);
 }
 
-pub async fn who_joins_later_was_not_there(place: &dyn Place) {
+pub(crate) async fn who_joins_later_was_not_there(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
     ledger.happen(failed("1", "08:00", &[])).await;
     ledger.expand("08:00").await;
@@ -293,7 +294,7 @@ pub async fn who_joins_later_was_not_there(place: &dyn Place) {
     assert_eq!(ledger.spoken_to().await, [all(&["Ana"], State::Planned)]);
 }
 
-pub async fn an_event_of_a_paused_schedule_waits(place: &dyn Place) {
+pub(crate) async fn an_event_of_a_paused_schedule_waits(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
     let pause = Pause { schedule: name("s"), why: "x".into(), by: PausedBy::Operator, not_believed: None };
     ledger.store.pause(pause, at("07:00")).await.expect("pausing");
@@ -304,7 +305,7 @@ pub async fn an_event_of_a_paused_schedule_waits(place: &dyn Place) {
     ledger.claim_one("08:30").await;
 }
 
-pub async fn an_event_of_a_missing_schedule_waits_and_is_accounted_for(place: &dyn Place) {
+pub(crate) async fn an_event_of_a_missing_schedule_waits_and_is_accounted_for(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
     ledger.sync(&[], "07:55").await;
     ledger.happen(failed("1", "08:00", &[])).await;
@@ -320,7 +321,7 @@ pub async fn an_event_of_a_missing_schedule_waits_and_is_accounted_for(place: &d
     assert_eq!(nobody, EventAnswer::NobodyListens { known: Vec::new() });
 }
 
-pub async fn too_many_named_people_stop_an_event(place: &dyn Place) {
+pub(crate) async fn too_many_named_people_stop_an_event(place: &dyn Place) {
     let people = [person("Ana", BERLIN), person("Bo", BERLIN), person("Cy", BERLIN)];
     let schedule = alarm().to(&["event:data.authors"]).among(&["everyone"]).max_people(2);
     let ledger = Ledger::with(place, &people, &[schedule]).await;
@@ -332,7 +333,7 @@ pub async fn too_many_named_people_stop_an_event(place: &dyn Place) {
     assert_eq!(ledger.spoken_to().await, expect);
 }
 
-pub async fn an_event_can_be_recalled_before_it_is_expanded(place: &dyn Place) {
+pub(crate) async fn an_event_can_be_recalled_before_it_is_expanded(place: &dyn Place) {
     let people = [member("Ana", BERLIN, &["g"]), person("Bo", BERLIN)];
     let ledger = Ledger::with(place, &people, &[alarm().to(&["group:g"])]).await;
     let occurrence = ledger.happen(failed("1", "08:00", &[])).await.occurrences[0].occurrence;
@@ -344,7 +345,7 @@ pub async fn an_event_can_be_recalled_before_it_is_expanded(place: &dyn Place) {
     assert_eq!(ledger.spoken_to().await, [all(&["Ana"], State::Cancelled)]);
 }
 
-pub async fn the_life_of_a_schedule_bounds_its_events(place: &dyn Place) {
+pub(crate) async fn the_life_of_a_schedule_bounds_its_events(place: &dyn Place) {
     let schedule = |from: &str, until: &str| {
         let mut schedule = (*alarm().build()).clone();
         (schedule.when.from, schedule.when.until) = (Some(civil(from)), Some(civil(until)));
@@ -358,7 +359,7 @@ pub async fn the_life_of_a_schedule_bounds_its_events(place: &dyn Place) {
     }
 }
 
-pub async fn an_event_is_known_for_ninety_days(place: &dyn Place) {
+pub(crate) async fn an_event_is_known_for_ninety_days(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
     ledger.happen(failed("1", "08:00", &[])).await;
     let prune = async |now: DateTime<Utc>| ledger.store.prune(at("00:00"), now).await.expect("pruning");

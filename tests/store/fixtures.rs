@@ -211,10 +211,13 @@ pub(crate) fn person(name: &str, zone: Tz) -> PersonRecord {
         addresses: vec![address(&format!("{name}@x"))],
         name: Some(name.to_owned()),
         zone: Some(zone),
+        directory_zone: None,
+        zones: Vec::new(),
         language: None,
         details: Details::default(),
         groups: None,
         channel: None,
+        kept: None,
         reference: Reference {
             service_url: Some("https://smba.example/".to_owned()),
             conversation_id: Some(format!("a:{name}")),

@@ -19,10 +19,13 @@ fn only(addresses: &[&str]) -> PersonRecord {
         addresses: addresses.iter().map(|text| address(text)).collect(),
         name: None,
         zone: None,
+        directory_zone: None,
+        zones: Vec::new(),
         language: None,
         details: Details::default(),
         groups: None,
         channel: None,
+        kept: None,
         reference: Reference::default(),
     }
 }

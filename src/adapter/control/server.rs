@@ -13,6 +13,7 @@ use axum::{Json, Router};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
+use super::events;
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
     ConsentRequest, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt,
@@ -61,6 +62,7 @@ impl ControlServer {
             .route("/v1/consent", post(consent))
             .route("/v1/pause", post(pause))
             .route("/v1/resume", post(resume))
+            .merge(events::routes())
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(desk);
         let served = axum::serve(self.listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;

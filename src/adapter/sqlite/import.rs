@@ -2,16 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
 use super::fault::Fault;
 use super::people::{self, NewRecipient};
 use super::person::Person;
+use super::rows::micros;
 use super::sql::Sql;
 use super::teams;
 use super::words::Word;
-use crate::domain::recipient::{AddressKind, PersonRecord, RecipientKind, Reference, Unreachable, ZoneSource};
+use super::zones;
+use crate::domain::ladder::ZoneEvidence;
+use crate::domain::recipient::{AddressKind, Kept, PersonRecord, RecipientKind, Reference, Unreachable, ZoneSource};
 
 /// What a record did. The zone is the one in which the recipient lives now.
 pub(super) enum Effect {
@@ -38,8 +42,7 @@ static RECIPIENT: Sql = Sql::new("SELECT {person}, r.name FROM recipients r WHER
 
 const UPDATE: &str = "
     UPDATE recipients SET
-        name = :name, zone = :zone, zone_source = :zone_source, language = :language, quiet_hours = :quiet_hours,
-        country = :country, is_known = 1,
+        name = :name, language = :language, quiet_hours = :quiet_hours, country = :country, is_known = 1,
         service_url_origin = iif(service_url IS :service_url, service_url_origin, 'imported'),
         service_url = :service_url, conversation_id = :conversation_id, tenant_id = :tenant_id, bot_id = :bot_id,
         user_id = :user_id, entra_object_id = :entra_object_id,
@@ -47,7 +50,12 @@ const UPDATE: &str = "
         unreachable = iif(conversation_id IS NOT :conversation_id AND unreachable = :gone, NULL, unreachable)
     WHERE id = :id";
 
-pub(super) fn import(conn: &Connection, record: &PersonRecord, fallback_zone: Tz) -> Result<Effect, Fault> {
+pub(super) fn import(
+    conn: &Connection,
+    record: &PersonRecord,
+    fallback_zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<Effect, Fault> {
     if record.kind == RecipientKind::Person && record.addresses.is_empty() {
         return Ok(Effect::Refused(format!("{}: a person needs an address", name_of(record))));
     }
@@ -56,8 +64,8 @@ pub(super) fn import(conn: &Connection, record: &PersonRecord, fallback_zone: Tz
     }
     let matches = matches(conn, record)?;
     match matches.iter().copied().collect::<Vec<_>>()[..] {
-        [] => add(conn, record, fallback_zone),
-        [id] => update(conn, id, record, fallback_zone),
+        [] => add(conn, record, fallback_zone, now),
+        [id] => update(conn, id, record, fallback_zone, now),
         [..] => {
             let mut names = Vec::new();
             for id in &matches {
@@ -104,34 +112,75 @@ fn matches(conn: &Connection, record: &PersonRecord) -> Result<BTreeSet<i64>, Fa
     Ok(matches)
 }
 
-fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz) -> Result<Effect, Fault> {
-    let (zone, zone_source) = match record.zone {
-        Some(zone) => (zone, ZoneSource::Operator),
-        None => (fallback_zone, ZoneSource::Fallback),
-    };
+fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz, now: DateTime<Utc>) -> Result<Effect, Fault> {
     let reference = people::with_ids_of(&record.reference, &record.addresses);
     let id = people::add_recipient(
         conn,
         &NewRecipient {
             kind: record.kind,
             name: record.name.as_deref(),
-            zone,
-            zone_source,
+            zone: fallback_zone,
+            zone_source: ZoneSource::Fallback,
             language: record.language.as_deref(),
             details: &record.details,
-            is_known: true,
+            is_known: record.kept.as_ref().is_none_or(|kept| kept.is_known),
             reference: &reference,
         },
     )?;
+    if let Some(kept) = &record.kept {
+        restore(conn, id, kept)?;
+    }
     add_addresses(conn, id, record)?;
     if let Some(groups) = &record.groups {
         keep_groups(conn, id, groups)?;
     }
     let renamed = place(conn, id, record, fallback_zone)?;
-    Ok(Effect::Added { zone: zone.name().to_owned(), renamed })
+    hear_zones(conn, id, record, now)?;
+    let settled = zones::settle(conn, id, fallback_zone, now)?;
+    Ok(Effect::Added { zone: settled.zone.name().to_owned(), renamed })
 }
 
-fn update(conn: &Connection, id: i64, record: &PersonRecord, fallback_zone: Tz) -> Result<Effect, Fault> {
+const RESTORE: &str = "
+    UPDATE recipients SET
+        standing = :standing, service_url_origin = coalesce(:service_origin, service_url_origin), heard_at = :heard_at,
+        unreachable = :unreachable, unreachable_since = :unreachable_since
+    WHERE id = :id";
+
+/// What another ledger knew of somebody who is new to this one.
+fn restore(conn: &Connection, id: i64, kept: &Kept) -> Result<(), Fault> {
+    conn.prepare_cached(RESTORE)?.execute(named_params! {
+        ":id": id,
+        ":standing": kept.standing.map(Word::word),
+        ":service_origin": kept.service_origin.map(Word::word),
+        ":heard_at": kept.heard_at.map(micros),
+        ":unreachable": kept.unreachable.map(Word::word),
+        ":unreachable_since": kept.unreachable_since.map(micros),
+    })?;
+    Ok(())
+}
+
+/// Takes in what the record says of the zone. Returns whether anything of it is new.
+fn hear_zones(conn: &Connection, id: i64, record: &PersonRecord, now: DateTime<Utc>) -> Result<bool, Fault> {
+    let mut is_new = false;
+    for said in &record.zones {
+        is_new |= zones::hear(conn, id, said)?;
+    }
+    let stated = [(ZoneSource::Operator, record.zone), (ZoneSource::Directory, record.directory_zone)];
+    for (source, zone) in stated {
+        if let Some(zone) = zone {
+            is_new |= zones::state(conn, id, &ZoneEvidence { source, zone, said_at: now })?;
+        }
+    }
+    Ok(is_new)
+}
+
+fn update(
+    conn: &Connection,
+    id: i64,
+    record: &PersonRecord,
+    fallback_zone: Tz,
+    now: DateTime<Utc>,
+) -> Result<Effect, Fault> {
     let (before, name_before) = known(conn, id)?;
     if before.recipient.kind != record.kind {
         let words = format!(
@@ -143,24 +192,17 @@ fn update(conn: &Connection, id: i64, record: &PersonRecord, fallback_zone: Tz) 
         return Ok(Effect::Refused(words));
     }
     let name = record.name.clone().or_else(|| name_before.clone());
-    let (zone, zone_source) = match record.zone {
-        Some(zone) => (zone, ZoneSource::Operator),
-        None => (before.recipient.zone, before.recipient.zone_source),
-    };
     let language = record.language.clone().or_else(|| before.recipient.language.clone());
     let details = record.details.clone().or(&before.recipient.details);
     let reference = people::with_ids_of(&overlaid(&before.reference, &record.reference), &record.addresses);
     let same = before.is_known
         && (name == name_before && language == before.recipient.language && details == before.recipient.details)
-        && (zone == before.recipient.zone && zone_source == before.recipient.zone_source)
         && reference == before.reference;
     if !same {
         conn.prepare_cached(UPDATE)?.execute(named_params! {
             ":id": id,
             ":gone": Unreachable::Gone.word(),
             ":name": name,
-            ":zone": zone.name(),
-            ":zone_source": zone_source.word(),
             ":language": language,
             ":quiet_hours": details.quiet_hours.as_ref().map(ToString::to_string),
             ":country": details.country,
@@ -178,13 +220,15 @@ fn update(conn: &Connection, id: i64, record: &PersonRecord, fallback_zone: Tz) 
         None => false,
     };
     let renamed = place(conn, id, record, fallback_zone)?;
-    if same && !readdressed && !regrouped && renamed.is_empty() {
+    let heard = hear_zones(conn, id, record, now)?;
+    let settled = zones::settle(conn, id, fallback_zone, now)?;
+    if same && !readdressed && !regrouped && renamed.is_empty() && !heard && !settled.changed {
         return Ok(Effect::Unchanged);
     }
     Ok(Effect::Updated {
         id,
-        zone: zone.name().to_owned(),
-        moved: zone != before.recipient.zone,
+        zone: settled.zone.name().to_owned(),
+        moved: settled.moved,
         may_join: readdressed || regrouped || !before.is_known,
         renamed,
     })

@@ -21,7 +21,7 @@ use crate::domain::recipient::{Address, Details, RecipientKind, Reference, ZoneS
 
 pub(super) fn meet(conn: &Connection, met: &Met, taking: &mut Taking) -> Result<(), Fault> {
     let Some((id, others)) = who(conn, met)? else { return add(conn, met, taking) };
-    let before = Known::read(conn, id)?;
+    let before = Record::read(conn, id)?;
     if before.kind != met.kind {
         let words = format!(
             "{}: Teams says that this is a {}, and the ledger that it is a {}",
@@ -40,7 +40,7 @@ pub(super) fn meet(conn: &Connection, met: &Met, taking: &mut Taking) -> Result<
         taking.taken.updated += 1;
         after.write(conn, id)?;
     }
-    if after.counts_as_known && !before.counts_as_known {
+    if after.is_known && !before.is_known {
         taking.joiners.insert(id);
     }
     if before.unreachable.is_some() && after.unreachable.is_none() {
@@ -125,14 +125,14 @@ impl Said {
 
 /// What may change by what is told.
 #[derive(Debug, Clone, PartialEq)]
-struct Known {
+struct Record {
     kind: RecipientKind,
     name: Said,
     language: Said,
     country: Said,
     reference: Reference,
     origin: Option<String>,
-    counts_as_known: bool,
+    is_known: bool,
     lost: i64,
     unreachable: Option<String>,
     unreachable_since: Option<i64>,
@@ -158,7 +158,7 @@ const WRITE: &str = "
 /// As `WRITE`, for a recipient of whom nothing else is new: no index has to be touched.
 const WRITE_TIMES: &str = "UPDATE recipients SET told_at = ?2, heard_at = ?3 WHERE id = ?1";
 
-impl Known {
+impl Record {
     fn read(conn: &Connection, id: i64) -> Result<Self, Fault> {
         let mut statement = conn.prepare_cached(READ)?;
         let mut rows = statement.query([id])?;
@@ -177,7 +177,7 @@ impl Known {
                 entra_object_id: row.get(12)?,
             },
             origin: row.get(13)?,
-            counts_as_known: row.get(14)?,
+            is_known: row.get(14)?,
             lost: row.get(15)?,
             unreachable: row.get(16)?,
             unreachable_since: row.get(17)?,
@@ -202,7 +202,7 @@ impl Known {
             ":user_id": self.reference.user_id,
             ":entra_object_id": self.reference.entra_object_id,
             ":origin": self.origin,
-            ":is_known": self.counts_as_known,
+            ":is_known": self.is_known,
             ":lost": self.lost,
             ":unreachable": self.unreachable,
             ":unreachable_since": self.unreachable_since,
@@ -241,7 +241,7 @@ impl Known {
         if reference.conversation_id != had.0 {
             self.lost = 0;
         }
-        self.counts_as_known |= is_known_by(met);
+        self.is_known |= is_known_by(met);
         if met.is_present {
             if at >= self.unreachable_since {
                 self.lost = 0;

@@ -16,6 +16,7 @@ pub(super) const ALL: &[&str] = &[
     include_str!("0008_news.sql"),
     include_str!("0009_events.sql"),
     include_str!("0010_consent.sql"),
+    include_str!("0011_zones.sql"),
 ];
 
 /// `nudg`, the mark that tells our files from those of other programs.
@@ -61,7 +62,7 @@ mod tests {
              INSERT INTO waves (id, occurrence_id, schedule_id, zone, recipients, due_at, expire_at, planned_at)
                 VALUES (1, 1, 1, 'UTC', 'all', 1, 2, 0);
              INSERT INTO recipients (id, kind, zone, zone_source, is_known, tenant_id)
-                VALUES (1, 'person', 'UTC', 'fallback', 1, 't'), (2, 'person', 'UTC', 'fallback', 1, NULL);
+                VALUES (1, 'person', 'UTC', 'fallback', 1, 't'), (2, 'person', 'Asia/Tokyo', 'operator', 1, NULL);
              INSERT INTO deliveries
                 (occurrence_id, recipient_id, wave_id, queue, state, due_at, expire_at, planned_at, not_before)
                 VALUES (1, 1, 1, 'normal', 'planned', 1, 2, 0, 1), (1, 2, 1, 'normal', 'waiting', 1, 2, 0, 1);",
@@ -76,5 +77,9 @@ mod tests {
         let lanes = "SELECT group_concat((lane >> 32) || '/' || (lane & 0xFFFFFFFF), ' ' ORDER BY id) FROM deliveries";
         let lanes: String = conn.query_row(lanes, [], |row| row.get(0)).expect("what is open has its lane");
         assert_eq!(lanes, "1/1 0/1");
+        let said =
+            "SELECT group_concat(recipient_id || ' ' || source || ' ' || zone || ' ' || said_at) FROM zone_evidence";
+        let said: String = conn.query_row(said, [], |row| row.get(0)).expect("what an import had said");
+        assert_eq!(said, "2 operator Asia/Tokyo 0");
     }
 }

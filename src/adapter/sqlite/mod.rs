@@ -43,6 +43,7 @@ mod thread;
 mod threads;
 mod upkeep;
 mod words;
+mod zones;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -60,6 +61,7 @@ use crate::domain::consent::Choice;
 use crate::domain::delivery::Claim;
 use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
+use crate::domain::ladder::HouseZones;
 use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::model::Schedule;
@@ -329,6 +331,20 @@ impl Store for SqliteStore {
 
     async fn people(&self) -> Result<Vec<PersonView>, StoreError> {
         self.reader.call("listing people", people::people).await
+    }
+
+    async fn keep_house_zones(
+        &self,
+        house: HouseZones,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let keep = move |conn: &Connection| zones::keep_house(conn, &house, fallback_zone, now);
+        self.writer.call("keeping what the configuration says of zones", keep).await
+    }
+
+    async fn age_zones(&self, fallback_zone: Tz, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.writer.call("letting zones age", move |conn| zones::age(conn, fallback_zone, now)).await
     }
 
     async fn group_size(&self, group: &str) -> Result<u64, StoreError> {

@@ -16,6 +16,7 @@ use super::realign::{self, Scope};
 use super::rows::micros;
 use super::teams::{self, Said};
 use super::words::Word;
+use super::zones;
 use crate::domain::conversation::team_group;
 use crate::domain::news::{Fact, News, TakenIn, Who};
 use crate::domain::recipient::Unreachable;
@@ -32,6 +33,8 @@ pub(super) struct Taking {
     pub movers: BTreeSet<i64>,
     /// Who may be in an audience in which they were not, or the other way round.
     pub joiners: BTreeSet<i64>,
+    /// Of whose zone something was said.
+    pub voices: BTreeSet<i64>,
 }
 
 pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: DateTime<Utc>) -> Result<TakenIn, Fault> {
@@ -41,10 +44,14 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
         return Ok(TakenIn { is_repetition: true, ..TakenIn::default() });
     }
     let taken = TakenIn::default();
-    let mut taking = Taking { fallback_zone, now, taken, movers: BTreeSet::new(), joiners: BTreeSet::new() };
+    let [movers, joiners, voices] = std::array::from_fn(|_| BTreeSet::new());
+    let mut taking = Taking { fallback_zone, now, taken, movers, joiners, voices };
     for fact in &news.facts {
         take_fact(conn, fact, &mut taking)?;
     }
+    // Who came to a group may have its zone.
+    let unsettled: BTreeSet<i64> = taking.voices.union(&taking.joiners).copied().collect();
+    taking.movers.extend(zones::settle_all(conn, unsettled, fallback_zone, now)?);
     for mover in &taking.movers {
         realign::move_to_zone(conn, Scope::Recipient(*mover))?;
     }
@@ -85,6 +92,7 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             taking.taken.work = true;
             Ok(())
         }
+        Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
         Fact::Membership { team_id, who, is_member } => {
             if let Some(id) = find(conn, who)?
                 && keep_member(conn, team_id, id, *is_member)?
@@ -93,9 +101,22 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             }
             Ok(())
         }
+        Fact::ZoneTold { who, said } => {
+            if let Some(id) = find(conn, who)? {
+                zones::hear(conn, id, said)?;
+                taking.voices.insert(id);
+            }
+            Ok(())
+        }
+        Fact::ZoneUnsaid { who, source, at } => {
+            if let Some(id) = find(conn, who)? {
+                zones::unsay(conn, id, *source, *at)?;
+                taking.voices.insert(id);
+            }
+            Ok(())
+        }
         Fact::Typed(typed) => consent::take_in(conn, typed, taking),
         Fact::Pressed(pressed) => presses::take_in(conn, pressed, taking),
-        Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
     }
 }
 

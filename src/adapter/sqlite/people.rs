@@ -13,13 +13,11 @@ use super::realign::{self, Scope};
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
+use super::zones;
 use crate::domain::id::RecipientId;
 use crate::domain::recipient::{Address, AddressKind, Details, PersonRecord, RecipientKind, Reference, ZoneSource};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView, Reach, Service};
-
-/// From so many movers on, one look at every open delivery is cheaper than one look for each of them.
-const MANY_MOVERS: usize = 500;
 
 pub(super) fn import_people(
     conn: &Connection,
@@ -30,15 +28,15 @@ pub(super) fn import_people(
     follow_fallback_zone(conn, fallback_zone, now)?;
     let mut report = ImportReport::default();
     let mut movers = BTreeSet::new();
-    let mut zones = BTreeSet::new();
+    let mut touched_zones = BTreeSet::new();
     let mut renamed = BTreeSet::new();
     for record in records {
-        match import::import(conn, record, fallback_zone)? {
+        match import::import(conn, record, fallback_zone, now)? {
             import::Effect::Refused(words) => report.refused.push(words),
             import::Effect::Unchanged => report.unchanged += 1,
             import::Effect::Added { zone, renamed: others } => {
                 report.added += 1;
-                zones.insert(zone);
+                touched_zones.insert(zone);
                 renamed.extend(others);
             }
             import::Effect::Updated { id, zone, moved, may_join, renamed: others } => {
@@ -48,19 +46,13 @@ pub(super) fn import_people(
                     movers.insert(id);
                 }
                 if moved || may_join {
-                    zones.insert(zone);
+                    touched_zones.insert(zone);
                 }
             }
         }
     }
-    if movers.len() < MANY_MOVERS {
-        for mover in movers {
-            realign::move_to_zone(conn, Scope::Recipient(mover))?;
-        }
-    } else {
-        realign::move_to_zone(conn, Scope::Everything)?;
-    }
-    expand_again(conn, &zones, now)?;
+    zones::take_along(conn, &movers)?;
+    expand_again(conn, &touched_zones, now)?;
     expand_again_for(conn, &renamed, now)?;
     Ok(report)
 }

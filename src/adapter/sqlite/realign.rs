@@ -80,14 +80,46 @@ static MOVE_OCCURRENCE: Sql = move_to_zone!(
 );
 static MOVE_DELIVERY: Sql = move_to_zone!("deliveries d CROSS JOIN waves w ON w.id = d.wave_id", "d.id = :of");
 
-/// Moves deliveries whose recipient lives in another zone than their wave's.
-pub(super) fn move_to_zone(conn: &Connection, scope: Scope) -> Result<(), Fault> {
-    let (sql, of) = match scope {
-        Scope::Everything => (&MOVE_EVERYTHING, None),
-        Scope::Recipient(id) => (&MOVE_RECIPIENT, Some(id)),
-        Scope::Occurrence(id) => (&MOVE_OCCURRENCE, Some(id)),
-        Scope::Delivery(DeliveryId(id)) => (&MOVE_DELIVERY, Some(id)),
+/// Writes a statement that ends the waiting of deliveries for a zone that is known by now.
+macro_rules! wake {
+    ($from:literal, $only:literal) => {
+        Sql::new(concat!(
+            "WITH RECURSIVE {busy}
+            UPDATE deliveries SET not_before = due_at
+            WHERE id IN (
+                SELECT d.id
+                FROM ",
+            $from,
+            " CROSS JOIN recipients r ON r.id = d.recipient_id AND r.zone_source <> 'fallback'
+                WHERE d.reason = '{zone unknown}' AND d.state IN ({unfinished}) AND d.state IN ({open}) AND ",
+            $only,
+            ")"
+        ))
     };
+}
+
+static WAKE_EVERYTHING: Sql =
+    wake!("busy CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = busy.id", ":of IS NULL");
+static WAKE_RECIPIENT: Sql = wake!(
+    "busy CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = busy.id",
+    "d.recipient_id = :of"
+);
+static WAKE_OCCURRENCE: Sql = wake!(
+    "waves w CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id",
+    "w.occurrence_id = :of"
+);
+static WAKE_DELIVERY: Sql = wake!("deliveries d", "d.id = :of");
+
+/// Moves deliveries whose recipient lives in another zone than their wave's, and has those looked at again that waited
+/// for a zone which is known now.
+pub(super) fn move_to_zone(conn: &Connection, scope: Scope) -> Result<(), Fault> {
+    let (wake, sql, of) = match scope {
+        Scope::Everything => (&WAKE_EVERYTHING, &MOVE_EVERYTHING, None),
+        Scope::Recipient(id) => (&WAKE_RECIPIENT, &MOVE_RECIPIENT, Some(id)),
+        Scope::Occurrence(id) => (&WAKE_OCCURRENCE, &MOVE_OCCURRENCE, Some(id)),
+        Scope::Delivery(DeliveryId(id)) => (&WAKE_DELIVERY, &MOVE_DELIVERY, Some(id)),
+    };
+    conn.prepare_cached(wake.get())?.execute(named_params! { ":of": of })?;
     let mut statement = conn.prepare_cached(sql.get())?;
     let waves: HashSet<i64> =
         statement.query_map(named_params! { ":of": of }, |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -172,6 +204,7 @@ static HAS_CHANGED: Sql = Sql::new(
         w.withdrawn_at IS NOT NULL OR w.due_at + {spread r.id w.} <> d.due_at
         OR w.expire_at - w.jitter + {spread r.id w.} <> d.expire_at
         OR (w.recipients = 'of-zone' AND w.zone <> r.zone)
+        OR (d.reason = '{zone unknown}' AND r.zone_source <> 'fallback')
     )",
 );
 
@@ -210,6 +243,9 @@ mod tests {
 
     #[test]
     fn realigning_costs_what_is_open() {
+        for wake in [&WAKE_EVERYTHING, &WAKE_RECIPIENT, &WAKE_OCCURRENCE, &WAKE_DELIVERY] {
+            assert_scans_nothing(wake.get());
+        }
         assert_scans_nothing(MOVE_EVERYTHING.get());
         assert_scans_nothing(MOVE_RECIPIENT.get());
         assert_scans_nothing(MOVE_OCCURRENCE.get());

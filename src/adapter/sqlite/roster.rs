@@ -11,6 +11,7 @@ use super::people::{self, NewRecipient};
 use super::rows::micros;
 use super::teams::{self, Said};
 use super::words::Word;
+use super::zones;
 use crate::domain::conversation::{ChannelPlace, GENERAL, TEAM, team_group};
 use crate::domain::recipient::{Address, Details, RecipientKind, Reference, ZoneSource};
 use crate::port::connector::Member;
@@ -50,6 +51,8 @@ pub(super) fn keep(
         .execute(params![team.id, micros(now)])?;
     let counts = RosterChange { joined: change.joined.len() as u64, left: change.left.len() as u64 };
     touched.extend(change.touched());
+    // A team may be a group with a zone.
+    zones::take_along(conn, &zones::settle_all(conn, touched.iter().copied(), fallback_zone, now)?)?;
     people::expand_again_for(conn, &touched, now)?;
     Ok(counts)
 }

@@ -188,6 +188,7 @@ pub(super) fn fill(text: &str) -> String {
         .replace("{served before edit}", Reason::ServedBeforeEdit.as_str())
         .replace("{revived}", &revived())
         .replace("{recalled}", Reason::Recalled.as_str())
+        .replace("{zone unknown}", Reason::ZoneUnknown.as_str())
         .replace("{too many people}", Reason::TooManyPeople.as_str())
         .replace("{supersede}", Overlap::Supersede.word())
         .replace("{latest}", CatchUp::Latest.word())

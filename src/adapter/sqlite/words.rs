@@ -41,7 +41,14 @@ words! {
     RecipientKind { Person = "person", GroupChat = "group-chat", Channel = "channel" }
     ServiceOrigin { Imported = "imported", Answered = "answered", Heard = "heard", Forwarded = "forwarded" }
     Standing { Member = "member", Guest = "guest", Anonymous = "anonymous" }
-    ZoneSource { Fallback = "fallback", Operator = "operator" }
+    ZoneSource {
+        Fallback = "fallback",
+        Group = "group",
+        Directory = "directory",
+        Client = "client",
+        Operator = "operator",
+        Own = "own",
+    }
     Unreachable {
         Blocked = "blocked",
         Uninstalled = "uninstalled",

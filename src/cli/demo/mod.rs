@@ -24,6 +24,7 @@ use crate::daemon::{Daemon, Outside};
 use crate::domain::cloud::Cloud;
 use crate::domain::delivery::State;
 use crate::domain::import;
+use crate::domain::ladder::HouseZones;
 use crate::domain::problem::Source;
 use crate::domain::recipient::PersonRecord;
 use crate::domain::time::ZoneRules;
@@ -138,6 +139,7 @@ fn config(settings: &emulator::Settings, directory: &Path) -> Config {
         schedules: directory.join("schedules"),
         socket: directory.join("nudged.sock"),
         fallback_zone: Tz::UTC,
+        zones: HouseZones::default(),
         bot: Bot {
             app_id: settings.app_id.clone(),
             tenant_id: settings.tenant_id.clone(),

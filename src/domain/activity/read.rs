@@ -133,7 +133,7 @@ fn told(conversation: Object<'_>) -> Result<ConversationTold, Unreadable> {
 fn team(data: Object<'_>) -> Option<TeamTold> {
     let team = data.object("team")?;
     Some(TeamTold {
-        id: team.id("id")?,
+        id: team.id("id").filter(|id| is_channel(id))?,
         name: team.name("name").map(str::to_owned),
         entra_group_id: team.id("aadGroupId"),
     })
@@ -143,13 +143,18 @@ fn team(data: Object<'_>) -> Option<TeamTold> {
 fn channel(data: Object<'_>, conversation: Object<'_>) -> Option<ChannelTold> {
     let selected = || data.object("settings").and_then(|settings| settings.object("selectedChannel"));
     if let Some(told) = data.object("channel").or_else(selected)
-        && let Some(id) = told.id("id")
+        && let Some(id) = told.id("id").filter(|id| is_channel(id))
     {
         return Some(ChannelTold { id, name: told.name("name").map(str::to_owned) });
     }
     let id = conversation.id("id")?;
     let id = conversation::without_thread(&id);
-    (conversation::kind_of(id) == Some(RecipientKind::Channel)).then(|| ChannelTold { id: id.to_owned(), name: None })
+    is_channel(id).then(|| ChannelTold { id: id.to_owned(), name: None })
+}
+
+/// Whether this is the id of a channel, or of a team, which is that of its first channel.
+fn is_channel(id: &str) -> bool {
+    conversation::is_id(id) && conversation::kind_of(id) == Some(RecipientKind::Channel)
 }
 
 /// Newer clients say the zone at the root, older ones in an entity of their own.

@@ -43,6 +43,7 @@ reasons! {
     Missed = "missed", "it fell due while nudged was not running";
     QuietHours = "quiet-hours", "it fell due in quiet hours";
     Holiday = "holiday", "it is a holiday for this recipient";
+    ZoneUnknown = "zone-unknown", "nobody knows in which time zone the recipient lives; `nudged people zone` says it";
     DailyLimit = "daily-limit", "the recipient has had as many messages as they may get on one day";
     OptedOut = "opted-out", "the recipient stopped messages about this topic, or all of them";
 
@@ -151,6 +152,7 @@ impl Reason {
             | Reason::Missed
             | Reason::QuietHours
             | Reason::Holiday
+            | Reason::ZoneUnknown
             | Reason::DailyLimit
             | Reason::OptedOut
             | Reason::Guest

@@ -74,9 +74,12 @@ fn data(activity: &Activity, kind: RecipientKind, accounts: &[Account]) -> Value
         RecipientKind::Channel => "team",
     };
     data.insert("conversation".into(), json!({ "kind": word, "name": activity.conversation.name }));
-    if let Some(team) = &activity.team {
-        data.insert("team".into(), json!({ "id": team.id, "name": team.name }));
-    }
+    // Always an object, so that `default` helps in a text where there is no team.
+    let team = activity.team.as_ref();
+    data.insert(
+        "team".into(),
+        json!({ "id": team.map(|team| &team.id), "name": team.and_then(|team| team.name.as_ref()) }),
+    );
     if let Some(by) = &activity.from.name {
         data.insert("by".into(), json!(by));
     }

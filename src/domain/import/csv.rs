@@ -8,6 +8,7 @@ use crate::domain::nearest::nearest;
 use crate::domain::problem::{Code, Problem, Source};
 use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::{Address, AddressKind, PersonRecord, RecipientKind};
+use crate::domain::windows_zones;
 
 use super::cells::{Cell, Row, rows};
 use super::{check_service_url, is_guid};
@@ -23,6 +24,7 @@ enum Column {
     TeamsId,
     Name,
     Zone,
+    DirectoryZone,
     Language,
     Groups,
     QuietHours,
@@ -35,7 +37,7 @@ enum Column {
     TenantId,
 }
 
-const COLUMNS: [(&str, Column); 17] = [
+const COLUMNS: [(&str, Column); 18] = [
     ("id", Column::Id),
     ("email", Column::Email),
     ("upn", Column::Upn),
@@ -43,6 +45,7 @@ const COLUMNS: [(&str, Column); 17] = [
     ("teams_id", Column::TeamsId),
     ("name", Column::Name),
     ("zone", Column::Zone),
+    ("directory_zone", Column::DirectoryZone),
     ("language", Column::Language),
     ("groups", Column::Groups),
     ("quiet_hours", Column::QuietHours),
@@ -156,6 +159,7 @@ fn read_row(row: &Row, columns: &[Option<Column>], problems: &mut Vec<Problem>) 
         }
         problems.extend(put(&mut record, column, cell).err());
     }
+    problems.extend(put_directory_zone(&mut record, row, columns).err());
     if problems.len() > before {
         return None;
     }
@@ -226,6 +230,8 @@ fn put(record: &mut PersonRecord, column: Column, cell: &Cell) -> Result<(), Pro
         Column::TeamsId => put_address(record, cell, Some(AddressKind::TeamsUser))?,
         Column::Name => record.name = Some(text),
         Column::Zone => record.zone = Some(zone::read(&text, cell.span.clone(), None)?),
+        // It needs the country, in whichever column that stands.
+        Column::DirectoryZone => {}
         Column::Language => {
             let tag = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
             if !text.split('-').all(tag) {
@@ -299,6 +305,25 @@ fn put(record: &mut PersonRecord, column: Column, cell: &Cell) -> Result<(), Pro
             record.reference.tenant_id = Some(text.to_ascii_lowercase());
         }
     }
+    Ok(())
+}
+
+/// What the directory has: the name of a Windows zone, of which the country says which place is meant, or an IANA one.
+fn put_directory_zone(record: &mut PersonRecord, row: &Row, columns: &[Option<Column>]) -> Result<(), Problem> {
+    let column = columns.iter().position(|column| *column == Some(Column::DirectoryZone));
+    let Some(cell) = column.and_then(|at| row.cells.get(at)).filter(|cell| !cell.text.is_empty()) else {
+        return Ok(());
+    };
+    let named = windows_zones::zone(&cell.text, record.details.country.as_deref());
+    record.directory_zone = Some(match (named, windows_zones::nearest_name(&cell.text)) {
+        (Some(zone), _) => zone,
+        (None, Some(near)) if cell.text.parse::<chrono_tz::Tz>().is_err() => {
+            let message = format!("unknown time zone \"{}\"", excerpt(&cell.text));
+            let problem = Problem::new(Code::UnknownZone, cell.span.clone(), message);
+            return Err(problem.with_help(format!("did you mean \"{near}\"?")));
+        }
+        (None, _) => zone::read(&cell.text, cell.span.clone(), None)?,
+    });
     Ok(())
 }
 

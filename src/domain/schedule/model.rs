@@ -126,6 +126,8 @@ pub enum QuietPolicy {
 impl Policies {
     /// How late a message that is sent once may be.
     pub const LATE_ONCE: Duration = Duration::from_hours(12);
+    /// How late a message about something that has happened may be.
+    pub const LATE_EVENT: Duration = Duration::from_hours(12);
     /// How late a message that comes again may be.
     pub const LATE_RECURRING: Duration = Duration::from_hours(1);
 

@@ -28,9 +28,21 @@ pub(super) fn read(table: &mut Table<'_>, beside: &Beside<'_>, name: &str) -> Op
     let variants = read_variants(table, beside);
     let buttons = buttons::read(table);
     let own = own?;
+    if !table.has("event") {
+        for written in std::iter::once(&own).chain(variants.iter().map(|(_, written)| written)) {
+            if written.content.speaks_of_event() {
+                let message = "this speaks of an event, and the schedule does not wait for one";
+                let help = "add event = \"NAME\" in the place of a time, or take `event.…` out";
+                table.report(Problem::new(Code::UnknownTemplateName, written.span.clone(), message).with_help(help));
+            }
+        }
+    }
     if let Some(name) = ScheduleName::new(name) {
         for written in std::iter::once(&own).chain(variants.iter().map(|(_, written)| written)) {
-            check_size(table, written, &buttons, &name, title);
+            // How large it becomes is known when it happens.
+            if !written.content.speaks_of_event() {
+                check_size(table, written, &buttons, &name, title);
+            }
         }
     }
     let own = own.content;
