@@ -4,7 +4,9 @@ use chrono::TimeDelta;
 use chrono_tz::Tz;
 use nudged::domain::activity;
 use nudged::domain::delivery::{Reason, State};
-use nudged::port::ear::{Ear, Via};
+use nudged::domain::news;
+use nudged::domain::recipient::ServiceOrigin;
+use nudged::port::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, at};
@@ -31,7 +33,8 @@ fn added(who: &str, id: &str, time: &str) -> Value {
 
 async fn hear(rig: &Rig, told: &Value) {
     let activity = activity::read(told.to_string().as_bytes()).expect("an activity");
-    rig.listener().hear(activity, Via::Endpoint).await.expect("heard");
+    let news = news::of(&activity, ServiceOrigin::Heard, rig.clock.now());
+    rig.store.take_in(news, Tz::UTC, rig.clock.now()).await.expect("taken in");
 }
 
 async fn later(rig: &Rig, time: &str) -> Vec<String> {

@@ -92,7 +92,6 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             taking.taken.work = true;
             Ok(())
         }
-        Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
         Fact::Membership { team_id, who, is_member } => {
             if let Some(id) = find(conn, who)?
                 && keep_member(conn, team_id, id, *is_member)?
