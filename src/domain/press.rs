@@ -49,7 +49,15 @@ pub fn read(activity: &Activity, heard_at: DateTime<Utc>) -> Option<Pressed> {
     let (data, waits_for_answer) = match &activity.happening {
         Happening::Invoke { name, value, .. } if name == CARD_ACTION => (value.get("action")?.get("data")?, true),
         Happening::Message { value: Some(value), .. } => (value, false),
-        _ => return None,
+        Happening::Invoke { .. }
+        | Happening::Message { value: None, .. }
+        | Happening::Installed { .. }
+        | Happening::Removed
+        | Happening::Joined(_)
+        | Happening::Left(_)
+        | Happening::Channel(_)
+        | Happening::Team(_)
+        | Happening::Other(_) => return None,
     };
     let ours = data.get("nudged")?;
     Some(Pressed {
