@@ -36,8 +36,10 @@ use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
 use crate::engine::posting::Turns;
 use crate::engine::recaller::Recaller;
+use crate::engine::replier::Replier;
 use crate::engine::rosters::Rosters;
 use crate::engine::sender::Sender;
+use crate::engine::shown::Shown;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
@@ -145,7 +147,7 @@ impl Daemon {
 
         let control = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
-        let [work, replan, recall] = std::array::from_fn(|_| Arc::new(Notify::new()));
+        let [work, replan, recall, replies] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
         let running = Running {
             version: env!("CARGO_PKG_VERSION"),
@@ -171,6 +173,7 @@ impl Daemon {
         });
         let rosters = rosters(&sender, config, &replan);
         let recaller = recaller(config, &sender, recall);
+        let replier = replier(&sender, Arc::clone(&replies));
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -210,6 +213,7 @@ impl Daemon {
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
         tasks.spawn(named("rosters", rosters.run(stop.clone())));
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
+        tasks.spawn(named("replier", replier.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
         tasks.spawn(named("socket", answer(control, Arc::clone(&desk) as Arc<dyn Desk>, stop.clone())));
         tasks.spawn(named("attendant", attendant.run(stop.clone())));
@@ -370,6 +374,27 @@ fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
         work: Arc::clone(&sender.work),
         replan: Arc::clone(replan),
         unknown: Mutex::default(),
+    }
+}
+
+/// It speaks to Teams as the sender does, within the same limits.
+fn replier(sender: &Sender, bell: Arc<Notify>) -> Replier {
+    Replier {
+        store: Arc::clone(&sender.store),
+        connector: Arc::clone(&sender.connector),
+        limiter: Arc::clone(&sender.limiter),
+        clock: Arc::clone(&sender.clock),
+        entropy: Arc::clone(&sender.entropy),
+        health: Arc::clone(&sender.health),
+        places: Arc::clone(&sender.places),
+        shown: Arc::new(Shown {
+            catalog: Arc::clone(&sender.catalog),
+            zones: Arc::clone(&sender.zones),
+            house_stop: sender.house_stop.clone(),
+        }),
+        work: Arc::clone(&sender.work),
+        bell,
+        home_tenant: sender.home_tenant.clone(),
     }
 }
 

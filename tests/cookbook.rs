@@ -7,6 +7,7 @@ use chrono::NaiveDateTime;
 use nudged::domain::problem::Source;
 use nudged::domain::recurrence::occurrences;
 use nudged::domain::schedule::parse::accept;
+use nudged::domain::schedule::when::Trigger;
 use nudged::domain::supplies::Supplies;
 
 /// The blocks of code in the cookbook: what stands behind the fence, where it stands, and the text.
@@ -59,6 +60,10 @@ fn every_recipe_is_right_and_fires_when_it_says() {
             .unwrap_or_else(|problems| panic!("the {kind} in line {line}: {problems:#?}"));
         assert!(accepted.warnings.is_empty(), "line {line}: {:?}", accepted.warnings);
         let schedule = &accepted.schedules[0];
+        if let Trigger::Event(event) = &schedule.when.trigger {
+            assert!(text.starts_with(&format!("# on: {}\n", event.name)), "line {line}");
+            continue;
+        }
         let next = text.lines().find_map(|line| line.strip_prefix("# next: ")).unwrap_or_else(|| panic!("line {line}"));
         let count = next.split(", ").count();
         let got: Vec<_> = occurrences(&schedule.when, begin, end)

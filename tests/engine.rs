@@ -7,6 +7,8 @@ mod backlog;
 mod channels;
 #[path = "engine/edits.rs"]
 mod edits;
+#[path = "engine/events.rs"]
+mod events;
 #[path = "engine/outcomes.rs"]
 mod outcomes;
 #[path = "engine/recalling.rs"]

@@ -78,6 +78,7 @@ const WORDS: &[&str] = &[
     "rrule",
     "days",
     "event",
+    "among",
     "after",
     "once_per",
     "from",

@@ -4,12 +4,16 @@
 mod backlog;
 #[path = "store/claiming.rs"]
 mod claiming;
+#[path = "store/consent.rs"]
+mod consent;
 #[path = "store/conversations.rs"]
 mod conversations;
 #[path = "store/documents.rs"]
 mod documents;
 #[path = "store/editing.rs"]
 mod editing;
+#[path = "store/events.rs"]
+mod events;
 #[path = "store/expanding.rs"]
 mod expanding;
 #[path = "store/exporting.rs"]
@@ -26,6 +30,8 @@ mod news;
 mod people;
 #[path = "store/planning.rs"]
 mod planning;
+#[path = "store/pressing.rs"]
+mod pressing;
 #[path = "store/random_acts.rs"]
 mod random_acts;
 #[path = "store/recalling.rs"]
@@ -75,6 +81,28 @@ macro_rules! conformance {
                 a_claim_that_comes_back_follows_the_edit,
                 a_wave_may_change_whom_it_speaks_to,
             ]);
+            conformance!(@cases $place, consent, [
+                who_says_stop_is_left_alone_until_they_say_start,
+                a_topic_is_stopped_alone,
+                nothing_is_stopped_by_a_guess,
+                a_stop_holds_what_is_in_hand,
+                a_command_is_answered_once,
+                what_was_said_last_counts,
+                an_operator_speaks_for_others,
+                in_a_chat_only_what_mentions_the_bot_is_said_to_it,
+                a_reply_in_doubt_is_not_sent_again,
+                a_reply_waits_as_long_as_it_is_told_to,
+                who_was_only_named_stays_stopped_once_they_are_met,
+                what_is_skipped_says_so,
+            ]);
+            conformance!(@cases $place, pressing, [
+                a_snooze_comes_again_for_that_one_and_speaks_of_the_same,
+                a_press_told_again_changes_nothing_and_is_answered_the_same,
+                done_ends_what_was_put_off,
+                the_button_that_stops_is_a_stop,
+                nobody_presses_for_somebody_else,
+                what_an_older_client_submits_is_shown_in_the_message,
+            ]);
             conformance!(@cases $place, editing, [
                 a_changed_time_of_day_serves_nobody_twice,
                 only_what_moved_is_replaced,
@@ -84,6 +112,28 @@ macro_rules! conformance {
                 a_date_taken_away_and_given_back_serves_once,
                 planning_the_same_again_keeps_what_was_replaced,
                 what_a_sender_holds_is_decided_at_the_claim,
+            ]);
+            conformance!(@cases $place, events, [
+                an_event_speaks_to_those_who_are_there,
+                the_same_key_is_the_same_event,
+                a_key_says_one_thing,
+                nobody_listens_to_what_no_schedule_waits_for,
+                data_names_people_among_the_allowed,
+                a_person_is_welcomed_once_for_ever,
+                teams_tells_one_install_in_several_activities,
+                an_install_in_a_team_is_about_the_team,
+                events_of_one_schedule_do_not_supersede_each_other,
+                an_event_does_not_supersede_what_is_planned,
+                planning_leaves_events_alone,
+                what_is_invited_is_never_given_up,
+                an_exception_counts_until_the_last_moment,
+                who_joins_later_was_not_there,
+                an_event_of_a_paused_schedule_waits,
+                an_event_of_a_missing_schedule_waits_and_is_accounted_for,
+                too_many_named_people_stop_an_event,
+                an_event_can_be_recalled_before_it_is_expanded,
+                the_life_of_a_schedule_bounds_its_events,
+                an_event_is_known_for_ninety_days,
             ]);
             conformance!(@cases $place, expanding, [
                 a_wave_becomes_one_delivery_for_each_recipient,
@@ -232,6 +282,7 @@ macro_rules! conformance {
             conformance!(@cases $place, zones, [
                 a_client_says_where_somebody_lives,
                 an_own_choice_beats_the_client_until_it_is_taken_back,
+                a_person_chooses_and_is_answered_once,
                 what_is_told_late_or_again_changes_nothing,
                 an_import_without_a_zone_leaves_what_was_said,
                 a_client_that_falls_silent_is_no_longer_believed,

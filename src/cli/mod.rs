@@ -1,9 +1,11 @@
 //! One file for each command. Commands decide what to ask and how to say the answer; what is true is decided elsewhere.
 
 mod check;
+mod consent;
 mod demo;
 mod desk;
 mod emulator;
+mod event;
 mod exit;
 mod next;
 mod pause;
@@ -74,6 +76,8 @@ enum Command {
     Resume(pause::ResumeArgs),
     /// Send a message to people now
     Send(send::SendArgs),
+    /// Say that something has happened, so that the schedules speak that wait for it
+    Event(event::EventArgs),
     /// Take back what was sent: delete it, or put another text in its place
     Recall(recall::RecallArgs),
     /// Import and list the people who can be reached
@@ -112,6 +116,7 @@ pub fn main() -> Exit {
             Command::Pause(args) => pause::pause(screen, &cli.common, &args).await,
             Command::Resume(args) => pause::resume(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,
+            Command::Event(args) => event::run(screen, &cli.common, &args).await,
             Command::Recall(args) => recall::run(screen, &cli.common, &args).await,
             Command::People(args) => people::run(screen, &cli.common, &args).await,
             Command::Emulator(args) => emulator::run(screen, &args).await,

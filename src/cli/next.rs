@@ -13,6 +13,7 @@ use crate::cli::{Common, Ended, Exit, times};
 use crate::domain::document::civil::Civil;
 use crate::domain::plan::{PlannedWave, Window, plan};
 use crate::domain::schedule::model::Schedule;
+use crate::domain::schedule::when::Trigger;
 use crate::domain::time::ClockNote;
 use crate::port::clock::Clock;
 use crate::port::desk::PersonView;
@@ -80,6 +81,17 @@ struct Item {
 struct Listing {
     schema: &'static str,
     items: Vec<Item>,
+    /// What is due when something happens.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<Awaited>,
+}
+
+/// A schedule that waits for an event.
+#[derive(Debug, Serialize)]
+struct Awaited {
+    schedule: String,
+    event: String,
+    after_seconds: u64,
 }
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> Ended {
@@ -110,14 +122,16 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
     let limit = args.limit.unwrap_or(if screen.json { usize::MAX } else { 40 });
     let left_out = items.len().saturating_sub(limit);
     items.truncate(limit);
+    let events = awaited(&world, only);
     let exit = if world.is_incomplete { Exit::Invalid } else { Exit::Done };
 
     if screen.json {
-        screen.json(&Listing { schema: "nudged.next/1", items });
+        screen.json(&Listing { schema: "nudged.next/1", items, events });
         return Ok(exit);
     }
     if items.is_empty() {
         screen.data(format!("nothing is due before {}", times::utc(until)));
+        tell_events(screen, &events);
         return Ok(exit);
     }
     let rows = items
@@ -138,7 +152,42 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
     if left_out > 0 {
         screen.say(format!("{left_out} more; see them with --limit"));
     }
+    tell_events(screen, &events);
     Ok(exit)
+}
+
+/// The schedules that wait for events. Whom they speak to is known then, so for one person nothing can be said.
+fn awaited(world: &World, only: Option<&PersonView>) -> Vec<Awaited> {
+    let of = |schedule: &Schedule| match &schedule.when.trigger {
+        Trigger::Event(event) if only.is_none() => Some(Awaited {
+            schedule: schedule.name.to_string(),
+            event: event.name.clone(),
+            after_seconds: event.after.as_secs(),
+        }),
+        Trigger::Event(_)
+        | Trigger::Once(_)
+        | Trigger::Instant(_)
+        | Trigger::Calendar(_)
+        | Trigger::Elapsed { .. }
+        | Trigger::Cron(_)
+        | Trigger::Rule(_) => None,
+    };
+    world.schedules.iter().filter_map(|schedule| of(schedule)).collect()
+}
+
+fn tell_events(screen: Screen, events: &[Awaited]) {
+    for Awaited { schedule, event, after_seconds } in events {
+        let after = match after_seconds {
+            0 => String::new(),
+            seconds => format!(
+                ", {} later",
+                times::span(
+                    TimeDelta::try_seconds(i64::try_from(*seconds).unwrap_or(i64::MAX)).unwrap_or(TimeDelta::MAX)
+                )
+            ),
+        };
+        screen.data(format!("when {event} happens{after}: {schedule}"));
+    }
 }
 
 /// The zones asked for, else those of the person or the people.

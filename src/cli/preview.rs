@@ -16,7 +16,7 @@ use crate::cli::{Common, Ended, Exit, next, times};
 use crate::domain::delivery::Reason;
 use crate::domain::document::civil::Civil;
 use crate::domain::forecast::{Budget, Forecast, Load, forecast};
-use crate::domain::id::RecipientId;
+use crate::domain::id::{DeliveryId, RecipientId};
 use crate::domain::message::Said;
 use crate::domain::nearest::nearest;
 use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
@@ -25,7 +25,7 @@ use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::{Address, AddressKind, Recipient};
 use crate::domain::recurrence::instant;
 use crate::domain::schedule::model::{Schedule, Target, ZoneUnknown};
-use crate::domain::schedule::when::WhoseClock;
+use crate::domain::schedule::when::{Trigger, WhoseClock};
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::{ClockNote, ZoneRules};
 use crate::port::clock::Clock;
@@ -132,11 +132,15 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
     let rules = ZoneData::newest();
     let waves = waves(schedule, &world, &rules, args.at, now);
     let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else {
-        screen.error(match args.at {
-            Some(at) => {
+        screen.error(match (&schedule.when.trigger, args.at) {
+            (Trigger::Event(event), _) => format!(
+                "`{}` speaks when \"{}\" happens, and to whom is known then; `nudged status {}` tells what became of it",
+                schedule.name, event.name, schedule.name
+            ),
+            (_, Some(at)) => {
                 format!("`{}` does not fire at {}; see `nudged next`", schedule.name, times::civil(at))
             }
-            None => format!("nothing of `{}` is ahead", schedule.name),
+            (_, None) => format!("nothing of `{}` is ahead", schedule.name),
         });
         return Err(Exit::Failed);
     };
@@ -325,8 +329,11 @@ fn render(
         title: schedule.display_title(),
         occurrence: wave.occurrence,
         local,
+        event: None,
     };
-    schedule.message.render(&facts, house_stop).map_err(|error| error.to_string())
+    let said = schedule.message.render(&facts, house_stop).map_err(|error| error.to_string())?;
+    // Nothing has been sent, so the buttons are of no delivery.
+    Ok(schedule.message.buttons.put_below(said, DeliveryId(0), recipient.language.as_deref()))
 }
 
 /// Recipients whom the schedule names and nobody knows.
@@ -336,7 +343,7 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
     };
     let named = schedule.audience.to.iter().filter_map(|target| match target {
         Target::Person(address) | Target::Conversation(address) => Some(address),
-        Target::Everyone | Target::Group(_) | Target::Team(_) => None,
+        Target::Everyone | Target::Group(_) | Target::Team(_) | Target::Event(_) => None,
     });
     let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else { return Vec::new() };
     // Until somebody knows better, they are taken to live in the fallback zone.
@@ -369,7 +376,7 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
 fn getting<'r>(wave: &PlannedWave, rows: &'r [Row]) -> impl Iterator<Item = &'r Row> {
     let goes = |row: &&Row| row.left_out.is_none() && row.wave_due_at == wave.due_at;
     let in_zone = |row: &&Row| match wave.recipients {
-        WaveRecipients::All => true,
+        WaveRecipients::All | WaveRecipients::Invited => true,
         WaveRecipients::OfZone => row.zone == wave.zone,
     };
     rows.iter().filter(goes).filter(in_zone)

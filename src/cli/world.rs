@@ -138,7 +138,7 @@ impl Crowd {
         wave: &'a PlannedWave,
     ) -> impl Iterator<Item = &'a PersonView> {
         let is_there = |person: &&PersonView| match wave.recipients {
-            WaveRecipients::All => true,
+            WaveRecipients::All | WaveRecipients::Invited => true,
             WaveRecipients::OfZone => person.zone == wave.zone,
         };
         self.people.iter().filter(is_there).filter(|person| includes(schedule, person))

@@ -111,6 +111,8 @@ pub enum Happening {
     Message {
         /// Without the mention of the bot.
         text: String,
+        /// Whether the bot is mentioned.
+        mentions_bot: bool,
         /// What a button submitted.
         value: Option<Value>,
         /// The activity id of the message whose button it was.
@@ -166,3 +168,6 @@ impl Happening {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::domain::message::carded::footer_block;
 use crate::domain::problem::{Code, Problem, Severity};
 use crate::domain::template::{Facts, Form, RenderError, Template};
 
@@ -70,6 +71,12 @@ impl Card {
         (is_good.then(|| Self { root: Arc::new(node) }), problems)
     }
 
+    /// Whether any of its texts speaks of an event.
+    #[must_use]
+    pub fn speaks_of_event(&self) -> bool {
+        self.root.speaks_of_event()
+    }
+
     /// The card for one recipient and one occurrence. `footer` is Markdown and stands below all the rest.
     pub fn render(&self, facts: &Facts<'_>, footer: Option<&str>) -> Result<Value, RenderError> {
         let mut left = LONGEST;
@@ -77,13 +84,21 @@ impl Card {
         if let (Some(footer), Some(card)) = (footer, card.as_object_mut()) {
             let body = card.entry("body").or_insert_with(|| json!([]));
             if let Some(body) = body.as_array_mut() {
-                body.push(json!({
-                    "type": "TextBlock", "text": footer, "wrap": true, "isSubtle": true, "size": "Small",
-                    "spacing": "Medium",
-                }));
+                body.push(footer_block(footer));
             }
         }
         Ok(card)
+    }
+}
+
+impl Node {
+    fn speaks_of_event(&self) -> bool {
+        match self {
+            Node::Plain(_) => false,
+            Node::Text(template) => template.speaks_of_event(),
+            Node::List(items) => items.iter().any(Node::speaks_of_event),
+            Node::Table(entries) => entries.iter().any(|(_, value)| value.speaks_of_event()),
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 //! What has not left yet (planned, claimed, waiting) can be cancelled: by an edit, or by a [recall](super::recall).
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::backoff;
 use crate::domain::conversation::Standing;
+use crate::domain::event::EventFacts;
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::recipient::{Recipient, RecipientKind, Reference, Unreachable};
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
@@ -195,9 +197,32 @@ pub struct Claim {
     pub roster: RosterState,
     /// What became of the occurrences that this one replaces, for this recipient.
     pub earlier: Earlier,
+    /// The message that the recipient put off, where this is the same once more.
+    pub original: Option<Original>,
+    /// Whether the recipient has stopped the topic of the schedule, or everything.
+    pub opted_out: bool,
     /// Whether a later occurrence of the schedule was due for this recipient when this was claimed. Only asked where
     /// `overlap` or `catch_up` want to know.
     pub later_is_due: bool,
+    /// What happened, where that is why it is sent.
+    pub event: Option<Arc<EventFacts>>,
+}
+
+/// A message that its recipient put off. What comes later speaks of the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Original {
+    pub occurrence: NaiveDateTime,
+    pub due_at: DateTime<Utc>,
+    /// Whether it has been taken back since.
+    pub is_recalled: bool,
+}
+
+impl Claim {
+    /// The civil time and the due instant of which the message speaks.
+    #[must_use]
+    pub fn speaks_of(&self) -> (NaiveDateTime, DateTime<Utc>) {
+        self.original.map_or((self.occurrence, self.due_at), |original| (original.occurrence, original.due_at))
+    }
 }
 
 /// Whether the roster of a recipient's team has been read.
@@ -462,7 +487,10 @@ pub(crate) mod sample {
             standing: Standing::Member,
             roster: RosterState::Read,
             earlier: Earlier::Nothing,
+            original: None,
+            opted_out: false,
             later_is_due: false,
+            event: None,
         }
     }
 }

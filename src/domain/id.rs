@@ -36,6 +36,10 @@ row_id!(
     /// One recall: what was asked for about one occurrence.
     RecallId
 );
+row_id!(
+    /// One reply: a message that answers a person.
+    ReplyId
+);
 
 /// The name of a schedule: its identity for ever, whatever file it stands in.
 ///

@@ -2,10 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::domain::buttons::Buttons;
 use crate::domain::card::Card;
 use crate::domain::language::{LanguageTag, lookup};
 use crate::domain::template::{Facts, RenderError, Template};
 
+// A text on a card.
+pub mod carded;
 // How large a message becomes at most.
 pub mod size;
 
@@ -16,6 +19,8 @@ pub struct Message {
     pub own: Content,
     /// What is said to those who speak a certain language.
     pub variants: Vec<(LanguageTag, Content)>,
+    /// The same in every language, as far as their words are not meant.
+    pub buttons: Buttons,
 }
 
 /// What is said in one language.
@@ -51,7 +56,8 @@ pub enum Said {
 
 impl From<Template> for Message {
     fn from(text: Template) -> Self {
-        Self { own: Content { body: Body::Text(text), why: None, stop: None }, variants: Vec::new() }
+        let own = Content { body: Body::Text(text), why: None, stop: None };
+        Self { own, variants: Vec::new(), buttons: Buttons::default() }
     }
 }
 
@@ -62,18 +68,30 @@ impl Message {
         language.and_then(|language| lookup(language, &self.variants)).unwrap_or(&self.own)
     }
 
-    /// The message for one recipient and one occurrence. `house_stop` is said where the schedule does not say how to
-    /// stop it.
+    /// The message for one recipient and one occurrence, without its buttons; with some, it is a card. `house_stop` is
+    /// said where the schedule does not say how to stop it, and no button does.
     pub fn render(&self, facts: &Facts<'_>, house_stop: Option<&Template>) -> Result<Said, RenderError> {
-        self.for_language(facts.recipient.language.as_deref()).render(facts, house_stop)
+        let content = self.for_language(facts.recipient.language.as_deref());
+        content.render(facts, house_stop.filter(|_| !self.buttons.can_stop()), !self.buttons.is_empty())
     }
 }
 
 impl Content {
-    /// The message for one recipient and one occurrence, with its footer.
-    pub fn render(&self, facts: &Facts<'_>, house_stop: Option<&Template>) -> Result<Said, RenderError> {
+    /// Whether any part of it speaks of an event, so that only a schedule with one can say it.
+    #[must_use]
+    pub fn speaks_of_event(&self) -> bool {
+        let body = match &self.body {
+            Body::Text(text) => text.speaks_of_event(),
+            Body::Card { card, summary } => card.speaks_of_event() || summary.speaks_of_event(),
+        };
+        body || [&self.why, &self.stop].into_iter().flatten().any(Template::speaks_of_event)
+    }
+
+    /// The message for one recipient and one occurrence, with its footer. A text stands on a card where it must.
+    pub fn render(&self, facts: &Facts<'_>, house_stop: Option<&Template>, on_card: bool) -> Result<Said, RenderError> {
         let footer = self.footer(facts, house_stop)?;
         Ok(match &self.body {
+            Body::Text(text) if on_card => carded::text(&text.render(facts)?, footer.as_deref()),
             Body::Text(text) => {
                 let text = text.render(facts)?;
                 Said::Text(match footer {

@@ -58,8 +58,25 @@ pub mod activity;
 // What an activity comes to: facts for the ledger.
 pub mod news;
 
+// Who stopped what, and how they said so.
+pub mod consent;
+
+// Buttons below a message.
+pub mod buttons;
+
+// Somebody pressed a button of a message.
+pub mod press;
+
+// Messages that answer a person.
+pub mod reply;
+
+// What happens and makes schedules speak.
+pub mod event;
 // Which of all that was said of a person's zone counts.
 pub mod ladder;
+
+// What people say to the bot about their own zone.
+pub mod zone_wish;
 
 // The time zones of Windows and Exchange, by their IANA names.
 pub mod windows_zones;

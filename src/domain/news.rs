@@ -9,9 +9,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::activity::{Account, Activity, ChannelChange, ChannelTold, Happening, TeamChange};
+use crate::domain::consent::{self, Typed};
 use crate::domain::conversation::{self, ChannelPlace, GENERAL};
+use crate::domain::event::{self, Event};
 use crate::domain::ladder::ZoneEvidence;
+use crate::domain::press::{Effect, Pressed};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable, ZoneSource};
+use crate::domain::zone_wish::{self, ZoneSaid};
 
 /// Facts that were told together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -35,10 +39,16 @@ pub enum Fact {
     TeamPresence { team_id: String, is_present: bool, at: DateTime<Utc> },
     /// Who came to a team, or left it.
     Membership { team_id: String, who: Who, is_member: bool },
+    /// Somebody told the bot to stop or to start, or asked what can be said.
+    Typed(Box<Typed>),
+    /// Somebody pressed a button of a message.
+    Pressed(Box<Pressed>),
+    /// Something happened that schedules may wait for.
+    Happened(Box<Event>),
     /// In which zone somebody lives, as one source says.
     ZoneTold { who: Who, said: ZoneEvidence },
-    /// What a source said of somebody's zone until `at` is taken back.
-    ZoneUnsaid { who: Who, source: ZoneSource, at: DateTime<Utc> },
+    /// What somebody says of their own zone to the bot.
+    ZoneSaid(Box<ZoneSaid>),
 }
 
 /// A recipient of whom Teams, or another bot, told something.
@@ -81,6 +91,10 @@ pub struct TakenIn {
     pub replan: bool,
     /// Whether there may be something new to dispatch.
     pub work: bool,
+    /// Whether a reply has been written.
+    pub reply: bool,
+    /// What came of a press, also when it was told before.
+    pub effect: Option<Effect>,
 }
 
 /// What an activity comes to. `at` is when it was heard, for one that does not say when it was.
@@ -93,7 +107,22 @@ pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -
     facts.extend(teller.person());
     facts.extend(teller.zone());
     facts.extend(teller.change());
+    facts.extend(zone_wish::said(activity, heard_at).map(|said| Fact::ZoneSaid(Box::new(said))));
+    facts.extend(consent::typed(activity, heard_at).map(|typed| Fact::Typed(Box::new(typed))));
+    facts.extend(event::told(activity, teller.at).map(|event| Fact::Happened(Box::new(event))));
     News { key: key(activity), facts }
+}
+
+/// The recipient whose conversation it was told in.
+#[must_use]
+pub fn here(activity: &Activity) -> Who {
+    Who {
+        conversation_id: Some(conversation::without_thread(&activity.conversation.id).to_owned()),
+        addresses: match activity.conversation.kind {
+            Some(RecipientKind::Person) => activity.from.addresses(),
+            Some(RecipientKind::GroupChat | RecipientKind::Channel) | None => Vec::new(),
+        },
+    }
 }
 
 /// By what a repetition is recognised. Ids are unique in a conversation only, and an edit of a message has the id of
@@ -246,15 +275,8 @@ impl Teller<'_> {
         }
     }
 
-    /// The recipient whose conversation this is.
     fn here(&self) -> Who {
-        Who {
-            conversation_id: Some(conversation::without_thread(&self.activity.conversation.id).to_owned()),
-            addresses: match self.activity.conversation.kind {
-                Some(RecipientKind::Person) => self.activity.from.addresses(),
-                Some(RecipientKind::GroupChat | RecipientKind::Channel) | None => Vec::new(),
-            },
-        }
+        here(self.activity)
     }
 
     fn reference(&self, conversation_id: Option<String>) -> Reference {

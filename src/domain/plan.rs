@@ -41,6 +41,8 @@ pub enum WaveRecipients {
     OfZone,
     /// The whole audience, wherever they live.
     All,
+    /// Those who are invited to the occurrence, wherever they live. No plan makes such waves: an event does, or a snooze.
+    Invited,
 }
 
 /// Which waves to plan.

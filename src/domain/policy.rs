@@ -92,6 +92,13 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
     if let Some(reason) = overtaken(claim, downtime) {
         return Decision::Settle(expire(claim, reason));
     }
+    if claim.original.is_some_and(|original| original.is_recalled) {
+        return Decision::Settle(skip(claim, Reason::Recalled));
+    }
+    // Whatever its priority: who said stop gets nothing more.
+    if claim.opted_out {
+        return Decision::Settle(skip(claim, Reason::OptedOut));
+    }
     if let Some(why) = claim.unreachable {
         return Decision::Settle(skip(claim, Reason::from(why)));
     }
@@ -462,6 +469,12 @@ mod tests {
             possible_duplicate: false,
         };
         check(|c| c.earlier = Earlier::InHand, 0, &settle(until_it_is_known));
+        check(|c| c.opted_out = true, 0, &settle(Settlement::Skipped(Reason::OptedOut)));
+        let critical = |c: &mut Claim| {
+            c.opted_out = true;
+            c.priority = Priority::Critical;
+        };
+        check(critical, 0, &settle(Settlement::Skipped(Reason::OptedOut)));
         check(|c| c.unreachable = Some(Unreachable::Blocked), 0, &settle(Settlement::Skipped(Reason::Blocked)));
         check(|c| c.reference = Reference::default(), 0, &settle(Settlement::Skipped(Reason::NoReference)));
         let stranger = |c: &mut Claim| {

@@ -135,8 +135,6 @@ codes! {
     DaysInDoubt = "N112" Error,
     /// A day that is not in every month, so some months are left out.
     ShortMonthsSkipped = "N113" Warning,
-    /// An event that nothing announces yet.
-    EventNotReceived = "N114" Warning,
     /// A trigger by an event with something that needs a calendar, or the reverse.
     BadEvent = "N115" Error,
     /// An exception that can't be.
@@ -154,6 +152,8 @@ codes! {
     BadRecipient = "N122" Error,
     /// Nobody to send to.
     NoRecipients = "N123" Error,
+    /// People named by the data of an event, and nothing that says whom it may name.
+    NoAllowedAudience = "N124" Error,
 
     /// A template that is not understood.
     BadTemplate = "N130" Error,
@@ -193,6 +193,11 @@ codes! {
     UnknownColumn = "N151" Error,
     /// A conversation reference that is not understood.
     BadReference = "N152" Error,
+
+    /// A topic that nobody could type.
+    BadTopic = "N200" Error,
+    /// A button that is not understood.
+    BadButton = "N201" Error,
 
     /// A span over which people can't be spread.
     BadJitter = "N180" Error,

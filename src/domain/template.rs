@@ -12,17 +12,21 @@ use std::sync::{Arc, LazyLock};
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
 
+use crate::domain::event::EventFacts;
 use crate::domain::id::ScheduleName;
 use crate::domain::nearest::{nearest, nearest_name};
 use crate::domain::recipient::Recipient;
 
 mod escape;
+// What a text may say of an event.
+mod event;
 // What a text may do.
 mod language;
 mod lexer;
 // A template, or its problems at their places.
 mod read;
 
+use self::event::SpeaksOf;
 use self::lexer::Role;
 
 /// Every name that a text may use. Weekdays are English whatever the recipient's language, so that a text can choose by
@@ -89,6 +93,7 @@ struct Parsed {
     /// Holds this one text. The rules and filters in it are shared by all.
     environment: Environment<'static>,
     unknown_names: Vec<UnknownName>,
+    speaks_of: SpeaksOf,
 }
 
 /// What a template may speak of.
@@ -101,6 +106,8 @@ pub struct Facts<'a> {
     pub occurrence: NaiveDateTime,
     /// The due instant on the recipient's own clock.
     pub local: NaiveDateTime,
+    /// What happened, where that is why it is sent.
+    pub event: Option<&'a EventFacts>,
 }
 
 /// Why a text is no template.
@@ -161,8 +168,11 @@ impl Template {
         // A plain sentence has no names and nothing that could go wrong, except its length.
         let is_plain = text.len() < 1024 && !text.contains('{');
         let unknown_names = if is_plain { Vec::new() } else { unknown_names(text, &environment, form) };
-        let template = Self { parsed: Arc::new(Parsed { text: text.to_owned(), form, environment, unknown_names }) };
-        if !is_plain && template.parsed.unknown_names.is_empty() {
+        let speaks_of = SpeaksOf::read(text);
+        let text = text.to_owned();
+        let template = Self { parsed: Arc::new(Parsed { text, form, environment, unknown_names, speaks_of }) };
+        // What an event brings is not known before it comes.
+        if !is_plain && template.parsed.unknown_names.is_empty() && speaks_of == SpeaksOf::NoEvent {
             template.rehearse()?;
         }
         Ok(template)
@@ -178,6 +188,12 @@ impl Template {
     #[must_use]
     pub fn unknown_names(&self) -> &[UnknownName] {
         &self.parsed.unknown_names
+    }
+
+    /// Whether it speaks of an event, so that only a schedule with one can say it.
+    #[must_use]
+    pub fn speaks_of_event(&self) -> bool {
+        self.parsed.speaks_of == SpeaksOf::Event
     }
 
     /// The text for one recipient and one occurrence.
@@ -226,7 +242,14 @@ impl Template {
         };
         let Some(schedule) = ScheduleName::new("rehearsal") else { return Ok(()) };
         let at = NaiveDate::default().and_time(NaiveTime::MIN);
-        let facts = Facts { recipient: &recipient, schedule: &schedule, title: "Rehearsal", occurrence: at, local: at };
+        let facts = Facts {
+            recipient: &recipient,
+            schedule: &schedule,
+            title: "Rehearsal",
+            occurrence: at,
+            local: at,
+            event: None,
+        };
         match self.try_render(&facts) {
             Err(error) => Err(TemplateProblem::from_error(&self.parsed.text, &error)),
             Ok(_) => Ok(()),
@@ -239,7 +262,8 @@ impl Template {
         let text = &self.parsed.text;
         let known = lexer::words(text)
             .filter(|word| word.range.end > range.start && word.range.start < range.end)
-            .find_map(|word| VOCABULARY.iter().find(|known| **known == word.name).map(|known| (*known).to_owned()));
+            .find(|word| VOCABULARY.contains(&word.name.as_str()) || event::is_name(&word.name))
+            .map(|word| word.name);
         known.or_else(|| text.get(range).map(|part| part.trim().to_owned()))
     }
 }
@@ -374,6 +398,7 @@ fn values(facts: &Facts<'_>) -> Value {
         schedule => context! { name => facts.schedule.as_str(), title => facts.title },
         occurrence => civil(facts.occurrence),
         local => civil(facts.local),
+        event => facts.event.map_or(Value::UNDEFINED, event::value),
     }
 }
 
@@ -401,7 +426,7 @@ fn names(name: &str) -> (&str, &str) {
 fn unknown_names(text: &str, environment: &Environment<'_>, form: Form) -> Vec<UnknownName> {
     let Ok(template) = environment.get_template(form.name()) else { return Vec::new() };
     let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
-    let is_known = |name: &str| VOCABULARY.contains(&name) || globals.contains(&name);
+    let is_known = |name: &str| VOCABULARY.contains(&name) || event::is_name(name) || globals.contains(&name);
     let words: Vec<lexer::Word> = lexer::words(text).collect();
     let mut unknown: Vec<UnknownName> = template
         .undeclared_variables(true)
@@ -434,8 +459,9 @@ fn unknown_names(text: &str, environment: &Environment<'_>, form: Form) -> Vec<U
 
 /// The name that was meant: a near one, or for a family such as `person` its first member.
 fn nearest_known(name: &str) -> Option<String> {
-    let member = VOCABULARY.iter().find(|known| known.split('.').next() == Some(name));
-    let known = member.copied().or_else(|| nearest_name(name, '.', VOCABULARY))?;
+    let all = VOCABULARY.into_iter().chain(event::NAMES);
+    let member = all.clone().find(|known| known.split('.').next() == Some(name));
+    let known = member.or_else(|| nearest_name(name, '.', all))?;
     Some(known.to_owned())
 }
 

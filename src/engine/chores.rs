@@ -82,7 +82,7 @@ impl Chores {
                 self.rosters.notify_one();
             }
             Beat::Prune => {
-                let rows = self.store.prune(now - self.keep_attempts).await?;
+                let rows = self.store.prune(now - self.keep_attempts, now).await?;
                 tracing::info!(rows, "old attempts pruned");
                 self.age_zones(now).await?;
             }

@@ -24,14 +24,19 @@ use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{
-    CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, OccurrenceStatus, PauseRequest, People, RecallQuery,
-    RecallRequest, SendReceipt, SendRequest, Status,
+    ConsentRequest, CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, OccurrenceStatus, PauseRequest,
+    People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
 };
 use crate::port::entropy::Entropy;
+use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
 use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
 
+// What the operator says on somebody's behalf.
+mod consent;
+// What programs say has happened.
+mod event;
 // What is asked about single people.
 mod people;
 // What is asked about recalls.
@@ -255,12 +260,20 @@ impl Desk for FrontDesk {
         Ok(SendReceipt { schedule: name })
     }
 
+    async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError> {
+        self.take_event(request).await
+    }
+
     async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {
         self.begin_recall(request).await
     }
 
     async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
         self.report_recall(query).await
+    }
+
+    async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError> {
+        self.choose(request).await
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {

@@ -4,12 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono_tz::Tz;
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::domain::activity::{Activity, Happening};
-use crate::domain::news;
+use crate::domain::buttons;
+use crate::domain::message::Said;
+use crate::domain::news::{self, Fact};
+use crate::domain::press::{self, Effect, Pressed};
+use crate::engine::shown::Shown;
 use crate::port::clock::Clock;
 use crate::port::ear::{Ear, NotHeard, Reply, Via};
+use crate::port::reply::Delivered;
 use crate::port::store::Store;
 
 /// Takes in what Teams tells.
@@ -21,13 +27,54 @@ pub struct Listener {
     pub work: Arc<Notify>,
     /// Rung when what is to be planned has changed.
     pub replan: Arc<Notify>,
+    /// Rung when there is a reply to send.
+    pub replies: Arc<Notify>,
+    pub shown: Arc<Shown>,
+}
+
+/// A press, and the message whose button it was.
+struct Press {
+    pressed: Pressed,
+    delivered: Option<Delivered>,
+}
+
+impl Listener {
+    /// The press that an activity tells, with the instant that is meant by it.
+    async fn press(&self, activity: &Activity) -> Result<Option<Press>, NotHeard> {
+        let now = self.clock.now();
+        let Some(mut pressed) = press::read(activity, now) else { return Ok(None) };
+        let delivered = self.store.delivered(pressed.delivery).await.map_err(|error| NotHeard(error.to_string()))?;
+        if let (buttons::Press::Snooze(later), Some(delivered)) = (pressed.press, &delivered) {
+            pressed.until = later.from(now, delivered.recipient.zone, self.shown.zones.as_ref());
+        }
+        Ok(Some(Press { pressed, delivered }))
+    }
+
+    /// The body that shows whoever pressed what came of it.
+    fn answer(&self, press: &Press, effect: &Effect) -> Value {
+        match (effect, &press.delivered) {
+            (Effect::Took(outcome), Some(delivered)) => match self.shown.after(delivered, outcome) {
+                Said::Card { card, .. } => press::card_answer(&card),
+                Said::Text(text) => press::toast(&text),
+            },
+            (Effect::NotYours, _) | (Effect::Took(_), None) => {
+                press::toast(buttons::not_yours(press.pressed.whence.language.as_deref()))
+            }
+        }
+    }
 }
 
 #[async_trait]
 impl Ear for Listener {
     async fn hear(&self, activity: Activity, via: Via) -> Result<Reply, NotHeard> {
         let now = self.clock.now();
-        let news = news::of(&activity, via.into(), now);
+        let mut news = news::of(&activity, via.into(), now);
+        let press = self.press(&activity).await?;
+        if let Some(press) = &press {
+            // Told again, it is to be answered again, and the fact itself knows that it is no news.
+            news.key = None;
+            news.facts.push(Fact::Pressed(Box::new(press.pressed.clone())));
+        }
         let taken = self.store.take_in(news, self.fallback_zone, now).await.map_err(|error| {
             tracing::error!(%error, "what Teams told could not be taken in");
             NotHeard(error.to_string())
@@ -40,6 +87,14 @@ impl Ear for Listener {
         }
         if taken.work {
             self.work.notify_one();
+        }
+        if taken.reply {
+            self.replies.notify_one();
+        }
+        if let (Some(press), Some(effect)) = (&press, &taken.effect)
+            && press.pressed.waits_for_answer
+        {
+            return Ok(Reply::Invoke(self.answer(press, effect)));
         }
         Ok(match activity.happening {
             Happening::Invoke { .. } => Reply::NotUnderstood,

@@ -27,6 +27,12 @@ pub mod posting;
 // What Teams tells, taken in.
 pub mod ear;
 
+// What is answered to people.
+pub mod replier;
+
+// Messages that are shown already, made once more.
+pub mod shown;
+
 // Messages that are taken back: deleted, or replaced by another text.
 pub mod recaller;
 

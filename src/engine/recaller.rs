@@ -286,6 +286,7 @@ impl Recaller {
             title: schedule.as_ref().map_or(task.schedule.as_str(), |schedule| schedule.display_title()),
             occurrence: task.occurrence,
             local: self.zones.civil(task.due_at, task.recipient.zone),
+            event: None,
         };
         let said = message.render(&facts, self.house_stop.as_ref()).map_err(|error| error.to_string())?;
         Ok(Some(OutgoingActivity { said, locale: task.recipient.language.clone() }))

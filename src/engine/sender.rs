@@ -80,11 +80,12 @@ impl Sender {
             Err(StoreError::LostClaim(delivery)) => {
                 tracing::info!(
                     %delivery, schedule = %claim.schedule,
-                    "not sent: its schedule was paused, or it was recalled, or somebody else has it now"
+                    "not sent: its schedule was paused, or it was recalled or stopped, or somebody else has it now"
                 );
                 // Where it is still ours, it must not wait for its lease to end.
-                if let Err(error) = self.give_back(&claim).await {
-                    tracing::error!(%delivery, %error, "a claim could not be given back");
+                match self.give_back(&claim).await {
+                    Ok(()) => self.work.notify_one(),
+                    Err(error) => tracing::error!(%delivery, %error, "a claim could not be given back"),
                 }
             }
             Err(error) => {
@@ -122,13 +123,15 @@ impl Sender {
             Decision::NotYet => return self.put_off(claim).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         };
-        let local = self.zones.civil(claim.due_at, claim.recipient.zone);
+        let (occurrence, due_at) = claim.speaks_of();
+        let local = self.zones.civil(due_at, claim.recipient.zone);
         let facts = Facts {
             recipient: &claim.recipient,
             schedule: &claim.schedule,
             title: schedule.display_title(),
-            occurrence: claim.occurrence,
+            occurrence,
             local,
+            event: claim.event.as_deref(),
         };
         let said = match schedule.message.render(&facts, self.house_stop.as_ref()) {
             Ok(said) => said,
@@ -137,6 +140,8 @@ impl Sender {
                 return self.settle_unsent(claim, failed, Some(error.to_string())).await;
             }
         };
+        let language = claim.recipient.language.as_deref();
+        let said = schedule.message.buttons.put_below(said, claim.id, language);
         let activity = OutgoingActivity { said, locale: claim.recipient.language.clone() };
 
         let known = self.places.complete(claim.recipient.id, &self.tenant(claim), &claim.reference);

@@ -10,12 +10,14 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::consent::Wish;
 use crate::domain::conversation::Standing;
 use crate::domain::credential::CredentialKind;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
 use crate::domain::recipient::{Details, PersonRecord, RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
+use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::{RecallCounts, RecallReport};
 use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
@@ -319,6 +321,16 @@ pub struct RecallQuery {
     pub in_full: bool,
 }
 
+/// What the operator says that somebody wants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsentRequest {
+    /// One person, chat or channel, as in `to` of a schedule.
+    pub who: String,
+    /// `None` means everything.
+    pub topic: Option<String>,
+    pub wish: Wish,
+}
+
 /// A schedule to be held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseRequest {
@@ -350,11 +362,17 @@ pub trait Desk: Send + Sync {
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError>;
 
+    /// Takes in that something has happened. The same key with the same data again is answered as before.
+    async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError>;
+
     /// Begins a recall, or says what it would do. The report lists no messages.
     async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError>;
 
     /// How far a recall is.
     async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError>;
+
+    /// Stops messages to somebody, or lets them go on, on their behalf. Returns whether that is a change.
+    async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError>;
 
     /// Holds a schedule. Returns whether that is a change.
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError>;

@@ -13,12 +13,16 @@ pub mod desk;
 pub mod ear;
 // Chance.
 pub mod entropy;
+// What crosses the ports when something happens.
+pub mod event;
 // Where the schedule files are.
 pub mod library;
 // One recipient in full, and what an operator may say of them.
 pub mod people;
 // What crosses the ports when messages are taken back.
 pub mod recall;
+// What crosses the ports when a person is answered.
+pub mod reply;
 // The durable ledger.
 pub mod store;
 // The heart-beat of the chores.

@@ -8,17 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::consent::Choice;
 use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Claim, Reason, Settlement};
 use crate::domain::edit::Meant;
+use crate::domain::event::Event;
 use crate::domain::forecast::Load;
-use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
+use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
 use crate::domain::ladder::HouseZones;
-use crate::domain::news::{News, TakenIn};
+use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::{PersonRecord, Reference};
 use crate::domain::schedule::model::Schedule;
@@ -27,8 +29,13 @@ use crate::domain::thread::{BegunThread, Thread, ThreadName};
 use crate::domain::verdict::Evidence;
 use crate::port::connector::{Channel, Conversation, Member, Team};
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
+use crate::port::event::EventAnswer;
 use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
+use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
+
+/// For how long after everything that came of an event is over its key is known: whoever told it may tell it again.
+pub const EVENTS_ARE_KNOWN_FOR: TimeDelta = TimeDelta::days(90);
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -473,6 +480,28 @@ pub trait Store: Send + Sync {
     /// a recipient whose zone changed, and waves that are still open are expanded again where somebody may have joined.
     async fn take_in(&self, news: News, fallback_zone: Tz, now: DateTime<Utc>) -> Result<TakenIn, StoreError>;
 
+    /// Takes in what somebody chose, said by the operator. Returns whether that is a change; `None` when nobody is known so.
+    async fn choose(&self, who: Who, choice: Choice) -> Result<Option<bool>, StoreError>;
+
+    /// A message of which somebody pressed a button; `None` where there is no such delivery.
+    async fn delivered(&self, delivery: DeliveryId) -> Result<Option<Delivered>, StoreError>;
+
+    /// The replies that may be tried at `now`, at most `limit`, the longest waiting first. Asked again before they are
+    /// settled it names the same ones.
+    async fn replies_due(&self, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, StoreError>;
+
+    /// Makes it durable that the request of a reply is about to leave. Only after this returns `true` may it leave. Of
+    /// a message of its own that is in this state when a daemon takes over nothing more is tried.
+    async fn mark_replying(&self, reply: ReplyId) -> Result<bool, StoreError>;
+
+    /// Records what became of a reply.
+    async fn settle_reply(&self, outcome: ReplyOutcome) -> Result<(), StoreError>;
+
+    /// Takes in what a program says has happened. Each schedule in force that waits for it, paused or not, gets one
+    /// occurrence for those whom it then speaks to. The same key again answers what was answered first, and changes nothing,
+    /// for [`EVENTS_ARE_KNOWN_FOR`] at least.
+    async fn happen(&self, event: Event, now: DateTime<Utc>) -> Result<EventAnswer, StoreError>;
+
     /// Everybody, in the order of the names.
     async fn people(&self) -> Result<Vec<PersonView>, StoreError>;
 
@@ -533,9 +562,9 @@ pub trait Store: Send + Sync {
     /// they may be tried, and waves that are not deliveries yet. Of recipients whose tenant is not known it is `home`.
     async fn loads(&self, now: DateTime<Utc>, home: Arc<str>) -> Result<Vec<OccurrenceLoad>, StoreError>;
 
-    /// Removes attempts and documents that ended before `before`. The keys of deliveries stay for ever: they are what
+    /// Removes attempts and documents that ended before `before`, and events that are no longer to be known at `now`. The keys of deliveries stay for ever: they are what
     /// keeps a message from being sent twice. Returns how many rows went.
-    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
+    async fn prune(&self, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError>;
 
     /// Lets the store tidy itself.
     async fn upkeep(&self) -> Result<(), StoreError>;

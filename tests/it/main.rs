@@ -17,6 +17,7 @@ mod delivery;
 mod demo;
 // The emulator as a command.
 mod emulator;
+mod events;
 // What the bot proves itself with.
 mod identity;
 // Never above the limits, and never far below.

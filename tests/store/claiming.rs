@@ -54,6 +54,8 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         on_unknown: OnUnknown::Hold,
         overlap: Overlap::Supersede,
         catch_up: CatchUp::Latest,
+        opted_out: false,
+        original: None,
         attempts: 0,
         doubts: 0,
         waited_for: None,
@@ -76,6 +78,7 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         roster: RosterState::Read,
         earlier: Earlier::Nothing,
         later_is_due: false,
+        event: None,
     };
     assert_eq!(claim, expect);
 }
@@ -264,7 +267,7 @@ pub(crate) async fn taking_over_counts_what_it_finds(place: &dyn Place) {
     let again = ledger.store.take_over(at("08:01")).await.expect("taking over");
     assert_eq!(again.rescued, Rescued::default());
     // The attempts that were under way have ended, so they can be pruned.
-    assert_eq!(ledger.store.prune(at("08:02")).await.expect("pruning"), 4);
+    assert_eq!(ledger.store.prune(at("08:02"), at("08:02")).await.expect("pruning"), 4);
 }
 
 pub(crate) async fn rescue_takes_only_what_is_beyond_its_lease(place: &dyn Place) {

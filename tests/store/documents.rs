@@ -43,7 +43,7 @@ pub(crate) async fn pruning_keeps_what_is_needed(place: &dyn Place) {
         ledger.sent(claim, "08:00").await;
     }
     let under_way = ledger.mark(&claims[0], "08:00").await;
-    let prune = async |before| ledger.store.prune(at(before)).await.expect("pruning");
+    let prune = async |before| ledger.store.prune(at(before), at(before)).await.expect("pruning");
     assert_eq!(prune("08:00").await, 0);
     assert_eq!(prune("08:30").await, 3, "three attempts have ended, one has not");
     assert_eq!(prune("08:30").await, 0);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
+use nudged::domain::consent::Topic;
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
 use nudged::domain::edit::Meant;
 use nudged::domain::id::{AttemptId, Revision, ScheduleName, Term};
@@ -19,7 +20,9 @@ use nudged::domain::schedule::model::{
     Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, QuietPolicy, Schedule, Target, ZoneUnknown,
 };
 use nudged::domain::schedule::parse::read_target;
-use nudged::domain::schedule::when::{Calendar, Days, Exceptions, Rhythm, Trigger, When, WhoseClock};
+use nudged::domain::schedule::when::{
+    Calendar, Days, EventTrigger, Exceptions, OncePer, Rhythm, Trigger, When, WhoseClock,
+};
 use nudged::domain::share::Rooms;
 use nudged::domain::spread::Spread;
 use nudged::domain::template::Template;
@@ -58,6 +61,7 @@ pub(crate) fn address(text: &str) -> Address {
 pub(crate) struct Draft {
     pub name: String,
     pub to: Vec<Target>,
+    pub among: Vec<Target>,
     pub except: Vec<Address>,
     pub priority: Priority,
     pub on_unknown: OnUnknown,
@@ -65,7 +69,9 @@ pub(crate) struct Draft {
     pub catch_up: CatchUp,
     pub max_people: Option<NonZeroU32>,
     pub once: bool,
+    pub event: Option<(String, OncePer)>,
     pub file: String,
+    pub topic: Option<String>,
 }
 
 /// A recurring schedule to everyone.
@@ -73,6 +79,7 @@ pub(crate) fn draft(name: &str) -> Draft {
     Draft {
         name: name.to_owned(),
         to: vec![Target::Everyone],
+        among: Vec::new(),
         except: Vec::new(),
         priority: Priority::Normal,
         on_unknown: OnUnknown::Resend,
@@ -80,14 +87,33 @@ pub(crate) fn draft(name: &str) -> Draft {
         catch_up: CatchUp::Latest,
         max_people: None,
         once: false,
+        event: None,
         file: "file.toml".to_owned(),
+        topic: None,
     }
+}
+
+pub(crate) fn topic(text: &str) -> Topic {
+    Topic::new(text).expect("a topic")
 }
 
 impl Draft {
     pub(crate) fn to(mut self, to: &[&str]) -> Self {
         let target = |word: &&str| read_target(word).expect("a recipient");
         self.to = to.iter().map(target).collect();
+        self
+    }
+
+    /// Waits for an event instead of a time.
+    pub(crate) fn on(mut self, event: &str, once_per: OncePer) -> Self {
+        self.event = Some((event.to_owned(), once_per));
+        self
+    }
+
+    /// Whom the data of an event may name.
+    pub(crate) fn among(mut self, among: &[&str]) -> Self {
+        let target = |word: &&str| read_target(word).expect("a recipient");
+        self.among = among.iter().map(target).collect();
         self
     }
 
@@ -116,6 +142,11 @@ impl Draft {
         self
     }
 
+    pub(crate) fn topic(mut self, topic: &str) -> Self {
+        self.topic = Some(topic.to_owned());
+        self
+    }
+
     pub(crate) fn once_from(mut self, file: &str) -> Self {
         self.once = true;
         file.clone_into(&mut self.file);
@@ -124,7 +155,9 @@ impl Draft {
 
     /// The one place where a [`Schedule`] is made.
     pub(crate) fn build(&self) -> Arc<Schedule> {
-        let trigger = if self.once {
+        let trigger = if let Some((name, once_per)) = self.event.clone() {
+            Trigger::Event(EventTrigger { name, after: Duration::ZERO, once_per })
+        } else if self.once {
             Trigger::Once(civil("09:00"))
         } else {
             Trigger::Calendar(Calendar { days: Days::Daily(Rhythm::Each), times: vec![civil("09:00").time()] })
@@ -132,6 +165,7 @@ impl Draft {
         Arc::new(Schedule {
             name: name(&self.name),
             title: None,
+            topic: self.topic.as_deref().map_or_else(|| Topic::from(&name(&self.name)), topic),
             origin: Origin { file: self.file.as_str().into(), place: TextPlace { line: 1, column: 1 } },
             revision: Revision(format!("{self:?}")),
             when: When {
@@ -142,7 +176,12 @@ impl Draft {
                 exceptions: Exceptions::default(),
                 clock_changes: ClockChangePolicy::default(),
             },
-            audience: Audience { to: self.to.clone(), except_people: self.except.clone(), guests: false },
+            audience: Audience {
+                to: self.to.clone(),
+                among: self.among.clone(),
+                except_people: self.except.clone(),
+                guests: false,
+            },
             policies: Policies {
                 late: Duration::from_hours(1),
                 priority: self.priority,

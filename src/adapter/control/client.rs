@@ -4,14 +4,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::{Method, StatusCode};
+use reqwest::header::HeaderValue;
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::events;
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
-    Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    ConsentRequest, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt,
+    SendRequest, Status,
 };
+use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
@@ -49,10 +53,21 @@ impl ControlClient {
         path: &str,
         body: Option<&(impl Serialize + Sync)>,
     ) -> Result<Answer, DeskError> {
-        let mut request = self.http.request(method, format!("http://nudged{path}"));
+        let mut request = self.request(method, path);
         if let Some(body) = body {
             request = request.json(body);
         }
+        Ok(self.answer(request).await?.1)
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("http://nudged{path}"))
+    }
+
+    async fn answer<Answer: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<(StatusCode, Answer), DeskError> {
         let response = request.send().await.map_err(|error| {
             if error.is_connect() {
                 DeskError::NoDaemon(format!("no daemon answers on {}", self.socket.display()))
@@ -62,8 +77,9 @@ impl ControlClient {
         })?;
         let status = response.status();
         let bytes = response.bytes().await.map_err(|error| DeskError::Failed(error.to_string()))?;
-        if status == StatusCode::OK {
+        if status.is_success() {
             return serde_json::from_slice(&bytes)
+                .map(|answer| (status, answer))
                 .map_err(|error| DeskError::Failed(format!("the daemon's answer is not understood: {error}")));
         }
         Err(serde_json::from_slice(&bytes).unwrap_or_else(|_| {
@@ -114,6 +130,16 @@ impl Desk for ControlClient {
         self.ask(Method::POST, "/v1/send", Some(&request)).await
     }
 
+    async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError> {
+        let name = percent_encoding::utf8_percent_encode(&request.name, percent_encoding::NON_ALPHANUMERIC);
+        // A key that no header can hold is refused there too.
+        let key = HeaderValue::from_str(&request.key)
+            .map_err(|_| DeskError::BadRequest("the key has characters that can't be sent".into()))?;
+        let asked = self.request(Method::POST, &format!("/v1/events/{name}")).header(events::KEY, key);
+        let (status, receipt) = self.answer::<EventReceipt>(asked.json(&request.data)).await?;
+        Ok(EventReceipt { is_repetition: status == StatusCode::OK, ..receipt })
+    }
+
     async fn recall(&self, request: RecallRequest) -> Result<RecallReport, DeskError> {
         self.ask(Method::POST, "/v1/recalls", Some(&request)).await
     }
@@ -121,6 +147,10 @@ impl Desk for ControlClient {
     async fn recall_report(&self, query: RecallQuery) -> Result<RecallReport, DeskError> {
         let path = format!("/v1/recalls?recall={}&in_full={}", query.recall, query.in_full);
         self.ask(Method::GET, &path, None::<&()>).await
+    }
+
+    async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError> {
+        self.ask(Method::POST, "/v1/consent", Some(&request)).await
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {

@@ -2,6 +2,7 @@
 //! permissions decide who may ask, and any HTTP client can.
 
 mod client;
+mod events;
 mod people;
 mod server;
 

@@ -13,8 +13,10 @@ use axum::{Json, Router};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::people;
-use crate::port::desk::{Desk, DeskError, PauseRequest, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status};
+use super::{events, people};
+use crate::port::desk::{
+    ConsentRequest, Desk, DeskError, PauseRequest, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+};
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
 
@@ -54,8 +56,10 @@ impl ControlServer {
             .route("/v1/send", post(send))
             .route("/v1/recalls", get(recall_report))
             .route("/v1/recalls", post(recall))
+            .route("/v1/consent", post(consent))
             .route("/v1/pause", post(pause))
             .route("/v1/resume", post(resume))
+            .merge(events::routes())
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .with_state(desk);
         let served = axum::serve(self.listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
@@ -81,6 +85,10 @@ async fn recall(State(desk): Asked, Json(request): Json<RecallRequest>) -> Resul
 
 async fn recall_report(State(desk): Asked, Query(query): Query<RecallQuery>) -> Result<Json<RecallReport>, DeskError> {
     desk.recall_report(query).await.map(Json)
+}
+
+async fn consent(State(desk): Asked, Json(request): Json<ConsentRequest>) -> Result<Json<bool>, DeskError> {
+    desk.consent(request).await.map(Json)
 }
 
 async fn pause(State(desk): Asked, Json(request): Json<PauseRequest>) -> Result<Json<bool>, DeskError> {

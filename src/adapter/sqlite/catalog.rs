@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
+use super::events;
 use super::fault::Fault;
 use super::people;
 use super::realign;
@@ -25,14 +26,14 @@ const KNOWN_SCHEDULES: &str = "SELECT name, id, priority, missing_since IS NOT N
 
 const KEEP_SCHEDULE: &str = "
     INSERT INTO schedules (name, revision, origin, fires_once, priority, on_unknown, overlap, catch_up, max_people,
-        own_holidays)
+        own_holidays, topic)
     VALUES (:name, :revision, :origin, :fires_once, :priority, :on_unknown, :overlap, :catch_up, :max_people,
-        :own_holidays)
+        :own_holidays, :topic)
     ON CONFLICT (name) DO UPDATE SET
         revision = excluded.revision, origin = excluded.origin, fires_once = excluded.fires_once,
         priority = excluded.priority, on_unknown = excluded.on_unknown,
         overlap = excluded.overlap, catch_up = excluded.catch_up, max_people = excluded.max_people,
-        own_holidays = excluded.own_holidays,
+        own_holidays = excluded.own_holidays, topic = excluded.topic,
         missing_since = NULL, retired_at = NULL
     RETURNING id";
 
@@ -87,17 +88,19 @@ pub(super) fn sync_schedules(
                 ":catch_up": schedule.policies.catch_up.word(),
                 ":max_people": max_people,
                 ":own_holidays": schedule.when.exceptions.asks_for_own_holidays(),
+                ":topic": schedule.topic.as_str(),
             },
             |row| row.get(0),
         )?;
-        for target in &schedule.audience.to {
+        events::keep_listener(conn, id, schedule)?;
+        for target in schedule.audience.to.iter().chain(&schedule.audience.among) {
             match target {
                 Target::Person(address) | Target::Conversation(address) => {
                     people::make_place_for(conn, address, fallback_zone)?;
                     teams::know_team_of(conn, address)?;
                 }
                 Target::Team(id) if conversation::is_id(id) => teams::know(conn, id, &teams::Said::default())?,
-                Target::Everyone | Target::Group(_) | Target::Team(_) => {}
+                Target::Everyone | Target::Group(_) | Target::Team(_) | Target::Event(_) => {}
             }
         }
         let reaches_others = keep_audience(conn, id, &schedule.audience)?
@@ -140,14 +143,10 @@ fn known_schedules(conn: &Connection) -> Result<HashMap<String, Known>, Fault> {
 
 /// Keeps to whom a schedule speaks. Returns whether that differs from what was kept.
 fn keep_audience(conn: &Connection, schedule: i64, audience: &Audience) -> Result<bool, Fault> {
-    let to = audience.to.iter().map(|target| match target {
-        Target::Everyone => ("everyone", Cow::Borrowed("")),
-        Target::Group(name) => ("group", Cow::Borrowed(name.as_str())),
-        Target::Team(team) => ("group", Cow::Owned(conversation::team_group(team))),
-        Target::Person(address) | Target::Conversation(address) => ("person", Cow::Borrowed(address.as_str())),
-    });
+    let to = audience.to.iter().map(|target| (row_kind(target, false), word_of(target)));
+    let among = audience.among.iter().map(|target| (row_kind(target, true), word_of(target)));
     let except = audience.except_people.iter().map(|address| ("except", Cow::Borrowed(address.as_str())));
-    let wanted: BTreeSet<(&str, Cow<'_, str>)> = to.chain(except).collect();
+    let wanted: BTreeSet<(&str, Cow<'_, str>)> = to.chain(among).chain(except).collect();
 
     let mut statement = conn.prepare_cached("SELECT kind, word FROM audience WHERE schedule_id = ?1")?;
     let kept = statement.query_map([schedule], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -165,6 +164,29 @@ fn keep_audience(conn: &Connection, schedule: i64, audience: &Audience) -> Resul
         insert.execute(params![schedule, kind, word])?;
     }
     Ok(true)
+}
+
+/// As what a target stands in the audience: in `to`, or in `among`.
+fn row_kind(target: &Target, is_among: bool) -> &'static str {
+    match (target, is_among) {
+        (Target::Everyone, false) => "everyone",
+        (Target::Everyone, true) => "among-everyone",
+        (Target::Group(_) | Target::Team(_), false) => "group",
+        (Target::Group(_) | Target::Team(_), true) => "among-group",
+        (Target::Person(_) | Target::Conversation(_), false) => "person",
+        (Target::Person(_) | Target::Conversation(_), true) => "among-person",
+        (Target::Event(_), _) => "event",
+    }
+}
+
+fn word_of(target: &Target) -> Cow<'_, str> {
+    match target {
+        Target::Everyone => Cow::Borrowed(""),
+        Target::Group(name) => Cow::Borrowed(name.as_str()),
+        Target::Team(team) => Cow::Owned(conversation::team_group(team)),
+        Target::Person(address) | Target::Conversation(address) => Cow::Borrowed(address.as_str()),
+        Target::Event(brought) => Cow::Owned(brought.to_string()),
+    }
 }
 
 /// It may be others now who are served: waves that were expanded and are still open are expanded once more.

@@ -1,22 +1,29 @@
 //! Claims: taken and given back. From which lane how many are taken is decided in `lanes`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Row, named_params};
 
+use super::events;
 use super::fault::Fault;
 use super::person;
 use super::realign;
 use super::rows::{Of, micros, span};
 use super::sql::Sql;
 use super::words::Word;
-use crate::domain::delivery::{Claim, Earlier, RosterState, State};
+use crate::domain::delivery::{Claim, Earlier, Original, RosterState, State};
+use crate::domain::event::EventFacts;
 use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::schedule::model::Priority;
 
 /// Of the later waves of a schedule only those are looked at that are due by now and in which the recipient can be, so a
 /// claim that is on time looks at none. One that is not meant any more, or was stopped, takes nobody's place.
+/// Neither does what an event or a snooze made, and nothing takes its place: of two events, the second says nothing of
+/// the first.
 static CLAIMABLE: Sql = Sql::new(
     "
     SELECT {person},
@@ -28,9 +35,10 @@ static CLAIMABLE: Sql = Sql::new(
             WHERE p.schedule_id = s.id AND p.replaced_by = o.civil
         ),
         s.overlap, s.catch_up,
-        s.fires_once = 0 AND (s.overlap = '{supersede}' OR s.catch_up = '{latest}') AND EXISTS (
+        o.cause = 'plan' AND s.fires_once = 0 AND (s.overlap = '{supersede}' OR s.catch_up = '{latest}') AND EXISTS (
             SELECT 1
             FROM waves n INDEXED BY waves_by_due
+                CROSS JOIN occurrences x ON x.id = n.occurrence_id AND x.cause = 'plan'
                 CROSS JOIN deliveries l ON l.occurrence_id = n.occurrence_id AND l.recipient_id = d.recipient_id
             WHERE n.schedule_id = w.schedule_id AND n.due_at > w.due_at AND n.due_at <= :now
                 AND n.occurrence_id <> w.occurrence_id AND (n.recipients = 'all' OR n.zone IN (w.zone, r.zone))
@@ -45,12 +53,15 @@ static CLAIMABLE: Sql = Sql::new(
                 OR substr(p.address, 1, length(t.name_key) + 9) = 'channel:' || t.name_key || '/'
             )
         ), 0),
-        d.doubts
+        d.doubts, o.event_id,
+        EXISTS (SELECT 1 FROM stops x WHERE x.recipient_id = r.id AND x.topic IN ('', s.topic)),
+        z.occurrence_id, z.civil, z.due_at, EXISTS (SELECT 1 FROM recalled q WHERE q.delivery_id = z.delivery_id)
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
         CROSS JOIN schedules s ON s.id = w.schedule_id
         CROSS JOIN recipients r ON r.id = d.recipient_id
+        LEFT JOIN snoozes z ON z.occurrence_id = o.id
     WHERE d.queue = :queue AND d.lane = :lane AND d.state IN ({open}) AND d.not_before <= :now
     ORDER BY d.not_before, d.id
     LIMIT :limit",
@@ -100,8 +111,17 @@ fn claimable(conn: &Connection, hold: Hold, queue: Priority, lane: i64, most: us
         ":queue": queue.word(), ":lane": lane, ":now": micros(hold.now), ":limit": limit,
     })?;
     let mut claims = Vec::new();
+    // One event may speak to thousands.
+    let mut known: HashMap<i64, Option<Arc<EventFacts>>> = HashMap::new();
     while let Some(row) = rows.next()? {
-        claims.push(read_claim(row, hold.term, queue)?);
+        let mut claim = read_claim(row, hold.term, queue)?;
+        if let Some(id) = row.get(person::COLUMN_COUNT + 21)? {
+            claim.event = match known.entry(id) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(place) => place.insert(events::facts(conn, id)?).clone(),
+            };
+        }
+        claims.push(claim);
     }
     Ok(claims)
 }
@@ -143,8 +163,21 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         groups: groups(row, OWN + 17)?,
         waited_for: delivery.word_if_any(row, OWN + 18, "reason")?,
         doubts: delivery.count(row, OWN + 20, "doubts")?,
+        opted_out: row.get(OWN + 22)?,
+        original: original(row, OWN + 23)?,
         recipient: person.recipient,
+        event: None,
     })
+}
+
+fn original(row: &Row<'_>, column: usize) -> Result<Option<Original>, Fault> {
+    let Some(id) = row.get(column)? else { return Ok(None) };
+    let snooze = Of { table: "snoozes", id };
+    Ok(Some(Original {
+        occurrence: snooze.civil(row, column + 1, "civil")?,
+        due_at: snooze.instant(row, column + 2, "due_at")?,
+        is_recalled: row.get(column + 3)?,
+    }))
 }
 
 fn groups(row: &Row<'_>, column: usize) -> Result<Vec<String>, Fault> {

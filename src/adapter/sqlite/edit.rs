@@ -11,11 +11,11 @@ use crate::domain::edit::{Meant, Remembered, follow};
 
 const REMEMBERED: &str = "
     SELECT id, civil, is_meant, replaced_by FROM occurrences
-    WHERE schedule_id = ?1 AND civil >= ?2 AND civil < ?3 ORDER BY civil";
+    WHERE schedule_id = ?1 AND civil >= ?2 AND civil < ?3 AND cause = 'plan' ORDER BY civil";
 
 const KEEP: &str = "UPDATE occurrences SET is_meant = ?2, replaced_by = ?3 WHERE id = ?1";
 
-/// The occurrences of a schedule on the dates of a plan, as they were before it.
+/// The planned occurrences of a schedule on the dates of a plan, as they were before it.
 pub(super) struct Before {
     ids: Vec<i64>,
     remembered: Vec<Remembered>,

@@ -35,7 +35,7 @@ pub(super) struct DueWave {
     pub occurrence: i64,
     pub schedule: i64,
     zone: String,
-    recipients: WaveRecipients,
+    pub recipients: WaveRecipients,
     due_at: i64,
     expire_at: i64,
     /// For what this expansion adds: a late-comer was planned now.
@@ -100,6 +100,8 @@ macro_rules! expand {
 static EXPAND_ZONE: Sql = expand!("{members in zone}");
 static EXPAND_ALL: Sql = expand!("{members}");
 
+static EXPAND_INVITED: Sql = expand!("{invited}");
+
 static CANCEL_LEFT: Sql = Sql::new(
     "
     UPDATE deliveries SET state = :cancelled, reason = :left, detail = NULL
@@ -107,6 +109,17 @@ static CANCEL_LEFT: Sql = Sql::new(
         SELECT d.id FROM deliveries d INDEXED BY deliveries_unfinished CROSS JOIN recipients r ON r.id = d.recipient_id
         WHERE d.wave_id = :wave AND d.state IN ({unfinished}) AND d.state IN ({open})
             AND d.state IN ({before cancelled}) AND NOT {is member}
+    )",
+);
+
+/// Who is invited leaves only by an exception.
+static CANCEL_EXCEPTED: Sql = Sql::new(
+    "
+    UPDATE deliveries SET state = :cancelled, reason = :left, detail = NULL
+    WHERE id IN (
+        SELECT d.id FROM deliveries d INDEXED BY deliveries_unfinished
+        WHERE d.wave_id = :wave AND d.state IN ({unfinished}) AND d.state IN ({open})
+            AND d.state IN ({before cancelled}) AND d.recipient_id IN ({excepted})
     )",
 );
 
@@ -118,7 +131,11 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
     let mut audiences = Audiences::default();
     for wave in due_waves(conn, until, now)? {
         if wave.again {
-            conn.prepare_cached(CANCEL_LEFT.get())?.execute(named_params! {
+            let left = match wave.recipients {
+                WaveRecipients::OfZone | WaveRecipients::All => &CANCEL_LEFT,
+                WaveRecipients::Invited => &CANCEL_EXCEPTED,
+            };
+            conn.prepare_cached(left.get())?.execute(named_params! {
                 ":wave": wave.id, ":schedule": wave.schedule,
                 ":cancelled": State::Cancelled.word(), ":left": Reason::LeftAudience.word(),
             })?;
@@ -183,6 +200,7 @@ fn expand(conn: &Connection, wave: &DueWave, too_many: bool, now: DateTime<Utc>)
     let sql = match wave.recipients {
         WaveRecipients::OfZone => &EXPAND_ZONE,
         WaveRecipients::All => &EXPAND_ALL,
+        WaveRecipients::Invited => &EXPAND_INVITED,
     };
     let mut statement = conn.prepare_cached(sql.get())?;
     // Only the statement for one zone asks for the zone.
@@ -231,6 +249,8 @@ mod tests {
     fn expanding_costs_what_is_in_the_audience() {
         assert_scans_nothing(DUE_WAVES);
         assert_scans_nothing(EXPAND_ZONE.get());
+        assert_scans_nothing(EXPAND_INVITED.get());
         assert_scans_nothing(CANCEL_LEFT.get());
+        assert_scans_nothing(CANCEL_EXCEPTED.get());
     }
 }

@@ -12,9 +12,12 @@ use super::sql::Sql;
 use super::words::Word;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::id::ScheduleName;
+use crate::domain::plan::WaveRecipients;
 use crate::port::store::TooManyPeople;
 
 static COUNT_AUDIENCE: Sql = Sql::new("SELECT count(DISTINCT member.id) FROM ({members}) AS member");
+
+static COUNT_INVITED: Sql = Sql::new("SELECT count(*) FROM ({invited})");
 
 /// How many people schedules speak to, each counted once for all the waves that are expanded together.
 #[derive(Default)]
@@ -27,6 +30,7 @@ impl Audiences {
     pub(super) fn too_many(&mut self, conn: &Connection, wave: &DueWave) -> Result<Option<u64>, Fault> {
         let Some(max_people) = wave.max_people else { return Ok(None) };
         let people = match self.by_schedule.entry(wave.schedule) {
+            _ if wave.recipients == WaveRecipients::Invited => invited(conn, wave)?,
             Entry::Occupied(known) => *known.get(),
             Entry::Vacant(place) => {
                 let people: i64 = conn
@@ -37,6 +41,14 @@ impl Audiences {
         };
         Ok((people > u64::from(max_people)).then_some(people))
     }
+}
+
+/// How many are invited to the occurrence of a wave.
+fn invited(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
+    let mut statement = conn.prepare_cached(COUNT_INVITED.get())?;
+    let occurrence = named_params! { ":schedule": wave.schedule, ":occurrence": wave.occurrence };
+    let people: i64 = statement.query_row(occurrence, |row| row.get(0))?;
+    Ok(people.unsigned_abs())
 }
 
 /// Whoever may have a copy already is not called skipped.
@@ -81,6 +93,7 @@ mod tests {
     #[test]
     fn the_guard_costs_what_is_in_the_audience() {
         assert_scans_nothing(COUNT_AUDIENCE.get());
+        assert_scans_nothing(COUNT_INVITED.get());
         assert_scans_nothing(STOP_OPEN.get());
         assert_scans_nothing(WAS_STOPPED);
     }

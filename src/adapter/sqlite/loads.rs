@@ -57,6 +57,18 @@ macro_rules! reached {
 
 static REACHED_IN_ZONE: Sql = reached!("{members in zone}");
 static REACHED: Sql = reached!("{members}");
+static REACHED_INVITED: Sql = reached!("{invited}");
+
+/// Whom a wave reaches, so far as it makes a difference.
+#[derive(PartialEq, Eq, Hash)]
+enum Reach {
+    /// The audience of a schedule.
+    Audience(i64),
+    /// What of it lives in a zone.
+    InZone(i64, String),
+    /// Those who are invited to an occurrence of a schedule.
+    Invited(i64, i64),
+}
 
 /// People of one tenant.
 struct Reached {
@@ -90,21 +102,25 @@ fn open(conn: &Connection, now: DateTime<Utc>, home: &Arc<str>, loads: &mut Vec<
 }
 
 fn coming(conn: &Connection, home: &Arc<str>, loads: &mut Vec<OccurrenceLoad>) -> Result<(), Fault> {
-    let mut known: HashMap<(i64, Option<String>), Vec<Reached>> = HashMap::new();
+    let mut known: HashMap<Reach, Vec<Reached>> = HashMap::new();
     let mut statement = conn.prepare_cached(COMING.get())?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let wave = Of { table: "waves", id: row.get(5)? };
         let (due_at, expire_at) = (wave.instant(row, 6, "due_at")?, wave.instant(row, 7, "expire_at")?);
         let jitter = TimeDelta::microseconds(row.get(8)?);
-        let zone = match wave.word(row, 10, "recipients")? {
-            WaveRecipients::OfZone => Some(row.get(9)?),
-            WaveRecipients::All => None,
-        };
         let schedule: i64 = row.get(0)?;
-        let reached = match known.entry((schedule, zone.clone())) {
+        let reach = match wave.word(row, 10, "recipients")? {
+            WaveRecipients::OfZone => Reach::InZone(schedule, row.get(9)?),
+            WaveRecipients::All => Reach::Audience(schedule),
+            WaveRecipients::Invited => Reach::Invited(schedule, row.get(3)?),
+        };
+        let reached = match known.entry(reach) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(place) => place.insert(reached(conn, schedule, zone.as_deref())?),
+            Entry::Vacant(place) => {
+                let reached = reached(conn, place.key())?;
+                place.insert(reached)
+            }
         };
         for reached in reached.iter() {
             // Of the wave's own end, which is that of its last recipient, the first is as far from it as jitter says.
@@ -115,7 +131,7 @@ fn coming(conn: &Connection, home: &Arc<str>, loads: &mut Vec<OccurrenceLoad>) -
     Ok(())
 }
 
-fn reached(conn: &Connection, schedule: i64, zone: Option<&str>) -> Result<Vec<Reached>, Fault> {
+fn reached(conn: &Connection, reach: &Reach) -> Result<Vec<Reached>, Fault> {
     let read = |row: &Row<'_>| {
         Ok(Reached {
             tenant: row.get(0)?,
@@ -123,14 +139,18 @@ fn reached(conn: &Connection, schedule: i64, zone: Option<&str>) -> Result<Vec<R
             creations: row.get::<_, i64>(2)?.unsigned_abs(),
         })
     };
-    let reached = match zone {
-        Some(zone) => conn
+    let reached = match reach {
+        Reach::InZone(schedule, zone) => conn
             .prepare_cached(REACHED_IN_ZONE.get())?
             .query_map(named_params! { ":schedule": schedule, ":zone": zone }, read)?
             .collect::<Result<_, _>>()?,
-        None => conn
+        Reach::Audience(schedule) => conn
             .prepare_cached(REACHED.get())?
             .query_map(named_params! { ":schedule": schedule }, read)?
+            .collect::<Result<_, _>>()?,
+        Reach::Invited(schedule, occurrence) => conn
+            .prepare_cached(REACHED_INVITED.get())?
+            .query_map(named_params! { ":schedule": schedule, ":occurrence": occurrence }, read)?
             .collect::<Result<_, _>>()?,
     };
     Ok(reached)
@@ -169,5 +189,6 @@ mod tests {
         assert_scans_nothing(COMING.get());
         assert_scans_nothing(REACHED_IN_ZONE.get());
         assert_scans_nothing(REACHED.get());
+        assert_scans_nothing(REACHED_INVITED.get());
     }
 }

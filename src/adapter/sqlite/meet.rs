@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
+use super::consent;
 use super::fault::Fault;
 use super::news::Taking;
 use super::people::{self, NewRecipient};
@@ -310,6 +311,7 @@ fn absorb(conn: &Connection, id: i64, other: i64, met: &Met, taking: &mut Taking
     .execute([id, other])?;
     conn.prepare_cached("DELETE FROM memberships WHERE recipient_id = ?1")?.execute([other])?;
     zones::inherit(conn, id, other)?;
+    consent::carry_over(conn, other, id)?;
     conn.prepare_cached("UPDATE recipients SET merged_into = ?1 WHERE id = ?2")?.execute([id, other])?;
     taking.joiners.extend([id, other]);
     Ok(())

@@ -14,6 +14,8 @@ pub(super) const ALL: &[&str] = &[
     include_str!("0006_lanes.sql"),
     include_str!("0007_conversations.sql"),
     include_str!("0008_news.sql"),
+    include_str!("0009_events.sql"),
+    include_str!("0010_consent.sql"),
     include_str!("0011_zones.sql"),
 ];
 

@@ -9,7 +9,9 @@
 mod abandon;
 mod catalog;
 mod claim;
+mod consent;
 mod edit;
+mod events;
 mod expand;
 mod fault;
 mod guard;
@@ -26,9 +28,11 @@ mod person;
 mod person_file;
 mod places;
 mod plan;
+mod presses;
 mod realign;
 mod recall;
 mod recalled;
+mod replies;
 mod rescue;
 mod roster;
 mod rows;
@@ -40,6 +44,7 @@ mod thread;
 mod threads;
 mod upkeep;
 mod words;
+mod zone_said;
 mod zones;
 
 use std::path::Path;
@@ -54,18 +59,22 @@ use rusqlite::Connection;
 use self::claim::Hold;
 pub use self::open::OpenError;
 use self::thread::{Manner, Worker};
+use crate::domain::consent::Choice;
 use crate::domain::delivery::Claim;
-use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ScheduleName, Term};
+use crate::domain::event::Event;
+use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
 use crate::domain::ladder::HouseZones;
-use crate::domain::news::{News, TakenIn};
+use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::model::Schedule;
 use crate::domain::share::Rooms;
 use crate::domain::thread::{Thread, ThreadName};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
+use crate::port::event::EventAnswer;
 use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
+use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
     PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
@@ -299,6 +308,30 @@ impl Store for SqliteStore {
         self.writer.call("taking news in", move |conn| news::take_in(conn, &news, fallback_zone, now)).await
     }
 
+    async fn choose(&self, who: Who, choice: Choice) -> Result<Option<bool>, StoreError> {
+        self.writer.call("keeping a choice", move |conn| consent::choose_for(conn, &who, &choice)).await
+    }
+
+    async fn delivered(&self, delivery: DeliveryId) -> Result<Option<Delivered>, StoreError> {
+        self.reader.call("reading what was sent", move |conn| presses::delivered(conn, delivery)).await
+    }
+
+    async fn replies_due(&self, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, StoreError> {
+        self.writer.call("looking for replies", move |conn| replies::due(conn, now, limit)).await
+    }
+
+    async fn mark_replying(&self, reply: ReplyId) -> Result<bool, StoreError> {
+        self.writer.call("marking a reply as sending", move |conn| replies::mark_sending(conn, reply)).await
+    }
+
+    async fn settle_reply(&self, outcome: ReplyOutcome) -> Result<(), StoreError> {
+        self.writer.call("settling a reply", move |conn| replies::settle(conn, &outcome)).await
+    }
+
+    async fn happen(&self, event: Event, now: DateTime<Utc>) -> Result<EventAnswer, StoreError> {
+        self.writer.call("taking an event in", move |conn| events::happen(conn, &event, now)).await
+    }
+
     async fn people(&self) -> Result<Vec<PersonView>, StoreError> {
         self.reader.call("listing people", people::people).await
     }
@@ -370,8 +403,8 @@ impl Store for SqliteStore {
         self.reader.call("counting what is to be sent", move |conn| loads::loads(conn, now, &home)).await
     }
 
-    async fn prune(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        self.writer.call("pruning", move |conn| upkeep::prune(conn, before)).await
+    async fn prune(&self, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.writer.call("pruning", move |conn| upkeep::prune(conn, before, now)).await
     }
 
     async fn upkeep(&self) -> Result<(), StoreError> {

@@ -6,14 +6,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
+use super::consent;
+use super::events;
 use super::fault::Fault;
 use super::meet;
 use super::people;
+use super::presses;
 use super::realign::{self, Scope};
 use super::rows::micros;
 use super::teams::{self, Said};
 use super::words::Word;
-use super::zones;
+use super::{zone_said, zones};
 use crate::domain::conversation::team_group;
 use crate::domain::news::{Fact, News, TakenIn, Who};
 use crate::domain::recipient::Unreachable;
@@ -41,7 +44,7 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
         return Ok(TakenIn { is_repetition: true, ..TakenIn::default() });
     }
     let taken = TakenIn::default();
-    let [movers, joiners, voices] = [const { BTreeSet::new() }; 3];
+    let [movers, joiners, voices] = std::array::from_fn(|_| BTreeSet::new());
     let mut taking = Taking { fallback_zone, now, taken, movers, joiners, voices };
     for fact in &news.facts {
         take_fact(conn, fact, &mut taking)?;
@@ -104,13 +107,10 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             }
             Ok(())
         }
-        Fact::ZoneUnsaid { who, source, at } => {
-            if let Some(id) = find(conn, who)? {
-                zones::unsay(conn, id, *source, *at)?;
-                taking.voices.insert(id);
-            }
-            Ok(())
-        }
+        Fact::ZoneSaid(said) => zone_said::take_in(conn, said, taking),
+        Fact::Typed(typed) => consent::take_in(conn, typed, taking),
+        Fact::Pressed(pressed) => presses::take_in(conn, pressed, taking),
+        Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
     }
 }
 

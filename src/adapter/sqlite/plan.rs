@@ -184,9 +184,10 @@ fn record_wave(
 }
 
 /// Waves that have not ended and of which something is still to happen, or could for a new-comer.
+/// What an event or a snooze made is no plan's to withdraw.
 const OPEN_WAVES: &str = "
-    SELECT id, to_expand FROM waves
-    WHERE schedule_id = ?1 AND expire_at >= ?2 AND withdrawn_at IS NULL";
+    SELECT w.id, w.to_expand FROM waves w CROSS JOIN occurrences o ON o.id = w.occurrence_id
+    WHERE w.schedule_id = ?1 AND w.expire_at >= ?2 AND w.withdrawn_at IS NULL AND o.cause = 'plan'";
 
 /// Withdraws every open wave that is not among `planned`.
 fn withdraw_others(

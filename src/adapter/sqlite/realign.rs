@@ -11,6 +11,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, ToSql, named_params, params};
 
+use super::events;
 use super::fault::Fault;
 use super::rows::micros;
 use super::sql::Sql;
@@ -165,8 +166,12 @@ static CANCEL_OF_WAVE: Sql = Sql::new(
 );
 
 /// Withdraws a wave: its open deliveries become `cancelled` for `reason`. Returns how many. The wave itself goes when
-/// nothing ever belonged to it, and stays as history otherwise.
+/// nothing ever belonged to it, and stays as history otherwise. Whoever is invited is accounted for, also where the wave was
+/// never expanded.
 pub(super) fn withdraw(conn: &Connection, wave: i64, reason: Reason, now: DateTime<Utc>) -> Result<u64, Fault> {
+    if events::account_for_invited(conn, wave, reason)? > 0 {
+        conn.prepare_cached("UPDATE waves SET has_rows = 1 WHERE id = ?1")?.execute([wave])?;
+    }
     let gone = conn.prepare_cached("DELETE FROM waves WHERE id = ?1 AND has_rows = 0")?.execute([wave])?;
     if gone > 0 {
         return Ok(0);
@@ -179,10 +184,10 @@ pub(super) fn withdraw(conn: &Connection, wave: i64, reason: Reason, now: DateTi
     Ok(cancelled as u64)
 }
 
-/// Removes the occurrences of a schedule of which nothing is left.
+/// Removes the planned occurrences of a schedule of which nothing is left.
 pub(super) fn remove_empty_occurrences(conn: &Connection, schedule: i64) -> Result<(), Fault> {
     conn.prepare_cached(
-        "DELETE FROM occurrences WHERE schedule_id = ?1 AND recalled_at IS NULL
+        "DELETE FROM occurrences WHERE schedule_id = ?1 AND recalled_at IS NULL AND cause = 'plan'
             AND NOT EXISTS (SELECT 1 FROM waves WHERE occurrence_id = occurrences.id)
             AND NOT EXISTS (SELECT 1 FROM deliveries WHERE occurrence_id = occurrences.id)",
     )?

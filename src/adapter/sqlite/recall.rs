@@ -211,6 +211,7 @@ fn recipients(conn: &Connection, who: &[Target]) -> Result<Result<Option<String>
             Target::Group(group) => (OF_GROUP, group.clone()),
             Target::Team(team) => (OF_GROUP, team_group(team)),
             Target::Person(address) | Target::Conversation(address) => (OF_ADDRESS, address.to_string()),
+            Target::Event(_) => return Ok(Err(NoRecall::Nobody(target.clone()))),
         };
         let mut statement = conn.prepare_cached(sql)?;
         let found: Vec<i64> = statement.query_map([word], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -230,7 +231,7 @@ macro_rules! coming {
             $begin,
             "
             FROM (
-                SELECT DISTINCT meant.id FROM ({members}) AS meant
+                SELECT DISTINCT meant.id FROM ({meant}) AS meant
                 WHERE (:who IS NULL OR meant.id IN (SELECT value FROM json_each(:who)))
                     AND EXISTS (SELECT 1 FROM waves w WHERE w.occurrence_id = :occurrence AND w.to_expand = 1)
                     AND NOT EXISTS (
@@ -241,7 +242,7 @@ macro_rules! coming {
                 CROSS JOIN waves w ON w.id = (
                     SELECT c.id FROM waves c
                     WHERE c.occurrence_id = :occurrence AND c.to_expand = 1
-                        AND (c.recipients = 'all' OR c.zone = r.zone)
+                        AND (c.recipients <> 'of-zone' OR c.zone = r.zone)
                     ORDER BY c.due_at, c.id LIMIT 1
                 )
                 CROSS JOIN schedules s ON s.id = w.schedule_id

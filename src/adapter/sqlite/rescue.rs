@@ -5,6 +5,7 @@ use rusqlite::{Connection, named_params, params};
 
 use super::claim;
 use super::fault::Fault;
+use super::replies;
 use super::rows::{Of, micros};
 use super::settle;
 use super::sql::Sql;
@@ -31,6 +32,7 @@ struct Held {
 
 pub(super) fn take_over(conn: &Connection, now: DateTime<Utc>) -> Result<TakeOver, Fault> {
     let rescued = rescue_before(conn, i64::MAX, &[], now)?;
+    replies::drop_interrupted(conn, now)?;
     let went_round_at = conn
         .prepare_cached("SELECT went_round_at FROM daemon WHERE id = 1")?
         .query_row([], |row| Ok(Of { table: "daemon", id: 1 }.instant_if_any(row, 0, "went_round_at")))??;

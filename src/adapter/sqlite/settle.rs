@@ -21,11 +21,16 @@ use crate::domain::recipient::Unreachable;
 use crate::port::store::{AttemptEnd, Outcome, StoreError};
 
 /// A lease that ran out is lost, also when nobody has noticed yet. And nothing leaves of a schedule that was paused, or went
-/// away, while it was in hand.
+/// away, while it was in hand; nor to somebody who said stop meanwhile: the claim goes back, and the next one says so.
 static SENDING: Sql = Sql::new(
     "
     UPDATE deliveries SET state = :sending, lease_until = :lease_until
-    WHERE id = :id AND term = :term AND lease_until >= :now AND queue <> 'held' AND state IN ({before sending})",
+    WHERE id = :id AND term = :term AND lease_until >= :now AND queue <> 'held' AND state IN ({before sending})
+        AND NOT EXISTS (
+            SELECT 1 FROM waves w CROSS JOIN schedules s ON s.id = w.schedule_id
+                CROSS JOIN stops x ON x.recipient_id = deliveries.recipient_id AND x.topic IN ('', s.topic)
+            WHERE w.id = deliveries.wave_id
+        )",
 );
 
 pub(super) fn mark_sending(

@@ -20,6 +20,10 @@ use crate::domain::spread::Spread;
 ///   one wave to the next, so it costs as much as there are such waves, and not as much as there are deliveries;
 /// - `{members}` and `{members in zone}`: the ids of everyone to whom the schedule `:schedule` speaks (and who live
 ///   in `:zone`). Who is meant by more than one entry is there more than once;
+/// - `{invited}`: the ids of those who are invited to the occurrence `:occurrence` of the schedule `:schedule`;
+/// - `{meant}`: the ids of everyone whom the occurrence `:occurrence` of the schedule `:schedule` is for: those who are
+///   invited to it, and where nobody is, `{members}`;
+/// - `{excepted}`: the ids of those whom the schedule `:schedule` leaves out;
 /// - `{spread PERSON WAVE}`: how long after the due instant of a wave a person is due, where WAVE is the alias of the
 ///   wave with its full stop, or a colon where the wave's numbers are parameters;
 /// - `{lanes}`: the lanes of the queue `:queue` that have open deliveries, as a common table `hop (lane)` whose last row
@@ -28,7 +32,8 @@ use crate::domain::spread::Spread;
 /// - `{revived}`: the reasons of deliveries that come to life again when the schedule means them again;
 /// - `{was served}`: whether the delivery `b` may have reached its recipient, or was recalled;
 /// - `{person}`: the columns of the recipient `r` that [`Person::read`](super::person::Person::read) reads, first;
-/// - `{is member}`: whether the recipient `r` is one of them, for the schedule `:schedule`.
+/// - `{is member}`: whether the recipient `r` is one of them, for the schedule `:schedule`;
+/// - `{is among}`: whether the recipient `r` is one of those whom an event may name, for the schedule `:schedule`.
 pub(super) struct Sql {
     text: &'static str,
     filled: OnceLock<String>,
@@ -112,6 +117,15 @@ const MEMBERS: &str = "
         CROSS JOIN addresses p ON p.address = a.word CROSS JOIN recipients r ON r.id = p.recipient_id
     WHERE a.schedule_id = :schedule AND a.kind = 'person' {zone} AND r.id NOT IN ({excepted})";
 
+const INVITED: &str = "
+    SELECT i.recipient_id AS id FROM invited i
+    WHERE i.occurrence_id = :occurrence AND i.recipient_id NOT IN ({excepted})";
+
+const MEANT: &str = "
+    SELECT of_audience.id FROM ({members}) AS of_audience
+    WHERE NOT EXISTS (SELECT 1 FROM invited WHERE occurrence_id = :occurrence)
+    UNION ALL {invited}";
+
 const EXCEPTED: &str = "
     SELECT p.recipient_id FROM audience e CROSS JOIN addresses p ON p.address = e.word
     WHERE e.schedule_id = :schedule AND e.kind = 'except'";
@@ -160,11 +174,14 @@ fn fill_spread(mut text: String) -> String {
 /// Puts what they stand for in the place of the names.
 pub(super) fn fill(text: &str) -> String {
     let mut filled = text
+        .replace("{meant}", MEANT)
+        .replace("{invited}", INVITED)
         .replace("{busy}", BUSY)
         .replace("{lanes}", LANES)
         .replace("{members in zone}", &MEMBERS.replace("{zone}", "AND r.zone = :zone"))
         .replace("{members}", &MEMBERS.replace("{zone}", ""))
         .replace("{is member}", IS_MEMBER)
+        .replace("{is among}", &IS_MEMBER.replace("a.kind = '", "a.kind = 'among-"))
         .replace("{excepted}", EXCEPTED)
         .replace("{was served}", WAS_SERVED)
         .replace("{arrived}", &arrived())
@@ -259,7 +276,7 @@ mod tests {
     #[test]
     fn every_name_is_filled_in() {
         let filled = fill(
-            "{busy} {lanes} {members} {members in zone} {is member} {before sent} {held} {was served} {spread r.id w.} {supersede}",
+            "{busy} {lanes} {members} {members in zone} {invited} {meant} {is member} {is among} {before sent} {held} {was served} {spread r.id w.} {supersede}",
         );
         assert!(!filled.contains('{') && !filled.contains('}'), "{filled}");
     }

@@ -112,7 +112,7 @@ fn occurrence_status(
 
     let coming = if !waves.iter().any(|wave| wave.to_expand) {
         &ByZone::new()
-    } else if waves.iter().any(|wave| wave.has_rows) {
+    } else if waves.iter().any(|wave| wave.has_rows || wave.recipients == WaveRecipients::Invited) {
         &missing_by_zone(conn, occurrence)?
     } else {
         audiences.by_zone(conn, occurrence.schedule)?
@@ -197,14 +197,18 @@ impl Wave {
     /// Whether its expansion takes those who live in `zone` and have no delivery of the occurrence yet. Waves are
     /// expanded in their order, so the first one that does takes them.
     fn is_coming_to(&self, zone: &str) -> bool {
-        self.to_expand && (self.recipients == WaveRecipients::All || self.status.zone.name() == zone)
+        let takes = match self.recipients {
+            WaveRecipients::OfZone => self.status.zone.name() == zone,
+            WaveRecipients::All | WaveRecipients::Invited => true,
+        };
+        self.to_expand && takes
     }
 }
 
 static MISSING_BY_ZONE: Sql = Sql::new(
     "
     SELECT r.zone, count(*)
-    FROM (SELECT DISTINCT member.id FROM ({members}) AS member) AS each CROSS JOIN recipients r ON r.id = each.id
+    FROM (SELECT DISTINCT member.id FROM ({meant}) AS member) AS each CROSS JOIN recipients r ON r.id = each.id
     WHERE NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.occurrence_id = :occurrence AND d.recipient_id = r.id)
     GROUP BY r.zone",
 );
@@ -254,7 +258,7 @@ impl Audiences {
 static DELIVERIES: Sql = Sql::new(
     "
     WITH member AS (
-        SELECT DISTINCT meant.id FROM ({members}) AS meant
+        SELECT DISTINCT meant.id FROM ({meant}) AS meant
         WHERE EXISTS (SELECT 1 FROM waves w WHERE w.occurrence_id = :occurrence AND w.to_expand = 1)
             AND NOT EXISTS (
                 SELECT 1 FROM deliveries d WHERE d.occurrence_id = :occurrence AND d.recipient_id = meant.id
@@ -270,7 +274,7 @@ static DELIVERIES: Sql = Sql::new(
         FROM member CROSS JOIN recipients r ON r.id = member.id
             CROSS JOIN waves w ON w.id = (
                 SELECT c.id FROM waves c
-                WHERE c.occurrence_id = :occurrence AND c.to_expand = 1 AND (c.recipients = 'all' OR c.zone = r.zone)
+                WHERE c.occurrence_id = :occurrence AND c.to_expand = 1 AND (c.recipients <> 'of-zone' OR c.zone = r.zone)
                 ORDER BY c.due_at, c.id LIMIT 1
             )
     )

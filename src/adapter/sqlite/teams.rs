@@ -94,7 +94,7 @@ fn called(conn: &Connection, word: &str) -> Result<Vec<String>, Fault> {
 const NAMED: &str = "
     SELECT DISTINCT a.word FROM schedules s CROSS JOIN audience a ON a.schedule_id = s.id
     WHERE s.missing_since IS NULL
-        AND ((a.kind = 'group' AND a.word LIKE 'team:%') OR (a.kind = 'person' AND a.word LIKE 'channel:%'))";
+        AND ((a.kind IN ('group', 'among-group') AND a.word LIKE 'team:%') OR (a.kind = 'person' AND a.word LIKE 'channel:%'))";
 
 /// The teams that schedules in force name, by themselves or with a channel.
 pub(super) fn named(conn: &Connection) -> Result<Vec<NamedTeam>, Fault> {

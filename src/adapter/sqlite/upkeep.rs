@@ -5,7 +5,9 @@ use rusqlite::Connection;
 
 use super::fault::Fault;
 use super::places;
+use super::replies;
 use super::rows::micros;
+use crate::port::store::EVENTS_ARE_KNOWN_FOR;
 
 /// Attempts stand in the order in which they began, so the old ones are a range at the beginning of the table, and
 /// looking for its end costs no more than removing it.
@@ -33,11 +35,20 @@ const PRUNE_DOCUMENTS: &str = "
                 )
         )";
 
-pub(super) fn prune(conn: &Connection, before: DateTime<Utc>) -> Result<u64, Fault> {
+/// An event whose occurrence is not over keeps its data: the text may need it.
+const PRUNE_EVENTS: &str = "
+    DELETE FROM events WHERE at < ?1 AND NOT EXISTS (
+        SELECT 1 FROM occurrences o CROSS JOIN waves w ON w.occurrence_id = o.id
+        WHERE o.event_id = events.id AND (w.expire_at >= ?1 OR w.to_expand = 1)
+    )";
+
+pub(super) fn prune(conn: &Connection, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, Fault> {
     let attempts = conn.prepare_cached(PRUNE_ATTEMPTS)?.execute([micros(before)])?;
     let documents = conn.prepare_cached(PRUNE_DOCUMENTS)?.execute([micros(before)])?;
+    let replies = replies::prune(conn, before)?;
+    let events = conn.prepare_cached(PRUNE_EVENTS)?.execute([micros(now - EVENTS_ARE_KNOWN_FOR)])?;
     places::forget(conn, before)?;
-    Ok(attempts as u64 + documents as u64)
+    Ok(attempts as u64 + documents as u64 + replies + events as u64)
 }
 
 /// Refreshes the planner's statistics where they have aged, and copies the log into the file. PASSIVE: it waits for

@@ -1,12 +1,16 @@
 //! The words by which values of the domain stand in columns. They are what `--json` prints, so an operator who reads
 //! the file with `sqlite3` meets no other language.
 
+use crate::domain::consent::{Way, Wish};
 use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Reason, State};
+use crate::domain::event::Cause;
 use crate::domain::plan::WaveRecipients;
 use crate::domain::recall::RecallState;
 use crate::domain::recipient::{RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
+use crate::domain::reply::ReplyState;
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
+use crate::domain::schedule::when::OncePer;
 use crate::domain::time::ClockNote;
 use crate::port::store::PausedBy;
 
@@ -54,11 +58,15 @@ words! {
         Gone = "gone",
     }
     PausedBy { Operator = "operator", Watch = "watch" }
+    Wish { Stop = "stop", Start = "start" }
+    Way { Typed = "typed", Button = "button", Operator = "operator" }
     Priority { Critical = "critical", Normal = "normal", Bulk = "bulk" }
     OnUnknown { Resend = "resend", Hold = "hold" }
     Overlap { Supersede = "supersede", Keep = "keep" }
     CatchUp { Latest = "latest", All = "all", None = "none" }
-    WaveRecipients { OfZone = "of-zone", All = "all" }
+    WaveRecipients { OfZone = "of-zone", All = "all", Invited = "invited" }
+    Cause { Plan = "plan", Event = "event", Snooze = "snooze" }
+    OncePer { Event = "event", Person = "person" }
     ClockNote {
         ShiftedOverGap = "shifted-over-gap",
         FirstAfterGap = "first-after-gap",
@@ -97,6 +105,16 @@ impl Word for RecallState {
     }
 }
 
+impl Word for ReplyState {
+    fn word(self) -> &'static str {
+        self.as_str()
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        ReplyState::parse(word)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Serialize;
@@ -113,6 +131,9 @@ mod tests {
         check(ZoneSource::Operator);
         check(ServiceOrigin::Imported);
         check(Standing::Anonymous);
+        check(Wish::Stop);
+        check(Way::Operator);
+        ReplyState::ALL.into_iter().for_each(check);
         check(Unreachable::DisabledByAdmin);
         check(Unreachable::NotAMember);
         check(Priority::Critical);

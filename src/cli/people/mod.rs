@@ -15,8 +15,10 @@ mod zone;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::consent::{self, ConsentArgs};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Ended};
+use crate::domain::consent::Wish;
 
 #[derive(Debug, Args)]
 pub(super) struct PeopleArgs {
@@ -36,6 +38,10 @@ enum PeopleCommand {
     Zone(zone::ZoneArgs),
     /// Speak again to somebody who was marked as unreachable
     Revive(revive::ReviveArgs),
+    /// Send somebody nothing more, at all or about one topic
+    Stop(ConsentArgs),
+    /// Let somebody have messages again
+    Start(ConsentArgs),
     /// Write out everybody as JSON lines, which `import` takes back
     Export(export::ExportArgs),
 }
@@ -47,6 +53,8 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PeopleArgs) -> E
         PeopleCommand::Show(args) => show::run(screen, common, args).await,
         PeopleCommand::Zone(args) => zone::run(screen, common, args).await,
         PeopleCommand::Revive(args) => revive::run(screen, common, args).await,
+        PeopleCommand::Stop(args) => consent::run(screen, common, args, Wish::Stop).await,
+        PeopleCommand::Start(args) => consent::run(screen, common, args, Wish::Start).await,
         PeopleCommand::Export(args) => export::run(screen, common, args).await,
     }
 }

@@ -174,7 +174,13 @@ fn client(root: Object<'_>) -> Client {
 fn happening(kind: &str, root: Object<'_>, data: Object<'_>, bot_id: Option<&str>) -> Happening {
     match kind {
         "message" => {
-            Happening::Message { text: said(root), value: root.value("value").cloned(), reply_to: root.id("replyToId") }
+            let (text, mentions_bot) = said(root);
+            Happening::Message {
+                text,
+                mentions_bot,
+                value: root.value("value").cloned(),
+                reply_to: root.id("replyToId"),
+            }
         }
         "invoke" => Happening::Invoke {
             name: root.name("name").unwrap_or_default().to_owned(),
@@ -219,20 +225,23 @@ fn conversation_update(root: Object<'_>, data: Object<'_>, bot_id: Option<&str>)
     }
 }
 
-/// What was written to the bot, without its own name before it: in channels it hears only what mentions it.
-fn said(root: Object<'_>) -> String {
+/// What was written to the bot, without its own name before it: in channels it hears only what mentions it. And whether
+/// it was mentioned.
+fn said(root: Object<'_>) -> (String, bool) {
+    let mut mentions_bot = false;
     let mut text = root.text("text", LONGEST_TEXT).unwrap_or_default().to_owned();
     let bot_id = root.object("recipient").and_then(|bot| bot.id("id"));
     for entity in root.list("entities").filter(|entity| entity.name("type") == Some("mention")) {
         let mentioned = entity.object("mentioned").and_then(|mentioned| mentioned.id("id"));
-        if mentioned.is_some()
-            && mentioned == bot_id
-            && let Some(mention) = entity.text("text", LONGEST_TEXT)
-        {
+        if mentioned.is_none() || mentioned != bot_id {
+            continue;
+        }
+        mentions_bot = true;
+        if let Some(mention) = entity.text("text", LONGEST_TEXT) {
             text = text.replacen(mention, " ", 1);
         }
     }
-    text.replace("&nbsp;", " ").trim().to_owned()
+    (text.replace("&nbsp;", " ").trim().to_owned(), mentions_bot)
 }
 
 impl Activity {

@@ -32,7 +32,8 @@ fn try_render(text: &str, name: &str, footer: Option<&str>) -> Result<Value, Ren
     };
     let schedule = ScheduleName::new("welcome").expect("a name");
     let at = "2026-12-01T09:00:00".parse().expect("a civil time");
-    let facts = Facts { recipient: &recipient, schedule: &schedule, title: "Welcome", occurrence: at, local: at };
+    let facts =
+        Facts { recipient: &recipient, schedule: &schedule, title: "Welcome", occurrence: at, local: at, event: None };
     card.expect("a card").render(&facts, footer)
 }
 

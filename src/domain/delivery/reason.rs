@@ -45,6 +45,7 @@ reasons! {
     Holiday = "holiday", "it is a holiday for this recipient";
     ZoneUnknown = "zone-unknown", "nobody knows in which time zone the recipient lives; `nudged people zone` says it";
     DailyLimit = "daily-limit", "the recipient has had as many messages as they may get on one day";
+    OptedOut = "opted-out", "the recipient stopped messages about this topic, or all of them";
 
     Guest = "guest", "the person is a guest of the team; write guests = true to speak to guests as well";
     Anonymous = "anonymous", "the person joined without an account, so no chat with them is possible";
@@ -62,6 +63,7 @@ reasons! {
 
     ScheduleChanged = "schedule-changed", "the schedule was edited and no longer means this";
     ScheduleRemoved = "schedule-removed", "the schedule was removed";
+    Done = "done", "the recipient said that it is done, so it does not come again";
     Recalled = "recalled", "it was recalled before it was sent";
     TooManyPeople = "too-many-people", "the audience was larger than the schedule allows, so nobody got it";
     LeftAudience = "left-audience", "the recipient is no longer in the audience";
@@ -152,6 +154,7 @@ impl Reason {
             | Reason::Holiday
             | Reason::ZoneUnknown
             | Reason::DailyLimit
+            | Reason::OptedOut
             | Reason::Guest
             | Reason::Anonymous
             | Reason::RosterUnread
@@ -160,6 +163,7 @@ impl Reason {
             | Reason::NoReference
             | Reason::ScheduleChanged
             | Reason::ScheduleRemoved
+            | Reason::Done
             | Reason::Recalled
             | Reason::TooManyPeople
             | Reason::LeftAudience

@@ -8,7 +8,8 @@
 use chrono::NaiveDate;
 
 use super::{Content, Said};
-use crate::domain::id::{RecipientId, ScheduleName};
+use crate::domain::buttons::Buttons;
+use crate::domain::id::{DeliveryId, RecipientId, ScheduleName};
 use crate::domain::language;
 use crate::domain::recipient::{Details, Recipient, RecipientKind, ZoneSource};
 use crate::domain::template::{Facts, RenderError};
@@ -27,15 +28,21 @@ const NAME: usize = 256;
 const EMAIL: usize = 254;
 
 /// How many bytes of UTF-16 the message takes for somebody of whom everything is as long as it may be.
-pub fn largest(content: &Content, schedule: &ScheduleName, title: &str) -> Result<usize, RenderError> {
+pub fn largest(
+    content: &Content,
+    buttons: &Buttons,
+    schedule: &ScheduleName,
+    title: &str,
+) -> Result<usize, RenderError> {
     let recipient = longest_person();
     // A Wednesday in September: the longest name of a weekday.
     let at = NaiveDate::from_ymd_opt(2026, 9, 30).and_then(|date| date.and_hms_opt(22, 22, 22)).unwrap_or_default();
-    let facts = Facts { recipient: &recipient, schedule, title, occurrence: at, local: at };
-    Ok(measure(&content.render(&facts, None)?))
+    let facts = Facts { recipient: &recipient, schedule, title, occurrence: at, local: at, event: None };
+    let said = content.render(&facts, None, !buttons.is_empty())?;
+    Ok(measure(&buttons.put_below(said, DeliveryId(i64::MAX), None)))
 }
 
-fn longest_person() -> Recipient {
+pub(crate) fn longest_person() -> Recipient {
     // Half of it the first name, half of it the last one, with the letters that are most often met.
     let half = "e".repeat((NAME - 1) / 2);
     Recipient {

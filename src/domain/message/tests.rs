@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::buttons::Press;
 use crate::domain::id::{RecipientId, ScheduleName};
 use crate::domain::recipient::{Details, Recipient, RecipientKind, ZoneSource};
 
@@ -29,14 +30,16 @@ fn render(message: &Message, language: Option<&str>, house_stop: Option<&str>) -
     };
     let schedule = ScheduleName::new("news").expect("a name");
     let at = "2026-12-01T09:00:00".parse().expect("a civil time");
-    let facts = Facts { recipient: &recipient, schedule: &schedule, title: "News", occurrence: at, local: at };
+    let facts =
+        Facts { recipient: &recipient, schedule: &schedule, title: "News", occurrence: at, local: at, event: None };
     message.render(&facts, house_stop.map(template).as_ref()).expect("rendered")
 }
 
 #[test]
 fn everybody_is_spoken_to_in_their_own_language_if_it_is_there() {
     let variant = |tag: &str, text: &str| (LanguageTag::read(tag).expect("a tag"), content(text));
-    let message = Message { own: content("Hello"), variants: vec![variant("fr", "Bonjour"), variant("pt-BR", "Oi")] };
+    let variants = vec![variant("fr", "Bonjour"), variant("pt-BR", "Oi")];
+    let message = Message { own: content("Hello"), variants, buttons: Buttons::default() };
     let check = |language: Option<&str>, expect: &str| {
         assert_eq!(render(&message, language, None), Said::Text(expect.into()), "{language:?}");
     };
@@ -52,7 +55,7 @@ fn everybody_is_spoken_to_in_their_own_language_if_it_is_there() {
 fn a_footer_says_why_and_how_to_stop() {
     let check = |why: Option<&str>, stop: Option<&str>, house_stop: Option<&str>, expect: &str| {
         let own = Content { why: why.map(template), stop: stop.map(template), ..content("Hello\n") };
-        let message = Message { own, variants: Vec::new() };
+        let message = Message { own, variants: Vec::new(), buttons: Buttons::default() };
         assert_eq!(render(&message, None, house_stop), Said::Text(expect.into()));
     };
     check(None, None, None, "Hello");
@@ -66,18 +69,31 @@ fn a_footer_says_why_and_how_to_stop() {
 #[test]
 fn a_card_has_a_summary_and_its_footer_inside() {
     let own = Content { body: card(), why: Some(template("Because.")), stop: None };
-    let Said::Card { summary, card } = render(&Message { own, variants: Vec::new() }, None, None) else {
-        panic!("a card")
-    };
+    let message = Message { own, variants: Vec::new(), buttons: Buttons::default() };
+    let Said::Card { summary, card } = render(&message, None, None) else { panic!("a card") };
     assert_eq!(summary, "News for Ana");
     assert_eq!(card["body"][1]["text"], "Because.");
+}
+
+#[test]
+fn a_button_that_stops_says_how_to_stop() {
+    let check = |buttons: &[Press], stop: Option<&str>, expect: &[&str]| {
+        let own = Content { why: Some(template("Because.")), stop: stop.map(template), ..content("Hello") };
+        let message = Message { own, variants: Vec::new(), buttons: Buttons(buttons.to_vec()) };
+        let Said::Card { card, .. } = render(&message, None, Some("Reply STOP.")) else { panic!("a card") };
+        let blocks = card["body"].as_array().expect("a body").iter().map(|block| block["text"].as_str());
+        assert_eq!(blocks.map(Option::unwrap_or_default).collect::<Vec<_>>(), expect);
+    };
+    check(&[Press::Done], None, &["Hello", "Because. Reply STOP."]);
+    check(&[Press::Done, Press::Stop], None, &["Hello", "Because."]);
+    check(&[Press::Stop], Some("Or write stop."), &["Hello", "Because. Or write stop."]);
 }
 
 #[test]
 fn the_largest_message_is_measured_in_utf_16() {
     let measure = |text: &str| {
         let schedule = ScheduleName::new("news").expect("a name");
-        size::largest(&content(text), &schedule, "News").expect("measured")
+        size::largest(&content(text), &Buttons::default(), &schedule, "News").expect("measured")
     };
     let nothing = measure("");
     assert_eq!(measure("abc") - nothing, 6);

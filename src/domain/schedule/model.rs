@@ -7,7 +7,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::consent::Topic;
 use crate::domain::conversation;
+use crate::domain::event::EventTarget;
 use crate::domain::id::{Revision, ScheduleName};
 use crate::domain::message::Message;
 use crate::domain::problem::Place;
@@ -21,6 +23,8 @@ use crate::domain::thread::ThreadPolicy;
 pub struct Schedule {
     pub name: ScheduleName,
     pub title: Option<String>,
+    /// What its recipients can stop.
+    pub topic: Topic,
     pub origin: Origin,
     pub revision: Revision,
     pub when: When,
@@ -52,6 +56,8 @@ pub struct Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Audience {
     pub to: Vec<Target>,
+    /// Of whom the data of an event may name somebody.
+    pub among: Vec<Target>,
     pub except_people: Vec<Address>,
     /// Whether guests of a team are meant too.
     pub guests: bool,
@@ -69,6 +75,8 @@ impl Audience {
                 Target::Group(group) => groups.contains(group),
                 Target::Team(team) => groups.contains(&conversation::team_group(team)),
                 Target::Person(address) | Target::Conversation(address) => is_named(address),
+                // Who that is is known when it happens.
+                Target::Event(_) => false,
             })
     }
 }
@@ -84,6 +92,8 @@ pub enum Target {
     Person(Address),
     /// A channel, a group chat, or a 1:1 chat by its id.
     Conversation(Address),
+    /// Whom an event brings along.
+    Event(EventTarget),
 }
 
 /// What a schedule decides about lateness, order, backlog and doubt.
@@ -117,6 +127,8 @@ pub enum QuietPolicy {
 impl Policies {
     /// How late a message that is sent once may be.
     pub const LATE_ONCE: Duration = Duration::from_hours(12);
+    /// How late a message about something that has happened may be.
+    pub const LATE_EVENT: Duration = Duration::from_hours(12);
     /// How late a message that comes again may be.
     pub const LATE_RECURRING: Duration = Duration::from_hours(1);
 

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use self::beside::Beside;
 use super::model::{Audience, Origin, Policies, Schedule};
 use super::when::When;
+use crate::domain::consent::Topic;
 use crate::domain::document::{self, Placed, Table, Value, excerpt};
 use crate::domain::id::{Revision, ScheduleName};
 use crate::domain::message::Message;
@@ -19,6 +20,7 @@ mod ahead;
 mod audience;
 // The supplies that a schedule uses.
 mod beside;
+mod buttons;
 mod capacity;
 mod cron;
 mod duplicates;
@@ -29,6 +31,7 @@ mod policies;
 mod quiet;
 mod target;
 mod thread;
+mod topic;
 mod trigger;
 mod when;
 mod zone_unknown;
@@ -39,7 +42,7 @@ pub use duplicates::{Duplicate, duplicates};
 pub use target::{Refused, read_target};
 
 /// Keys that the design of the file promises and that are not there yet.
-const LATER: &[&str] = &["buttons", "canary", "topic"];
+const LATER: &[&str] = &["canary"];
 
 /// The help for a key that stands outside of a schedule.
 const NO_HEADER: &str = "put it below a header with a name, such as [schedule.standup]";
@@ -98,11 +101,14 @@ fn read_entry(source: &Source, supplies: &Supplies, name: &Placed<&str>, value: 
     let header = table.span();
     let beside = Beside::new(supplies);
     let schedule = read_schedule(&mut table, &beside, name.value);
+    let topic = topic::read(&mut table);
     table.finish(LATER);
     let revision = revision(name.value, value, &beside);
     let Parts { title, when, audience, policies, thread, message } = schedule?;
+    let name = checked_name?;
     Some(Schedule {
-        name: checked_name?,
+        topic: topic.unwrap_or_else(|| Topic::from(&name)),
+        name,
         title,
         origin: Origin { file: Arc::clone(&source.name), place: source.place(header.start) },
         revision,

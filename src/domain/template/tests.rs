@@ -28,6 +28,7 @@ fn render_template(template: &Template, recipient: &Recipient) -> Result<String,
         title: "Daily *stand-up*",
         occurrence: at("2026-12-01T09:00:00"),
         local: at("2026-12-01T17:30:00"),
+        event: None,
     })
 }
 

@@ -79,6 +79,7 @@ impl FrontDesk {
                 format!("nobody is known as {address}")
             }
             NoRecall::Nobody(Target::Everyone) => "nobody is known".to_owned(),
+            NoRecall::Nobody(Target::Event(target)) => format!("`event:{target}` names nobody here"),
             NoRecall::NothingThere(occurrence) => format!(
                 "of \"{schedule}\" at {} nothing was sent to them and nothing is still to be sent",
                 occurrence.format("%Y-%m-%d %H:%M")

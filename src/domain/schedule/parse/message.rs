@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use super::beside::Beside;
+use super::buttons;
+use crate::domain::buttons::Buttons;
 use crate::domain::document::{Placed, Table, Value, excerpt};
 use crate::domain::id::ScheduleName;
 use crate::domain::language::LanguageTag;
@@ -14,9 +16,6 @@ use crate::domain::template::{Form, RenderError, Template};
 /// The keys that say what is said. One of them is enough.
 const BODIES: [&str; 3] = ["text", "text_file", "card"];
 
-/// Keys of a variant that the design promises and that are not there yet.
-const LATER: &[&str] = &["buttons"];
-
 /// What is said, and where its body stands.
 struct Written {
     content: Content,
@@ -27,10 +26,23 @@ pub(super) fn read(table: &mut Table<'_>, beside: &Beside<'_>, name: &str) -> Op
     let title = table.text("title").map_or(name, |title| title.value);
     let own = read_content(table, beside);
     let variants = read_variants(table, beside);
+    let buttons = buttons::read(table);
     let own = own?;
+    if !table.has("event") {
+        for written in std::iter::once(&own).chain(variants.iter().map(|(_, written)| written)) {
+            if written.content.speaks_of_event() {
+                let message = "this speaks of an event, and the schedule does not wait for one";
+                let help = "add event = \"NAME\" in the place of a time, or take `event.…` out";
+                table.report(Problem::new(Code::UnknownTemplateName, written.span.clone(), message).with_help(help));
+            }
+        }
+    }
     if let Some(name) = ScheduleName::new(name) {
         for written in std::iter::once(&own).chain(variants.iter().map(|(_, written)| written)) {
-            check_size(table, written, &name, title);
+            // How large it becomes is known when it happens.
+            if !written.content.speaks_of_event() {
+                check_size(table, written, &buttons, &name, title);
+            }
         }
     }
     let own = own.content;
@@ -40,7 +52,7 @@ pub(super) fn read(table: &mut Table<'_>, beside: &Beside<'_>, name: &str) -> Op
         let stop = content.stop.or_else(|| own.stop.clone());
         (tag, Content { why, stop, ..content })
     });
-    Some(Message { variants: variants.collect(), own })
+    Some(Message { variants: variants.collect(), own, buttons })
 }
 
 /// What is said in one language. Every part is read before any is missed.
@@ -165,7 +177,8 @@ fn read_variants(table: &mut Table<'_>, beside: &Beside<'_>) -> Vec<(LanguageTag
             continue;
         };
         let written = read_content(&mut table, beside);
-        table.finish(LATER);
+        buttons::refuse(&mut table);
+        table.finish(&[]);
         match (tag, written) {
             (Some(tag), _) if variants.iter().any(|(other, _)| *other == tag) => {
                 let message = format!("the language {tag} is there already");
@@ -195,10 +208,10 @@ fn read_tag(name: &Placed<&str>, value: &Value<'_>) -> Option<LanguageTag> {
         .ok()
 }
 
-fn check_size(table: &Table<'_>, written: &Written, name: &ScheduleName, title: &str) {
+fn check_size(table: &Table<'_>, written: &Written, buttons: &Buttons, name: &ScheduleName, title: &str) {
     const HELP: &str = "shorten it, or link to a page";
     let limit = size::LIMIT >> 10;
-    let (code, message) = match size::largest(&written.content, name, title) {
+    let (code, message) = match size::largest(&written.content, buttons, name, title) {
         Ok(bytes) if bytes > size::LIMIT => {
             let message = format!("this message becomes up to {} KB, and Teams takes {limit}", bytes.div_ceil(1024));
             (Code::TooLarge, message)

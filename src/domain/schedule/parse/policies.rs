@@ -90,7 +90,13 @@ fn read_max_people(table: &mut Table<'_>) -> Option<NonZeroU32> {
 
 impl Written {
     pub(super) fn with_defaults(self, trigger: &Trigger) -> Policies {
-        let late = if trigger.fires_once() { Policies::LATE_ONCE } else { Policies::LATE_RECURRING };
+        let late = match trigger {
+            Trigger::Once(_) | Trigger::Instant(_) => Policies::LATE_ONCE,
+            Trigger::Event(_) => Policies::LATE_EVENT,
+            Trigger::Calendar(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) | Trigger::Rule(_) => {
+                Policies::LATE_RECURRING
+            }
+        };
         Policies {
             late: self.late.unwrap_or(late),
             priority: self.priority,

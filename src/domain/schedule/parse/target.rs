@@ -2,6 +2,7 @@
 
 use crate::domain::conversation::{self, GENERAL};
 use crate::domain::document::excerpt;
+use crate::domain::event::{DataPath, EventTarget};
 use crate::domain::nearest::nearest;
 use crate::domain::recipient::{Address, RecipientKind};
 use crate::domain::schedule::model::Target;
@@ -40,10 +41,7 @@ pub fn read_target(text: &str) -> Result<Target, Refused> {
         "team" => read_team(rest),
         "channel" => read_channel(rest),
         "chat" => read_chat(rest),
-        "event" => Err(refused(
-            format!("\"{}\" is not understood as a recipient", excerpt(text)),
-            format!("`event:` is not supported yet; {EXAMPLES}"),
-        )),
+        "event" => read_event(rest),
         "19" | "a" => read_id(text),
         _ => Address::of_person(text).map(Target::Person).ok_or_else(|| not_understood(text)),
     }
@@ -113,6 +111,21 @@ fn read_chat(id: &str) -> Result<Target, Refused> {
             Err(refused("this is the id of a channel, not of a chat", format!("write \"channel:{}\"", excerpt(id))))
         }
     }
+}
+
+/// Whom an event brings along.
+fn read_event(text: &str) -> Result<Target, Refused> {
+    EventTarget::read(text).map(Target::Event).ok_or_else(|| {
+        let help = match DataPath::new(text) {
+            Some(path) if !matches!(text, "data" | "people") => format!("did you mean \"event:{path}\"?"),
+            Some(_) | None => {
+                "write \"event:person\", \"event:conversation\", or where the data of the event has addresses, such as \
+                 \"event:data.authors\""
+                    .to_owned()
+            }
+        };
+        refused(format!("\"event:{}\" is nobody whom an event brings along", excerpt(text)), help)
+    })
 }
 
 /// An id alone says what it is.

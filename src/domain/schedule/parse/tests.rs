@@ -13,6 +13,8 @@ use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
 
 // What a schedule says, in the file and beside it, in one language and in several.
 mod content;
+// Schedules that wait for an event.
+mod events;
 // The shipped files, and what becomes of any damage to them.
 mod damage;
 
@@ -343,7 +345,7 @@ fn recipients_are_understood_or_explained() {
     check(
         "to = [\"event:data.owner\", 5]",
         &[
-            "4:7: N122 \"event:data.owner\" is not understood as a recipient; `event:` is not supported yet; write \"everyone\", \"group:NAME\", \"team:NAME\", \"channel:TEAM/CHANNEL\" or an address such as \"ana@contoso.example\"",
+            "4:7: N122 \"event:data.owner\" is for a schedule with `event`; add event = \"NAME\" in the place of a time, or write an address",
             "4:27: N005 `to` must be a text in quotes, or a list of them, not a number; write \"everyone\", \"group:NAME\", \"team:NAME\", \"channel:TEAM/CHANNEL\" or an address such as \"ana@contoso.example\"",
         ],
     );
@@ -374,8 +376,8 @@ fn policies_are_checked() {
 #[test]
 fn keys_names_and_zones_are_checked() {
     check(
-        "at = 2026-12-01T09:00:00\nbuttons = [\"done\"]",
-        &["5:1: N003 unknown key `buttons`; `buttons` is not supported yet; remove it"],
+        "at = 2026-12-01T09:00:00\ncanary = 5",
+        &["5:1: N003 unknown key `canary`; `canary` is not supported yet; remove it"],
     );
     check(
         "at = 2026-12-01T09:00:00\nzone = \"CET\"",

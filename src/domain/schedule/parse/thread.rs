@@ -1,6 +1,7 @@
 //! `thread`: the thread in which a schedule speaks in channels.
 
 use crate::domain::document::{Table, Value, excerpt};
+use crate::domain::event::EventTarget;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::recipient::RecipientKind;
 use crate::domain::schedule::model::{Audience, Target};
@@ -48,9 +49,12 @@ fn read_name(value: &Value<'_>, text: &str) -> Option<ThreadName> {
 pub(super) fn check(table: &mut Table<'_>, audience: &Audience) {
     // A group may have channels in it.
     let may_be_channel = |target: &Target| match target {
-        Target::Group(_) => true,
+        Target::Group(_) | Target::Event(EventTarget::Conversation) => true,
         Target::Conversation(address) => address.recipient_kind() == RecipientKind::Channel,
-        Target::Everyone | Target::Team(_) | Target::Person(_) => false,
+        Target::Everyone
+        | Target::Team(_)
+        | Target::Person(_)
+        | Target::Event(EventTarget::Person | EventTarget::Data(_)) => false,
     };
     if !audience.to.iter().any(may_be_channel)
         && let Some(value) = table.value("thread")

@@ -3,22 +3,22 @@
 use std::time::Duration;
 
 use crate::domain::document::{Table, excerpt};
+use crate::domain::event;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::schedule::when::{EventTrigger, OncePer};
-
-/// Longer is a name that nobody means.
-const LONGEST_NAME: usize = 80;
 
 pub(super) fn read(table: &mut Table<'_>) -> Option<EventTrigger> {
     let after = table.time_span("after").map_or(Duration::ZERO, |span| span.value);
     let often = [("event", OncePer::Event), ("person", OncePer::Person)];
-    let once_per = table.word("once_per", &often).map_or(OncePer::default(), |word| word.value);
+    let once_per = table.word("once_per", &often);
     for key in ["except", "if_holiday"] {
         super::conflict(table, key, "an event has no calendar");
     }
+    for key in ["zone", "dst_gap", "dst_fold"] {
+        super::conflict(table, key, "an event happens at one instant for everybody");
+    }
     let name = table.text("event")?;
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
-    if name.value.is_empty() || name.value.len() > LONGEST_NAME || !name.value.chars().all(is_plain) {
+    if !event::is_name(name.value) {
         let message = format!("`event` can't be \"{}\"", excerpt(name.value));
         table
             .report(Problem::new(Code::BadEvent, name.span, message).with_help(
@@ -26,9 +26,8 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<EventTrigger> {
             ));
         return None;
     }
-    table.report(
-        Problem::new(Code::EventNotReceived, name.span, "nudged does not receive events yet; nothing will be sent")
-            .with_help("keep it for a later release, or use `every` or `at`"),
-    );
+    // A welcome is said once, however often somebody comes.
+    let usual = if event::is_of_teams(name.value) { OncePer::Person } else { OncePer::Event };
+    let once_per = once_per.map_or(usual, |word| word.value);
     Some(EventTrigger { name: name.value.to_owned(), after, once_per })
 }

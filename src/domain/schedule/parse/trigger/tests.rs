@@ -175,10 +175,14 @@ fn days_off_are_left_out() {
 }
 
 #[test]
-fn events_are_understood_before_they_are_received() {
-    let not_yet = "N114 nudged does not receive events yet; nothing will be sent; keep it for a later release, or use \
-                   `every` or `at`";
-    problems("event = \"install\"\nafter = \"10m\"\nonce_per = \"person\"", &[&format!("4:9: {not_yet}")]);
+fn events_have_a_name_and_no_calendar() {
+    problems("event = \"install\"\nafter = \"10m\"\nonce_per = \"person\"", &[]);
+    problems(
+        "event = \"install\"\nzone = \"Europe/Berlin\"",
+        &[
+            "5:8: N006 an event happens at one instant for everybody, so `zone` can't stand beside it; remove one of the two",
+        ],
+    );
     problems(
         "event = \"Build Failed\"\nonce_per = \"persn\"",
         &[
@@ -189,10 +193,7 @@ fn events_are_understood_before_they_are_received() {
     );
     problems(
         "event = \"install\"\nat = \"09:00\"",
-        &[
-            &format!("4:9: {not_yet}"),
-            "5:6: N006 `event` already says when, so `at` can't stand beside it; remove one of the two",
-        ],
+        &["5:6: N006 `event` already says when, so `at` can't stand beside it; remove one of the two"],
     );
     problems(
         "every = \"day\"\nat = \"09:00\"\nafter = \"1h\"",

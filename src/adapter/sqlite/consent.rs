@@ -1,0 +1,169 @@
+//! Who stopped what: every change for ever, and what is in force.
+
+use rusqlite::{Connection, OptionalExtension, named_params, params};
+
+use super::fault::Fault;
+use super::news::{self, Taking};
+use super::replies::{self, NewReply};
+use super::rows::micros;
+use super::words::Word;
+use crate::domain::consent::{Answer, Choice, Command, Topic, Typed, Way, Wish};
+use crate::domain::nearest::nearest;
+use crate::domain::news::Who;
+
+/// What a choice came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Chosen {
+    Changed,
+    /// It was so already.
+    Unchanged,
+    /// Something later has been said about the same thing.
+    Stale,
+}
+
+const LATEST: &str = "SELECT max(at) FROM consents WHERE recipient_id = ?1 AND topic = ?2";
+
+const STOP: &str = "
+    INSERT INTO stops (recipient_id, topic, since) VALUES (:recipient, :topic, :at)
+    ON CONFLICT (recipient_id, topic) DO NOTHING RETURNING topic";
+
+/// What was stopped after this was said stays stopped.
+const START: &str = "
+    DELETE FROM stops
+    WHERE recipient_id = :recipient AND (topic = :topic OR :topic = '') AND since <= :at RETURNING topic";
+
+const KEEP: &str = "
+    INSERT INTO consents (recipient_id, topic, wish, way, at) VALUES (:recipient, :topic, :wish, :way, :at)";
+
+/// Takes a choice in. Taken in again it changes nothing.
+pub(super) fn choose(conn: &Connection, recipient: i64, choice: &Choice) -> Result<Chosen, Fault> {
+    let (topic, at) = (word(choice.topic.as_ref()), micros(choice.at));
+    let latest: Option<i64> = conn.prepare_cached(LATEST)?.query_row(params![recipient, topic], |row| row.get(0))?;
+    if latest.is_some_and(|latest| at < latest) {
+        return Ok(Chosen::Stale);
+    }
+    let mut change = conn.prepare_cached(match choice.wish {
+        Wish::Stop => STOP,
+        Wish::Start => START,
+    })?;
+    let named = named_params! { ":recipient": recipient, ":topic": topic, ":at": at };
+    let changed: Vec<String> = change.query_map(named, |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for topic in &changed {
+        conn.prepare_cached(KEEP)?.execute(named_params! {
+            ":recipient": recipient, ":topic": topic, ":wish": choice.wish.word(), ":way": choice.way.word(),
+            ":at": at,
+        })?;
+    }
+    Ok(if changed.is_empty() { Chosen::Unchanged } else { Chosen::Changed })
+}
+
+/// A choice of the operator for somebody. Returns whether that is a change; `None` when nobody is known so.
+pub(super) fn choose_for(conn: &Connection, who: &Who, choice: &Choice) -> Result<Option<bool>, Fault> {
+    let Some(recipient) = news::find(conn, who)? else { return Ok(None) };
+    Ok(Some(choose(conn, recipient, choice)? == Chosen::Changed))
+}
+
+/// Does what somebody typed, and writes the reply to it: one, however often it is told.
+pub(super) fn take_in(conn: &Connection, typed: &Typed, taking: &mut Taking) -> Result<(), Fault> {
+    let now = taking.now;
+    let Some(recipient) = news::find(conn, &typed.who)? else { return Ok(()) };
+    let Some((answer, is_change)) = obey(conn, recipient, typed)? else { return Ok(()) };
+    let about = typed.command.about();
+    if !is_change && replies::was_answered(conn, recipient, &about, now)? {
+        return Ok(());
+    }
+    let language = match &typed.whence.language {
+        Some(language) => Some(language.clone()),
+        None => language_of(conn, recipient)?,
+    };
+    let text = answer.in_language(language.as_deref());
+    let reply = NewReply { recipient, whence: &typed.whence, about: &about, text: &text, within: None };
+    taking.taken.reply |= replies::ask(conn, &reply, now)?;
+    Ok(())
+}
+
+/// What a command comes to, and whether that is a change; `None` when it is out of date.
+fn obey(conn: &Connection, recipient: i64, typed: &Typed) -> Result<Option<(Answer, bool)>, Fault> {
+    let (wish, topic) = match &typed.command {
+        Command::Help => return Ok(Some((Answer::Help, false))),
+        Command::Stop(topic) => (Wish::Stop, topic.clone()),
+        Command::Start(topic) => (Wish::Start, topic.clone()),
+    };
+    if let Some(topic) = &topic
+        && !is_known(conn, recipient, topic)?
+    {
+        return Ok(Some((Answer::NoSuchTopic { near: near(conn, topic)? }, false)));
+    }
+    let chosen = choose(conn, recipient, &Choice { wish, topic: topic.clone(), way: Way::Typed, at: typed.at })?;
+    let is_change = match chosen {
+        Chosen::Changed => true,
+        Chosen::Unchanged => false,
+        Chosen::Stale => return Ok(None),
+    };
+    let answer = match (wish, is_change) {
+        (Wish::Start, _) if topic.is_some() && is_stopped(conn, recipient, None)? => Answer::AllIsStopped,
+        (Wish::Stop, true) => Answer::Stopped(topic),
+        (Wish::Stop, false) => Answer::WasStopped(topic),
+        (Wish::Start, true) => Answer::Started(topic),
+        (Wish::Start, false) => Answer::WasStarted(topic),
+    };
+    Ok(Some((answer, is_change)))
+}
+
+const OF_SCHEDULE: &str = "SELECT 1 FROM schedules WHERE topic = ?1 AND retired_at IS NULL";
+
+/// Whether a schedule has this topic, or the recipient stopped it when one had.
+fn is_known(conn: &Connection, recipient: i64, topic: &Topic) -> Result<bool, Fault> {
+    Ok(conn.prepare_cached(OF_SCHEDULE)?.exists([topic.as_str()])? || is_stopped(conn, recipient, Some(topic))?)
+}
+
+const IN_FORCE: &str = "SELECT 1 FROM stops WHERE recipient_id = ?1 AND topic = ?2";
+
+pub(super) fn is_stopped(conn: &Connection, recipient: i64, topic: Option<&Topic>) -> Result<bool, Fault> {
+    Ok(conn.prepare_cached(IN_FORCE)?.exists(params![recipient, word(topic)])?)
+}
+
+/// Two recipients turn out to be one: what either stopped is stopped.
+pub(super) fn carry_over(conn: &Connection, from: i64, to: i64) -> Result<(), Fault> {
+    for sql in [CARRY_STOPS, FORGET_STOPS, CARRY_CONSENTS] {
+        conn.prepare_cached(sql)?.execute(named_params! { ":from": from, ":to": to })?;
+    }
+    Ok(())
+}
+
+const CARRY_STOPS: &str = "
+    INSERT INTO stops (recipient_id, topic, since) SELECT :to, topic, since FROM stops WHERE recipient_id = :from
+    ON CONFLICT DO NOTHING";
+
+const FORGET_STOPS: &str = "DELETE FROM stops WHERE recipient_id = :from AND recipient_id <> :to";
+
+const CARRY_CONSENTS: &str = "UPDATE consents SET recipient_id = :to WHERE recipient_id = :from";
+
+fn near(conn: &Connection, topic: &Topic) -> Result<Option<Topic>, Fault> {
+    let mut statement =
+        conn.prepare_cached("SELECT DISTINCT topic FROM schedules WHERE retired_at IS NULL ORDER BY topic")?;
+    let topics: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(nearest(topic.as_str(), topics.iter().map(String::as_str)).and_then(Topic::new))
+}
+
+pub(super) fn language_of(conn: &Connection, recipient: i64) -> Result<Option<String>, Fault> {
+    let mut statement = conn.prepare_cached("SELECT language FROM recipients WHERE id = ?1")?;
+    Ok(statement.query_row([recipient], |row| row.get(0)).optional()?.flatten())
+}
+
+/// A topic as it stands in a column.
+fn word(topic: Option<&Topic>) -> &str {
+    topic.map_or("", Topic::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn consent_costs_what_one_person_said() {
+        [LATEST, STOP, START, KEEP, OF_SCHEDULE, IN_FORCE].into_iter().for_each(assert_scans_nothing);
+        [CARRY_STOPS, FORGET_STOPS, CARRY_CONSENTS].into_iter().for_each(assert_scans_nothing);
+    }
+}

@@ -1,0 +1,167 @@
+//! Replies: written with the fact that they answer, and sent once.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Row, named_params, params};
+
+use super::fault::Fault;
+use super::person::{COLUMN_COUNT, Person};
+use super::presses;
+use super::rows::{Of, micros};
+use super::sql::Sql;
+use super::words::Word;
+use crate::domain::buttons::Outcome;
+use crate::domain::consent::{SAME_COMMAND, Whence};
+use crate::domain::id::{DeliveryId, ReplyId};
+use crate::domain::recipient::Reference;
+use crate::domain::reply::{ReplySettlement, ReplyState};
+use crate::port::reply::{ReplyOutcome, ReplyTask, ReplyWork, Says};
+
+/// A reply to be written.
+pub(super) struct NewReply<'a> {
+    pub recipient: i64,
+    pub whence: &'a Whence,
+    /// What it answers, in a few words.
+    pub about: &'a str,
+    /// Markdown, or the outcome of the press.
+    pub text: &'a str,
+    /// The message whose button was pressed.
+    pub within: Option<DeliveryId>,
+}
+
+const ASK: &str = "
+    INSERT INTO replies (recipient_id, conversation_id, service_url, language, about, text, delivery_id, state,
+        asked_at, not_before)
+    VALUES (:recipient, :conversation, :service_url, :language, :about, :text, :delivery, :waiting, :now, :now)";
+
+/// Writes a reply. Returns whether there is a conversation for it.
+pub(super) fn ask(conn: &Connection, new: &NewReply<'_>, now: DateTime<Utc>) -> Result<bool, Fault> {
+    let Some(conversation) = &new.whence.conversation_id else { return Ok(false) };
+    conn.prepare_cached(ASK)?.execute(named_params! {
+        ":recipient": new.recipient, ":conversation": conversation, ":service_url": new.whence.service_url,
+        ":language": new.whence.language, ":about": new.about, ":text": new.text,
+        ":delivery": new.within.map(|delivery| delivery.0),
+        ":waiting": ReplyState::Waiting.word(), ":now": micros(now),
+    })?;
+    Ok(true)
+}
+
+const ANSWERED: &str = "SELECT 1 FROM replies WHERE recipient_id = ?1 AND about = ?2 AND asked_at > ?3";
+
+/// Whether the same was answered a moment ago.
+pub(super) fn was_answered(conn: &Connection, recipient: i64, about: &str, now: DateTime<Utc>) -> Result<bool, Fault> {
+    let since = micros(now - SAME_COMMAND);
+    Ok(conn.prepare_cached(ANSWERED)?.exists(params![recipient, about, since])?)
+}
+
+static DUE: Sql = Sql::new(
+    "
+    SELECT {person}, y.id, y.conversation_id, y.service_url, coalesce(y.language, r.language), y.text, y.delivery_id,
+        y.asked_at, y.attempts
+    FROM replies y INDEXED BY replies_waiting CROSS JOIN recipients r ON r.id = y.recipient_id
+    WHERE y.state = 'waiting' AND y.not_before <= :now
+    ORDER BY y.not_before, y.id LIMIT :limit",
+);
+
+const NEXT: &str = "
+    SELECT min(not_before) FROM replies INDEXED BY replies_waiting WHERE state = 'waiting' AND not_before > ?1";
+
+pub(super) fn due(conn: &Connection, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, Fault> {
+    let mut statement = conn.prepare_cached(DUE.get())?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(named_params! { ":now": micros(now), ":limit": limit })?;
+    let mut work = ReplyWork::default();
+    while let Some(row) = rows.next()? {
+        work.tasks.push(read(conn, row)?);
+    }
+    let of = Of { table: "replies", id: 0 };
+    work.next_at =
+        conn.prepare_cached(NEXT)?.query_row([micros(now)], |row| Ok(of.instant_if_any(row, 0, "not_before")))??;
+    Ok(work)
+}
+
+fn read(conn: &Connection, row: &Row<'_>) -> Result<ReplyTask, Fault> {
+    const OWN: usize = COLUMN_COUNT;
+    let Person { recipient, reference, .. } = Person::read(row)?;
+    let of = Of { table: "replies", id: row.get(OWN)? };
+    let (text, delivery): (String, Option<i64>) = (row.get(OWN + 4)?, row.get(OWN + 5)?);
+    Ok(ReplyTask {
+        reply: ReplyId(of.id),
+        reference: Reference {
+            conversation_id: Some(row.get(OWN + 1)?),
+            service_url: row.get::<_, Option<String>>(OWN + 2)?.or_else(|| reference.service_url.clone()),
+            ..reference
+        },
+        recipient,
+        language: row.get(OWN + 3)?,
+        says: match delivery {
+            None => Says::Text(text),
+            Some(id) => {
+                let delivered = presses::delivered(conn, DeliveryId(id))?;
+                let delivered = delivered.ok_or_else(|| of.corrupt("delivery_id", &id))?;
+                let outcome = Outcome::parse(&text).ok_or_else(|| of.corrupt("text", &text))?;
+                Says::Within(Box::new(delivered), outcome)
+            }
+        },
+        asked_at: of.instant(row, OWN + 6, "asked_at")?,
+        attempts: of.count(row, OWN + 7, "attempts")?,
+    })
+}
+
+const SENDING: &str =
+    "UPDATE replies SET state = 'sending', attempts = attempts + 1 WHERE id = ?1 AND state = 'waiting'";
+
+/// Makes it durable that a request is about to leave. Returns whether it may.
+pub(super) fn mark_sending(conn: &Connection, reply: ReplyId) -> Result<bool, Fault> {
+    Ok(conn.prepare_cached(SENDING)?.execute([reply.0])? > 0)
+}
+
+const SETTLE: &str = "
+    UPDATE replies SET state = :state, not_before = coalesce(:not_before, not_before), ended_at = :ended_at
+    WHERE id = :id AND state IN ('waiting', 'sending')";
+
+pub(super) fn settle(conn: &Connection, outcome: &ReplyOutcome) -> Result<(), Fault> {
+    let (state, not_before) = match outcome.settlement {
+        ReplySettlement::Sent => (ReplyState::Sent, None),
+        ReplySettlement::Dropped => (ReplyState::Dropped, None),
+        ReplySettlement::Waiting { not_before } => (ReplyState::Waiting, Some(micros(not_before))),
+    };
+    let ended_at = not_before.is_none().then(|| micros(outcome.at));
+    conn.prepare_cached(SETTLE)?.execute(named_params! {
+        ":id": outcome.reply.0, ":state": state.word(), ":not_before": not_before, ":ended_at": ended_at,
+    })?;
+    Ok(())
+}
+
+const INTERRUPTED: &str = "
+    UPDATE replies SET state = 'dropped', ended_at = ?1 WHERE state = 'sending' AND delivery_id IS NULL";
+
+const TO_REPEAT: &str = "UPDATE replies SET state = 'waiting' WHERE state = 'sending'";
+
+/// Of replies whose request may have left when a daemon ended: a message of its own is not sent again, and a line in
+/// another one may be.
+pub(super) fn drop_interrupted(conn: &Connection, now: DateTime<Utc>) -> Result<(), Fault> {
+    conn.prepare_cached(INTERRUPTED)?.execute([micros(now)])?;
+    conn.prepare_cached(TO_REPEAT)?.execute([])?;
+    Ok(())
+}
+
+const PRUNE: &str = "DELETE FROM replies WHERE ended_at < ?1";
+
+/// Forgets replies that ended before `before`.
+pub(super) fn prune(conn: &Connection, before: DateTime<Utc>) -> Result<u64, Fault> {
+    Ok(conn.prepare_cached(PRUNE)?.execute([micros(before)])? as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn replies_cost_what_is_open() {
+        assert_scans_nothing(DUE.get());
+        for sql in [ASK, ANSWERED, NEXT, SENDING, SETTLE, PRUNE] {
+            assert_scans_nothing(sql);
+        }
+    }
+}

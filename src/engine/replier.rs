@@ -1,0 +1,204 @@
+//! Replies: what nudged answers to people, within the limits and before everything else.
+//!
+//! `sending` is durable before the request leaves, so a reply arrives once or not at all. What it answers has been done
+//! when it is written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::conversation::without_thread;
+use crate::domain::message::Said;
+use crate::domain::rate::Operation;
+use crate::domain::reply::{Form, ReplySettlement, postponed, settle};
+use crate::domain::schedule::model::Priority;
+use crate::domain::trouble::{Change, Whose};
+use crate::domain::verdict::Verdict;
+use crate::engine::health::Health;
+use crate::engine::limiter::{Later, Limiter, Permit, Request};
+use crate::engine::places::Places;
+use crate::engine::sender::silence;
+use crate::engine::shown::Shown;
+use crate::port::clock::Clock;
+use crate::port::connector::{Connector, OutgoingActivity};
+use crate::port::entropy::Entropy;
+use crate::port::reply::{ReplyOutcome, ReplyTask, Says};
+use crate::port::store::{Store, StoreError};
+
+/// How many replies are tried at once.
+const AT_ONCE: usize = 8;
+
+/// How long to wait after the store failed.
+const STORE_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long to wait while the bot can't send.
+const TROUBLE_PAUSE: TimeDelta = TimeDelta::seconds(10);
+
+/// Sends replies.
+pub struct Replier {
+    pub store: Arc<dyn Store>,
+    pub connector: Arc<dyn Connector>,
+    pub limiter: Arc<Limiter>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    pub health: Arc<Health>,
+    pub places: Arc<Places>,
+    pub shown: Arc<Shown>,
+    /// Rung when the bot can send again.
+    pub work: Arc<Notify>,
+    /// Rings when a reply has been written.
+    pub bell: Arc<Notify>,
+    /// The bot's own tenant, for people of whom no other is known.
+    pub home_tenant: Option<Arc<str>>,
+}
+
+impl Replier {
+    /// Runs until `stop`. What has not left then waits for the next start, as long as it is worth it.
+    pub async fn run(self, stop: CancellationToken) {
+        let replier = Arc::new(self);
+        while !stop.is_cancelled() {
+            // Interest is registered before looking, so that what comes in between is not missed.
+            let rung = replier.bell.notified();
+            let next = replier.go_round(&stop).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "the store failed; replies wait until it is well");
+                Some(replier.clock.now() + STORE_PAUSE)
+            });
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = rung => {}
+                () = replier.sleep_until(next) => {}
+            }
+        }
+    }
+
+    async fn sleep_until(&self, next: Option<DateTime<Utc>>) {
+        match next {
+            Some(at) => {
+                self.clock.sleep_until(at).await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Tries what is due, and says when the next one is.
+    pub async fn go_round(self: &Arc<Self>, stop: &CancellationToken) -> Result<Option<DateTime<Utc>>, StoreError> {
+        loop {
+            let work = self.store.replies_due(self.clock.now(), AT_ONCE).await?;
+            if work.tasks.is_empty() || stop.is_cancelled() {
+                return Ok(work.next_at);
+            }
+            let mut tasks = JoinSet::new();
+            for task in work.tasks {
+                let (replier, stop) = (Arc::clone(self), stop.clone());
+                tasks.spawn(async move { replier.reply(&task, &stop).await });
+            }
+            while let Some(joined) = tasks.join_next().await {
+                match joined {
+                    Ok(replied) => replied?,
+                    Err(error) => {
+                        tracing::error!(%error, "a reply ended badly");
+                        return Ok(Some(self.clock.now() + STORE_PAUSE));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn reply(&self, task: &ReplyTask, stop: &CancellationToken) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        if postponed(task.asked_at, TimeDelta::zero(), now).is_none() {
+            return self.settle(task, ReplySettlement::Dropped).await;
+        }
+        let tenant = self.tenant(task);
+        let Some(mut permit) = self.permit(task, &tenant, stop).await? else { return Ok(()) };
+        if !self.health.may_request() {
+            return self.put_off(task, TROUBLE_PAUSE).await;
+        }
+        if !self.store.mark_replying(task.reply).await? {
+            return Ok(());
+        }
+        let reference = self.places.complete(task.recipient.id, &tenant, &task.reference);
+        let activity = |said| OutgoingActivity { said, locale: task.language.clone() };
+        permit.leaves();
+        let (answer, form) = match &task.says {
+            Says::Text(text) => {
+                let said = activity(Said::Text(text.clone()));
+                (self.connector.continue_conversation(&reference, &said).await, Form::Message)
+            }
+            Says::Within(delivered, outcome) => {
+                let said = activity(self.shown.after(delivered, outcome));
+                let id = delivered.activity_id.as_deref().unwrap_or_default();
+                (self.connector.update_activity(&reference, id, &said).await, Form::Line)
+            }
+        };
+        permit.complete(silence(&answer.verdict));
+        let is_home = self.home_tenant.as_ref() == Some(&tenant);
+        let whose = Whose { recipient: task.recipient.id, tenant: Arc::clone(&tenant), is_home };
+        if self.health.heard(whose, &answer) == Change::Ended {
+            self.work.notify_one();
+        }
+        let asked = reference.service_url.as_deref();
+        let verdict = self.places.settle(task.recipient.id, &tenant, asked, answer.verdict);
+        if let (Verdict::Delivered { .. }, Some(place)) = (&verdict, asked) {
+            self.places.served(task.recipient.id, &tenant, place);
+        }
+        let draw = self.entropy.draw();
+        let settlement = settle(form, task.attempts + 1, task.asked_at, &verdict, self.clock.now(), draw);
+        if settlement == ReplySettlement::Dropped {
+            tracing::warn!(reply = %task.reply, detail = answer.evidence.detail, "a reply could not be sent");
+        }
+        self.settle(task, settlement).await
+    }
+
+    /// The right to make the request. `None` when it is to be tried later.
+    async fn permit(
+        &self,
+        task: &ReplyTask,
+        tenant: &Arc<str>,
+        stop: &CancellationToken,
+    ) -> Result<Option<Permit>, StoreError> {
+        let conversation = without_thread(task.reference.conversation_id.as_deref().unwrap_or_default());
+        let request = Request {
+            tenant: Arc::clone(tenant),
+            conversation: Arc::from(conversation),
+            operation: Operation::Send,
+            // Somebody waits for it.
+            priority: Priority::Critical,
+        };
+        let asked = tokio::select! {
+            asked = self.limiter.permit(&request) => asked,
+            () = stop.cancelled() => return Ok(None),
+        };
+        match asked {
+            Ok(permit) => Ok(Some(permit)),
+            Err(Later { at }) => {
+                let wait = TimeDelta::from_std(at.since(self.clock.moment())).unwrap_or(TimeDelta::MAX);
+                self.put_off(task, wait).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    async fn put_off(&self, task: &ReplyTask, wait: TimeDelta) -> Result<(), StoreError> {
+        let settlement = postponed(task.asked_at, wait, self.clock.now())
+            .map_or(ReplySettlement::Dropped, |not_before| ReplySettlement::Waiting { not_before });
+        self.settle(task, settlement).await
+    }
+
+    async fn settle(&self, task: &ReplyTask, settlement: ReplySettlement) -> Result<(), StoreError> {
+        let outcome = ReplyOutcome { reply: task.reply, at: self.clock.now(), settlement };
+        self.store.settle_reply(outcome).await
+    }
+
+    /// Whose budget a request takes: that of the tenant the conversation lives in.
+    fn tenant(&self, task: &ReplyTask) -> Arc<str> {
+        match &task.reference.tenant_id {
+            Some(tenant) => Arc::from(tenant.as_str()),
+            None => self.home_tenant.clone().unwrap_or_default(),
+        }
+    }
+}

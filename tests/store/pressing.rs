@@ -1,0 +1,147 @@
+//! Buttons that are pressed.
+
+use chrono::{DateTime, Utc};
+use nudged::domain::activity;
+use nudged::domain::buttons::Outcome;
+use nudged::domain::delivery::{Claim, Reason, State};
+use nudged::domain::news::{Fact, TakenIn};
+use nudged::domain::press::{self, Effect};
+use nudged::port::reply::Says;
+use serde_json::json;
+
+use crate::Place;
+use crate::fixtures::*;
+
+/// Somebody presses a button of a message, `until` then where it is a snooze.
+async fn press(ledger: &Ledger, who: &str, claim: &Claim, choice: &str, now: &str, until: &str) -> TakenIn {
+    let invoke = json!({
+        "type": "invoke", "name": "adaptiveCard/action", "id": format!("f:{now}"), "channelId": "msteams",
+        "timestamp": at(now).to_rfc3339(), "serviceUrl": "https://smba.example/",
+        "conversation": { "id": format!("a:{who}") }, "from": { "id": format!("29:{who}") },
+        "recipient": { "id": "28:bot" }, "replyToId": "1",
+        "value": { "action": { "data": { "nudged": { "delivery": claim.id.0, "choice": choice } } } },
+    });
+    take_in(ledger, &invoke.to_string(), now, until).await
+}
+
+/// As the ear does it: the activity itself is not a part of the test.
+async fn take_in(ledger: &Ledger, told: &str, now: &str, until: &str) -> TakenIn {
+    let activity = activity::read(told.as_bytes()).expect("an activity");
+    let mut pressed = press::read(&activity, at(now)).expect("a press");
+    pressed.until = Some(at(until));
+    let mut news = nudged::domain::news::of(&activity, nudged::domain::recipient::ServiceOrigin::Heard, at(now));
+    news.key = None;
+    news.facts.push(Fact::Pressed(Box::new(pressed)));
+    ledger.store.take_in(news, NOWHERE, at(now)).await.expect("taken in")
+}
+
+/// Ana and Ben in Berlin got the message of 09:00 there.
+async fn delivered(place: &dyn Place) -> (Ledger, Claim) {
+    let ledger = Ledger::with(place, &[person("ana", BERLIN), person("ben", BERLIN)], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:10").await;
+    ledger.expand("08:00").await;
+    let claims = ledger.claim("08:00").await;
+    for claim in &claims {
+        ledger.sent(claim, "08:00").await;
+    }
+    let of_ana = claims.into_iter().find(|claim| claim.recipient.name == "ana").expect("Ana's");
+    (ledger, of_ana)
+}
+
+fn took(taken: &TakenIn) -> Outcome {
+    match &taken.effect {
+        Some(Effect::Took(outcome)) => outcome.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn snoozed(until: &str) -> Outcome {
+    Outcome::Snoozed { until: at(until) }
+}
+
+pub(crate) async fn a_snooze_comes_again_for_that_one_and_speaks_of_the_same(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    assert_eq!(took(&press(&ledger, "ana", &of_ana, "snooze 1h", "08:30", "09:30").await), snoozed("09:30"));
+    ledger.expand("09:30").await;
+    let again = ledger.claim_one("09:30").await;
+    assert_eq!((again.recipient.name.as_str(), again.due_at, again.expire_at), ("ana", at("09:30"), at("10:30")));
+    assert_eq!(again.speaks_of(), (civil("09:00"), at("08:00")), "the message of nine o'clock");
+    ledger.sent(&again, "09:30").await;
+    // What came again can be put off again, and still speaks of the first.
+    press(&ledger, "ana", &again, "snooze 1h", "09:40", "10:40").await;
+    ledger.expand("10:40").await;
+    let third = ledger.claim_one("10:40").await;
+    assert_eq!(third.speaks_of(), (civil("09:00"), at("08:00")));
+}
+
+pub(crate) async fn a_press_told_again_changes_nothing_and_is_answered_the_same(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    press(&ledger, "ana", &of_ana, "snooze 1h", "08:30", "09:30").await;
+    let again = press(&ledger, "ana", &of_ana, "snooze 2 days", "08:31", "10:31").await;
+    assert_eq!(took(&again), snoozed("09:30"), "it has been put off already");
+    ledger.expand("12:00").await;
+    assert_eq!(ledger.claim("09:30").await.len(), 1);
+    assert_eq!(took(&press(&ledger, "ana", &of_ana, "done", "09:31", "09:31").await), Outcome::Done);
+    assert_eq!(took(&press(&ledger, "ana", &of_ana, "done", "09:32", "09:32").await), Outcome::Done);
+    assert_eq!(took(&press(&ledger, "ana", &of_ana, "snooze 1h", "09:33", "10:33").await), Outcome::Done);
+}
+
+pub(crate) async fn done_ends_what_was_put_off(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    press(&ledger, "ana", &of_ana, "snooze 1h", "08:30", "09:30").await;
+    ledger.expand("09:20").await;
+    press(&ledger, "ana", &of_ana, "done", "08:40", "08:40").await;
+    ledger.expand("09:30").await;
+    assert_eq!(ledger.claim("09:30").await, Vec::new());
+    let deliveries = ledger.deliveries("s").await;
+    let cancelled = deliveries.iter().filter(|it| it.state == State::Cancelled).map(|it| it.reason);
+    assert_eq!(cancelled.collect::<Vec<_>>(), [Some(Reason::Done)], "and it is accounted for");
+}
+
+pub(crate) async fn the_button_that_stops_is_a_stop(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    assert_eq!(took(&press(&ledger, "ana", &of_ana, "stop", "08:30", "08:30").await), Outcome::Stopped);
+    assert_eq!(took(&press(&ledger, "ana", &of_ana, "snooze 1h", "08:31", "09:31").await), Outcome::Stopped);
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("10:00", BERLIN)])], "08:40").await;
+    ledger.expand("09:00").await;
+    let mut stopped: Vec<_> =
+        ledger.claim("09:00").await.iter().map(|it| (it.recipient.name.clone(), it.opted_out)).collect();
+    stopped.sort();
+    assert_eq!(stopped, [("ana".to_owned(), true), ("ben".to_owned(), false)]);
+}
+
+pub(crate) async fn nobody_presses_for_somebody_else(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    for choice in ["done", "stop", "snooze 1h"] {
+        let taken = press(&ledger, "ben", &of_ana, choice, "08:30", "09:30").await;
+        assert_eq!(taken.effect, Some(Effect::NotYours), "{choice}");
+        let stranger = Claim { id: nudged::domain::id::DeliveryId(4711), ..of_ana.clone() };
+        let taken = press(&ledger, "ana", &stranger, choice, "08:30", "09:30").await;
+        assert_eq!(taken.effect, Some(Effect::NotYours), "{choice}");
+    }
+    ledger.expand("12:00").await;
+    assert_eq!(ledger.claim("10:00").await, Vec::new());
+    assert_eq!(ledger.store.replies_due(at("10:00"), 10).await.expect("replies").tasks, Vec::new());
+}
+
+pub(crate) async fn what_an_older_client_submits_is_shown_in_the_message(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    let submit = |id: &str| {
+        let told = json!({
+            "type": "message", "id": id, "channelId": "msteams", "timestamp": at("08:30").to_rfc3339(),
+            "serviceUrl": "https://smba.example/", "conversation": { "id": "a:ana" }, "from": { "id": "29:ana" },
+            "recipient": { "id": "28:bot" }, "replyToId": "1",
+            "value": { "nudged": { "delivery": of_ana.id.0, "choice": "snooze 1h" } },
+        });
+        told.to_string()
+    };
+    assert!(take_in(&ledger, &submit("2"), "08:30", "09:30").await.reply);
+    assert!(!take_in(&ledger, &submit("3"), "08:31", "09:30").await.reply, "told again, it is shown already");
+    let work = ledger.store.replies_due(at("08:31"), 10).await.expect("replies");
+    assert_eq!(work.tasks.len(), 1);
+    let Says::Within(shown, outcome) = &work.tasks[0].says else { panic!("{work:?}") };
+    assert_eq!(*outcome, snoozed("09:30"));
+    let expect: (Option<&str>, DateTime<Utc>) = (Some("1"), at("08:00"));
+    assert_eq!((shown.activity_id.as_deref(), shown.due_at), expect);
+    assert_eq!(work.tasks[0].reference.conversation_id.as_deref(), Some("a:ana"));
+}
