@@ -5,6 +5,7 @@
 //! flight finish, give the rest back, close the store.
 
 mod connector;
+mod doors;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -18,7 +19,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::adapter::control::ControlServer;
+use crate::adapter::control::AdminError;
+use crate::adapter::endpoint::BindError;
 use crate::adapter::sqlite::{OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
@@ -31,6 +33,7 @@ use crate::engine::chores::Chores;
 use crate::engine::credentials::CredentialWatch;
 use crate::engine::desk::{FrontDesk, Running};
 use crate::engine::dispatcher::Dispatcher;
+use crate::engine::ear::Listener;
 use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
@@ -51,6 +54,8 @@ use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
 
 pub use connector::identity;
+
+use doors::Doors;
 
 /// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.
 #[derive(Clone)]
@@ -81,6 +86,10 @@ pub enum StartError {
     Client(#[from] SetupError),
     #[error("the socket {} can't be made: {source}", path.display())]
     Socket { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Endpoint(#[from] BindError),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     #[error(transparent)]
     Ticker(#[from] TickerError),
 }
@@ -145,10 +154,17 @@ impl Daemon {
         });
         planner.pass().await?;
 
-        let control = ControlServer::bind(&config.socket)
-            .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
         let [work, replan, recall, replies] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
+        let ear = Listener {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            fallback_zone: config.fallback_zone,
+            work: Arc::clone(&work),
+            replan: Arc::clone(&replan),
+            replies: Arc::clone(&replies),
+        };
+        let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
         let running = Running {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -158,6 +174,9 @@ impl Daemon {
             limiter,
             home: Arc::from(config.bot.tenant_id.as_str()),
             watch: Arc::new(Watch::new(Arc::clone(&clock))),
+            endpoint: doors.endpoint_watch(),
+            ear: doors.ear(),
+            service_urls: doors.service_urls(),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             recall: Arc::clone(&recall),
@@ -215,7 +234,7 @@ impl Daemon {
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("replier", replier.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
-        tasks.spawn(named("socket", answer(control, Arc::clone(&desk) as Arc<dyn Desk>, stop.clone())));
+        doors.open(&mut tasks, &(Arc::clone(&desk) as Arc<dyn Desk>), &stop);
         tasks.spawn(named("attendant", attendant.run(stop.clone())));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -273,13 +292,6 @@ impl Daemon {
         }
         self.store.store.close().await;
         tracing::info!("stopped");
-    }
-}
-
-/// Answers whoever asks over the socket.
-async fn answer(control: ControlServer, desk: Arc<dyn Desk>, stop: CancellationToken) {
-    if let Err(error) = control.run(desk, stop).await {
-        tracing::error!(%error, "the socket failed");
     }
 }
 

@@ -128,6 +128,7 @@ macro_rules! conformance {
                 what_is_invited_is_never_given_up,
                 an_exception_counts_until_the_last_moment,
                 who_joins_later_was_not_there,
+                two_who_are_one_get_it_once,
                 an_event_of_a_paused_schedule_waits,
                 an_event_of_a_missing_schedule_waits_and_is_accounted_for,
                 too_many_named_people_stop_an_event,

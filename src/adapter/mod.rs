@@ -4,6 +4,8 @@
 pub mod clock;
 // The question-and-answer socket between the commands and the daemon.
 pub mod control;
+// Where Teams calls the bot.
+pub mod endpoint;
 // The random numbers of the machine.
 pub mod entropy;
 // Schedule files in a directory.

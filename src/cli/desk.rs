@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::adapter::clock::SystemClock;
-use crate::adapter::control::ControlClient;
+use crate::adapter::control::{AdminError, ControlClient};
+use crate::adapter::endpoint::BindError;
 use crate::adapter::entropy::SystemEntropy;
 use crate::adapter::files::DirectoryLibrary;
 use crate::cli::screen::Screen;
@@ -99,9 +100,17 @@ pub(super) fn failed(screen: Screen, error: &DeskError) -> Exit {
 pub(super) fn start_exit(error: &StartError) -> Exit {
     match error {
         StartError::AlreadyRunning(_) | StartError::Store(_) | StartError::Ticker(_) => Exit::TryAgain,
-        StartError::Directory { source, .. } | StartError::Socket { source, .. } => io_exit(source.kind()),
+        StartError::Directory { source, .. }
+        | StartError::Socket { source, .. }
+        | StartError::Endpoint(BindError::Listen { source, .. })
+        | StartError::Admin(AdminError::Listen { source, .. } | AdminError::Unreadable { source, .. }) => {
+            io_exit(source.kind())
+        }
         StartError::Credential(why) => why.io_kind().map_or(Exit::Invalid, io_exit),
-        StartError::NoCredential(_) | StartError::Client(_) => Exit::Invalid,
+        StartError::NoCredential(_)
+        | StartError::Client(_)
+        | StartError::Endpoint(BindError::OpenIdUrl(_) | BindError::Client(_))
+        | StartError::Admin(AdminError::NotLoopback(_) | AdminError::NoToken(_)) => Exit::Invalid,
         StartError::Open(_) => Exit::Failed,
     }
 }

@@ -9,7 +9,7 @@ use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk, recall, times};
 use crate::domain::delivery::State;
 use crate::domain::recall::RecallState;
-use crate::port::desk::{Counts, DeliveryStatus, OccurrenceStatus, Status};
+use crate::port::desk::{Counts, DeliveryStatus, EndpointStatus, OccurrenceStatus, Status};
 use crate::port::recall::RecallCounts;
 use crate::port::store::StatusQuery;
 
@@ -59,6 +59,9 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
             if let Some(note) = daemon.credentials.as_ref().and_then(|credentials| credentials.note.as_deref()) {
                 screen.data(format!("credential: {note}"));
             }
+            if let Some(endpoint) = &daemon.endpoint {
+                tell_endpoint(screen, endpoint);
+            }
         }
         None => screen.data("no daemon is running; this is what the ledger says"),
     }
@@ -91,6 +94,21 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
     if !status.deliveries.is_empty() {
         screen.data("");
         deliveries(screen, &status.deliveries);
+    }
+}
+
+/// Whether Teams reaches the bot.
+fn tell_endpoint(screen: Screen, endpoint: &EndpointStatus) {
+    let heard = endpoint.last_heard_at.map_or_else(
+        || "nothing heard yet".to_owned(),
+        |at| format!("{} heard, last at {}", endpoint.heard, times::utc(at)),
+    );
+    let refused = endpoint.last_refused_at.map_or_else(String::new, |at| {
+        format!("; {} refused that were not from Teams for this bot, last at {}", endpoint.refused, times::utc(at))
+    });
+    screen.data(format!("endpoint {}: {heard}{refused}", endpoint.listens_on));
+    if let Some(trouble) = &endpoint.trouble {
+        screen.data(format!("endpoint: {trouble}; keys that are known stay good"));
     }
 }
 

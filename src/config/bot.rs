@@ -95,13 +95,18 @@ pub(super) fn read(table: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -
 
 fn guid(table: &mut Table<'_>, key: &'static str) -> Option<String> {
     let text = table.text(key)?;
-    if uuid::Uuid::try_parse(text.value).is_ok_and(|_| text.value.len() == 36) {
+    if is_guid(text.value) {
         return Some(text.value.to_ascii_lowercase());
     }
     let message = format!("`{key}` is no id");
     let help = "write it as in the portal, for example \"11111111-2222-4333-8444-555555555555\"";
     table.report(Problem::new(Code::BadSetting, text.span, message).with_help(help));
     None
+}
+
+/// Whether a text is an id as the portal shows it.
+pub(super) fn is_guid(text: &str) -> bool {
+    text.len() == 36 && uuid::Uuid::try_parse(text).is_ok()
 }
 
 fn scope(table: &mut Table<'_>, default: &str) -> Option<String> {
@@ -114,8 +119,8 @@ fn scope(table: &mut Table<'_>, default: &str) -> Option<String> {
     None
 }
 
-/// An address to which secrets or tokens go: encrypted, or on this machine.
-fn url(table: &mut Table<'_>, key: &'static str, default: &str) -> Option<Url> {
+/// An address to which secrets or tokens go, or from which keys come: encrypted, or on this machine.
+pub(super) fn url(table: &mut Table<'_>, key: &'static str, default: &str) -> Option<Url> {
     let Some(text) = table.text(key) else { return Url::parse(default).ok() };
     match Url::parse(text.value) {
         Ok(url) if url.scheme() == "https" || (url.scheme() == "http" && is_loopback(&url)) => Some(url),

@@ -4,6 +4,8 @@
 //! the configuration only says in which file they are, and never holds one itself.
 
 mod bot;
+// `[endpoint]` and `[admin]`.
+mod listeners;
 // What it says of zones.
 mod zones;
 
@@ -13,6 +15,7 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 pub use bot::{Bot, BotCredential, BotKind, IdentityService};
+pub use listeners::{Admin, Endpoint, Tenants};
 
 use crate::domain::document::{self, Placed, Table, quiet};
 use crate::domain::ladder::HouseZones;
@@ -35,6 +38,10 @@ pub struct Config {
     /// The zones of groups, and how long a Teams client is believed.
     pub zones: HouseZones,
     pub bot: Bot,
+    /// Where Teams calls the bot; `None` where it does not.
+    pub endpoint: Option<Endpoint>,
+    /// Where programs on this machine may call; `None` where only the socket answers.
+    pub admin: Option<Admin>,
     pub limits: Limits,
     /// When nobody is to be disturbed, on each recipient's own clock, except by what is critical.
     pub quiet_hours: Vec<QuietHours>,
@@ -124,7 +131,7 @@ impl Config {
 }
 
 /// Keys that are promised but not there yet.
-const LATER: &[&str] = &["admin", "endpoint", "cards", "calendars", "backup"];
+const LATER: &[&str] = &["cards", "calendars", "backup"];
 
 /// Where the configuration of an installed nudged is.
 const INSTALLED: &str = "/etc/nudged";
@@ -156,6 +163,16 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
         table.finish(&[]);
         bot
     });
+    let endpoint = root.table("endpoint").map(|mut table| {
+        let endpoint = listeners::read_endpoint(&mut table);
+        table.finish(&[]);
+        endpoint
+    });
+    let admin = root.table("admin").map(|mut table| {
+        let admin = listeners::read_admin(&mut table, directory);
+        table.finish(&[]);
+        admin
+    });
     let limits = read_limits(root);
     let quiet_hours = root.value("quiet_hours").and_then(|value| quiet::read(&value)).unwrap_or_default();
     let keep_attempts = read_retention(root);
@@ -168,6 +185,15 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
         fallback_zone: fallback_zone?.value,
         zones,
         bot: bot?,
+        // Absent is right; wrong is wrong.
+        endpoint: match endpoint {
+            Some(read) => Some(read?),
+            None => None,
+        },
+        admin: match admin {
+            Some(read) => Some(read?),
+            None => None,
+        },
         limits,
         quiet_hours,
         keep_attempts,

@@ -28,6 +28,10 @@ pub struct Addresses {
     pub service_url: Option<&'static str>,
     /// The one host that may be given the bot's token. `None` where none is published.
     pub connector_host: Option<&'static str>,
+    /// Who issues the tokens with which Teams calls the bot.
+    pub issuer: &'static str,
+    /// The `OpenID` document that says where the keys of those tokens are.
+    pub openid_url: &'static str,
 }
 
 impl Cloud {
@@ -49,6 +53,8 @@ impl Cloud {
             scope: "https://api.botframework.com/.default",
             service_url: Some("https://smba.trafficmanager.net/teams/"),
             connector_host: Some("smba.trafficmanager.net"),
+            issuer: "https://api.botframework.com",
+            openid_url: "https://login.botframework.com/v1/.well-known/openidconfiguration",
         };
         const GCC_HIGH: Addresses = Addresses {
             login_url: "https://login.microsoftonline.us",
@@ -56,6 +62,8 @@ impl Cloud {
             scope: "https://api.botframework.us/.default",
             service_url: Some("https://smba.infra.gov.teams.microsoft.us/teams"),
             connector_host: Some("smba.infra.gov.teams.microsoft.us"),
+            issuer: "https://api.botframework.us",
+            openid_url: "https://login.botframework.azure.us/v1/.well-known/openidconfiguration",
         };
         match self {
             Cloud::Public => PUBLIC,
@@ -76,6 +84,8 @@ impl Cloud {
                 scope: "https://api.botframework.azure.cn/.default",
                 service_url: None,
                 connector_host: None,
+                issuer: "https://api.botframework.azure.cn",
+                openid_url: "https://login.botframework.azure.cn/v1/.well-known/openidconfiguration",
             },
         }
     }

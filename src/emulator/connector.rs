@@ -6,16 +6,19 @@ use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, USER_AGENT};
 
+use serde_json::json;
+
 use super::conditions::Condition;
 use super::conversations::Creating;
 use super::log::TokenSeen;
 use super::managed;
 use super::matching::{Operation, Subject};
 use super::record::Envelope;
-use super::reply::{Cut, Refusal, Reply};
+use super::reply::{Cut, Refusal, Reply, json as json_reply};
 use super::roster::Asking;
-use super::route::{Call, Route, conversation_id, other_id};
+use super::route::{Call, Document, Route, conversation_id, other_id};
 use super::sending::{Editing, Sending};
+use super::signer::Signer;
 use super::state::Shared;
 use super::token::{self, Asked, denied};
 
@@ -59,9 +62,13 @@ pub(super) async fn operate(shared: &Shared, request: &Request<'_>) -> Result<Re
             let act = || managed::grant(shared, host, request.headers, request.query);
             shared.under_faults(&subject, act).await
         }
+        Route::Published(document) => {
+            let subject = Subject { operation: Operation::Keys, ..token_subject(&shared.settings.tenant_id) };
+            shared.under_faults(&subject, || publish(shared, document, request.header(HOST))).await
+        }
         Route::WrongMethod => Ok(Refusal::from(Condition::MethodNotAllowed).into()),
         // The control interface was answered before it came to this.
-        Route::Unknown | Route::Control(_) => {
+        Route::Unknown | Route::Control(_) | Route::Tell => {
             Ok(Refusal::new(StatusCode::NOT_FOUND, "NotFound", "No such resource").into())
         }
         Route::Connector(call) => match denied(request.token) {
@@ -69,6 +76,21 @@ pub(super) async fn operate(shared: &Shared, request: &Request<'_>) -> Result<Re
             None => connect(shared, call, request).await,
         },
     }
+}
+
+/// The documents by which a bot knows Teams (Microsoft, "Authentication with the Bot Connector API", read in November 2026).
+fn publish(shared: &Shared, document: Document, host: &str) -> Reply {
+    let body = match document {
+        Document::OpenId => json!({
+            "issuer": shared.settings.cloud.resource(),
+            "authorization_endpoint": "https://invalid.botframework.com",
+            "jwks_uri": format!("http://{host}/v1/.well-known/keys"),
+            "id_token_signing_alg_values_supported": ["RS256"],
+            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        }),
+        Document::Keys => shared.with_signer(Signer::key_set),
+    };
+    json_reply(StatusCode::OK, &body)
 }
 
 fn token_subject(tenant: &str) -> Subject {

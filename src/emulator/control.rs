@@ -98,6 +98,10 @@ fn carry_out(shared: &Shared, control: Control, query: &str, body: &[u8]) -> Res
             shared.vault().accept(read(body)?).map_err(|problem| refuse(problem.to_string()))?;
             done()
         }
+        Control::RollKeys => {
+            shared.roll_keys();
+            done()
+        }
         Control::RevokeTokens => {
             shared.vault().revoke(shared.clock.moment().0);
             done()

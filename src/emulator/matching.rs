@@ -25,6 +25,8 @@ pub enum Operation {
     Team,
     /// Get a token, from the token service or as a managed identity.
     Token,
+    /// Get the `OpenID` document, or the keys with which activities are signed.
+    Keys,
 }
 
 /// Which requests a rule is about. What is not given matches everything.

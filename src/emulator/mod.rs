@@ -1,4 +1,4 @@
-//! A stand-in for the Bot Connector and its token service, over real HTTP.
+//! A stand-in for the Bot Connector and its token service, over real HTTP, and for Teams that calls a bot.
 //!
 //! It is a program of its own, not a mock inside: it shares nothing with the daemon but the clock, and it judges
 //! requests by their bytes. It issues tokens and checks them, gives ids of the same shape as the real ones, enforces
@@ -23,6 +23,9 @@
 //! | `GET, PUT /emulator/directory`                      | people, teams and chats                           |
 //! | `GET, PUT /emulator/credentials`                    | what the token service accepts                    |
 //! | `DELETE /emulator/tokens`                           | ends all tokens that were given out               |
+//! | `POST /emulator/inbound`                            | tells a bot something, and says what it answered  |
+//! | `DELETE /emulator/keys`                             | the keys for that are replaced by others          |
+//! | `GET /v1/.well-known/openidconfiguration`, `/keys`  | where those keys are, and what they are           |
 //! | `GET /healthz`                                      | whether it is up                                  |
 //!
 //! Any prefix may stand before `/v3/`, since real service URLs carry a region and a tenant there.
@@ -69,6 +72,8 @@ mod record;
 mod reply;
 // Questions about conversations and teams.
 mod roster;
+// What a bot is told.
+mod inbound;
 // From a raw path to an operation.
 mod route;
 // The queue of fault rules, and acting on them.
@@ -79,8 +84,12 @@ mod sending;
 mod server;
 // How the emulator is set up.
 mod settings;
+// The keys for what a bot is told.
+mod signer;
 // What all connections share.
 mod state;
+// Telling a bot.
+mod teller;
 // The token service.
 mod token;
 // The rate limits.
@@ -104,11 +113,13 @@ pub use credentials::{Credentials, CredentialsError};
 pub use directory::{Channel, ChannelType, Chat, Directory, DirectoryError, Person, Team, UserRole};
 pub use faults::{Answer, Effect, Fault, Spoil, When};
 pub use figures::Figures;
+pub use inbound::{BotAnswer, Forgery, Inbound, Telling};
 pub use log::{LoggedRequest, TokenSeen};
 pub use matching::{Matching, Operation};
 pub use placements::Placement;
 pub use record::ReceivedMessage;
 pub use settings::{Cloud, Settings, Success};
+pub use signer::{Algorithm, KeyOf};
 pub use windows::Windows;
 
 use state::Shared;
@@ -238,6 +249,30 @@ impl Emulator {
     /// Ends all tokens that were given out: the Connector refuses them as expired from now on.
     pub fn revoke_tokens(&self) {
         self.shared.vault().revoke(self.shared.clock.moment().0);
+    }
+
+    /// Tells a bot something, as often as it says, and returns what came back.
+    pub async fn tell(&self, inbound: &Inbound) -> Vec<BotAnswer> {
+        teller::tell(&self.shared, &self.base_url(), inbound).await
+    }
+
+    /// What [`Emulator::tell`] would send: the value of the `Authorization` header, and the body. For whoever wants to send
+    /// it in a way of their own.
+    #[must_use]
+    pub fn write_inbound(&self, inbound: &Inbound) -> (String, String) {
+        let (body, service_url) = teller::write(&self.shared, &self.base_url(), inbound);
+        (teller::authorization(&self.shared, inbound, &service_url), body)
+    }
+
+    /// Puts new keys in the place of those with which a bot is told things.
+    pub fn roll_keys(&self) {
+        self.shared.roll_keys();
+    }
+
+    /// Where a bot learns by which keys it can know what is told from here.
+    #[must_use]
+    pub fn openid_url(&self) -> String {
+        format!("{}/v1/.well-known/openidconfiguration", self.base_url())
     }
 
     /// Stops listening, finishes the requests that have arrived, cuts those that hang or are delayed by a fault, and

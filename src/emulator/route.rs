@@ -16,6 +16,9 @@ pub(super) enum Route<'path> {
         tenant: &'path str,
     },
     ManagedIdentity(Host),
+    Published(Document),
+    /// A bot is to be told something.
+    Tell,
     Connector(Call<'path>),
     Control(Control),
     /// The path is right and the method is not.
@@ -41,6 +44,14 @@ pub(super) enum Call<'path> {
         activity: &'path str,
     },
     Ask(Question<'path>),
+}
+
+/// What says by which keys a bot can know that it is Teams who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Document {
+    /// Where the keys are.
+    OpenId,
+    Keys,
 }
 
 /// Where a program runs that asks for the token of its managed identity.
@@ -82,6 +93,7 @@ pub(super) enum Control {
     ShowCredentials,
     SetCredentials,
     RevokeTokens,
+    RollKeys,
 }
 
 impl<'path> Route<'path> {
@@ -102,6 +114,11 @@ impl<'path> Route<'path> {
             [tenant, "oauth2", "v2.0", "token"] => on(Method::POST, Route::Token { tenant }),
             ["metadata", "identity", "oauth2", "token"] => on(Method::GET, Route::ManagedIdentity(Host::Machine)),
             ["msi", "token"] => on(Method::GET, Route::ManagedIdentity(Host::AppService)),
+            // Microsoft's own SDKs write it in both ways.
+            ["v1", ".well-known", "openidconfiguration" | "openid-configuration"] => {
+                on(Method::GET, Route::Published(Document::OpenId))
+            }
+            ["v1", ".well-known", "keys"] => on(Method::GET, Route::Published(Document::Keys)),
             [.., "v3", "conversations"] => call(Method::POST, Call::Create),
             [.., "v3", "conversations", conversation, "activities"] => {
                 call(Method::POST, Call::Send { conversation, reply_to: None })
@@ -138,6 +155,9 @@ fn emulator<'path>(method: &Method, rest: &[&str]) -> Route<'path> {
         }
         ["directory"] => control(method, &[(get, C::ShowDirectory), (put, C::SetDirectory)]),
         ["credentials"] => control(method, &[(get, C::ShowCredentials), (put, C::SetCredentials)]),
+        ["inbound"] if *method == post => Route::Tell,
+        ["inbound"] => Route::WrongMethod,
+        ["keys"] => control(method, &[(delete, C::RollKeys)]),
         ["tokens"] => control(method, &[(delete, C::RevokeTokens)]),
         _ => Route::Unknown,
     }

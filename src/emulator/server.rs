@@ -12,7 +12,7 @@ use std::task::Poll;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, SERVER};
+use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, RETRY_AFTER, SERVER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -26,6 +26,7 @@ use super::log::{LoggedRequest, telling};
 use super::reply::{Cut, Refusal, Reply};
 use super::route::Route;
 use super::state::Shared;
+use super::teller;
 
 /// No request that means well has a larger body. Messages are held to a smaller size of their own.
 const MOST_BODY_BYTES: usize = 1024 * 1024;
@@ -90,6 +91,15 @@ async fn answer(shared: &Shared, request: hyper::Request<Incoming>) -> Result<Re
     let Some(body) = body else { return Ok(Refusal::from(Condition::TooBig).into()) };
     let (path, query) = (head.uri.path(), head.uri.query());
     let route = Route::read(&head.method, path);
+    if route == Route::Tell {
+        let host = head.headers.get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let base_url = format!("http://{host}");
+        return tokio::select! {
+            biased;
+            reply = teller::answer(shared, &base_url, &body) => Ok(reply),
+            () = shared.stop.cancelled() => Err(Cut),
+        };
+    }
     if let Route::Control(control) = route {
         return Ok(control::answer(shared, control, query, &body));
     }

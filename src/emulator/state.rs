@@ -1,7 +1,7 @@
 //! What all connections share: two locks, each held for a few lookups and never across an await.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -19,6 +19,8 @@ use super::record::Record;
 use super::reply::Refusal;
 use super::route::thread_of;
 use super::rules::Rules;
+use super::signer::Signer;
+use super::teller;
 use super::token::Vault;
 use super::windows::{Limiter, Row};
 use crate::port::clock::Clock;
@@ -114,6 +116,10 @@ pub(super) struct Shared {
     pub stop: CancellationToken,
     vault: Mutex<Vault>,
     books: Mutex<Books>,
+    /// Which edition of keys there is, and the keys once they were needed.
+    signer: Mutex<(u64, Option<Signer>)>,
+    /// For calling bots.
+    bots: OnceLock<reqwest::Client>,
 }
 
 impl Shared {
@@ -137,6 +143,8 @@ impl Shared {
             stop: CancellationToken::new(),
             vault: Mutex::new(Vault::new(&settings)),
             books: Mutex::new(books),
+            signer: Mutex::new((1, None)),
+            bots: OnceLock::new(),
             settings,
         }
     }
@@ -149,6 +157,28 @@ impl Shared {
     /// What the token service accepts, and the tokens that it gave out.
     pub(super) fn vault(&self) -> MutexGuard<'_, Vault> {
         self.vault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the keys for what a bot is told.
+    pub(super) fn with_signer<T>(&self, act: impl FnOnce(&Signer) -> T) -> T {
+        let mut signer = self.signer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (edition, keys) = &mut *signer;
+        act(keys.get_or_insert_with(|| Signer::new(*edition)))
+    }
+
+    /// The next keys have other ids, and those there were are forgotten.
+    pub(super) fn roll_keys(&self) {
+        let mut signer = self.signer.lock().unwrap_or_else(PoisonError::into_inner);
+        *signer = (signer.0 + 1, None);
+    }
+
+    /// The client that calls bots.
+    pub(super) fn bots(&self) -> reqwest::Result<reqwest::Client> {
+        if let Some(client) = self.bots.get() {
+            return Ok(client.clone());
+        }
+        let client = teller::client()?;
+        Ok(self.bots.get_or_init(|| client).clone())
     }
 
     /// The monotonic clock in microseconds.

@@ -24,9 +24,11 @@ use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{
-    ConsentRequest, CredentialStatus, DaemonStatus, Desk, DeskError, ImportReport, OccurrenceStatus, PauseRequest,
-    People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    ConsentRequest, CredentialStatus, DaemonStatus, Desk, DeskError, ForwardReceipt, ImportReport, OccurrenceStatus,
+    PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
 };
+use crate::port::ear::{Ear, ServiceUrls};
+use crate::port::endpoint::Endpoint;
 use crate::port::entropy::Entropy;
 use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
@@ -37,6 +39,8 @@ use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError
 mod consent;
 // What programs say has happened.
 mod event;
+// What another bot forwards.
+mod forward;
 // What is asked about single people.
 mod people;
 // What is asked about recalls.
@@ -74,6 +78,12 @@ pub struct Running {
     pub home: Arc<str>,
     pub credentials: Arc<dyn Credentials>,
     pub watch: Arc<Watch>,
+    /// Where Teams calls, if it does.
+    pub endpoint: Option<Arc<dyn Endpoint>>,
+    /// Takes in what another bot forwards.
+    pub ear: Arc<dyn Ear>,
+    /// Where conversations may be that another bot tells of.
+    pub service_urls: Arc<dyn ServiceUrls>,
     /// Rung when there may be something new to dispatch.
     pub work: Arc<Notify>,
     /// Rung when what is to be planned has changed.
@@ -193,6 +203,7 @@ impl Desk for FrontDesk {
                 next_due_at: self.store.next_wake(Duration::ZERO, DateTime::<Utc>::MIN_UTC).await?,
                 trouble: running.health.trouble(),
                 credentials: Some(told(&running.credentials.look(), now)),
+                endpoint: running.endpoint.as_ref().map(|endpoint| endpoint.status()),
             }),
         };
         Ok(Status {
@@ -258,6 +269,10 @@ impl Desk for FrontDesk {
         self.keeper.add(&source).await?;
         running.replan.notify_one();
         Ok(SendReceipt { schedule: name })
+    }
+
+    async fn forward(&self, activity: Vec<u8>) -> Result<ForwardReceipt, DeskError> {
+        self.take_forwarded(&activity).await
     }
 
     async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError> {

@@ -83,6 +83,24 @@ pub struct DaemonStatus {
     /// What the bot proves itself with. A daemon of an earlier version does not say it.
     #[serde(default)]
     pub credentials: Option<CredentialStatus>,
+    /// `None` where Teams does not call this daemon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<EndpointStatus>,
+}
+
+/// The messaging endpoint since the daemon started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointStatus {
+    /// As a URL on this machine.
+    pub listens_on: String,
+    /// Activities that were taken in.
+    pub heard: u64,
+    pub last_heard_at: Option<DateTime<Utc>>,
+    /// Requests that were not from Teams, or not for this bot.
+    pub refused: u64,
+    pub last_refused_at: Option<DateTime<Utc>>,
+    /// In words, when the keys of Teams can't be fetched.
+    pub trouble: Option<String>,
 }
 
 /// What the bot proves itself with, as far as it may be told.
@@ -299,6 +317,16 @@ pub struct SendReceipt {
     pub schedule: String,
 }
 
+/// What is to be answered to a forwarded activity. The bot that forwarded it answers Teams itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForwardReceipt {
+    /// False of an invoke that nudged does not know: the other bot answers it as if nudged were not there.
+    pub understood: bool,
+    /// The body of the answer to an invoke that nudged took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<serde_json::Value>,
+}
+
 /// Messages to be taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecallRequest {
@@ -361,6 +389,9 @@ pub trait Desk: Send + Sync {
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError>;
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError>;
+
+    /// Takes in an activity that Teams told another program of the same bot: the JSON as Teams sent it.
+    async fn forward(&self, activity: Vec<u8>) -> Result<ForwardReceipt, DeskError>;
 
     /// Takes in that something has happened. The same key with the same data again is answered as before.
     async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError>;

@@ -38,6 +38,12 @@ pub trait Ear: Send + Sync {
     async fn hear(&self, activity: Activity, via: Via) -> Result<Reply, NotHeard>;
 }
 
+/// Which service URLs something may be sent to. Where another bot forwards an activity, nobody has verified the one in it.
+pub trait ServiceUrls: Send + Sync {
+    /// In words, why nothing is sent to `url`, if so.
+    fn objection(&self, url: &str) -> Option<String>;
+}
+
 impl From<Via> for ServiceOrigin {
     fn from(via: Via) -> Self {
         match via {

@@ -11,6 +11,8 @@ pub mod credentials;
 pub mod desk;
 // Where what Teams tells arrives.
 pub mod ear;
+// The messaging endpoint, for whoever watches over it.
+pub mod endpoint;
 // Chance.
 pub mod entropy;
 // What crosses the ports when something happens.

@@ -1,15 +1,12 @@
 //! What happens, from Teams' telling to the message: a welcome comes once, and nothing that happened is forgotten.
 
-use std::sync::Arc;
-
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use nudged::adapter::zones::ZoneData;
 use nudged::domain::activity;
 use nudged::domain::delivery::{Reason, State};
-use nudged::engine::ear::Listener;
-use nudged::engine::shown::Shown;
-use nudged::port::ear::{Ear, Via};
+use nudged::domain::news;
+use nudged::domain::recipient::ServiceOrigin;
+use nudged::port::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, at};
@@ -35,17 +32,9 @@ fn added(who: &str, id: &str, time: &str) -> Value {
 }
 
 async fn hear(rig: &Rig, told: &Value) {
-    let listener = Listener {
-        store: rig.store.clone(),
-        clock: rig.clock.clone(),
-        fallback_zone: Tz::UTC,
-        work: Arc::default(),
-        replan: Arc::default(),
-        replies: Arc::default(),
-        shown: Arc::new(Shown { catalog: rig.catalog(), zones: Arc::new(ZoneData::newest()), house_stop: None }),
-    };
     let activity = activity::read(told.to_string().as_bytes()).expect("an activity");
-    listener.hear(activity, Via::Endpoint).await.expect("heard");
+    let news = news::of(&activity, ServiceOrigin::Heard, rig.clock.now());
+    rig.store.take_in(news, Tz::UTC, rig.clock.now()).await.expect("taken in");
 }
 
 async fn later(rig: &Rig, time: &str) -> Vec<String> {

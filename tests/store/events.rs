@@ -1,10 +1,12 @@
 //! What happens: whom it makes schedules speak to, once however often it is told.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use nudged::domain::activity;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::event::{Event, INSTALL, Identity, MEMBER_ADDED};
-use nudged::domain::news::{Fact, News, TakenIn, Who};
+use nudged::domain::news::{self, Fact, News, TakenIn, Who};
 use nudged::domain::recall::{RecallState, Remedy};
+use nudged::domain::recipient::ServiceOrigin;
 use nudged::domain::schedule::model::{CatchUp, Overlap};
 use nudged::domain::schedule::when::OncePer;
 use nudged::port::event::{EventAnswer, EventReceipt, Refusal};
@@ -292,6 +294,28 @@ pub(crate) async fn who_joins_later_was_not_there(place: &dyn Place) {
     ledger.import(&[person("Bo", BERLIN)], "08:10").await;
     ledger.expand("08:10").await;
     assert_eq!(ledger.spoken_to().await, [all(&["Ana"], State::Planned)]);
+}
+
+pub(crate) async fn two_who_are_one_get_it_once(place: &dyn Place) {
+    // The schedule names somebody by an id of whom an import knows the address.
+    let people = [person("Mira", BERLIN)];
+    let ledger = Ledger::with(place, &people, &[alarm().to(&["29:mira", "everyone"])]).await;
+    let receipt = ledger.happen(failed("1", "08:00", &[])).await;
+    assert_eq!(receipt.occurrences[0].people, 2);
+    ledger.expand("08:00").await;
+    // Then they write, and it is one person.
+    let told = json!({
+        "type": "message", "id": "1", "channelId": "msteams", "timestamp": "2027-03-01T08:00:30Z", "text": "Hello",
+        "serviceUrl": "https://smba.trafficmanager.net/emea/", "from": { "id": "29:mira", "name": "Mira" },
+        "recipient": { "id": "28:bot" }, "conversation": { "id": "a:Mira", "conversationType": "personal" },
+    });
+    let activity = activity::read(told.to_string().as_bytes()).expect("an activity");
+    let news = news::of(&activity, ServiceOrigin::Heard, at("08:01"));
+    ledger.store.take_in(news, NOWHERE, at("08:01")).await.expect("taking in");
+    ledger.expand("08:01").await;
+    let states: Vec<_> = ledger.spoken_to().await.remove(0).into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, [State::Cancelled, State::Planned]);
+    assert_eq!(ledger.claim_one("08:01").await.recipient.name, "Mira");
 }
 
 pub(crate) async fn an_event_of_a_paused_schedule_waits(place: &dyn Place) {

@@ -79,7 +79,7 @@ pub(crate) async fn a_press_told_again_changes_nothing_and_is_answered_the_same(
     press(&ledger, "ana", &of_ana, "snooze 1h", "08:30", "09:30").await;
     let again = press(&ledger, "ana", &of_ana, "snooze 2 days", "08:31", "10:31").await;
     assert_eq!(took(&again), snoozed("09:30"), "it has been put off already");
-    ledger.expand("12:00").await;
+    ledger.expand("09:30").await;
     assert_eq!(ledger.claim("09:30").await.len(), 1);
     assert_eq!(took(&press(&ledger, "ana", &of_ana, "done", "09:31", "09:31").await), Outcome::Done);
     assert_eq!(took(&press(&ledger, "ana", &of_ana, "done", "09:32", "09:32").await), Outcome::Done);
@@ -119,9 +119,9 @@ pub(crate) async fn nobody_presses_for_somebody_else(place: &dyn Place) {
         let taken = press(&ledger, "ana", &stranger, choice, "08:30", "09:30").await;
         assert_eq!(taken.effect, Some(Effect::NotYours), "{choice}");
     }
-    ledger.expand("12:00").await;
-    assert_eq!(ledger.claim("10:00").await, Vec::new());
-    assert_eq!(ledger.store.replies_due(at("10:00"), 10).await.expect("replies").tasks, Vec::new());
+    ledger.expand("09:40").await;
+    assert_eq!(ledger.claim("09:40").await, Vec::new());
+    assert_eq!(ledger.store.replies_due(at("09:40"), 10).await.expect("replies").tasks, Vec::new());
 }
 
 pub(crate) async fn what_an_older_client_submits_is_shown_in_the_message(place: &dyn Place) {

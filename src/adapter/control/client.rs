@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use super::events;
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{
-    ConsentRequest, Desk, DeskError, ImportReport, PauseRequest, People, RecallQuery, RecallRequest, SendReceipt,
-    SendRequest, Status,
+    ConsentRequest, Desk, DeskError, ForwardReceipt, ImportReport, PauseRequest, People, RecallQuery, RecallRequest,
+    SendReceipt, SendRequest, Status,
 };
 use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
@@ -128,6 +128,10 @@ impl Desk for ControlClient {
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError> {
         self.ask(Method::POST, "/v1/send", Some(&request)).await
+    }
+
+    async fn forward(&self, activity: Vec<u8>) -> Result<ForwardReceipt, DeskError> {
+        Ok(self.answer(self.request(Method::POST, "/v1/activities").body(activity)).await?.1)
     }
 
     async fn event(&self, request: EventRequest) -> Result<EventReceipt, DeskError> {

@@ -6,7 +6,7 @@ use axum::extract::{Query, State};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
-use super::server::Asked;
+use super::routes::Asked;
 use crate::domain::import;
 use crate::domain::problem::Source;
 use crate::domain::recipient::PersonRecord;

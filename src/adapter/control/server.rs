@@ -1,27 +1,15 @@
-//! The daemon's end: carries questions to the desk.
+//! The daemon's end of the socket. File permissions decide who may ask.
 
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Query, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{events, people};
-use crate::port::desk::{
-    ConsentRequest, Desk, DeskError, PauseRequest, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
-};
-use crate::port::recall::RecallReport;
-use crate::port::store::StatusQuery;
-
-/// Room for an import of some 100,000 people.
-const MAX_BODY_BYTES: usize = 64 << 20;
+use super::routes::routes;
+use crate::port::desk::Desk;
 
 /// A socket that answers.
 #[derive(Debug)]
@@ -50,63 +38,9 @@ impl ControlServer {
 
     /// Answers until `stop`.
     pub async fn run(self, desk: Arc<dyn Desk>, stop: CancellationToken) -> io::Result<()> {
-        let routes = Router::new()
-            .route("/v1/status", get(status))
-            .merge(people::routes())
-            .route("/v1/send", post(send))
-            .route("/v1/recalls", get(recall_report))
-            .route("/v1/recalls", post(recall))
-            .route("/v1/consent", post(consent))
-            .route("/v1/pause", post(pause))
-            .route("/v1/resume", post(resume))
-            .merge(events::routes())
-            .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-            .with_state(desk);
-        let served = axum::serve(self.listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
+        let served = axum::serve(self.listener, routes(desk)).with_graceful_shutdown(stop.cancelled_owned()).await;
         // It may have been removed by hand already.
         let _ = std::fs::remove_file(&self.path);
         served
-    }
-}
-
-pub(super) type Asked = State<Arc<dyn Desk>>;
-
-async fn status(State(desk): Asked, Query(query): Query<StatusQuery>) -> Result<Json<Status>, DeskError> {
-    desk.status(query).await.map(Json)
-}
-
-async fn send(State(desk): Asked, Json(request): Json<SendRequest>) -> Result<Json<SendReceipt>, DeskError> {
-    desk.send(request).await.map(Json)
-}
-
-async fn recall(State(desk): Asked, Json(request): Json<RecallRequest>) -> Result<Json<RecallReport>, DeskError> {
-    desk.recall(request).await.map(Json)
-}
-
-async fn recall_report(State(desk): Asked, Query(query): Query<RecallQuery>) -> Result<Json<RecallReport>, DeskError> {
-    desk.recall_report(query).await.map(Json)
-}
-
-async fn consent(State(desk): Asked, Json(request): Json<ConsentRequest>) -> Result<Json<bool>, DeskError> {
-    desk.consent(request).await.map(Json)
-}
-
-async fn pause(State(desk): Asked, Json(request): Json<PauseRequest>) -> Result<Json<bool>, DeskError> {
-    desk.pause(request).await.map(Json)
-}
-
-async fn resume(State(desk): Asked, Json(schedule): Json<String>) -> Result<Json<bool>, DeskError> {
-    desk.resume(schedule).await.map(Json)
-}
-
-impl IntoResponse for DeskError {
-    fn into_response(self) -> Response {
-        let status = match self {
-            DeskError::BadRequest(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            DeskError::NotFound(_) => StatusCode::NOT_FOUND,
-            DeskError::NoDaemon(_) => StatusCode::SERVICE_UNAVAILABLE,
-            DeskError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        (status, Json(self)).into_response()
     }
 }

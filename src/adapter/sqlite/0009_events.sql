@@ -13,6 +13,7 @@ CREATE TABLE invited (
     recipient_id  INTEGER NOT NULL REFERENCES recipients (id),
     PRIMARY KEY (occurrence_id, recipient_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX invited_of_recipient ON invited (recipient_id);
 
 -- What happened, as far as a schedule listened. The key tells a repetition from another event of the name.
 CREATE TABLE events (
@@ -47,6 +48,7 @@ CREATE TABLE once (
     recipient_id INTEGER NOT NULL REFERENCES recipients (id),
     PRIMARY KEY (schedule_id, recipient_id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX once_of_recipient ON once (recipient_id);
 
 -- In the audience, 'event' names whom an event brings along, and 'among-everyone', 'among-group' and 'among-person' those
 -- whom its data may name.

@@ -50,7 +50,7 @@ CREATE TABLE replies (
 ) STRICT;
 CREATE INDEX replies_waiting ON replies (not_before) WHERE state = 'waiting';
 CREATE INDEX replies_sending ON replies (id) WHERE state = 'sending';
-CREATE INDEX replies_of_recipient ON replies (recipient_id, about, asked_at);
+CREATE INDEX replies_of_recipient ON replies (recipient_id, asked_at);
 CREATE INDEX replies_by_end ON replies (ended_at) WHERE ended_at IS NOT NULL;
 
 -- Buttons that were pressed and had an effect.

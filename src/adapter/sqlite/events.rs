@@ -118,6 +118,29 @@ pub(super) fn account_for_invited(conn: &Connection, wave: i64, reason: Reason) 
     Ok(made as u64)
 }
 
+const INVITE_IN_PLACE: &str = "
+    INSERT INTO invited (occurrence_id, recipient_id) SELECT occurrence_id, ?2 FROM invited WHERE recipient_id = ?1
+    ON CONFLICT DO NOTHING";
+
+const REMEMBER_IN_PLACE: &str = "
+    INSERT INTO once (schedule_id, recipient_id) SELECT schedule_id, ?2 FROM once WHERE recipient_id = ?1
+    ON CONFLICT DO NOTHING";
+
+const EXPAND_AGAIN: &str = "
+    UPDATE waves SET to_expand = 1
+    WHERE occurrence_id IN (SELECT occurrence_id FROM invited WHERE recipient_id = ?1)
+        AND expire_at >= ?2 AND withdrawn_at IS NULL";
+
+/// `other` was `id` all the time: what one is invited to, the other is, and gets by the next expansion; what one has had,
+/// the other has.
+pub(super) fn hand_over(conn: &Connection, other: i64, id: i64, now: DateTime<Utc>) -> Result<(), Fault> {
+    conn.prepare_cached(INVITE_IN_PLACE)?.execute([other, id])?;
+    conn.prepare_cached(REMEMBER_IN_PLACE)?.execute([other, id])?;
+    conn.prepare_cached(EXPAND_AGAIN)?.execute([other, micros(now)])?;
+    conn.prepare_cached("DELETE FROM invited WHERE recipient_id = ?1")?.execute([other])?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sql::assert_scans_nothing;
@@ -129,5 +152,8 @@ mod tests {
         assert_scans_nothing(INVITE);
         assert_scans_nothing(ADD_WAVE);
         assert_scans_nothing(ACCOUNT_FOR);
+        assert_scans_nothing(INVITE_IN_PLACE);
+        assert_scans_nothing(REMEMBER_IN_PLACE);
+        assert_scans_nothing(EXPAND_AGAIN);
     }
 }

@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use rusqlite::{Connection, named_params};
+use rusqlite::Connection;
 
 use super::fault::Fault;
 use super::guard::{self, Audiences};
@@ -112,14 +112,14 @@ static CANCEL_LEFT: Sql = Sql::new(
     )",
 );
 
-/// Who is invited leaves only by an exception.
-static CANCEL_EXCEPTED: Sql = Sql::new(
+/// Who is invited leaves only by an exception, or is found to be somebody else who is invited.
+static CANCEL_UNINVITED: Sql = Sql::new(
     "
     UPDATE deliveries SET state = :cancelled, reason = :left, detail = NULL
     WHERE id IN (
         SELECT d.id FROM deliveries d INDEXED BY deliveries_unfinished
         WHERE d.wave_id = :wave AND d.state IN ({unfinished}) AND d.state IN ({open})
-            AND d.state IN ({before cancelled}) AND d.recipient_id IN ({excepted})
+            AND d.state IN ({before cancelled}) AND d.recipient_id NOT IN ({invited})
     )",
 );
 
@@ -133,12 +133,18 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
         if wave.again {
             let left = match wave.recipients {
                 WaveRecipients::OfZone | WaveRecipients::All => &CANCEL_LEFT,
-                WaveRecipients::Invited => &CANCEL_EXCEPTED,
+                WaveRecipients::Invited => &CANCEL_UNINVITED,
             };
-            conn.prepare_cached(left.get())?.execute(named_params! {
-                ":wave": wave.id, ":schedule": wave.schedule,
-                ":cancelled": State::Cancelled.word(), ":left": Reason::LeftAudience.word(),
-            })?;
+            let mut statement = conn.prepare_cached(left.get())?;
+            // Only the statement for those who are invited asks for the occurrence.
+            if let Some(index) = statement.parameter_index(":occurrence")? {
+                statement.raw_bind_parameter(index, wave.occurrence)?;
+            }
+            statement.raw_bind_parameter(":wave", wave.id)?;
+            statement.raw_bind_parameter(":schedule", wave.schedule)?;
+            statement.raw_bind_parameter(":cancelled", State::Cancelled.word())?;
+            statement.raw_bind_parameter(":left", Reason::LeftAudience.word())?;
+            statement.raw_execute()?;
         }
         let too_many = if wave.is_recalled { None } else { audiences.too_many(conn, &wave)? };
         if let Some(people) = too_many {
@@ -251,6 +257,6 @@ mod tests {
         assert_scans_nothing(EXPAND_ZONE.get());
         assert_scans_nothing(EXPAND_INVITED.get());
         assert_scans_nothing(CANCEL_LEFT.get());
-        assert_scans_nothing(CANCEL_EXCEPTED.get());
+        assert_scans_nothing(CANCEL_UNINVITED.get());
     }
 }

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::consent;
+use super::events;
 use super::fault::Fault;
 use super::news::Taking;
 use super::people::{self, NewRecipient};
@@ -312,6 +313,7 @@ fn absorb(conn: &Connection, id: i64, other: i64, met: &Met, taking: &mut Taking
     conn.prepare_cached("DELETE FROM memberships WHERE recipient_id = ?1")?.execute([other])?;
     zones::inherit(conn, id, other)?;
     consent::carry_over(conn, other, id)?;
+    events::hand_over(conn, other, id, taking.now)?;
     conn.prepare_cached("UPDATE recipients SET merged_into = ?1 WHERE id = ?2")?.execute([id, other])?;
     taking.joiners.extend([id, other]);
     Ok(())

@@ -261,7 +261,7 @@ fn show(
 ) -> Result<(), Fault> {
     let is_shown = pressed.waits_for_answer && subject.kind == RecipientKind::Person;
     let about = format!("{} of {}", pressed.press, pressed.delivery);
-    if is_shown || !subject.has_id || replies::was_answered(conn, subject.recipient, &about, taking.now)? {
+    if is_shown || !subject.has_id || replies::was_just_answered(conn, subject.recipient, &about, taking.now)? {
         return Ok(());
     }
     let whence = Whence { conversation_id: subject.stands_in.clone(), language: None, ..pressed.whence.clone() };

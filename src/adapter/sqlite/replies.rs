@@ -1,7 +1,7 @@
 //! Replies: written with the fact that they answer, and sent once.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::fault::Fault;
 use super::person::{COLUMN_COUNT, Person};
@@ -45,12 +45,20 @@ pub(super) fn ask(conn: &Connection, new: &NewReply<'_>, now: DateTime<Utc>) -> 
     Ok(true)
 }
 
-const ANSWERED: &str = "SELECT 1 FROM replies WHERE recipient_id = ?1 AND about = ?2 AND asked_at > ?3";
+const LAST: &str = "
+    SELECT about FROM replies WHERE recipient_id = ?1 AND asked_at > ?2 ORDER BY asked_at DESC, id DESC LIMIT 1";
 
-/// Whether the same was answered a moment ago.
-pub(super) fn was_answered(conn: &Connection, recipient: i64, about: &str, now: DateTime<Utc>) -> Result<bool, Fault> {
-    let since = micros(now - SAME_COMMAND);
-    Ok(conn.prepare_cached(ANSWERED)?.exists(params![recipient, about, since])?)
+/// Whether this was what was answered last, and a moment ago.
+pub(super) fn was_just_answered(
+    conn: &Connection,
+    recipient: i64,
+    about: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let mut statement = conn.prepare_cached(LAST)?;
+    let last: Option<String> =
+        statement.query_row(params![recipient, micros(now - SAME_COMMAND)], |row| row.get(0)).optional()?;
+    Ok(last.as_deref() == Some(about))
 }
 
 static DUE: Sql = Sql::new(
@@ -160,7 +168,7 @@ mod tests {
     #[test]
     fn replies_cost_what_is_open() {
         assert_scans_nothing(DUE.get());
-        for sql in [ASK, ANSWERED, NEXT, SENDING, SETTLE, PRUNE] {
+        for sql in [ASK, LAST, NEXT, SENDING, SETTLE, PRUNE] {
             assert_scans_nothing(sql);
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn take_in(conn: &Connection, said: &ZoneSaid, taking: &mut Taking) -
         taking.voices.insert(recipient);
     }
     let about = said.wish.about();
-    if !is_change && replies::was_answered(conn, recipient, &about, taking.now)? {
+    if !is_change && replies::was_just_answered(conn, recipient, &about, taking.now)? {
         return Ok(());
     }
     let zone = zones::explain(conn, recipient, taking.fallback_zone, taking.now)?.zone;

@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
 use crate::domain::cloud::Cloud;
+use crate::port::ear::ServiceUrls;
 
 /// All but the unreserved characters of RFC 3986. Ids contain `:`, `@`, `;` and `=`; an unencoded `;` cuts the path
 /// short, and Teams answers `BadSyntax` (measured on a live tenant by a third-party client, September 2026).
@@ -162,6 +163,12 @@ fn is_loopback(host: &Host<&str>) -> bool {
 
 fn is_local(host: &Host<&str>) -> bool {
     is_loopback(host) || matches!(host, Host::Ipv4(address) if address.is_link_local())
+}
+
+impl ServiceUrls for TrustedHosts {
+    fn objection(&self, url: &str) -> Option<String> {
+        self.check(url).err().map(|why| why.to_string())
+    }
 }
 
 /// A URL that passed [`TrustedHosts::check`], or one below it.

@@ -151,6 +151,8 @@ fn config(settings: &emulator::Settings, directory: &Path) -> Config {
             service_url: None,
             trusted_hosts: Vec::new(),
         },
+        endpoint: None,
+        admin: None,
         limits: Limits {
             per_tenant_per_second: 50,
             senders: 64,

@@ -1,0 +1,152 @@
+//! The same questions over the loopback, for programs that can't open a socket file: a bot in a container, a script in
+//! another language. A token decides who may ask, since everybody on the machine can reach the port.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use secrecy::zeroize::Zeroizing;
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::routes::routes;
+use crate::port::desk::{Desk, DeskError};
+
+/// Characters of a token at least: 128 bits, written in hexadecimal.
+const SHORTEST: usize = 32;
+
+/// Bytes of the file at most.
+const LARGEST: usize = 4096;
+
+/// Why the admin API is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    #[error("the admin API can't listen on {address}: {source}; change `listen` below [admin]")]
+    Listen { address: SocketAddr, source: io::Error },
+    #[error("the admin API listens on the loopback only, and {0} is not on it; change `listen` below [admin]")]
+    NotLoopback(SocketAddr),
+    #[error("the token of the admin API can't be read from {}: {source}; correct token_file below [admin]", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error(
+        "the token of the admin API in {} is not one plain word of at least {SHORTEST} characters; \
+         `openssl rand -hex 32` makes one", .0.display()
+    )]
+    NoToken(PathBuf),
+}
+
+/// A port on the loopback that answers those who have the token.
+#[derive(Debug)]
+pub struct AdminServer {
+    listener: TcpListener,
+    guard: Guard,
+}
+
+/// Who is let in.
+#[derive(Debug, Clone)]
+struct Guard {
+    address: SocketAddr,
+    token_file: Arc<Path>,
+}
+
+impl AdminServer {
+    /// Listens. The token must be there already; it is read again for each request, so that replacing the file is enough.
+    pub async fn bind(address: SocketAddr, token_file: &Path) -> Result<Self, AdminError> {
+        if !address.ip().is_loopback() {
+            return Err(AdminError::NotLoopback(address));
+        }
+        read_token(token_file)?;
+        let failed = |source| AdminError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { listener, guard: Guard { address, token_file: Arc::from(token_file) } })
+    }
+
+    /// Where it listens, with the true port.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.guard.address
+    }
+
+    /// Answers until `stop`.
+    pub async fn run(self, desk: Arc<dyn Desk>, stop: CancellationToken) -> io::Result<()> {
+        let guarded = routes(desk).layer(middleware::from_fn_with_state(self.guard, check));
+        axum::serve(self.listener, guarded).with_graceful_shutdown(stop.cancelled_owned()).await
+    }
+}
+
+async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match guard.objection(request.headers()) {
+        None => next.run(request).await,
+        Some(objection) => objection,
+    }
+}
+
+impl Guard {
+    /// Why a request is not let in, as the answer to it.
+    fn objection(&self, headers: &HeaderMap) -> Option<Response> {
+        // A page in a browser on this machine can have a name of its own resolve to the loopback and then read what
+        // comes from here as its own. Its requests name that host.
+        if !self.is_named_by(headers) {
+            let words = format!("ask for http://{}, not for another name of it", self.address);
+            return Some(refuse(StatusCode::FORBIDDEN, words));
+        }
+        let expected = match read_token(&self.token_file) {
+            Ok(token) => token,
+            Err(error) => {
+                tracing::error!(%error, "nobody can use the admin API");
+                return Some(refuse(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the token can't be compared; see the log".into(),
+                ));
+            }
+        };
+        if bearer(headers).is_some_and(|token| is_same(token.as_bytes(), &expected)) {
+            return None;
+        }
+        let mut answer =
+            refuse(StatusCode::UNAUTHORIZED, "send `Authorization: Bearer` and the token of the file".into());
+        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        Some(answer)
+    }
+
+    fn is_named_by(&self, headers: &HeaderMap) -> bool {
+        let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
+        let port = self.address.port();
+        [self.address.to_string(), format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")]
+            .iter()
+            .any(|own| host.eq_ignore_ascii_case(own))
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}
+
+/// Takes as long wherever they differ. The hashes are of one length, so that not even that of the token shows.
+fn is_same(shown: &[u8], expected: &[u8]) -> bool {
+    verify_slices_are_equal(&Sha256::digest(shown), &Sha256::digest(expected)).is_ok()
+}
+
+fn read_token(path: &Path) -> Result<Zeroizing<Vec<u8>>, AdminError> {
+    let bytes = std::fs::read(path).map_err(|source| AdminError::Unreadable { path: path.to_owned(), source })?;
+    let bytes = Zeroizing::new(bytes);
+    let token = bytes.trim_ascii();
+    if bytes.len() > LARGEST || token.len() < SHORTEST || !token.iter().all(u8::is_ascii_graphic) {
+        return Err(AdminError::NoToken(path.to_owned()));
+    }
+    Ok(Zeroizing::new(token.to_vec()))
+}
+
+fn refuse(status: StatusCode, words: String) -> Response {
+    (status, Json(DeskError::BadRequest(words))).into_response()
+}

@@ -1,0 +1,98 @@
+//! Where the daemon can be called: the socket, the messaging endpoint and the admin API. First all of them are made, and an
+//! address that is taken ends the start; they are opened last, when everything behind them runs.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{StartError, named};
+use crate::adapter::control::{AdminServer, ControlServer};
+use crate::adapter::endpoint::{EndpointSettings, MessagingEndpoint};
+use crate::adapter::teams::{SetupError, TrustedHosts};
+use crate::config::{Bot, BotKind, Config, Endpoint, Tenants};
+use crate::port::clock::Clock;
+use crate::port::desk::Desk;
+use crate::port::ear::{Ear, ServiceUrls};
+use crate::port::endpoint;
+
+/// They have their addresses, and nobody answers yet.
+pub(super) struct Doors {
+    socket: ControlServer,
+    endpoint: Option<MessagingEndpoint>,
+    admin: Option<AdminServer>,
+    ear: Arc<dyn Ear>,
+    service_urls: Arc<dyn ServiceUrls>,
+}
+
+impl Doors {
+    pub(super) async fn make(config: &Config, clock: &Arc<dyn Clock>, ear: Arc<dyn Ear>) -> Result<Self, StartError> {
+        let trusted =
+            TrustedHosts::new(config.bot.cloud, &config.bot.trusted_hosts).map_err(SetupError::TrustedHost)?;
+        let socket = ControlServer::bind(&config.socket)
+            .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
+        let endpoint = match &config.endpoint {
+            Some(endpoint) => Some(MessagingEndpoint::bind(settings(endpoint, &config.bot), Arc::clone(clock)).await?),
+            None => None,
+        };
+        let admin = match &config.admin {
+            Some(admin) => Some(AdminServer::bind(admin.listen, &admin.token_file).await?),
+            None => None,
+        };
+        Ok(Self { socket, endpoint, admin, ear, service_urls: Arc::new(trusted) })
+    }
+
+    /// How the messaging endpoint does, if there is one.
+    pub(super) fn endpoint_watch(&self) -> Option<Arc<dyn endpoint::Endpoint>> {
+        self.endpoint.as_ref().map(MessagingEndpoint::watch)
+    }
+
+    /// Who hears what Teams tells, whichever way it comes.
+    pub(super) fn ear(&self) -> Arc<dyn Ear> {
+        Arc::clone(&self.ear)
+    }
+
+    /// The service URLs that a forwarded activity may name.
+    pub(super) fn service_urls(&self) -> Arc<dyn ServiceUrls> {
+        Arc::clone(&self.service_urls)
+    }
+
+    /// Answers from now on, until `stop`.
+    pub(super) fn open(self, tasks: &mut JoinSet<&'static str>, desk: &Arc<dyn Desk>, stop: &CancellationToken) {
+        let (socket, of_socket, stopped) = (self.socket, Arc::clone(desk), stop.clone());
+        tasks.spawn(named("socket", async move {
+            if let Err(error) = socket.run(of_socket, stopped).await {
+                tracing::error!(%error, "the socket failed");
+            }
+        }));
+        if let Some(endpoint) = self.endpoint {
+            tracing::info!(address = %endpoint.address(), "Teams may call");
+            tasks.spawn(named("endpoint", endpoint.run(self.ear, stop.clone())));
+        }
+        if let Some(admin) = self.admin {
+            tracing::info!(address = %admin.address(), "the admin API listens");
+            let (desk, stopped) = (Arc::clone(desk), stop.clone());
+            tasks.spawn(named("admin API", async move {
+                if let Err(error) = admin.run(desk, stopped).await {
+                    tracing::error!(%error, "the admin API failed");
+                }
+            }));
+        }
+    }
+}
+
+fn settings(endpoint: &Endpoint, bot: &Bot) -> EndpointSettings {
+    let of_cloud = bot.cloud.addresses();
+    EndpointSettings {
+        listen: endpoint.listen,
+        path: endpoint.path.clone(),
+        openid_url: endpoint.openid_url.as_ref().map_or_else(|| of_cloud.openid_url.to_owned(), ToString::to_string),
+        issuer: of_cloud.issuer.to_owned(),
+        app_id: bot.app_id.clone(),
+        tenants: match (&endpoint.tenants, bot.kind) {
+            (Tenants::These(ids), _) => Some(ids.clone()),
+            (Tenants::OfTheBot, BotKind::SingleTenant) => Some(vec![bot.tenant_id.clone()]),
+            (Tenants::OfTheBot, BotKind::MultiTenant) | (Tenants::Any, _) => None,
+        },
+    }
+}
