@@ -156,6 +156,11 @@ impl Daemon {
 
         let [work, replan, recall, replies] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
+        let shown = Arc::new(Shown {
+            catalog: keeper.cell(),
+            zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
+            house_stop: config.stop.clone(),
+        });
         let ear = Listener {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -163,6 +168,7 @@ impl Daemon {
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             replies: Arc::clone(&replies),
+            shown: Arc::clone(&shown),
         };
         let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
         let running = Running {
@@ -192,7 +198,7 @@ impl Daemon {
         });
         let rosters = rosters(&sender, config, &replan);
         let recaller = recaller(config, &sender, recall);
-        let replier = replier(&sender, Arc::clone(&replies));
+        let replier = replier(&sender, shown, replies);
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -390,7 +396,7 @@ fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
 }
 
 /// It speaks to Teams as the sender does, within the same limits.
-fn replier(sender: &Sender, bell: Arc<Notify>) -> Replier {
+fn replier(sender: &Sender, shown: Arc<Shown>, bell: Arc<Notify>) -> Replier {
     Replier {
         store: Arc::clone(&sender.store),
         connector: Arc::clone(&sender.connector),
@@ -399,11 +405,7 @@ fn replier(sender: &Sender, bell: Arc<Notify>) -> Replier {
         entropy: Arc::clone(&sender.entropy),
         health: Arc::clone(&sender.health),
         places: Arc::clone(&sender.places),
-        shown: Arc::new(Shown {
-            catalog: Arc::clone(&sender.catalog),
-            zones: Arc::clone(&sender.zones),
-            house_stop: sender.house_stop.clone(),
-        }),
+        shown,
         work: Arc::clone(&sender.work),
         bell,
         home_tenant: sender.home_tenant.clone(),

@@ -30,7 +30,6 @@ const MAX_ACTIVITY_BYTES: usize = 256 << 10;
 pub(super) fn routes(desk: Arc<dyn Desk>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
-        .merge(people::routes())
         .route("/v1/send", post(send))
         .route("/v1/activities", post(forward).layer(DefaultBodyLimit::max(MAX_ACTIVITY_BYTES)))
         .route("/v1/recalls", get(recall_report))
@@ -38,6 +37,7 @@ pub(super) fn routes(desk: Arc<dyn Desk>) -> Router {
         .route("/v1/consent", post(consent))
         .route("/v1/pause", post(pause))
         .route("/v1/resume", post(resume))
+        .merge(people::routes())
         .merge(events::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(desk)

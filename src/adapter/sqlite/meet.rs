@@ -311,9 +311,9 @@ fn absorb(conn: &Connection, id: i64, other: i64, met: &Met, taking: &mut Taking
     )?
     .execute([id, other])?;
     conn.prepare_cached("DELETE FROM memberships WHERE recipient_id = ?1")?.execute([other])?;
-    zones::inherit(conn, id, other)?;
     consent::carry_over(conn, other, id)?;
     events::hand_over(conn, other, id, taking.now)?;
+    zones::inherit(conn, id, other)?;
     conn.prepare_cached("UPDATE recipients SET merged_into = ?1 WHERE id = ?2")?.execute([id, other])?;
     taking.joiners.extend([id, other]);
     Ok(())

@@ -51,7 +51,7 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
     }
     // Who came to a group may have its zone.
     let unsettled: BTreeSet<i64> = taking.voices.union(&taking.joiners).copied().collect();
-    taking.movers.extend(zones::settle_all(conn, unsettled, taking.fallback_zone, taking.now)?);
+    taking.movers.extend(zones::settle_all(conn, unsettled, fallback_zone, now)?);
     for mover in &taking.movers {
         realign::move_to_zone(conn, Scope::Recipient(*mover))?;
     }

@@ -1,5 +1,7 @@
 //! `nudged people`: who can be reached, and what is known of them.
 
+// What somebody may be sent.
+mod consent;
 // Everything, as JSON lines.
 mod export;
 // People files and exports taken in.
@@ -15,7 +17,7 @@ mod zone;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::consent::{self, ConsentArgs};
+use self::consent::ConsentArgs;
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Ended};
 use crate::domain::consent::Wish;
