@@ -25,6 +25,7 @@ use crate::adapter::sqlite::{OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
 use crate::config::Config;
+use crate::domain::id::Term;
 use crate::domain::policy::Downtime;
 use crate::domain::rate::{Book, Windows};
 use crate::domain::time::ZoneRules;
@@ -154,7 +155,7 @@ impl Daemon {
         });
         planner.pass().await?;
 
-        let [work, replan, recall, replies] = std::array::from_fn(|_| Arc::new(Notify::new()));
+        let [work, replan, recall, reply] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
         let shown = Arc::new(Shown {
             catalog: keeper.cell(),
@@ -167,7 +168,7 @@ impl Daemon {
             fallback_zone: config.fallback_zone,
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
-            replies: Arc::clone(&replies),
+            replies: Arc::clone(&reply),
             shown: Arc::clone(&shown),
         };
         let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
@@ -198,37 +199,10 @@ impl Daemon {
         });
         let rosters = rosters(&sender, config, &replan);
         let recaller = recaller(config, &sender, recall);
-        let replier = replier(&sender, shown, replies);
-        let dispatcher = Dispatcher {
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            sender,
-            health: Arc::clone(&health),
-            work: Arc::clone(&work),
-            clock_stepped: Arc::clone(&replan),
-            term: taken.term,
-            senders: config.limits.senders,
-        };
-        let chores = Chores {
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            planner,
-            credentials: CredentialWatch::new(credentials, Arc::clone(&clock)),
-            work: Arc::clone(&work),
-            replan: Arc::clone(&replan),
-            rosters: Arc::clone(&rosters.wanted),
-            fallback_zone: config.fallback_zone,
-            keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
-            term: taken.term,
-        };
-        let attendant = Attendant {
-            store: Arc::clone(&store),
-            clock,
-            health,
-            work,
-            catalog: keeper.cell(),
-            longest_request: config.limits.request_timeout * 2 + Duration::from_secs(30),
-        };
+        let replier = replier(&sender, reply, shown);
+        let chores = chores(config, &sender, &rosters, planner, credentials, taken.term);
+        let attendant = attendant(config, &sender);
+        let dispatcher = dispatcher(config, sender, &replan, taken.term);
         // One beat of each kind: more of a kind would do the same work again.
         let (bell, beats) = mpsc::channel(3);
         outside.ticker.start(bell).await?;
@@ -396,7 +370,7 @@ fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
 }
 
 /// It speaks to Teams as the sender does, within the same limits.
-fn replier(sender: &Sender, shown: Arc<Shown>, bell: Arc<Notify>) -> Replier {
+fn replier(sender: &Sender, bell: Arc<Notify>, shown: Arc<Shown>) -> Replier {
     Replier {
         store: Arc::clone(&sender.store),
         connector: Arc::clone(&sender.connector),
@@ -429,6 +403,52 @@ fn recaller(config: &Config, sender: &Sender, bell: Arc<Notify>) -> Recaller {
         home_tenant: sender.home_tenant.clone(),
         house_stop: sender.house_stop.clone(),
         senders: config.limits.senders,
+    }
+}
+
+fn dispatcher(config: &Config, sender: Arc<Sender>, replan: &Arc<Notify>, term: Term) -> Dispatcher {
+    Dispatcher {
+        store: Arc::clone(&sender.store),
+        clock: Arc::clone(&sender.clock),
+        health: Arc::clone(&sender.health),
+        work: Arc::clone(&sender.work),
+        clock_stepped: Arc::clone(replan),
+        term,
+        senders: config.limits.senders,
+        sender,
+    }
+}
+
+fn chores(
+    config: &Config,
+    sender: &Sender,
+    rosters: &Rosters,
+    planner: Arc<Planner>,
+    credentials: Arc<dyn Credentials>,
+    term: Term,
+) -> Chores {
+    Chores {
+        store: Arc::clone(&sender.store),
+        clock: Arc::clone(&sender.clock),
+        planner,
+        credentials: CredentialWatch::new(credentials, Arc::clone(&sender.clock)),
+        work: Arc::clone(&sender.work),
+        replan: Arc::clone(&rosters.replan),
+        rosters: Arc::clone(&rosters.wanted),
+        fallback_zone: config.fallback_zone,
+        keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
+        term,
+    }
+}
+
+fn attendant(config: &Config, sender: &Sender) -> Attendant {
+    Attendant {
+        store: Arc::clone(&sender.store),
+        clock: Arc::clone(&sender.clock),
+        health: Arc::clone(&sender.health),
+        work: Arc::clone(&sender.work),
+        catalog: Arc::clone(&sender.catalog),
+        longest_request: config.limits.request_timeout * 2 + Duration::from_secs(30),
     }
 }
 

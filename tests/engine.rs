@@ -5,6 +5,8 @@
 mod backlog;
 #[path = "engine/channels.rs"]
 mod channels;
+#[path = "engine/consenting.rs"]
+mod consenting;
 #[path = "engine/edits.rs"]
 mod edits;
 #[path = "engine/events.rs"]

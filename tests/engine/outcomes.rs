@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::{RecipientId, ScheduleName};
+use nudged::domain::message::Said;
 use nudged::domain::recipient::{Reference, Unreachable};
 use nudged::domain::verdict::{Answer, Evidence, Verdict};
 use nudged::engine::watch::Credit;
@@ -33,6 +34,7 @@ pub(crate) struct FakeTeams {
     /// The pages of the one roster there is, or the answer to who asks for it.
     roster: Mutex<Option<Result<Vec<MemberPage>, Verdict>>>,
     asked: Mutex<Vec<Asked>>,
+    said: Mutex<Vec<Said>>,
 }
 
 impl FakeTeams {
@@ -60,6 +62,11 @@ impl FakeTeams {
             .collect()
     }
 
+    /// What was said since it was asked last.
+    pub(crate) fn said(&self) -> Vec<Said> {
+        std::mem::take(&mut *self.said.lock().expect("no panic with it"))
+    }
+
     /// The roster of the team Ops, with the channels General and Releases.
     pub(crate) fn has_roster(&self, roster: Result<Vec<MemberPage>, Verdict>) {
         *self.roster.lock().expect("no panic with it") = Some(roster);
@@ -78,8 +85,9 @@ impl FakeTeams {
 
 #[async_trait]
 impl Connector for FakeTeams {
-    async fn continue_conversation(&self, reference: &Reference, _: &OutgoingActivity) -> Answer {
+    async fn continue_conversation(&self, reference: &Reference, activity: &OutgoingActivity) -> Answer {
         self.note("send", reference.conversation_id.as_ref(), reference);
+        self.said.lock().expect("no panic with it").push(activity.said.clone());
         let scripted = self.sends.lock().expect("no panic with it").pop_front();
         let verdict = scripted.or_else(|| self.always.lock().expect("no panic with it").clone());
         let verdict = verdict.unwrap_or(Verdict::Delivered { activity_id: Some("1".into()) });
@@ -106,8 +114,10 @@ impl Connector for FakeTeams {
         Posted { answer, thread: Some(Conversation { conversation_id, service_url: None }) }
     }
 
-    async fn update_activity(&self, _: &Reference, _: &str, _: &OutgoingActivity) -> Answer {
-        unreachable!("nothing is updated here")
+    async fn update_activity(&self, reference: &Reference, id: &str, activity: &OutgoingActivity) -> Answer {
+        self.note("update", Some(&id.to_owned()), reference);
+        self.said.lock().expect("no panic with it").push(activity.said.clone());
+        Answer { verdict: Verdict::Delivered { activity_id: None }, evidence: Evidence::default() }
     }
 
     async fn delete_activity(&self, _: &Reference, _: &str) -> Answer {

@@ -19,12 +19,15 @@ use nudged::domain::time::Moment;
 use nudged::domain::verdict::Evidence;
 use nudged::engine::catalog::{CatalogCell, CatalogKeeper};
 use nudged::engine::dispatcher::LEAD;
+use nudged::engine::ear::Listener;
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
 use nudged::engine::planner::Planner;
 use nudged::engine::posting::Turns;
+use nudged::engine::replier::Replier;
 use nudged::engine::rosters::Rosters;
 use nudged::engine::sender::Sender;
+use nudged::engine::shown::Shown;
 use nudged::engine::watch::Watch;
 use nudged::port::clock::{Clock, Woke};
 use nudged::port::desk::{DeliveryStatus, OccurrenceStatus, Reach};
@@ -273,6 +276,45 @@ impl Rig {
     pub(crate) async fn pass_minutes(&self, minutes: i64) {
         self.now_is(self.clock.now() + TimeDelta::minutes(minutes));
         self.deliver().await;
+    }
+
+    /// The bot's ear.
+    pub(crate) fn listener(&self) -> Listener {
+        Listener {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            fallback_zone: Tz::UTC,
+            work: Arc::default(),
+            replan: Arc::default(),
+            replies: Arc::default(),
+            shown: self.shown(),
+        }
+    }
+
+    fn shown(&self) -> Arc<Shown> {
+        Arc::new(Shown { catalog: self.keeper.cell(), zones: Arc::new(ZoneData::newest()), house_stop: None })
+    }
+
+    /// One round of the replier.
+    pub(crate) async fn reply(&self) {
+        let replier = Arc::new(Replier {
+            store: self.store.clone(),
+            connector: self.teams.clone(),
+            limiter: self.sender.limiter.clone(),
+            clock: self.clock.clone(),
+            entropy: Arc::new(NoChance),
+            health: self.planner.health.clone(),
+            places: self.sender.places.clone(),
+            shown: self.shown(),
+            work: Arc::default(),
+            bell: Arc::default(),
+            home_tenant: Some("home".into()),
+        });
+        replier.go_round(&CancellationToken::new()).await.expect("a round");
+    }
+
+    pub(crate) fn limiter(&self) -> Arc<Limiter> {
+        self.sender.limiter.clone()
     }
 
     pub(crate) async fn import(&self, records: Vec<PersonRecord>) {

@@ -5,6 +5,8 @@ mod rig;
 
 // Channels, their threads, and teams.
 mod channels;
+// Teams calls, and so do programs on this machine.
+mod calling;
 // What a person types, and what comes back.
 mod commands;
 // Cards, texts and languages, from the file to Teams.

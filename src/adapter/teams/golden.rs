@@ -4,9 +4,11 @@
 use serde_json::json;
 
 use super::stand_in::{APP, HOME, StandIn, hello, known, reply};
+use crate::domain::buttons::{Buttons, Press};
 use crate::domain::delivery::Reason;
+use crate::domain::id::DeliveryId;
 use crate::domain::verdict::Verdict;
-use crate::port::connector::{Channel, Connector, Conversation, Member, MemberPage, Team};
+use crate::port::connector::{Channel, Connector, Conversation, Member, MemberPage, OutgoingActivity, Team};
 
 const CHANNEL: &str = "19:exampleChannel@thread.tacv2";
 const ENCODED: &str = "19%3AexampleChannel%40thread.tacv2";
@@ -180,4 +182,50 @@ async fn a_conversation_that_is_served_elsewhere_names_the_place_to_ask_next() {
     assert_eq!(answer.verdict, elsewhere(Some(format!("{}/teams/", teams.url()))));
     let answer = connector.continue_conversation(&known("a:1"), &hello()).await;
     assert_eq!(answer.verdict, elsewhere(None), "that place has just been asked");
+}
+
+#[tokio::test]
+async fn a_text_with_buttons() {
+    let teams = StandIn::start().await;
+    let presses = ["done", "snooze tomorrow 09:00", "stop"].map(|press| Press::parse(press).expect("a press"));
+    let OutgoingActivity { said, locale } = hello();
+    let said = Buttons(presses.to_vec()).put_below(said, DeliveryId(4711), locale.as_deref());
+    teams.connector().continue_conversation(&known("a:1"), &OutgoingActivity { said, locale }).await;
+    let [sent] = &teams.requests()[..] else { panic!("one request") };
+    let button = |title: &str, verb: &str, choice: &str| {
+        let data = json!({ "nudged": { "delivery": 4711, "choice": choice } });
+        json!({
+            "type": "Action.Execute", "title": title, "verb": verb, "data": data,
+            "fallback": { "type": "Action.Submit", "title": title, "data": data }
+        })
+    };
+    assert_eq!(
+        sent.json(),
+        json!({
+            "type": "message",
+            "summary": "Stand-up in 5 minutes",
+            "attachments": [{
+                "contentType": "application/vnd.microsoft.card.adaptive",
+                "content": {
+                    "type": "AdaptiveCard",
+                    "version": "1.5",
+                    "body": [
+                        { "type": "TextBlock", "text": "**Stand-up** in 5 minutes", "wrap": true },
+                        {
+                            "type": "ActionSet",
+                            "actions": [
+                                button("Erledigt", "nudged.done", "done"),
+                                button("Später: morgen 09:00", "nudged.snooze", "snooze tomorrow 09:00"),
+                                button("Stopp", "nudged.stop", "stop")
+                            ]
+                        }
+                    ]
+                }
+            }],
+            "locale": "de-CH",
+            "from": { "id": format!("28:{APP}") },
+            "conversation": { "id": "a:1", "tenantId": HOME },
+            "channelData": { "tenant": { "id": HOME } }
+        })
+    );
 }

@@ -374,6 +374,33 @@ fn policies_are_checked() {
 }
 
 #[test]
+fn topics_and_buttons_are_checked() {
+    let check = |text: &str, problems: &[&str]| check(&format!("at = 2026-12-01T09:00:00\n{text}"), problems);
+    check("topic = \"Company news\"\nbuttons = [\"done\", \"snooze: 1h, tomorrow 09:00\", \"stop\"]", &[]);
+    check("buttons = \"done\"", &[]);
+    check(
+        "topic = \"news/all\"",
+        &[
+            "5:9: N200 `news/all` can't be a topic: people could not type it; use letters, digits, spaces, - and _, at most 80, such as topic = \"company news\"",
+        ],
+    );
+    let example = "write for example buttons = [\"done\", \"snooze: 1h, tomorrow 09:00\", \"stop\"]";
+    check("buttons = [\"dome\"]", &[&format!("5:12: N201 `dome` is not understood as a button; {example}")]);
+    check("buttons = [1]", &[&format!("5:12: N005 `buttons` must be a list of texts, not a number; {example}")]);
+    check(
+        "buttons = [\"snooze: 1h, someday\"]",
+        &[
+            "5:12: N201 `someday` is not understood as a time to snooze until; write a span of at most 30 days, such as 1h, or a time such as tomorrow 09:00",
+        ],
+    );
+    check("buttons = [\"done\", \"done\"]", &["5:20: N201 the button `done` is there already; remove one of the two"]);
+    check(
+        "buttons = [\"done\", \"stop\", \"snooze: 1h, 2h, 3h, 4h, 5h\"]",
+        &["5:11: N201 Teams shows 6 buttons at most, and these are 7; remove some"],
+    );
+}
+
+#[test]
 fn keys_names_and_zones_are_checked() {
     check(
         "at = 2026-12-01T09:00:00\ncanary = 5",

@@ -1,0 +1,207 @@
+//! Stops, replies and buttons, from Teams' telling to the request: through the real ear, sender and replier.
+
+use chrono_tz::Tz;
+use nudged::domain::activity;
+use nudged::domain::delivery::{Reason, State};
+use nudged::domain::message::Said;
+use nudged::domain::rate::Operation;
+use nudged::domain::schedule::model::Priority;
+use nudged::domain::verdict::Verdict;
+use nudged::engine::limiter::Request;
+use nudged::port::clock::Clock;
+use nudged::port::ear::{Ear, Reply, Via};
+use serde_json::{Value, json};
+
+use crate::rig::{Rig, at};
+
+const DAILY: &str = "[schedule.standup]\nto = \"everyone\"\nevery = \"day\"\nat = 09:00:00\ntext = \"Hello at {{ local.time }}\"\n\
+                     buttons = [\"done\", \"snooze: 1h\", \"stop\"]\n";
+
+/// What Ana tells the bot in her chat.
+async fn hear(rig: &Rig, kind: &str, id: &str, parts: &Value) -> Reply {
+    let mut all = json!({
+        "type": kind, "id": id, "channelId": "msteams", "timestamp": rig.clock.now().to_rfc3339(),
+        "serviceUrl": "https://smba.trafficmanager.net/emea/", "from": { "id": "29:ana" }, "recipient": { "id": "28:bot" },
+        "conversation": { "id": "a:ana", "conversationType": "personal" },
+    });
+    for (key, value) in parts.as_object().expect("an object") {
+        all[key] = value.clone();
+    }
+    let activity = activity::read(all.to_string().as_bytes()).expect("an activity");
+    rig.listener().hear(activity, Via::Endpoint).await.expect("heard")
+}
+
+/// The requests since it was asked last, wherever they went.
+fn requests(rig: &Rig) -> Vec<String> {
+    let place = " at https://smba.trafficmanager.net/emea/";
+    rig.teams.asked().into_iter().map(|asked| asked.trim_end_matches(place).to_owned()).collect()
+}
+
+async fn type_in(rig: &Rig, text: &str, id: &str) {
+    hear(rig, "message", id, &json!({ "text": text })).await;
+}
+
+/// Presses the button `number` of the message that was sent last, as Teams does it.
+async fn press(rig: &Rig, said: &Said, number: usize, id: &str) -> Reply {
+    let Said::Card { card, .. } = said else { panic!("a message with buttons is a card: {said:?}") };
+    let actions = card["body"].as_array().and_then(|body| body.last()).expect("a last element");
+    let action = &actions["actions"][number];
+    let value = json!({ "action": { "type": "Action.Execute", "verb": action["verb"], "data": action["data"] } });
+    hear(rig, "invoke", id, &json!({ "name": "adaptiveCard/action", "value": value })).await
+}
+
+/// The last line of the card that was answered.
+fn line(reply: &Reply) -> String {
+    let Reply::Invoke(body) = reply else { panic!("{reply:?}") };
+    assert_eq!(body["statusCode"], 200);
+    assert_eq!(body["type"], "application/vnd.microsoft.card.adaptive");
+    let last = body["value"]["body"].as_array().and_then(|body| body.last()).expect("a last element");
+    last["text"].as_str().expect("a line").to_owned()
+}
+
+/// Ana, and a schedule for every day at nine; it is nine.
+async fn nine_o_clock() -> Rig {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.people(&[("ana", Tz::UTC)]).await;
+    rig.file_says(DAILY).await;
+    rig.now_is(at("2027-03-01T09:00"));
+    rig.expand().await;
+    rig
+}
+
+async fn next_day(rig: &Rig, day: &str) {
+    rig.now_is(at(&format!("{day}T09:00")));
+    rig.plan().await;
+    rig.expand().await;
+    rig.deliver().await;
+}
+
+#[tokio::test]
+async fn who_says_stop_gets_one_reply_and_nothing_more_until_they_say_start() {
+    let rig = nine_o_clock().await;
+    for id in ["1", "1", "2"] {
+        type_in(&rig, "STOP", id).await;
+        rig.reply().await;
+    }
+    assert_eq!(requests(&rig), ["send a:ana"], "the reply, once");
+    rig.deliver().await;
+    assert_eq!(requests(&rig), Vec::<String>::new(), "no request for what is due");
+    let delivery = rig.deliveries("standup").await.remove(0);
+    assert_eq!((delivery.state, delivery.reason), (State::Skipped, Some(Reason::OptedOut)));
+    type_in(&rig, "start", "3").await;
+    rig.reply().await;
+    next_day(&rig, "2027-03-02").await;
+    assert_eq!(requests(&rig), ["send a:ana", "send a:ana"], "a reply, and the message of the next day");
+}
+
+#[tokio::test]
+async fn a_stop_counts_for_what_waits_for_its_permit() {
+    let rig = nine_o_clock().await;
+    let elsewhere = Request {
+        tenant: "home".into(),
+        conversation: "a:somebody".into(),
+        operation: Operation::Send,
+        priority: Priority::Normal,
+    };
+    let held = rig.limiter().permit(&elsewhere).await.ok();
+    let waiting = rig.deliver();
+    tokio::pin!(waiting);
+    // The claim is asked for first, and the ledger does one thing after the other.
+    tokio::select! {
+        biased;
+        () = &mut waiting => panic!("there is one connection, and it is taken"),
+        () = type_in(&rig, "stop standup", "1") => {}
+    }
+    drop(held);
+    waiting.await;
+    rig.deliver().await;
+    assert_eq!(requests(&rig), Vec::<String>::new());
+    let delivery = rig.deliveries("standup").await.remove(0);
+    assert_eq!((delivery.state, delivery.reason), (State::Skipped, Some(Reason::OptedOut)));
+}
+
+#[tokio::test]
+async fn a_reply_is_tried_again_only_where_nothing_arrived() {
+    let rig = nine_o_clock().await;
+    let throttled = Verdict::Retry { reason: Reason::Throttled, after: Some(std::time::Duration::from_secs(30)) };
+    let doubt = Verdict::Unknown { reason: Reason::NoAnswer };
+    rig.teams.answers(&[throttled, doubt]);
+    type_in(&rig, "help", "1").await;
+    rig.reply().await;
+    rig.reply().await;
+    assert_eq!(requests(&rig), ["send a:ana"], "not before it is time");
+    rig.now_is(rig.clock.now() + chrono::TimeDelta::seconds(31));
+    rig.reply().await;
+    rig.now_is(rig.clock.now() + chrono::TimeDelta::minutes(5));
+    rig.reply().await;
+    assert_eq!(requests(&rig), ["send a:ana"], "what may have arrived is not sent again");
+}
+
+#[tokio::test]
+async fn a_snooze_comes_an_hour_later_and_says_the_same() {
+    let rig = nine_o_clock().await;
+    rig.deliver().await;
+    let said = rig.teams.said().remove(0);
+    rig.now_is(at("2027-03-01T09:10"));
+    assert_eq!(line(&press(&rig, &said, 1, "f:1").await), "Snoozed until Mon 10:10");
+    // Told again, with the same id or another, it is answered the same.
+    assert_eq!(line(&press(&rig, &said, 1, "f:1").await), "Snoozed until Mon 10:10");
+    rig.now_is(at("2027-03-01T09:11"));
+    assert_eq!(line(&press(&rig, &said, 1, "f:2").await), "Snoozed until Mon 10:10");
+    for (time, expect) in [("2027-03-01T10:09", 0), ("2027-03-01T10:10", 1), ("2027-03-01T10:11", 0)] {
+        rig.now_is(at(time));
+        rig.expand().await;
+        rig.deliver().await;
+        let said = rig.teams.said();
+        assert_eq!(said.len(), expect, "{time}");
+        for said in said {
+            let Said::Card { summary, .. } = said else { panic!("a card") };
+            assert_eq!(summary, "Hello at 09:00");
+        }
+    }
+}
+
+#[tokio::test]
+async fn done_and_stop_are_shown_in_the_card() {
+    let rig = nine_o_clock().await;
+    rig.deliver().await;
+    let said = rig.teams.said().remove(0);
+    press(&rig, &said, 1, "f:1").await;
+    assert_eq!(line(&press(&rig, &said, 0, "f:2").await), "✓ Done");
+    rig.now_is(at("2027-03-01T10:00"));
+    rig.expand().await;
+    rig.deliver().await;
+    assert_eq!(rig.teams.said(), Vec::new(), "what was put off is done");
+    assert_eq!(line(&press(&rig, &said, 2, "f:3").await), "Stopped");
+    next_day(&rig, "2027-03-02").await;
+    assert_eq!(rig.teams.said(), Vec::new());
+}
+
+#[tokio::test]
+async fn an_older_clients_press_updates_the_message() {
+    let rig = nine_o_clock().await;
+    rig.deliver().await;
+    requests(&rig);
+    let Said::Card { card, .. } = rig.teams.said().remove(0) else { panic!("a card") };
+    let data = card["body"][1]["actions"][0]["fallback"]["data"].clone();
+    assert_eq!(hear(&rig, "message", "5", &json!({ "value": data })).await, Reply::Heard);
+    rig.reply().await;
+    assert_eq!(requests(&rig), ["update 1"]);
+    let Said::Card { card, .. } = rig.teams.said().remove(0) else { panic!("a card") };
+    let texts: Vec<_> = card["body"].as_array().expect("a body").iter().map(|it| it["text"].as_str()).collect();
+    assert_eq!(texts, [Some("Hello at 09:00"), Some("✓ Done")], "and no buttons");
+}
+
+#[tokio::test]
+async fn a_button_of_somebody_elses_message_does_nothing() {
+    let rig = nine_o_clock().await;
+    rig.people(&[("ben", Tz::UTC)]).await;
+    rig.deliver().await;
+    let said = rig.teams.said().remove(0);
+    let Said::Card { mut card, summary } = said else { panic!("a card") };
+    card["body"][1]["actions"][2]["data"]["nudged"]["delivery"] = json!(4711);
+    let reply = press(&rig, &Said::Card { card, summary }, 2, "f:1").await;
+    let Reply::Invoke(body) = reply else { panic!("{reply:?}") };
+    assert_eq!(body["type"], "application/vnd.microsoft.activity.message");
+    assert_eq!(body["value"], "This message is not for you, so nothing has changed.");
+}
