@@ -283,6 +283,7 @@ macro_rules! conformance {
             conformance!(@cases $place, zones, [
                 a_client_says_where_somebody_lives,
                 an_own_choice_beats_the_client_until_it_is_taken_back,
+                a_person_chooses_and_is_answered_once,
                 what_is_told_late_or_again_changes_nothing,
                 an_import_without_a_zone_leaves_what_was_said,
                 a_client_that_falls_silent_is_no_longer_believed,

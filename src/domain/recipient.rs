@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::consent::{Choice, Stopped};
 use crate::domain::conversation::{self, ChannelPlace, Standing};
 use crate::domain::id::RecipientId;
 use crate::domain::ladder::ZoneEvidence;
@@ -338,6 +339,12 @@ pub struct Kept {
     pub unreachable_since: Option<DateTime<Utc>>,
     #[serde(default)]
     pub hearsay: Hearsay,
+    /// What is stopped, and every choice that was ever made. These count for those whom the ledger knows, too: a stop must
+    /// not get lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Stopped>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
 }
 
 /// Which of these Teams told. What an operator wrote does not change by it.

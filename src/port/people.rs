@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::consent::Stopped;
 use crate::domain::ladder::PassedOver;
 use crate::domain::recipient::{PersonRecord, Reference};
 use crate::port::desk::PersonView;
@@ -22,6 +23,8 @@ pub struct PersonFile {
     /// What else was said of the zone, and why it does not count.
     pub passed_over: Vec<PassedOver>,
     pub reference: Reference,
+    /// What this recipient stopped.
+    pub stops: Vec<Stopped>,
     /// When Teams last told anything of them, and when in the conversation itself.
     pub told_at: Option<DateTime<Utc>>,
     pub heard_at: Option<DateTime<Utc>>,

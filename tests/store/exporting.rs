@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use nudged::domain::consent::{Choice, Stopped, Topic, Way, Wish};
 use nudged::domain::conversation::ChannelPlace;
 use nudged::domain::import::{export_line, people};
 use nudged::domain::ladder::ZoneEvidence;
@@ -60,7 +61,29 @@ fn any_kept() -> impl Strategy<Value = Kept> {
         unreachable,
         unreachable_since: unreachable.and(heard_at),
         hearsay,
+        ..choices(is_known)
     })
+}
+
+/// Some have stopped a topic, and lifted another.
+fn choices(has_chosen: bool) -> Kept {
+    let choice = |wish, topic: &str, time| Choice { wish, topic: Topic::new(topic), way: Way::Typed, at: at(time) };
+    if !has_chosen {
+        return Kept::default();
+    }
+    Kept {
+        stops: vec![
+            Stopped { topic: None, since: at("03:00") },
+            Stopped { topic: Topic::new("b"), since: at("02:00") },
+        ],
+        choices: vec![
+            choice(Wish::Stop, "a", "01:00"),
+            choice(Wish::Stop, "b", "02:00"),
+            choice(Wish::Stop, "", "03:00"),
+            choice(Wish::Start, "a", "04:00"),
+        ],
+        ..Kept::default()
+    }
 }
 
 /// The person with this number, of whom much or little is known.
@@ -140,4 +163,10 @@ pub(crate) async fn who_is_known_already_stays_as_they_are(place: &dyn Place) {
     let old = PersonRecord { zone: None, zones: vec![older], kept: Some(mark), ..person("ana", BERLIN) };
     ledger.import(&[old], "12:00").await;
     assert_eq!(export(&ledger).await, before);
+    // A stop is the exception: it must not get lost.
+    let stopped = PersonRecord { zone: None, kept: Some(choices(true)), ..person("ana", BERLIN) };
+    assert_eq!(ledger.import(std::slice::from_ref(&stopped), "12:00").await.updated, 1);
+    let kept = export(&ledger).await.remove(0).kept.expect("what is kept");
+    assert_eq!((kept.stops, kept.unreachable), (choices(true).stops, None));
+    assert_eq!(ledger.import(&[stopped], "12:00").await.unchanged, 1);
 }

@@ -2,12 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use nudged::domain::consent::Whence;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::RecipientId;
 use nudged::domain::ladder::{HouseZones, WhyNot, ZoneEvidence};
 use nudged::domain::news::{Fact, Met, News, TakenIn, Who};
 use nudged::domain::recipient::{PersonRecord, RecipientKind, Reference, ServiceOrigin, ZoneSource};
+use nudged::domain::reply::ReplySettlement;
+use nudged::domain::zone_wish::{ZoneSaid, ZoneWish};
 use nudged::port::desk::ImportReport;
+use nudged::port::reply::{ReplyOutcome, Says};
 
 use crate::Place;
 use crate::fixtures::*;
@@ -60,11 +64,45 @@ pub(crate) async fn an_own_choice_beats_the_client_until_it_is_taken_back(place:
     told(&ledger, ZoneSource::Client, TOKYO, "09:00").await;
     ledger.import(&[person("ana", DENVER)], "09:30").await;
     assert_eq!(zone_of(&ledger, "ana").await, (BERLIN, ZoneSource::Own));
-    let unsaid = |time| Fact::ZoneUnsaid { who: who("ana"), source: ZoneSource::Own, at: at(time) };
-    hear(&ledger, unsaid("07:00"), at("10:00")).await;
+    says(&ledger, ZoneWish::Auto, "07:00").await;
     assert_eq!(zone_of(&ledger, "ana").await, (BERLIN, ZoneSource::Own), "she chose after that");
-    hear(&ledger, unsaid("10:00"), at("10:00")).await;
+    says(&ledger, ZoneWish::Auto, "10:00").await;
     assert_eq!(zone_of(&ledger, "ana").await, (DENVER, ZoneSource::Operator));
+}
+
+/// Ana says something of her zone in her own chat; what is answered.
+async fn says(ledger: &Ledger, wish: ZoneWish, time: &str) -> Vec<String> {
+    let whence = Whence { conversation_id: Some("a:ana".into()), language: Some("en".into()), ..Whence::default() };
+    let said = ZoneSaid { who: who("ana"), wish, at: at(time), whence };
+    hear(ledger, Fact::ZoneSaid(Box::new(said)), at(time)).await;
+    let mut texts = Vec::new();
+    for task in ledger.store.replies_due(at(time), 10).await.expect("replies").tasks {
+        let Says::Text(text) = task.says else { panic!("{task:?}") };
+        texts.push(text);
+        let settlement = ReplySettlement::Sent;
+        ledger
+            .store
+            .settle_reply(ReplyOutcome { reply: task.reply, at: at(time), settlement })
+            .await
+            .expect("settling");
+    }
+    texts
+}
+
+pub(crate) async fn a_person_chooses_and_is_answered_once(place: &dyn Place) {
+    let ledger = ana(place).await;
+    told(&ledger, ZoneSource::Client, TOKYO, "08:00").await;
+    let check = |texts: Vec<String>, words: &[&str]| {
+        assert_eq!(texts.len(), words.len(), "{texts:?}");
+        assert!(texts.iter().zip(words).all(|(text, word)| text.contains(word)), "{texts:?} {words:?}");
+    };
+    check(says(&ledger, ZoneWish::Ask, "09:00").await, &["by the clock of Asia/Tokyo"]);
+    check(says(&ledger, ZoneWish::Choose(BERLIN), "09:01").await, &["Europe/Berlin from now on"]);
+    assert_eq!(zone_of(&ledger, "ana").await, (BERLIN, ZoneSource::Own));
+    check(says(&ledger, ZoneWish::Choose(BERLIN), "09:02").await, &[]);
+    check(says(&ledger, ZoneWish::Unclear(Some(DENVER)), "09:03").await, &["**zone America/Denver**"]);
+    check(says(&ledger, ZoneWish::Auto, "09:04").await, &["Asia/Tokyo at present"]);
+    assert_eq!(zone_of(&ledger, "ana").await, (TOKYO, ZoneSource::Client));
 }
 
 pub(crate) async fn what_is_told_late_or_again_changes_nothing(place: &dyn Place) {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
+use super::consent;
 use super::fault::Fault;
 use super::people::{self, NewRecipient};
 use super::person::Person;
@@ -161,7 +162,7 @@ fn restore(conn: &Connection, id: i64, kept: &Kept) -> Result<(), Fault> {
         ":unreachable": kept.unreachable.map(Word::word),
         ":unreachable_since": kept.unreachable_since.map(micros),
     })?;
-    Ok(())
+    consent::restore(conn, id, &kept.stops, &kept.choices)
 }
 
 /// Takes in what the record says of the zone. Returns whether anything of it is new.
@@ -227,6 +228,11 @@ fn update(
     let renamed = place(conn, id, record, fallback_zone)?;
     let heard = hear_zones(conn, id, record, now)?;
     let settled = zones::settle(conn, id, fallback_zone, now)?;
+    let mut chose = false;
+    for choice in record.kept.iter().flat_map(|kept| &kept.choices) {
+        chose |= consent::choose(conn, id, choice)? == consent::Chosen::Changed;
+    }
+    let same = same && !chose;
     if same && !readdressed && !regrouped && renamed.is_empty() && !heard && !settled.changed {
         return Ok(Effect::Unchanged);
     }

@@ -44,6 +44,7 @@ mod thread;
 mod threads;
 mod upkeep;
 mod words;
+mod zone_said;
 mod zones;
 
 use std::path::Path;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
+use super::consent;
 use super::fault::Fault;
 use super::people;
 use super::person::{COLUMN_COUNT, Person};
@@ -63,6 +64,7 @@ pub(super) fn show(
         zone_said_at: resolved.said_at,
         passed_over: resolved.passed_over,
         reference,
+        stops: consent::stops(conn, recipient.0)?,
         told_at: of.instant_if_any(row, COLUMN_COUNT, "told_at")?,
         heard_at: of.instant_if_any(row, COLUMN_COUNT + 1, "heard_at")?,
         unreachable_since: of.instant_if_any(row, COLUMN_COUNT + 2, "unreachable_since")?,
@@ -126,6 +128,8 @@ pub(super) fn export(conn: &Connection, after: i64, limit: usize) -> Result<Expo
                 heard_at: of.instant_if_any(row, OWN + 2, "heard_at")?,
                 unreachable: person.unreachable,
                 unreachable_since: of.instant_if_any(row, OWN + 3, "unreachable_since")?,
+                stops: consent::stops(conn, id)?,
+                choices: consent::choices(conn, id)?,
                 hearsay: Hearsay { name: row.get(OWN + 4)?, language: row.get(OWN + 5)?, country: row.get(OWN + 6)? },
             }),
             ..PersonRecord::new(person.recipient.kind)

@@ -7,6 +7,7 @@ use crate::adapter::zones::ZoneData;
 use crate::cli::people::list::reach;
 use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk, times};
+use crate::domain::consent::Topic;
 use crate::domain::ladder::{PassedOver, WhyNot};
 use crate::domain::recipient::{RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
 use crate::domain::time::ZoneRules;
@@ -71,6 +72,10 @@ pub(super) fn told(file: &PersonFile, rules: &dyn ZoneRules) -> String {
     );
     if let Some(at) = file.heard_at {
         say("last heard", ago(at));
+    }
+    for stop in &file.stops {
+        let what = stop.topic.as_ref().map_or("everything", Topic::as_str);
+        say("stopped", format!("{what}, {}; `nudged people start` lifts it", ago(stop.since)));
     }
     let since = file.unreachable_since.map_or_else(String::new, |at| format!(" (since {})", times::utc(at)));
     say("reachable", format!("{}{since}", reach(person)));
@@ -158,6 +163,7 @@ mod tests {
     use chrono_tz::Tz;
 
     use super::*;
+    use crate::domain::consent::Stopped;
     use crate::domain::conversation::Standing;
     use crate::domain::recipient::{Details, Reference};
     use crate::port::desk::PersonView;
@@ -191,6 +197,7 @@ mod tests {
                 passed(ZoneSource::Directory, Tz::Europe__Paris, 1, WhyNot::Outranked { by: ZoneSource::Own }),
             ],
             reference: Reference { conversation_id: Some("a:ana".to_owned()), ..Reference::default() },
+            stops: vec![Stopped { topic: Topic::new("lunch"), since: now - TimeDelta::days(2) }],
             told_at: Some(now - TimeDelta::days(3)),
             heard_at: Some(now - TimeDelta::days(3)),
             unreachable_since: Some(now - TimeDelta::days(1)),
