@@ -1,6 +1,6 @@
 //! Teams calls the daemon, and programs on this machine do: over real HTTP, from the configuration to the ledger.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use nudged::emulator::{Forgery, Inbound, KeyOf, Telling};
 use serde_json::{Value, json};
@@ -26,6 +26,8 @@ fn free() -> String {
 impl Called {
     async fn new() -> Self {
         let rig = Rig::new().await;
+        // Its keys are made when they are first needed, and nothing else goes on here meanwhile.
+        let _ = rig.emulator.write_inbound(&Inbound::new("http://nowhere.example/", Telling::Install));
         let (endpoint, admin) = (free(), free());
         let more = format!(
             "[endpoint]\nlisten = \"{endpoint}\"\nopenid_url = \"{}\"\n\
@@ -38,8 +40,14 @@ impl Called {
         Self { rig, endpoint: format!("http://{endpoint}/api/messages"), admin: format!("http://{admin}"), client }
     }
 
+    /// Starts the daemon, and waits until it can be called.
     async fn start(&self) -> Running {
-        self.rig.start().await
+        let running = self.rig.start().await;
+        for url in [&self.endpoint, &self.admin] {
+            let address = url.trim_start_matches("http://").trim_end_matches("/api/messages");
+            self.rig.until("it can be called", || TcpStream::connect(address).is_ok()).await;
+        }
+        running
     }
 
     /// Status and body of a request to the admin API.
