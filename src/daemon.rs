@@ -200,7 +200,7 @@ impl Daemon {
         });
         let rosters = rosters(&sender, config, &replan);
         let recaller = recaller(config, &sender, recall);
-        let replier = replier(&sender, shown, replies);
+        let answering = replier(&sender, shown, replies);
         let dispatcher = Dispatcher {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -240,7 +240,7 @@ impl Daemon {
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
         tasks.spawn(named("rosters", rosters.run(stop.clone())));
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
-        tasks.spawn(named("replier", replier.run(stop.clone())));
+        tasks.spawn(named("replier", answering.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
         doors.open(&mut tasks, &(Arc::clone(&desk) as Arc<dyn Desk>), &stop);
         tasks.spawn(named("attendant", attendant.run(stop.clone())));
