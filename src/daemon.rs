@@ -25,6 +25,7 @@ use crate::adapter::sqlite::{OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
 use crate::config::Config;
+use crate::domain::id::Term;
 use crate::domain::policy::Downtime;
 use crate::domain::rate::{Book, Windows};
 use crate::domain::time::ZoneRules;
@@ -49,7 +50,7 @@ use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
 use crate::port::entropy::Entropy;
 use crate::port::library::Library;
-use crate::port::store::{Rescued, Store, StoreError};
+use crate::port::store::{Rescued, Store, StoreError, TakeOver};
 use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
 
@@ -137,11 +138,9 @@ impl Daemon {
         let owned = wait_for_store(config, clock.as_ref()).await?;
         let store = Arc::clone(&owned.store);
         let started_at = clock.now();
-        let taken = store.take_over(started_at).await?;
-        tell_rescued(taken.rescued);
+        let taken = take_over(store.as_ref(), config, started_at).await?;
         let downtime = Downtime { since: taken.went_round_at, until: started_at };
 
-        store.keep_house_zones(config.zones.clone(), config.fallback_zone, started_at).await?;
         let library = Arc::clone(&outside.library);
         let keeper =
             Arc::new(CatalogKeeper::new(library, Arc::clone(&store), Arc::clone(&clock), config.fallback_zone));
@@ -156,7 +155,7 @@ impl Daemon {
         });
         planner.pass().await?;
 
-        let [work, replan, recall, replies] = std::array::from_fn(|_| Arc::new(Notify::new()));
+        let [work, replan, recall, reply] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
         let shown = Arc::new(Shown {
             catalog: keeper.cell(),
@@ -169,7 +168,7 @@ impl Daemon {
             fallback_zone: config.fallback_zone,
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
-            replies: Arc::clone(&replies),
+            replies: Arc::clone(&reply),
             shown: Arc::clone(&shown),
         };
         let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
@@ -200,37 +199,10 @@ impl Daemon {
         });
         let rosters = rosters(&sender, config, &replan);
         let recaller = recaller(config, &sender, recall);
-        let answering = replier(&sender, shown, replies);
-        let dispatcher = Dispatcher {
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            sender,
-            health: Arc::clone(&health),
-            work: Arc::clone(&work),
-            clock_stepped: Arc::clone(&replan),
-            term: taken.term,
-            senders: config.limits.senders,
-        };
-        let chores = Chores {
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            planner,
-            credentials: CredentialWatch::new(credentials, Arc::clone(&clock)),
-            work: Arc::clone(&work),
-            replan: Arc::clone(&replan),
-            rosters: Arc::clone(&rosters.wanted),
-            fallback_zone: config.fallback_zone,
-            keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
-            term: taken.term,
-        };
-        let attendant = Attendant {
-            store: Arc::clone(&store),
-            clock,
-            health,
-            work,
-            catalog: keeper.cell(),
-            longest_request: config.limits.request_timeout * 2 + Duration::from_secs(30),
-        };
+        let replier = replier(&sender, reply, shown);
+        let chores = chores(config, &sender, &rosters, planner, credentials, taken.term);
+        let attendant = attendant(config, &sender);
+        let dispatcher = dispatcher(config, sender, &replan, taken.term);
         // One beat of each kind: more of a kind would do the same work again.
         let (bell, beats) = mpsc::channel(3);
         outside.ticker.start(bell).await?;
@@ -240,7 +212,7 @@ impl Daemon {
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
         tasks.spawn(named("rosters", rosters.run(stop.clone())));
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
-        tasks.spawn(named("replier", answering.run(stop.clone())));
+        tasks.spawn(named("replier", replier.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
         doors.open(&mut tasks, &(Arc::clone(&desk) as Arc<dyn Desk>), &stop);
         tasks.spawn(named("attendant", attendant.run(stop.clone())));
@@ -324,6 +296,17 @@ async fn wait_for_store(config: &Config, clock: &dyn Clock) -> Result<OwnedStore
     }
 }
 
+/// Takes over what a dead daemon held, and makes known what the configuration says of zones.
+async fn take_over(store: &dyn Store, config: &Config, now: DateTime<Utc>) -> Result<TakeOver, StoreError> {
+    let taken = store.take_over(now).await?;
+    tell_rescued(taken.rescued);
+    let movers = store.keep_house_zones(config.zones.clone(), config.fallback_zone, now).await?;
+    if movers > 0 {
+        tracing::info!(movers, "the configuration says another zone of them than before");
+    }
+    Ok(taken)
+}
+
 fn tell_rescued(rescued: Rescued) {
     if rescued != Rescued::default() {
         tracing::warn!(
@@ -387,7 +370,7 @@ fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
 }
 
 /// It speaks to Teams as the sender does, within the same limits.
-fn replier(sender: &Sender, shown: Arc<Shown>, bell: Arc<Notify>) -> Replier {
+fn replier(sender: &Sender, bell: Arc<Notify>, shown: Arc<Shown>) -> Replier {
     Replier {
         store: Arc::clone(&sender.store),
         connector: Arc::clone(&sender.connector),
@@ -420,6 +403,52 @@ fn recaller(config: &Config, sender: &Sender, bell: Arc<Notify>) -> Recaller {
         home_tenant: sender.home_tenant.clone(),
         house_stop: sender.house_stop.clone(),
         senders: config.limits.senders,
+    }
+}
+
+fn dispatcher(config: &Config, sender: Arc<Sender>, replan: &Arc<Notify>, term: Term) -> Dispatcher {
+    Dispatcher {
+        store: Arc::clone(&sender.store),
+        clock: Arc::clone(&sender.clock),
+        health: Arc::clone(&sender.health),
+        work: Arc::clone(&sender.work),
+        clock_stepped: Arc::clone(replan),
+        term,
+        senders: config.limits.senders,
+        sender,
+    }
+}
+
+fn chores(
+    config: &Config,
+    sender: &Sender,
+    rosters: &Rosters,
+    planner: Arc<Planner>,
+    credentials: Arc<dyn Credentials>,
+    term: Term,
+) -> Chores {
+    Chores {
+        store: Arc::clone(&sender.store),
+        clock: Arc::clone(&sender.clock),
+        planner,
+        credentials: CredentialWatch::new(credentials, Arc::clone(&sender.clock)),
+        work: Arc::clone(&sender.work),
+        replan: Arc::clone(&rosters.replan),
+        rosters: Arc::clone(&rosters.wanted),
+        fallback_zone: config.fallback_zone,
+        keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
+        term,
+    }
+}
+
+fn attendant(config: &Config, sender: &Sender) -> Attendant {
+    Attendant {
+        store: Arc::clone(&sender.store),
+        clock: Arc::clone(&sender.clock),
+        health: Arc::clone(&sender.health),
+        work: Arc::clone(&sender.work),
+        catalog: Arc::clone(&sender.catalog),
+        longest_request: config.limits.request_timeout * 2 + Duration::from_secs(30),
     }
 }
 

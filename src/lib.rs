@@ -7,7 +7,7 @@
 //! | [`domain`]   | schedules, civil time, waves, deliveries, verdicts, rates: pure values and decisions      | nothing |
 //! | [`port`]     | the traits through which time, chance, storage and Teams come in, and what crosses them  | domain |
 //! | [`engine`]   | the loops that act: planner, dispatcher, sender, desk                                    | port, domain |
-//! | [`adapter`]  | one room for each outside thing: clock, zone files, SQLite, Teams, socket, systemd       | port, domain |
+//! | [`adapter`]  | one room for each outside thing: clock, zone files, SQLite, Teams, its calls, systemd    | port, domain |
 //! | [`config`]   | `nudged.toml`, checked once into values that cannot be wrong                             | domain |
 //! | [`emulator`] | a stand-in for the Bot Connector and its token service: a program of its own             | port (clock) |
 //! | [`daemon`]   | new → start → stop: the one place that names every adapter                               | all but cli |

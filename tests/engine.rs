@@ -21,3 +21,5 @@ mod rig;
 mod sending;
 #[path = "engine/travel.rs"]
 mod travel;
+#[path = "engine/zones.rs"]
+mod zones;

@@ -16,6 +16,8 @@ mod editing;
 mod events;
 #[path = "store/expanding.rs"]
 mod expanding;
+#[path = "store/exporting.rs"]
+mod exporting;
 #[path = "store/fixtures.rs"]
 mod fixtures;
 #[path = "store/lanes.rs"]
@@ -56,6 +58,9 @@ use nudged::port::store::Store;
 /// Where a store keeps its ledger: empty at first. Opened again after `close`, it finds what was there.
 pub(crate) trait Place: Send + Sync {
     fn open(&self) -> Arc<dyn Store>;
+
+    /// Another place of this kind, empty.
+    fn another(&self) -> Box<dyn Place>;
 }
 
 /// Runs the whole suite against a store.
@@ -278,6 +283,7 @@ macro_rules! conformance {
             conformance!(@cases $place, zones, [
                 a_client_says_where_somebody_lives,
                 an_own_choice_beats_the_client_until_it_is_taken_back,
+                a_person_chooses_and_is_answered_once,
                 what_is_told_late_or_again_changes_nothing,
                 an_import_without_a_zone_leaves_what_was_said,
                 a_client_that_falls_silent_is_no_longer_believed,
@@ -285,6 +291,15 @@ macro_rules! conformance {
                 a_group_has_a_zone_for_whom_nothing_else_is_said,
                 a_directory_counts_less_than_a_client,
                 a_zone_that_is_told_takes_open_deliveries_along,
+                who_waits_for_a_zone_is_woken_when_it_is_known,
+                a_claim_comes_back_to_a_zone_that_is_known,
+                the_operator_says_and_takes_back,
+                a_person_is_shown_with_what_was_passed_over,
+                who_became_one_person_keeps_what_was_said,
+            ]);
+            conformance!(@cases $place, exporting, [
+                an_export_is_taken_back_without_loss,
+                who_is_known_already_stays_as_they_are,
             ]);
             conformance!(@cases $place, conversations, [
                 what_is_named_by_its_id_has_a_place,

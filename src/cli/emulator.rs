@@ -17,6 +17,7 @@ use crate::emulator::{Cloud, Directory, Emulator, Settings, Success, Windows};
 const AFTER_HELP: &str = "\
 It answers as Teams does: tokens, chats and channel posts, messages and their changes,
 members and teams, and the published rate windows with 429 and Retry-After.
+It tells a bot what people do, signed as Teams signs it or forged.
 It is scripted over HTTP, below /emulator:
 
   messages      GET what it received and what became of it; DELETE forgets it
@@ -27,6 +28,8 @@ It is scripted over HTTP, below /emulator:
   directory     PUT people, teams and chats
   credentials   PUT other secrets, certificates and assertions
   tokens        DELETE ends all that were given out
+  inbound       POST tells a bot something, and answers with what it said
+  keys          DELETE replaces the keys with which that is signed
 
 For example, somebody blocks the bot, and a tenth of the answers is lost:
 
@@ -151,6 +154,7 @@ fn introduce(screen: Screen, settings: &Settings, emulator: &Emulator) {
             "base_url": base,
             "service_url": service,
             "token_url": token_url,
+            "openid_url": emulator.openid_url(),
             "app_id": app_id,
             "tenant_id": tenant_id,
             "secret": secret,
@@ -161,7 +165,10 @@ fn introduce(screen: Screen, settings: &Settings, emulator: &Emulator) {
         "a stand-in for Teams listens on {base}\n\n\
          # nudged.toml\nfallback_zone = \"Europe/Berlin\"\n[bot]\napp_id = \"{app_id}\"\ntenant_id = \"{tenant_id}\"\n\
          secret_file = \"bot-secret\"   # a file that holds: {secret}\n\
-         login_url = \"{base}\"\nservice_url = \"{service}\"\ntrusted_hosts = [\"{address}\"]\n",
+         login_url = \"{base}\"\nservice_url = \"{service}\"\ntrusted_hosts = [\"{address}\"]\n\
+         [endpoint]   # where the emulator can tell the bot what people do\nlisten = \"127.0.0.1:3979\"\n\
+         openid_url = \"{}\"\n",
+        emulator.openid_url()
     ));
     screen.say(format!(
         "Another bot takes its tokens from {token_url}\n\

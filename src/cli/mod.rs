@@ -1,7 +1,6 @@
 //! One file for each command. Commands decide what to ask and how to say the answer; what is true is decided elsewhere.
 
 mod check;
-mod consent;
 mod demo;
 mod desk;
 mod emulator;

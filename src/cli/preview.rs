@@ -20,11 +20,11 @@ use crate::domain::id::{DeliveryId, RecipientId};
 use crate::domain::message::Said;
 use crate::domain::nearest::nearest;
 use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
-use crate::domain::policy::{held_until, is_own_holiday, not_meant, quiet_until};
+use crate::domain::policy::{held_until, is_own_holiday, not_meant, quiet_until, without_zone};
 use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::{Address, AddressKind, Recipient};
 use crate::domain::recurrence::instant;
-use crate::domain::schedule::model::{Schedule, Target};
+use crate::domain::schedule::model::{Schedule, Target, ZoneUnknown};
 use crate::domain::schedule::when::{Trigger, WhoseClock};
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::{ClockNote, ZoneRules};
@@ -269,6 +269,11 @@ fn row(
             if is_own_holiday(schedule, wave.occurrence, &person.details, &person.groups) =>
         {
             Some(Reason::Holiday)
+        }
+        Reach::Conversation | Reach::CanBeCreated
+            if without_zone(schedule, person.kind, person.zone_source) != ZoneUnknown::Default =>
+        {
+            Some(Reason::ZoneUnknown)
         }
         Reach::Conversation | Reach::CanBeCreated => due_at.is_none().then_some(Reason::QuietHours),
     };

@@ -87,7 +87,7 @@ pub enum Way {
 }
 
 /// A wish about a topic, or about everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     pub wish: Wish,
     /// `None` means everything.
@@ -95,6 +95,14 @@ pub struct Choice {
     pub way: Way,
     /// When it was said. What is older than the last change of the same thing changes nothing.
     pub at: DateTime<Utc>,
+}
+
+/// A stop that is in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// `None` means everything.
+    pub topic: Option<Topic>,
+    pub since: DateTime<Utc>,
 }
 
 /// A command that somebody typed to the bot.

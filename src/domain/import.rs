@@ -13,7 +13,7 @@ mod csv;
 mod reference;
 
 pub use csv::people_from_csv;
-pub use reference::people_from_references;
+pub use reference::{EXPORT, export_line, people_from_references};
 
 /// Reads a people file of either form; which one it is shows in its first character.
 #[must_use]

@@ -75,6 +75,9 @@ pub mod event;
 // Which of all that was said of a person's zone counts.
 pub mod ladder;
 
+// What people say to the bot about their own zone.
+pub mod zone_wish;
+
 // The time zones of Windows and Exchange, by their IANA names.
 pub mod windows_zones;
 

@@ -15,6 +15,7 @@ use crate::domain::event::{self, Event};
 use crate::domain::ladder::ZoneEvidence;
 use crate::domain::press::{Effect, Pressed};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable, ZoneSource};
+use crate::domain::zone_wish::{self, ZoneSaid};
 
 /// Facts that were told together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -46,8 +47,8 @@ pub enum Fact {
     Happened(Box<Event>),
     /// In which zone somebody lives, as one source says.
     ZoneTold { who: Who, said: ZoneEvidence },
-    /// What a source said of somebody's zone until `at` is taken back.
-    ZoneUnsaid { who: Who, source: ZoneSource, at: DateTime<Utc> },
+    /// What somebody says of their own zone to the bot.
+    ZoneSaid(Box<ZoneSaid>),
 }
 
 /// A recipient of whom Teams, or another bot, told something.
@@ -106,6 +107,7 @@ pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -
     facts.extend(teller.person());
     facts.extend(teller.zone());
     facts.extend(teller.change());
+    facts.extend(zone_wish::said(activity, heard_at).map(|said| Fact::ZoneSaid(Box::new(said))));
     facts.extend(consent::typed(activity, heard_at).map(|typed| Fact::Typed(Box::new(typed))));
     facts.extend(event::told(activity, teller.at).map(|event| Fact::Happened(Box::new(event))));
     News { key: key(activity), facts }

@@ -7,9 +7,9 @@ use chrono_tz::Tz;
 use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Claim, Earlier, Reason, RosterState, Settlement};
 use crate::domain::quiet::{InQuietHours, QuietHours, end_of_all};
-use crate::domain::recipient::{Details, Route};
-use crate::domain::schedule::model::{CatchUp, Overlap, Priority, QuietPolicy, Schedule};
-use crate::domain::schedule::when::RecipientHolidays;
+use crate::domain::recipient::{Details, RecipientKind, Route, ZoneSource};
+use crate::domain::schedule::model::{CatchUp, Overlap, Priority, QuietPolicy, Schedule, ZoneUnknown};
+use crate::domain::schedule::when::{RecipientHolidays, WhoseClock};
 use crate::domain::time::ZoneRules;
 
 /// How long to wait until it is known what becomes of the same message at its earlier hour. A sender holds a delivery
@@ -18,6 +18,9 @@ const EARLIER_IN_HAND: TimeDelta = TimeDelta::seconds(10);
 
 /// How long to wait until the channels of a team have been read. It takes some requests.
 const ROSTER_UNREAD: TimeDelta = TimeDelta::seconds(5);
+
+/// How long to wait until the wave of a zone is planned in which somebody lives since a moment ago.
+const ZONE_UNPLANNED: TimeDelta = TimeDelta::seconds(5);
 
 /// The answer, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +82,11 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
     }
     if let Some(reason) = over(now, claim.planned_at, claim.expire_at) {
         // Of what may have arrived, when it was planned says nothing.
-        let reason = if claim.possible_duplicate { Reason::TooLate } else { reason };
+        let reason = match reason {
+            _ if claim.possible_duplicate => Reason::TooLate,
+            Reason::TooLate if is_held_for_zone(claim, schedule) => Reason::ZoneUnknown,
+            reason => reason,
+        };
         return Decision::Settle(expire(claim, reason));
     }
     if let Some(reason) = overtaken(claim, downtime) {
@@ -97,6 +104,9 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
     }
     if let Some(reason) = not_meant(schedule, claim.standing) {
         return Decision::Settle(skip(claim, reason));
+    }
+    if let Some(settlement) = while_zone_is_unknown(claim, schedule, now) {
+        return Decision::Settle(settlement);
     }
     let Some(route) = claim.reference.route(claim.recipient.kind, home_tenant) else {
         if claim.roster == RosterState::Unread {
@@ -122,6 +132,39 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
         });
     }
     Decision::Send(route)
+}
+
+/// What the schedule does about a person of whose clock nobody said anything; `None` where it does not matter, or the
+/// fallback zone counts.
+#[must_use]
+pub fn without_zone(schedule: &Schedule, kind: RecipientKind, source: ZoneSource) -> ZoneUnknown {
+    let matters = schedule.when.clock == WhoseClock::Recipient && kind == RecipientKind::Person;
+    if matters && source == ZoneSource::Fallback { schedule.policies.zone_unknown } else { ZoneUnknown::Default }
+}
+
+/// Whether it has waited for a zone that is not known to this day.
+fn is_held_for_zone(claim: &Claim, schedule: &Schedule) -> bool {
+    let person = &claim.recipient;
+    claim.waited_for == Some(Reason::ZoneUnknown)
+        && without_zone(schedule, person.kind, person.zone_source) == ZoneUnknown::Hold
+}
+
+fn while_zone_is_unknown(claim: &Claim, schedule: &Schedule, now: DateTime<Utc>) -> Option<Settlement> {
+    let person = &claim.recipient;
+    let wait = |not_before| {
+        let (reason, possible_duplicate) = (Reason::ZoneUnknown, claim.possible_duplicate);
+        Some(Settlement::Waiting { not_before, reason, possible_duplicate })
+    };
+    match without_zone(schedule, person.kind, person.zone_source) {
+        ZoneUnknown::Skip => Some(skip(claim, Reason::ZoneUnknown)),
+        // Just after its end: it is looked at once more, and accounted for. Whoever settles the zone wakes it earlier.
+        ZoneUnknown::Hold => wait(claim.expire_at + TimeDelta::milliseconds(1)),
+        // The zone has become known, and its wave is not planned yet.
+        ZoneUnknown::Default if claim.waited_for == Some(Reason::ZoneUnknown) && claim.zone != person.zone => {
+            wait(now + ZONE_UNPLANNED)
+        }
+        ZoneUnknown::Default => None,
+    }
 }
 
 /// Whether the date of the occurrence is a holiday where the recipient lives, or for one of their groups.
@@ -216,7 +259,7 @@ mod tests {
     use super::*;
     use crate::domain::delivery::sample::claim;
     use crate::domain::problem::Source;
-    use crate::domain::recipient::{RecipientKind, Reference, Unreachable};
+    use crate::domain::recipient::{Reference, Unreachable};
     use crate::domain::schedule::parse::parse;
     use crate::domain::supplies::Supplies;
     use crate::domain::time::LocalTime;
@@ -302,6 +345,43 @@ mod tests {
         check_quiet(critical, None, &["20:00-09:30"], &send);
         check_quiet(critical, Some("08:00-09:10"), &[], &hold(10));
         check_quiet(&format!("{critical}\nquiet_hours = \"08:00-09:20\""), None, &[], &hold(20));
+    }
+
+    #[test]
+    fn whose_zone_nobody_knows_is_sent_to_held_or_left_out() {
+        let known = claim();
+        let send = Decision::Send(known.reference.route(RecipientKind::Person, Some("home")).expect("a way"));
+        let downtime = Downtime { since: None, until: known.due_at - TimeDelta::hours(1) };
+        let decided = |claim: &Claim, minutes, lines: &str| {
+            decided(claim, claim.due_at + TimeDelta::minutes(minutes), &downtime, lines, &[])
+        };
+        let mut unknown = known.clone();
+        unknown.recipient.zone_source = ZoneSource::Fallback;
+        let [hold, skip] = ["hold", "skip"].map(|word| format!("zone_unknown = \"{word}\""));
+        for lines in ["", "zone_unknown = \"default\""] {
+            assert_eq!(decided(&unknown, 0, lines), send, "{lines}");
+        }
+        for lines in [&hold, &skip] {
+            assert_eq!(decided(&known, 0, lines), send, "{lines}");
+            let mut channel = unknown.clone();
+            channel.recipient.kind = RecipientKind::GroupChat;
+            assert!(matches!(decided(&channel, 0, lines), Decision::Send(_)), "a chat has no clock of its own");
+        }
+        assert_eq!(decided(&unknown, 0, &skip), settle(Settlement::Skipped(Reason::ZoneUnknown)));
+        let until_its_end = known.expire_at + TimeDelta::milliseconds(1);
+        let waiting = |not_before| {
+            let reason = Reason::ZoneUnknown;
+            settle(Settlement::Waiting { not_before, reason, possible_duplicate: false })
+        };
+        assert_eq!(decided(&unknown, 0, &hold), waiting(until_its_end));
+        let waited = Claim { waited_for: Some(Reason::ZoneUnknown), ..unknown };
+        assert_eq!(decided(&waited, 61, &hold), settle(Settlement::Expired(Reason::ZoneUnknown)));
+        // It has become known, and the wave there is planned, or is not yet.
+        let found = Claim { waited_for: Some(Reason::ZoneUnknown), ..known };
+        assert_eq!(decided(&found, 30, &hold), send);
+        let mut elsewhere = found;
+        elsewhere.recipient.zone = Tz::Asia__Tokyo;
+        assert_eq!(decided(&elsewhere, 30, &hold), waiting(elsewhere.due_at + TimeDelta::minutes(30) + ZONE_UNPLANNED));
     }
 
     #[test]

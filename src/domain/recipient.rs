@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::consent::{Choice, Stopped};
 use crate::domain::conversation::{self, ChannelPlace, Standing};
 use crate::domain::id::RecipientId;
 use crate::domain::ladder::ZoneEvidence;
@@ -202,13 +203,19 @@ impl Details {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reference {
     /// Where the Connector of this conversation listens. Checked against the trusted hosts before every use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_url: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<String>,
     /// `28:` and the app id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot_id: Option<String>,
     /// The `29:` id of the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entra_object_id: Option<String>,
 }
 
@@ -285,26 +292,30 @@ pub struct PersonRecord {
     pub kind: RecipientKind,
     /// Every name by which this recipient is known; it may be empty only for a chat or a channel.
     pub addresses: Vec<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The operator's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Tz>,
     /// What the directory of the organisation has.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory_zone: Option<Tz>,
     /// What was said of the zone before, with its time.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub zones: Vec<ZoneEvidence>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
     #[serde(default)]
     pub details: Details,
     /// The groups this person is in, in full: it replaces what was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<String>>,
     /// Of a channel: its team and its name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelPlace>,
     pub reference: Reference,
     /// What another ledger knew besides. It counts for those whom this one does not know.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<Kept>,
 }
 
@@ -317,13 +328,31 @@ pub struct Kept {
     pub standing: Option<Standing>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_origin: Option<ServiceOrigin>,
-    /// When something was last heard of them in the conversation itself.
+    /// When something was last told of them, and when in the conversation itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard_at: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreachable: Option<Unreachable>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreachable_since: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub hearsay: Hearsay,
+    /// What is stopped, and every choice that was ever made. These count for those whom the ledger knows, too: a stop must
+    /// not get lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Stopped>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<Choice>,
+}
+
+/// Which of these Teams told. What an operator wrote does not change by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Hearsay {
+    pub name: bool,
+    pub language: bool,
+    pub country: bool,
 }
 
 impl PersonRecord {

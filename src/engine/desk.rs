@@ -31,6 +31,7 @@ use crate::port::ear::{Ear, ServiceUrls};
 use crate::port::endpoint::Endpoint;
 use crate::port::entropy::Entropy;
 use crate::port::event::{EventReceipt, EventRequest};
+use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
 use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
 
@@ -40,6 +41,8 @@ mod consent;
 mod event;
 // What another bot forwards.
 mod forward;
+// What is asked about single people.
+mod people;
 // What is asked about recalls.
 mod recall;
 
@@ -48,6 +51,9 @@ const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
 
 /// An import is one act of the store for so many people at a time, so that sending goes on meanwhile.
 const IMPORTED_AT_ONCE: usize = 5_000;
+
+/// So many people are one part of an export: some megabytes.
+const EXPORTED_AT_ONCE: usize = 5_000;
 
 /// The desk.
 pub struct FrontDesk {
@@ -214,6 +220,22 @@ impl Desk for FrontDesk {
 
     async fn people(&self) -> Result<People, DeskError> {
         Ok(People { schema: People::SCHEMA.to_owned(), people: self.store.people().await? })
+    }
+
+    async fn person(&self, query: PersonQuery) -> Result<PersonFile, DeskError> {
+        self.show_person(&query.who).await
+    }
+
+    async fn order_zone(&self, order: ZoneOrder) -> Result<PersonChange, DeskError> {
+        self.change_zone(&order).await
+    }
+
+    async fn revive(&self, query: PersonQuery) -> Result<PersonChange, DeskError> {
+        self.revive_person(&query.who).await
+    }
+
+    async fn export_people(&self, query: ExportQuery) -> Result<ExportPage, DeskError> {
+        Ok(self.store.export_people(query.after, EXPORTED_AT_ONCE).await?)
     }
 
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {

@@ -18,6 +18,7 @@ use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
 use crate::domain::recipient::{Details, PersonRecord, RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
 use crate::port::event::{EventReceipt, EventRequest};
+use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::{RecallCounts, RecallReport};
 use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
 
@@ -372,6 +373,18 @@ pub trait Desk: Send + Sync {
     async fn status(&self, query: StatusQuery) -> Result<Status, DeskError>;
 
     async fn people(&self) -> Result<People, DeskError>;
+
+    /// All that is known of one recipient.
+    async fn person(&self, query: PersonQuery) -> Result<PersonFile, DeskError>;
+
+    /// Says where somebody lives, or takes that back.
+    async fn order_zone(&self, order: ZoneOrder) -> Result<PersonChange, DeskError>;
+
+    /// Has somebody spoken to again who was marked as unreachable.
+    async fn revive(&self, query: PersonQuery) -> Result<PersonChange, DeskError>;
+
+    /// The next part of an export.
+    async fn export_people(&self, query: ExportQuery) -> Result<ExportPage, DeskError>;
 
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError>;
 

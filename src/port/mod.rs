@@ -19,6 +19,8 @@ pub mod entropy;
 pub mod event;
 // Where the schedule files are.
 pub mod library;
+// One recipient in full, and what an operator may say of them.
+pub mod people;
 // What crosses the ports when messages are taken back.
 pub mod recall;
 // What crosses the ports when a person is answered.

@@ -30,6 +30,7 @@ use crate::domain::verdict::Evidence;
 use crate::port::connector::{Channel, Conversation, Member, Team};
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
 use crate::port::event::EventAnswer;
+use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 
@@ -503,6 +504,34 @@ pub trait Store: Send + Sync {
 
     /// Everybody, in the order of the names.
     async fn people(&self) -> Result<Vec<PersonView>, StoreError>;
+
+    /// Whoever may be meant by what an operator types: the one who has this address or conversation, else everybody of
+    /// this name, twenty at most.
+    async fn find_people(&self, who: &str) -> Result<Vec<RecipientId>, StoreError>;
+
+    /// All that is known of a recipient. `None` when there is none.
+    async fn person(
+        &self,
+        recipient: RecipientId,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<Option<PersonFile>, StoreError>;
+
+    /// Keeps what the operator says of somebody's zone; `None` takes back what they said. Open deliveries move along.
+    /// Returns whether that is a change.
+    async fn order_zone(
+        &self,
+        recipient: RecipientId,
+        zone: Option<Tz>,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes the mark away by which a recipient is not spoken to. Returns whether there was one.
+    async fn revive(&self, recipient: RecipientId) -> Result<bool, StoreError>;
+
+    /// The next recipients behind `after`, at most `limit`, with all that an import takes back.
+    async fn export_people(&self, after: i64, limit: usize) -> Result<ExportPage, StoreError>;
 
     /// Makes known what the configuration says of zones, and settles anew in which zone those live for whom it makes a
     /// difference. Said again, it changes nothing. Returns how many moved.

@@ -23,7 +23,7 @@ async fn a_minute_goes_by(rig: &Rig) {
     rig.clock.advance(MINUTE);
     // Half a day after a good fetch, and five minutes after a bad one, keys are fetched though nobody asks.
     tokio::select! {
-        () = rig.clock.somebody_waits(Duration::from_hours(12) - MINUTE) => {}
+        () = rig.clock.somebody_waits(Duration::from_mins(12 * 60 - 1)) => {}
         () = rig.clock.somebody_waits(4 * MINUTE) => {}
     }
 }

@@ -5,6 +5,8 @@ mod rig;
 
 // Channels, their threads, and teams.
 mod channels;
+// Teams calls, and so do programs on this machine.
+mod calling;
 // What a person types, and what comes back.
 mod commands;
 // Cards, texts and languages, from the file to Teams.
@@ -22,6 +24,8 @@ mod events;
 mod identity;
 // Never above the limits, and never far below.
 mod limits;
+// What is known of people, and what an operator says of them.
+mod people;
 // Taking back what was sent.
 mod recall;
 // Where tokens go.

@@ -17,7 +17,7 @@ use nudged::domain::problem::Place as TextPlace;
 use nudged::domain::quiet::InQuietHours;
 use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
 use nudged::domain::schedule::model::{
-    Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, QuietPolicy, Schedule, Target,
+    Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, QuietPolicy, Schedule, Target, ZoneUnknown,
 };
 use nudged::domain::schedule::parse::read_target;
 use nudged::domain::schedule::when::{
@@ -192,6 +192,7 @@ impl Draft {
                 max_people: self.max_people,
                 quiet_hours: QuietPolicy::House,
                 in_quiet_hours: InQuietHours::Hold,
+                zone_unknown: ZoneUnknown::Default,
             },
             thread: None,
             message: Message::from(Template::parse("Hello").expect("a plain text is a template")),

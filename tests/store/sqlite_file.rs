@@ -29,6 +29,10 @@ impl Place for Folder {
     fn open(&self) -> Arc<dyn Store> {
         Arc::new(SqliteStore::open(&self.path()).expect("the ledger"))
     }
+
+    fn another(&self) -> Box<dyn Place> {
+        Box::new(Folder::new())
+    }
 }
 
 fn refused(folder: &Folder) -> OpenError {

@@ -2,10 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use nudged::domain::ladder::{HouseZones, ZoneEvidence};
-use nudged::domain::news::{Fact, News, TakenIn, Who};
-use nudged::domain::recipient::{PersonRecord, ZoneSource};
+use nudged::domain::consent::Whence;
+use nudged::domain::delivery::{Reason, State};
+use nudged::domain::id::RecipientId;
+use nudged::domain::ladder::{HouseZones, WhyNot, ZoneEvidence};
+use nudged::domain::news::{Fact, Met, News, TakenIn, Who};
+use nudged::domain::recipient::{PersonRecord, RecipientKind, Reference, ServiceOrigin, ZoneSource};
+use nudged::domain::reply::ReplySettlement;
+use nudged::domain::zone_wish::{ZoneSaid, ZoneWish};
 use nudged::port::desk::ImportReport;
+use nudged::port::reply::{ReplyOutcome, Says};
 
 use crate::Place;
 use crate::fixtures::*;
@@ -58,11 +64,45 @@ pub(crate) async fn an_own_choice_beats_the_client_until_it_is_taken_back(place:
     told(&ledger, ZoneSource::Client, TOKYO, "09:00").await;
     ledger.import(&[person("ana", DENVER)], "09:30").await;
     assert_eq!(zone_of(&ledger, "ana").await, (BERLIN, ZoneSource::Own));
-    let unsaid = |time| Fact::ZoneUnsaid { who: who("ana"), source: ZoneSource::Own, at: at(time) };
-    hear(&ledger, unsaid("07:00"), at("10:00")).await;
+    says(&ledger, ZoneWish::Auto, "07:00").await;
     assert_eq!(zone_of(&ledger, "ana").await, (BERLIN, ZoneSource::Own), "she chose after that");
-    hear(&ledger, unsaid("10:00"), at("10:00")).await;
+    says(&ledger, ZoneWish::Auto, "10:00").await;
     assert_eq!(zone_of(&ledger, "ana").await, (DENVER, ZoneSource::Operator));
+}
+
+/// Ana says something of her zone in her own chat; what is answered.
+async fn says(ledger: &Ledger, wish: ZoneWish, time: &str) -> Vec<String> {
+    let whence = Whence { conversation_id: Some("a:ana".into()), language: Some("en".into()), ..Whence::default() };
+    let said = ZoneSaid { who: who("ana"), wish, at: at(time), whence };
+    hear(ledger, Fact::ZoneSaid(Box::new(said)), at(time)).await;
+    let mut texts = Vec::new();
+    for task in ledger.store.replies_due(at(time), 10).await.expect("replies").tasks {
+        let Says::Text(text) = task.says else { panic!("{task:?}") };
+        texts.push(text);
+        let settlement = ReplySettlement::Sent;
+        ledger
+            .store
+            .settle_reply(ReplyOutcome { reply: task.reply, at: at(time), settlement })
+            .await
+            .expect("settling");
+    }
+    texts
+}
+
+pub(crate) async fn a_person_chooses_and_is_answered_once(place: &dyn Place) {
+    let ledger = ana(place).await;
+    told(&ledger, ZoneSource::Client, TOKYO, "08:00").await;
+    let check = |texts: Vec<String>, words: &[&str]| {
+        assert_eq!(texts.len(), words.len(), "{texts:?}");
+        assert!(texts.iter().zip(words).all(|(text, word)| text.contains(word)), "{texts:?} {words:?}");
+    };
+    check(says(&ledger, ZoneWish::Ask, "09:00").await, &["by the clock of Asia/Tokyo"]);
+    check(says(&ledger, ZoneWish::Choose(BERLIN), "09:01").await, &["Europe/Berlin from now on"]);
+    assert_eq!(zone_of(&ledger, "ana").await, (BERLIN, ZoneSource::Own));
+    check(says(&ledger, ZoneWish::Choose(BERLIN), "09:02").await, &[]);
+    check(says(&ledger, ZoneWish::Unclear(Some(DENVER)), "09:03").await, &["**zone America/Denver**"]);
+    check(says(&ledger, ZoneWish::Auto, "09:04").await, &["Asia/Tokyo at present"]);
+    assert_eq!(zone_of(&ledger, "ana").await, (TOKYO, ZoneSource::Client));
 }
 
 pub(crate) async fn what_is_told_late_or_again_changes_nothing(place: &dyn Place) {
@@ -166,4 +206,100 @@ pub(crate) async fn a_zone_that_is_told_takes_open_deliveries_along(place: &dyn 
     assert_eq!(ledger.claim("09:00").await, []);
     ledger.expand("16:00").await;
     assert_eq!(names(&ledger.claim("16:00").await), ["ana"], "once");
+}
+
+/// A claim of ana's that waits, at 09:00, until her zone is known.
+async fn held(place: &dyn Place) -> Ledger {
+    let ledger = Ledger::with(place, &[without_zone("ana")], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", NOWHERE), wave("09:00", DENVER)])], "00:00").await;
+    ledger.expand("09:00").await;
+    let claim = ledger.claim_one("09:00").await;
+    ledger.settle(decided(&claim, "09:00", waiting("10:00", Reason::ZoneUnknown))).await;
+    assert_eq!(ledger.claim("09:30").await, []);
+    ledger
+}
+
+pub(crate) async fn who_waits_for_a_zone_is_woken_when_it_is_known(place: &dyn Place) {
+    let ledger = held(place).await;
+    // It is the same as the fallback zone, as it turns out.
+    assert!(told(&ledger, ZoneSource::Client, NOWHERE, "09:30").await.work);
+    let claim = ledger.claim_one("09:31").await;
+    assert_eq!((claim.zone, claim.waited_for), (NOWHERE, Some(Reason::ZoneUnknown)));
+
+    let place = place.another();
+    let ledger = held(place.as_ref()).await;
+    told(&ledger, ZoneSource::Client, DENVER, "09:30").await;
+    assert_eq!(ledger.claim("09:31").await, [], "there it is not nine yet");
+    let ana = ledger.delivery("s", "09:00", "ana").await;
+    assert_eq!((ana.zone, ana.not_before), (DENVER, Some(at("16:00"))));
+    ledger.expand("16:00").await;
+    assert_eq!(names(&ledger.claim("16:00").await), ["ana"]);
+}
+
+pub(crate) async fn a_claim_comes_back_to_a_zone_that_is_known(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[without_zone("ana")], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", NOWHERE)])], "00:00").await;
+    ledger.expand("09:00").await;
+    let claim = ledger.claim_one("09:00").await;
+    told(&ledger, ZoneSource::Client, NOWHERE, "09:00").await;
+    ledger.settle(decided(&claim, "09:00", waiting("10:00", Reason::ZoneUnknown))).await;
+    assert_eq!(ledger.delivery("s", "09:00", "ana").await.state, State::Waiting);
+    assert_eq!(names(&ledger.claim("09:01").await), ["ana"], "what made it wait is over");
+}
+
+async fn id_of(ledger: &Ledger, who: &str) -> RecipientId {
+    let found = ledger.store.find_people(who).await.expect("looking");
+    assert_eq!(found.len(), 1, "{who}: {found:?}");
+    found[0]
+}
+
+pub(crate) async fn the_operator_says_and_takes_back(place: &dyn Place) {
+    let ledger = ana(place).await;
+    told(&ledger, ZoneSource::Client, TOKYO, "08:00").await;
+    let ana = id_of(&ledger, "ANA").await;
+    assert_eq!([id_of(&ledger, "ana@x").await, id_of(&ledger, "a:ana").await], [ana; 2]);
+    assert_eq!(ledger.store.find_people("bo").await.expect("looking"), []);
+    let order = async |zone| ledger.store.order_zone(ana, zone, NOWHERE, at("09:00")).await.expect("ordering");
+    assert_eq!((order(Some(BERLIN)).await, order(Some(BERLIN)).await), (true, false));
+    assert_eq!(zone_of(&ledger, "ana").await, (BERLIN, ZoneSource::Operator));
+    assert_eq!((order(None).await, order(None).await), (true, false));
+    assert_eq!(zone_of(&ledger, "ana").await, (TOKYO, ZoneSource::Client));
+}
+
+pub(crate) async fn a_person_is_shown_with_what_was_passed_over(place: &dyn Place) {
+    let ledger = ana(place).await;
+    told(&ledger, ZoneSource::Client, TOKYO, "08:00").await;
+    let ana = id_of(&ledger, "ana").await;
+    let show = async |now| {
+        let file = ledger.store.person(ana, NOWHERE, now).await.expect("reading").expect("she is there");
+        let passed: Vec<_> = file.passed_over.iter().map(|passed| (passed.zone, passed.why)).collect();
+        (file.zone_said_at, passed)
+    };
+    assert_eq!(show(at("09:00")).await, (Some(at("08:00")), vec![]));
+    told(&ledger, ZoneSource::Own, BERLIN, "09:00").await;
+    let outranked = WhyNot::Outranked { by: ZoneSource::Own };
+    assert_eq!(show(at("09:00")).await, (Some(at("09:00")), vec![(TOKYO, outranked)]));
+    let too_old = WhyNot::TooOld { max_days: 90 };
+    assert_eq!(show(at("09:00") + TimeDelta::days(412)).await.1, [(TOKYO, too_old)]);
+    assert_eq!(ledger.store.person(RecipientId(99), NOWHERE, at("09:00")).await.expect("reading"), None);
+}
+
+pub(crate) async fn who_became_one_person_keeps_what_was_said(place: &dyn Place) {
+    // A schedule names her by her address; her client speaks before anybody knows that it is the same person.
+    let ledger = Ledger::with(place, &[], &[draft("s").to(&["ana@x", "29:ana"])]).await;
+    told(&ledger, ZoneSource::Client, TOKYO, "08:00").await;
+    let met = Met {
+        kind: RecipientKind::Person,
+        name: Some("ana".into()),
+        addresses: vec![address("29:ana"), address("ana@x")],
+        reference: Reference { conversation_id: Some("a:ana".into()), ..Reference::default() },
+        origin: ServiceOrigin::Heard,
+        language: None,
+        country: None,
+        channel: None,
+        at: at("09:00"),
+        is_present: true,
+    };
+    hear(&ledger, Fact::Met(Box::new(met)), at("09:00")).await;
+    assert_eq!(zone_of(&ledger, "ana").await, (TOKYO, ZoneSource::Client));
 }

@@ -150,3 +150,86 @@ fn read_token(path: &Path) -> Result<Zeroizing<Vec<u8>>, AdminError> {
 fn refuse(status: StatusCode, words: String) -> Response {
     (status, Json(DeskError::BadRequest(words))).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+    fn written(content: &str) -> (tempfile::TempDir, PathBuf) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("admin-token");
+        std::fs::write(&path, content).expect("written");
+        (directory, path)
+    }
+
+    fn guard(path: &Path) -> Guard {
+        Guard { address: SocketAddr::from(([127, 0, 0, 1], 8470)), token_file: Arc::from(path) }
+    }
+
+    #[track_caller]
+    fn check(guard: &Guard, host: &str, authorization: &str, expect: Option<StatusCode>) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [(HOST, host), (AUTHORIZATION, authorization)] {
+            if !value.is_empty() {
+                headers.insert(name, HeaderValue::from_str(value).expect("a header"));
+            }
+        }
+        let found = guard.objection(&headers).map(|answer| answer.status());
+        assert_eq!(found, expect, "{host} {authorization}");
+    }
+
+    #[test]
+    fn the_token_opens_and_nothing_else_does() {
+        let (_directory, path) = written(&format!("{TOKEN}\n"));
+        let guard = guard(&path);
+        let good = format!("Bearer {TOKEN}");
+        check(&guard, "127.0.0.1:8470", &good, None);
+        check(&guard, "127.0.0.1:8470", &format!("bearer {TOKEN}"), None);
+        for wrong in ["", "Bearer", "Bearer ", "Bearer 0123456789abcdef0123456789abcdee", TOKEN, "Basic eDp5"] {
+            check(&guard, "127.0.0.1:8470", wrong, Some(StatusCode::UNAUTHORIZED));
+        }
+        check(&guard, "127.0.0.1:8470", &format!("{good}0"), Some(StatusCode::UNAUTHORIZED));
+    }
+
+    #[test]
+    fn a_name_that_was_made_to_resolve_to_this_machine_does_not_open() {
+        let (_directory, path) = written(TOKEN);
+        let (guard, good) = (guard(&path), format!("Bearer {TOKEN}"));
+        for own in ["localhost:8470", "LOCALHOST:8470", "[::1]:8470"] {
+            check(&guard, own, &good, None);
+        }
+        for other in ["", "evil.example:8470", "127.0.0.1", "localhost", "127.0.0.1:80", "127.0.0.1:8470.evil.example"]
+        {
+            check(&guard, other, &good, Some(StatusCode::FORBIDDEN));
+        }
+    }
+
+    #[test]
+    fn a_replaced_token_is_good_at_once_and_a_lost_one_lets_nobody_in() {
+        let (_directory, path) = written(TOKEN);
+        let guard = guard(&path);
+        let next = TOKEN.replace('0', "f");
+        std::fs::write(&path, &next).expect("written");
+        check(&guard, "localhost:8470", &format!("Bearer {TOKEN}"), Some(StatusCode::UNAUTHORIZED));
+        check(&guard, "localhost:8470", &format!("Bearer {next}"), None);
+        std::fs::write(&path, "").expect("written");
+        check(&guard, "localhost:8470", "Bearer ", Some(StatusCode::SERVICE_UNAVAILABLE));
+        std::fs::remove_file(&path).expect("removed");
+        check(&guard, "localhost:8470", &format!("Bearer {next}"), Some(StatusCode::SERVICE_UNAVAILABLE));
+    }
+
+    #[tokio::test]
+    async fn it_does_not_begin_without_a_token_or_off_the_loopback() {
+        let (_directory, path) = written("short");
+        let here = SocketAddr::from(([127, 0, 0, 1], 0));
+        let error = AdminServer::bind(here, &path).await.expect_err("no token");
+        assert!(matches!(error, AdminError::NoToken(_)), "{error}");
+        std::fs::write(&path, TOKEN).expect("written");
+        let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let error = AdminServer::bind(everywhere, &path).await.expect_err("not here");
+        assert!(matches!(error, AdminError::NotLoopback(_)), "{error}");
+        assert!(AdminServer::bind(here, &path).await.expect("it binds").address().port() > 0);
+    }
+}

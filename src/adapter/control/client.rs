@@ -16,6 +16,7 @@ use crate::port::desk::{
     SendReceipt, SendRequest, Status,
 };
 use crate::port::event::{EventReceipt, EventRequest};
+use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
 
@@ -102,6 +103,23 @@ impl Desk for ControlClient {
 
     async fn people(&self) -> Result<People, DeskError> {
         self.ask(Method::GET, "/v1/people", None::<&()>).await
+    }
+
+    async fn person(&self, query: PersonQuery) -> Result<PersonFile, DeskError> {
+        let who = percent_encoding::utf8_percent_encode(&query.who, percent_encoding::NON_ALPHANUMERIC);
+        self.ask(Method::GET, &format!("/v1/person?who={who}"), None::<&()>).await
+    }
+
+    async fn order_zone(&self, order: ZoneOrder) -> Result<PersonChange, DeskError> {
+        self.ask(Method::POST, "/v1/people/zone", Some(&order)).await
+    }
+
+    async fn revive(&self, query: PersonQuery) -> Result<PersonChange, DeskError> {
+        self.ask(Method::POST, "/v1/people/revive", Some(&query)).await
+    }
+
+    async fn export_people(&self, query: ExportQuery) -> Result<ExportPage, DeskError> {
+        self.ask(Method::GET, &format!("/v1/people/export?after={}", query.after), None::<&()>).await
     }
 
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {

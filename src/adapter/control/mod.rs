@@ -4,6 +4,7 @@
 mod admin;
 mod client;
 mod events;
+mod people;
 mod routes;
 mod server;
 

@@ -12,11 +12,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
-use super::events;
-use crate::domain::recipient::PersonRecord;
+use super::{events, people};
 use crate::port::desk::{
-    ConsentRequest, Desk, DeskError, ForwardReceipt, ImportReport, PauseRequest, People, RecallQuery, RecallRequest,
-    SendReceipt, SendRequest, Status,
+    ConsentRequest, Desk, DeskError, ForwardReceipt, PauseRequest, RecallQuery, RecallRequest, SendReceipt,
+    SendRequest, Status,
 };
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
@@ -31,8 +30,6 @@ const MAX_ACTIVITY_BYTES: usize = 256 << 10;
 pub(super) fn routes(desk: Arc<dyn Desk>) -> Router {
     Router::new()
         .route("/v1/status", get(status))
-        .route("/v1/people", get(people))
-        .route("/v1/people", post(import_people))
         .route("/v1/send", post(send))
         .route("/v1/activities", post(forward).layer(DefaultBodyLimit::max(MAX_ACTIVITY_BYTES)))
         .route("/v1/recalls", get(recall_report))
@@ -40,26 +37,16 @@ pub(super) fn routes(desk: Arc<dyn Desk>) -> Router {
         .route("/v1/consent", post(consent))
         .route("/v1/pause", post(pause))
         .route("/v1/resume", post(resume))
+        .merge(people::routes())
         .merge(events::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(desk)
 }
 
-type Asked = State<Arc<dyn Desk>>;
+pub(super) type Asked = State<Arc<dyn Desk>>;
 
 async fn status(State(desk): Asked, Query(query): Query<StatusQuery>) -> Result<Json<Status>, DeskError> {
     desk.status(query).await.map(Json)
-}
-
-async fn people(State(desk): Asked) -> Result<Json<People>, DeskError> {
-    desk.people().await.map(Json)
-}
-
-async fn import_people(
-    State(desk): Asked,
-    Json(records): Json<Vec<PersonRecord>>,
-) -> Result<Json<ImportReport>, DeskError> {
-    desk.import_people(records).await.map(Json)
 }
 
 async fn send(State(desk): Asked, Json(request): Json<SendRequest>) -> Result<Json<SendReceipt>, DeskError> {

@@ -51,21 +51,21 @@ mod tests {
     const ISSUER: &str = "https://api.botframework.com";
 
     #[track_caller]
-    fn check(from: &str, jwks_uri: &str, expect: Result<(), Undiscovered>) {
+    fn check(from: &str, jwks_uri: &str, expect: &Result<(), Undiscovered>) {
         let document = json!({ "issuer": ISSUER, "jwks_uri": jwks_uri }).to_string();
         let found = keys_url(document.as_bytes(), &Url::parse(from).expect("a URL"), ISSUER);
-        assert_eq!(found.map(|url| assert_eq!(url.as_str(), jwks_uri)), expect, "{from} {jwks_uri}");
+        assert_eq!(&found.map(|url| assert_eq!(url.as_str(), jwks_uri)), expect, "{from} {jwks_uri}");
     }
 
     #[test]
     fn keys_come_from_named_hosts_over_tls_or_from_where_the_document_is() {
         let real = "https://login.botframework.com/v1/.well-known/openidconfiguration";
-        check(real, "https://login.botframework.com/v1/.well-known/keys", Ok(()));
-        check(real, "https://keys.botframework.com/v2", Ok(()));
+        check(real, "https://login.botframework.com/v1/.well-known/keys", &Ok(()));
+        check(real, "https://keys.botframework.com/v2", &Ok(()));
         let local = "http://127.0.0.1:3978/v1/.well-known/openidconfiguration";
-        check(local, "http://127.0.0.1:3978/v1/.well-known/keys", Ok(()));
+        check(local, "http://127.0.0.1:3978/v1/.well-known/keys", &Ok(()));
         let private = "https://stand-in:8443/openid";
-        check(private, "https://stand-in:8443/keys", Ok(()));
+        check(private, "https://stand-in:8443/keys", &Ok(()));
         for (from, to) in [
             (real, "http://login.botframework.com/v1/.well-known/keys"),
             (real, "http://127.0.0.1/keys"),
@@ -82,7 +82,7 @@ mod tests {
             (local, "http://10.0.0.1:3978/keys"),
             (private, "https://stand-in:9443/keys"),
         ] {
-            check(from, to, Err(Undiscovered::Untrusted));
+            check(from, to, &Err(Undiscovered::Untrusted));
         }
     }
 

@@ -70,3 +70,49 @@ impl Tally {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::super::refusal::Refusal;
+    use super::*;
+    use crate::port::clock::Woke;
+
+    #[derive(Default)]
+    struct HandClock(Mutex<Duration>);
+
+    #[async_trait]
+    impl Clock for HandClock {
+        fn now(&self) -> DateTime<Utc> {
+            DateTime::UNIX_EPOCH + *self.0.lock().expect("unbroken")
+        }
+
+        fn moment(&self) -> Moment {
+            Moment(*self.0.lock().expect("unbroken"))
+        }
+
+        async fn sleep_until(&self, _: DateTime<Utc>) -> Woke {
+            Woke::OnTime
+        }
+
+        async fn sleep(&self, _: Duration) {}
+    }
+
+    #[test]
+    fn a_flood_of_strangers_is_counted_and_told_of_now_and_then() {
+        let clock = Arc::new(HandClock::default());
+        let tally = Tally::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        let stranger = Turned::Refused(Refusal::Signature);
+        let told = (0..600).filter(|_| {
+            *clock.0.lock().expect("unbroken") += Duration::from_millis(100);
+            tally.turned_away(&stranger)
+        });
+        assert_eq!(told.count(), 2);
+        assert_eq!(tally.counts().refused, 600);
+        // No room, or no keys, is not the fault of whoever calls.
+        tally.turned_away(&Turned::NoRoom);
+        tally.turned_away(&Turned::Refused(Refusal::NoKeys));
+        assert_eq!(tally.counts().refused, 600);
+    }
+}

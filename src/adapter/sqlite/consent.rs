@@ -5,9 +5,9 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use super::fault::Fault;
 use super::news::{self, Taking};
 use super::replies::{self, NewReply};
-use super::rows::micros;
+use super::rows::{Of, micros};
 use super::words::Word;
-use crate::domain::consent::{Answer, Choice, Command, Topic, Typed, Way, Wish};
+use crate::domain::consent::{Answer, Choice, Command, Stopped, Topic, Typed, Way, Wish};
 use crate::domain::nearest::nearest;
 use crate::domain::news::Who;
 
@@ -61,6 +61,64 @@ pub(super) fn choose(conn: &Connection, recipient: i64, choice: &Choice) -> Resu
 pub(super) fn choose_for(conn: &Connection, who: &Who, choice: &Choice) -> Result<Option<bool>, Fault> {
     let Some(recipient) = news::find(conn, who)? else { return Ok(None) };
     Ok(Some(choose(conn, recipient, choice)? == Chosen::Changed))
+}
+
+const STOPS: &str = "SELECT topic, since FROM stops WHERE recipient_id = ?1 ORDER BY topic";
+
+/// What is stopped.
+pub(super) fn stops(conn: &Connection, recipient: i64) -> Result<Vec<Stopped>, Fault> {
+    let of = Of { table: "stops", id: recipient };
+    let mut statement = conn.prepare_cached(STOPS)?;
+    let mut rows = statement.query([recipient])?;
+    let mut stops = Vec::new();
+    while let Some(row) = rows.next()? {
+        stops.push(Stopped { topic: topic(of, &row.get::<_, String>(0)?)?, since: of.instant(row, 1, "since")? });
+    }
+    Ok(stops)
+}
+
+const CHOICES: &str = "SELECT topic, wish, way, at FROM consents WHERE recipient_id = ?1 ORDER BY at, id";
+
+/// Every choice that was made, in its order.
+pub(super) fn choices(conn: &Connection, recipient: i64) -> Result<Vec<Choice>, Fault> {
+    let of = Of { table: "consents", id: recipient };
+    let mut statement = conn.prepare_cached(CHOICES)?;
+    let mut rows = statement.query([recipient])?;
+    let mut choices = Vec::new();
+    while let Some(row) = rows.next()? {
+        choices.push(Choice {
+            wish: of.word(row, 1, "wish")?,
+            topic: topic(of, &row.get::<_, String>(0)?)?,
+            way: of.word(row, 2, "way")?,
+            at: of.instant(row, 3, "at")?,
+        });
+    }
+    Ok(choices)
+}
+
+fn topic(of: Of, text: &str) -> Result<Option<Topic>, Fault> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    Topic::new(text).map(Some).ok_or_else(|| of.corrupt("topic", text))
+}
+
+/// What another ledger knew of somebody who is new to this one.
+pub(super) fn restore(conn: &Connection, recipient: i64, stops: &[Stopped], choices: &[Choice]) -> Result<(), Fault> {
+    for stop in stops {
+        let named = named_params! {
+            ":recipient": recipient, ":topic": word(stop.topic.as_ref()), ":at": micros(stop.since),
+        };
+        let mut statement = conn.prepare_cached(STOP)?;
+        statement.query(named)?.next()?;
+    }
+    for choice in choices {
+        conn.prepare_cached(KEEP)?.execute(named_params! {
+            ":recipient": recipient, ":topic": word(choice.topic.as_ref()), ":wish": choice.wish.word(),
+            ":way": choice.way.word(), ":at": micros(choice.at),
+        })?;
+    }
+    Ok(())
 }
 
 /// Does what somebody typed, and writes the reply to it: one, however often it is told.
@@ -146,7 +204,7 @@ fn near(conn: &Connection, topic: &Topic) -> Result<Option<Topic>, Fault> {
     Ok(nearest(topic.as_str(), topics.iter().map(String::as_str)).and_then(Topic::new))
 }
 
-fn language_of(conn: &Connection, recipient: i64) -> Result<Option<String>, Fault> {
+pub(super) fn language_of(conn: &Connection, recipient: i64) -> Result<Option<String>, Fault> {
     let mut statement = conn.prepare_cached("SELECT language FROM recipients WHERE id = ?1")?;
     Ok(statement.query_row([recipient], |row| row.get(0)).optional()?.flatten())
 }
@@ -164,6 +222,7 @@ mod tests {
     #[test]
     fn consent_costs_what_one_person_said() {
         [LATEST, STOP, START, KEEP, OF_SCHEDULE, IN_FORCE].into_iter().for_each(assert_scans_nothing);
+        [STOPS, CHOICES].into_iter().for_each(assert_scans_nothing);
         [CARRY_STOPS, FORGET_STOPS, CARRY_CONSENTS].into_iter().for_each(assert_scans_nothing);
     }
 }

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
+use super::consent;
 use super::fault::Fault;
 use super::people::{self, NewRecipient};
 use super::person::Person;
@@ -142,8 +143,9 @@ fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz, now: DateTim
 
 const RESTORE: &str = "
     UPDATE recipients SET
-        standing = :standing, service_url_origin = coalesce(:service_origin, service_url_origin), heard_at = :heard_at,
-        unreachable = :unreachable, unreachable_since = :unreachable_since
+        standing = :standing, service_url_origin = coalesce(:service_origin, service_url_origin),
+        told_at = :told_at, heard_at = :heard_at, unreachable = :unreachable, unreachable_since = :unreachable_since,
+        name_told = :name_told, language_told = :language_told, country_told = :country_told
     WHERE id = :id";
 
 /// What another ledger knew of somebody who is new to this one.
@@ -152,11 +154,15 @@ fn restore(conn: &Connection, id: i64, kept: &Kept) -> Result<(), Fault> {
         ":id": id,
         ":standing": kept.standing.map(Word::word),
         ":service_origin": kept.service_origin.map(Word::word),
+        ":told_at": kept.told_at.map(micros),
         ":heard_at": kept.heard_at.map(micros),
+        ":name_told": kept.hearsay.name,
+        ":language_told": kept.hearsay.language,
+        ":country_told": kept.hearsay.country,
         ":unreachable": kept.unreachable.map(Word::word),
         ":unreachable_since": kept.unreachable_since.map(micros),
     })?;
-    Ok(())
+    consent::restore(conn, id, &kept.stops, &kept.choices)
 }
 
 /// Takes in what the record says of the zone. Returns whether anything of it is new.
@@ -222,6 +228,11 @@ fn update(
     let renamed = place(conn, id, record, fallback_zone)?;
     let heard = hear_zones(conn, id, record, now)?;
     let settled = zones::settle(conn, id, fallback_zone, now)?;
+    let mut chose = false;
+    for choice in record.kept.iter().flat_map(|kept| &kept.choices) {
+        chose |= consent::choose(conn, id, choice)? == consent::Chosen::Changed;
+    }
+    let same = same && !chose;
     if same && !readdressed && !regrouped && renamed.is_empty() && !heard && !settled.changed {
         return Ok(Effect::Unchanged);
     }

@@ -17,6 +17,7 @@ use super::people::{self, NewRecipient};
 use super::rows::{Of, micros};
 use super::teams;
 use super::words::Word;
+use super::zones;
 use crate::domain::news::Met;
 use crate::domain::recipient::{Address, Details, RecipientKind, Reference, ZoneSource};
 
@@ -312,6 +313,7 @@ fn absorb(conn: &Connection, id: i64, other: i64, met: &Met, taking: &mut Taking
     conn.prepare_cached("DELETE FROM memberships WHERE recipient_id = ?1")?.execute([other])?;
     consent::carry_over(conn, other, id)?;
     events::hand_over(conn, other, id, taking.now)?;
+    zones::inherit(conn, id, other)?;
     conn.prepare_cached("UPDATE recipients SET merged_into = ?1 WHERE id = ?2")?.execute([id, other])?;
     taking.joiners.extend([id, other]);
     Ok(())

@@ -25,6 +25,7 @@ mod open;
 mod pause;
 mod people;
 mod person;
+mod person_file;
 mod places;
 mod plan;
 mod presses;
@@ -43,6 +44,7 @@ mod thread;
 mod threads;
 mod upkeep;
 mod words;
+mod zone_said;
 mod zones;
 
 use std::path::Path;
@@ -70,6 +72,7 @@ use crate::domain::thread::{Thread, ThreadName};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::event::EventAnswer;
+use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use crate::port::store::{
@@ -331,6 +334,40 @@ impl Store for SqliteStore {
 
     async fn people(&self) -> Result<Vec<PersonView>, StoreError> {
         self.reader.call("listing people", people::people).await
+    }
+
+    async fn find_people(&self, who: &str) -> Result<Vec<RecipientId>, StoreError> {
+        let who = who.to_owned();
+        self.reader.call("looking for somebody", move |conn| person_file::find(conn, &who)).await
+    }
+
+    async fn person(
+        &self,
+        recipient: RecipientId,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<Option<PersonFile>, StoreError> {
+        let show = move |conn: &Connection| person_file::show(conn, recipient, fallback_zone, now);
+        self.writer.call("reading what is known of somebody", show).await
+    }
+
+    async fn order_zone(
+        &self,
+        recipient: RecipientId,
+        zone: Option<Tz>,
+        fallback_zone: Tz,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let order = move |conn: &Connection| zones::order(conn, recipient.0, zone, fallback_zone, now);
+        self.writer.call("keeping somebody's zone", order).await
+    }
+
+    async fn revive(&self, recipient: RecipientId) -> Result<bool, StoreError> {
+        self.writer.call("lifting a mark", move |conn| person_file::revive(conn, recipient)).await
+    }
+
+    async fn export_people(&self, after: i64, limit: usize) -> Result<ExportPage, StoreError> {
+        self.reader.call("exporting people", move |conn| person_file::export(conn, after, limit)).await
     }
 
     async fn keep_house_zones(

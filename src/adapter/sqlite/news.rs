@@ -16,7 +16,7 @@ use super::realign::{self, Scope};
 use super::rows::micros;
 use super::teams::{self, Said};
 use super::words::Word;
-use super::zones;
+use super::{zone_said, zones};
 use crate::domain::conversation::team_group;
 use crate::domain::news::{Fact, News, TakenIn, Who};
 use crate::domain::recipient::Unreachable;
@@ -107,13 +107,7 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             }
             Ok(())
         }
-        Fact::ZoneUnsaid { who, source, at } => {
-            if let Some(id) = find(conn, who)? {
-                zones::unsay(conn, id, *source, *at)?;
-                taking.voices.insert(id);
-            }
-            Ok(())
-        }
+        Fact::ZoneSaid(said) => zone_said::take_in(conn, said, taking),
         Fact::Typed(typed) => consent::take_in(conn, typed, taking),
         Fact::Pressed(pressed) => presses::take_in(conn, pressed, taking),
         Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),

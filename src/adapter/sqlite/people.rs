@@ -262,28 +262,34 @@ pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
     let mut rows = statement.query([])?;
     let mut people = Vec::new();
     while let Some(row) = rows.next()? {
-        let Person { recipient, unreachable, reference, standing, service_origin, .. } = Person::read(row)?;
-        let id = recipient.id.0;
-        people.push(PersonView {
-            kind: recipient.kind,
-            name: recipient.name,
-            addresses: addresses.remove(&id).unwrap_or_default(),
-            zone: recipient.zone,
-            zone_source: recipient.zone_source,
-            language: recipient.language,
-            details: recipient.details,
-            groups: groups.remove(&id).unwrap_or_default(),
-            standing,
-            service: reference.service_url.clone().zip(service_origin).map(|(url, origin)| Service { url, origin }),
-            reach: match unreachable {
-                Some(why) => Reach::Unreachable(why),
-                None if reference.conversation_id.is_some() => Reach::Conversation,
-                None if reference.user_id.is_some() || reference.entra_object_id.is_some() => Reach::CanBeCreated,
-                None => Reach::NoReference,
-            },
-        });
+        let person = Person::read(row)?;
+        let id = person.recipient.id.0;
+        people.push(view(person, addresses.remove(&id).unwrap_or_default(), groups.remove(&id).unwrap_or_default()));
     }
     Ok(people)
+}
+
+/// A recipient as lists show them.
+pub(super) fn view(person: Person, addresses: Vec<String>, groups: Vec<String>) -> PersonView {
+    let Person { recipient, unreachable, reference, standing, service_origin, .. } = person;
+    PersonView {
+        kind: recipient.kind,
+        name: recipient.name,
+        addresses,
+        zone: recipient.zone,
+        zone_source: recipient.zone_source,
+        language: recipient.language,
+        details: recipient.details,
+        groups,
+        standing,
+        service: reference.service_url.clone().zip(service_origin).map(|(url, origin)| Service { url, origin }),
+        reach: match unreachable {
+            Some(why) => Reach::Unreachable(why),
+            None if reference.conversation_id.is_some() => Reach::Conversation,
+            None if reference.user_id.is_some() || reference.entra_object_id.is_some() => Reach::CanBeCreated,
+            None => Reach::NoReference,
+        },
+    }
 }
 
 /// The texts that belong to each recipient, in the order of the statement.

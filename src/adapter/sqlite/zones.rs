@@ -173,6 +173,15 @@ pub(super) fn unsay(
     Ok(gone > 0)
 }
 
+/// What was said of `other` was said of `heir`: the two are one person.
+pub(super) fn inherit(conn: &Connection, heir: i64, other: i64) -> Result<(), Fault> {
+    for said in evidence(conn, other)? {
+        hear(conn, heir, &said)?;
+    }
+    conn.prepare_cached("DELETE FROM zone_evidence WHERE recipient_id = ?1")?.execute([other])?;
+    Ok(())
+}
+
 /// What the operator says of somebody's zone; `None` takes back what they said. Returns whether anything is another
 /// than before.
 pub(super) fn order(

@@ -19,29 +19,22 @@ pub fn told(activity: &Activity, at: DateTime<Utc>) -> Option<Event> {
         return None;
     }
     let kind = activity.conversation.kind?;
-    let (name, accounts): (_, &[Account]) = match (&activity.happening, kind) {
-        (Happening::Installed { is_upgrade: false }, RecipientKind::Person) => {
-            (INSTALL, std::slice::from_ref(&activity.from))
-        }
-        (Happening::Installed { is_upgrade: false }, RecipientKind::GroupChat | RecipientKind::Channel) => {
-            (INSTALL, &[])
-        }
-        (Happening::Joined(accounts), RecipientKind::GroupChat | RecipientKind::Channel) => (MEMBER_ADDED, accounts),
-        (Happening::Installed { is_upgrade: true }, _)
-        | (Happening::Joined(_), RecipientKind::Person)
-        | (
-            Happening::Message { .. }
-            | Happening::Invoke { .. }
-            | Happening::Removed
-            | Happening::Left(_)
-            | Happening::Channel(_)
-            | Happening::Team(_)
-            | Happening::Other(_),
-            _,
-        ) => return None,
+    let is_their_chat = kind == RecipientKind::Person;
+    let (name, accounts): (_, &[Account]) = match &activity.happening {
+        Happening::Installed { is_upgrade: false } if is_their_chat => (INSTALL, std::slice::from_ref(&activity.from)),
+        Happening::Installed { is_upgrade: false } => (INSTALL, &[]),
+        Happening::Joined(accounts) if !is_their_chat => (MEMBER_ADDED, accounts),
+        Happening::Installed { is_upgrade: true }
+        | Happening::Joined(_)
+        | Happening::Message { .. }
+        | Happening::Invoke { .. }
+        | Happening::Removed
+        | Happening::Left(_)
+        | Happening::Channel(_)
+        | Happening::Team(_)
+        | Happening::Other(_) => return None,
     };
     let conversation_id = conversation::without_thread(&activity.conversation.id).to_owned();
-    let is_their_chat = kind == RecipientKind::Person;
     let people: Vec<Who> = accounts
         .iter()
         .map(|account| Who {

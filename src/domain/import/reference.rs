@@ -1,4 +1,5 @@
-//! Conversation references as the Bot Framework's SDKs keep them: one object, a list of them, or one on each line.
+//! Conversation references as the Bot Framework's SDKs keep them: one object, a list of them, or one on each line. The
+//! lines of our own exports may stand among them.
 
 use std::ops::Range;
 
@@ -10,6 +11,19 @@ use crate::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
 
 use super::check_service_url;
 use crate::domain::conversation::{ChannelPlace, GENERAL, kind_of, without_thread};
+
+/// The `schema` of a line that `nudged people export` has written.
+pub const EXPORT: &str = "nudged.export/1";
+
+/// One line of an export: everything that is known of a recipient, as an import takes it back.
+#[must_use]
+pub fn export_line(record: &PersonRecord) -> String {
+    let mut value = serde_json::to_value(record).unwrap_or_default();
+    if let Some(map) = value.as_object_mut() {
+        map.insert("schema".to_owned(), EXPORT.into());
+    }
+    value.to_string()
+}
 
 /// Reads the references of a file.
 #[must_use]
@@ -131,6 +145,10 @@ fn text_at(value: &Value, places: &[&str]) -> Option<String> {
 fn read_reference(value: &Value) -> Result<PersonRecord, Refused> {
     if !value.is_object() {
         return Err(refused("this is not a reference", "a reference is an object, from { to }"));
+    }
+    if value.get("schema").is_some_and(|schema| schema == EXPORT) {
+        return serde_json::from_value(value.clone())
+            .map_err(|error| refused(excerpt(&error.to_string()), "export it again with `nudged people export`"));
     }
     // Some SDKs keep the reference next to the claims of the token that came with it.
     let value = ["/reference", "/conversationReference"].iter().find_map(|at| value.pointer(at)).unwrap_or(value);

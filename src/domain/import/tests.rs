@@ -52,6 +52,41 @@ fn a_row_says_everything_about_a_person() {
 }
 
 #[test]
+fn a_directory_may_write_zones_as_windows_does() {
+    let of = |row: &str| {
+        let (people, problems) = read(&format!("email,directory_zone,country\n{row}\n"));
+        assert_eq!(problems, [""; 0]);
+        people[0].directory_zone
+    };
+    assert_eq!(of("a@x.example,W. Europe Standard Time,"), Some(chrono_tz::Tz::Europe__Berlin));
+    assert_eq!(of("a@x.example,W. Europe Standard Time,CH"), Some(chrono_tz::Tz::Europe__Zurich));
+    assert_eq!(of("a@x.example,Asia/Tokyo,DE"), Some(chrono_tz::Tz::Asia__Tokyo));
+    assert_eq!(of("a@x.example,,DE"), None);
+    check(
+        "email,directory_zone\na@x.example,W Europe Standard Time\nb@x.example,Asia/Tokio\n",
+        &[],
+        &[
+            "2:13: N101 unknown time zone \"W Europe Standard Time\"; did you mean \"W. Europe Standard Time\"?",
+            "3:13: N101 unknown time zone \"Asia/Tokio\"; did you mean \"Asia/Tokyo\"?",
+        ],
+    );
+}
+
+#[test]
+fn an_export_is_taken_back_line_by_line() {
+    let (people, _) = read("email,name,country\na@x.example,Ana,de\nb@x.example,Bo,\n");
+    let lines: Vec<_> = people.iter().map(export_line).collect();
+    assert!(lines[0].contains(EXPORT) && !lines[0].contains("null"), "{}", lines[0]);
+    assert_eq!(read(&lines.join("\n")), (people, Vec::new()));
+    check(
+        &lines[0].replace("a@x.example", "nobody"),
+        &[],
+        &["1:1: N152 \"nobody\" is no e-mail address, Entra object id, 29: id, conversation id or channel name; \
+           export it again with `nudged people export`"],
+    );
+}
+
+#[test]
 fn what_is_not_said_is_left_as_it_is() {
     let (people, _) = read("id;name;zone;groups\nana@contoso.example;Ana;;\n");
     assert_eq!((people[0].zone, &people[0].groups, &people[0].language), (None, &None, &None));

@@ -111,6 +111,7 @@ pub struct Policies {
     pub max_people: Option<NonZeroU32>,
     pub quiet_hours: QuietPolicy,
     pub in_quiet_hours: InQuietHours,
+    pub zone_unknown: ZoneUnknown,
 }
 
 /// Which quiet hours a schedule keeps. Those of a recipient hold for every schedule.
@@ -159,6 +160,20 @@ pub enum OnUnknown {
     Resend,
     /// At most once: left as unknown for a person to decide.
     Hold,
+}
+
+/// What becomes of a message, on each recipient's own clock, for a person of whose clock nobody said anything. Chats and
+/// channels have no clock of their own, and for them the fallback zone always counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZoneUnknown {
+    /// The clock of the fallback zone counts.
+    #[default]
+    Default,
+    /// It waits until the zone is known, as long as it may be late in the fallback zone.
+    Hold,
+    /// It is not sent.
+    Skip,
 }
 
 /// What becomes of a message that is still unsent when the next one of its schedule is due for the same person.

@@ -34,6 +34,7 @@ mod thread;
 mod topic;
 mod trigger;
 mod when;
+mod zone_unknown;
 
 pub use ahead::{nothing_ahead, nothing_ahead_problem};
 pub use capacity::overload;
@@ -41,7 +42,7 @@ pub use duplicates::{Duplicate, duplicates};
 pub use target::{Refused, read_target};
 
 /// Keys that the design of the file promises and that are not there yet.
-const LATER: &[&str] = &["canary", "zone_unknown"];
+const LATER: &[&str] = &["canary"];
 
 /// The help for a key that stands outside of a schedule.
 const NO_HEADER: &str = "put it below a header with a name, such as [schedule.standup]";
@@ -145,6 +146,7 @@ fn read_schedule(table: &mut Table<'_>, beside: &Beside<'_>, name: &str) -> Opti
     let when = when?;
     let policies = policies.with_defaults(&when.trigger);
     quiet::warn(table, &when, &policies);
+    zone_unknown::check(table, &when);
     Some(Parts { title, when, audience: audience?, policies, thread, message: message? })
 }
 

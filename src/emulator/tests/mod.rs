@@ -8,6 +8,7 @@ mod directory;
 mod document;
 mod editing;
 mod faults;
+mod inbound;
 mod lifecycle;
 mod log;
 mod rig;

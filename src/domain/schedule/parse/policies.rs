@@ -3,10 +3,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::zone_unknown;
 use crate::domain::document::{Table, quiet};
 use crate::domain::problem::{Code, Problem};
 use crate::domain::quiet::InQuietHours;
-use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Policies, Priority, QuietPolicy};
+use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Policies, Priority, QuietPolicy, ZoneUnknown};
 use crate::domain::schedule::when::Trigger;
 use crate::domain::spread::Spread;
 
@@ -21,6 +22,7 @@ pub(super) struct Written {
     max_people: Option<NonZeroU32>,
     quiet_hours: QuietPolicy,
     in_quiet_hours: InQuietHours,
+    zone_unknown: ZoneUnknown,
 }
 
 pub(super) fn read(table: &mut Table<'_>) -> Written {
@@ -38,7 +40,19 @@ pub(super) fn read(table: &mut Table<'_>) -> Written {
     let quiet_hours = read_quiet_hours(table);
     let ways = [("hold", InQuietHours::Hold), ("drop", InQuietHours::Drop)];
     let in_quiet_hours = table.word("in_quiet_hours", &ways).map_or(InQuietHours::default(), |word| word.value);
-    Written { late, priority, on_unknown, overlap, catch_up, jitter, max_people, quiet_hours, in_quiet_hours }
+    let zone_unknown = zone_unknown::read(table);
+    Written {
+        late,
+        priority,
+        on_unknown,
+        overlap,
+        catch_up,
+        jitter,
+        max_people,
+        quiet_hours,
+        in_quiet_hours,
+        zone_unknown,
+    }
 }
 
 fn read_quiet_hours(table: &mut Table<'_>) -> QuietPolicy {
@@ -93,6 +107,7 @@ impl Written {
             max_people: self.max_people,
             quiet_hours: self.quiet_hours,
             in_quiet_hours: self.in_quiet_hours,
+            zone_unknown: self.zone_unknown,
         }
     }
 }

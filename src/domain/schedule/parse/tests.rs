@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::message::Body;
 use crate::domain::quiet::InQuietHours;
 use crate::domain::recipient::Address;
-use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority, QuietPolicy, Target};
+use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority, QuietPolicy, Target, ZoneUnknown};
 use crate::domain::schedule::when::{Calendar, Days, Rhythm, Trigger, WhoseClock};
 use crate::domain::thread::{NewThread, ThreadName};
 use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
@@ -103,6 +103,7 @@ text = "Good morning {{ person.first_name }}"
         max_people: std::num::NonZeroU32::new(500),
         quiet_hours: QuietPolicy::House,
         in_quiet_hours: InQuietHours::Hold,
+        zone_unknown: ZoneUnknown::Default,
     };
     assert_eq!(schedule.policies, policies);
     let Body::Text(text) = &schedule.message.own.body else { panic!("a text") };
@@ -493,6 +494,24 @@ text  = "Hi {{ person.firstname }}"
     7:1: N003 unknown key `texxt`; did you mean `text`?
     8:16: N131 unknown name `person.firstname` in the text; did you mean `person.first_name`?
     "#);
+}
+
+#[test]
+fn a_zone_may_be_unknown_only_where_it_matters() {
+    let daily = "every = \"day\"\nat = \"09:00\"";
+    let of = |lines: &str| one(&with_when(&format!("{daily}\n{lines}"))).policies.zone_unknown;
+    assert_eq!(of(""), ZoneUnknown::Default);
+    assert_eq!(of("zone_unknown = \"hold\""), ZoneUnknown::Hold);
+    assert_eq!(of("zone_unknown = \"skip\"\nzone = \"recipient\""), ZoneUnknown::Skip);
+    check(
+        &format!("{daily}\nzone_unknown = \"skipp\""),
+        &["6:16: N007 `zone_unknown` can't be \"skipp\"; did you mean \"skip\"?"],
+    );
+    check(
+        &format!("{daily}\nzone = \"Asia/Tokyo\"\nzone_unknown = \"skip\""),
+        &["7:16: N006 `zone_unknown` is about each recipient's own clock, and this goes by that of Asia/Tokyo; \
+           remove `zone_unknown`, or the line `zone`"],
+    );
 }
 
 #[test]

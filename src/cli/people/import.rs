@@ -1,0 +1,156 @@
+//! People files taken in: CSV, conversation references, and our own exports.
+//!
+//! A file with one JSON value on each line is taken in part by part, however long it is; any other is read whole.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::adapter::files::read_text;
+use crate::cli::problems::{ProblemView, render};
+use crate::cli::screen::Screen;
+use crate::cli::{Common, Ended, Exit, desk};
+use crate::domain::import;
+use crate::domain::problem::{Problem, Source};
+use crate::domain::recipient::PersonRecord;
+use crate::port::desk::{Desk, ImportReport};
+
+/// So many lines are taken in at once.
+const LINES_AT_ONCE: usize = 5_000;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "CSV columns: id (or email, upn, entra_id, teams_id), name, zone, directory_zone, language, groups \
+                        (separated by ;),\ncountry, quiet_hours, conversation_id, service_url, tenant_id; of a channel team, team_id and channel.\n\
+                        directory_zone may be a Windows name, such as \"W. Europe Standard Time\".\n\
+                        JSON: one reference, a list, or one on each line; also what `nudged people export` wrote.\n\
+                        What a file does not say stays as it is known. Rows that are wrong are reported; the others are \
+                        taken in.\n\nExamples:\n  nudged people import people.csv\n  nudged people import references.json"
+)]
+pub(super) struct ImportArgs {
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// What came of all files so far.
+#[derive(Default)]
+struct Sum {
+    report: ImportReport,
+    problems: Vec<(Source, Problem)>,
+}
+
+pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> Ended {
+    let any = desk::open(screen, common).await?;
+    let mut sum = Sum::default();
+    let mut ended = Ok(());
+    for file in &args.files {
+        ended = take_in(screen, any.desk.as_ref(), file, &mut sum).await;
+        if ended.is_err() {
+            break;
+        }
+    }
+    any.close().await;
+    screen.end_progress();
+    let Sum { report, problems } = sum;
+    let is_clean = problems.is_empty() && report.refused.is_empty();
+    if screen.json && ended.is_ok() {
+        let problems: Vec<_> = problems.iter().map(|(source, problem)| ProblemView::new(source, problem)).collect();
+        screen.json(&serde_json::json!({
+            "schema": "nudged.import/1",
+            "added": report.added,
+            "updated": report.updated,
+            "unchanged": report.unchanged,
+            "refused": report.refused,
+            "problems": problems,
+        }));
+    } else {
+        for (source, problem) in &problems {
+            screen.say(render(source, problem, false));
+        }
+        tell(screen, &report);
+    }
+    ended?;
+    Ok(if is_clean { Exit::Done } else { Exit::SomeRecipientsFailed })
+}
+
+async fn take_in(screen: Screen, desk: &dyn Desk, path: &Path, sum: &mut Sum) -> Result<(), Exit> {
+    let cannot = |why: &dyn std::fmt::Display| {
+        screen.error(format!("{} can't be read: {why}", path.display()));
+        Exit::Failed
+    };
+    if !is_json_lines(path).map_err(|error| cannot(&error))? {
+        let source = read_text(path).map_err(|error| cannot(&error.why))?;
+        return give(screen, desk, source, sum).await;
+    }
+    let mut lines = BufReader::new(File::open(path).map_err(|error| cannot(&error))?);
+    let mut before = 0;
+    loop {
+        let part = read_lines(&mut lines).map_err(|error| cannot(&error))?;
+        if part.is_empty() {
+            return Ok(());
+        }
+        // The lines before it are empty in this source, so that each problem stands in the line that it has in the file.
+        let count = part.bytes().filter(|byte| *byte == b'\n').count();
+        let source = Source::new(path.display().to_string(), "\n".repeat(before) + &part);
+        before += count;
+        if !part.trim().is_empty() {
+            give(screen, desk, source, sum).await?;
+        }
+        screen.progress(&format!("{before} lines taken in"));
+    }
+}
+
+/// Whether the first line that says anything is a whole JSON object.
+fn is_json_lines(path: &Path) -> io::Result<bool> {
+    // A pipe or a device could be read for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        return Ok(false);
+    }
+    let mut file = BufReader::new(File::open(path)?);
+    let mut line = Vec::new();
+    while file.read_until(b'\n', &mut line)? > 0 {
+        if !line.trim_ascii().is_empty() {
+            let value = serde_json::from_slice::<serde_json::Value>(&line);
+            return Ok(value.is_ok_and(|value| value.is_object()));
+        }
+        line.clear();
+    }
+    Ok(false)
+}
+
+fn read_lines(lines: &mut impl BufRead) -> io::Result<String> {
+    let mut part = String::new();
+    for _ in 0..LINES_AT_ONCE {
+        if lines.read_line(&mut part)? == 0 {
+            break;
+        }
+    }
+    Ok(part)
+}
+
+/// Reads what the source says and has it taken in.
+async fn give(screen: Screen, desk: &dyn Desk, source: Source, sum: &mut Sum) -> Result<(), Exit> {
+    let (records, problems): (Vec<PersonRecord>, _) = import::people(&source);
+    sum.problems.extend(problems.into_iter().map(|problem| (source.clone(), problem)));
+    let report = desk.import_people(records).await.map_err(|error| desk::failed(screen, &error))?;
+    sum.report.added += report.added;
+    sum.report.updated += report.updated;
+    sum.report.unchanged += report.unchanged;
+    sum.report.refused.extend(report.refused);
+    Ok(())
+}
+
+fn tell(screen: Screen, report: &ImportReport) {
+    for refused in &report.refused {
+        screen.say(format!("not taken in: {refused}"));
+    }
+    screen.data(format!(
+        "{} added, {} updated, {} unchanged, {} not taken in",
+        report.added,
+        report.updated,
+        report.unchanged,
+        report.refused.len()
+    ));
+}

@@ -1,0 +1,66 @@
+//! What is asked about single people.
+
+use crate::domain::id::RecipientId;
+use crate::domain::nearest::nearest;
+use crate::engine::desk::FrontDesk;
+use crate::port::desk::DeskError;
+use crate::port::people::{PersonChange, PersonFile, ZoneOrder};
+
+impl FrontDesk {
+    pub(super) async fn show_person(&self, who: &str) -> Result<PersonFile, DeskError> {
+        let recipient = self.find_person(who).await?;
+        self.file_of(recipient).await
+    }
+
+    pub(super) async fn change_zone(&self, order: &ZoneOrder) -> Result<PersonChange, DeskError> {
+        let recipient = self.find_person(&order.who).await?;
+        self.keep_house_zones().await?;
+        let (fallback_zone, now) = (self.keeper.fallback_zone, self.clock.now());
+        let changed = self.store.order_zone(recipient, order.zone, fallback_zone, now).await?;
+        self.changed(recipient, changed).await
+    }
+
+    pub(super) async fn revive_person(&self, who: &str) -> Result<PersonChange, DeskError> {
+        let recipient = self.find_person(who).await?;
+        let changed = self.store.revive(recipient).await?;
+        self.changed(recipient, changed).await
+    }
+
+    /// What became of somebody. A running daemon looks at what is planned once more.
+    async fn changed(&self, recipient: RecipientId, changed: bool) -> Result<PersonChange, DeskError> {
+        if let (Some(running), true) = (&self.daemon, changed) {
+            running.replan.notify_one();
+            running.work.notify_one();
+        }
+        let file = self.file_of(recipient).await?;
+        Ok(PersonChange { schema: PersonChange::SCHEMA.to_owned(), changed, file })
+    }
+
+    async fn file_of(&self, recipient: RecipientId) -> Result<PersonFile, DeskError> {
+        let file = self.store.person(recipient, self.keeper.fallback_zone, self.clock.now()).await?;
+        file.ok_or_else(|| DeskError::NotFound(format!("recipient {recipient} is not there any more")))
+    }
+
+    /// The one who is meant.
+    async fn find_person(&self, who: &str) -> Result<RecipientId, DeskError> {
+        match self.store.find_people(who).await?[..] {
+            [recipient] => Ok(recipient),
+            [] => Err(DeskError::NotFound(self.nobody(who).await?)),
+            [..] => Err(DeskError::BadRequest(format!(
+                "several have the name \"{who}\"; write the address, as `nudged people list` shows it"
+            ))),
+        }
+    }
+
+    /// That nobody is known as `who`, and who was probably meant.
+    async fn nobody(&self, who: &str) -> Result<String, DeskError> {
+        let people = self.store.people().await?;
+        let names = people
+            .iter()
+            .flat_map(|person| person.addresses.iter().chain(std::iter::once(&person.name)).map(String::as_str));
+        Ok(match nearest(who, names) {
+            Some(near) => format!("nobody is known as \"{who}\"; did you mean \"{near}\"?"),
+            None => format!("nobody is known as \"{who}\"; `nudged people list` shows who is"),
+        })
+    }
+}
