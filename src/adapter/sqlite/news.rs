@@ -110,6 +110,7 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
         Fact::ZoneSaid(said) => zone_said::take_in(conn, said, taking),
         Fact::Typed(typed) => consent::take_in(conn, typed, taking),
         Fact::Pressed(pressed) => presses::take_in(conn, pressed, taking),
+        Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
     }
 }
 
