@@ -10,9 +10,9 @@ use crate::rig::{Rig, Running, read};
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A rig whose daemon can be called.
-struct Called {
-    rig: Rig,
-    endpoint: String,
+pub(crate) struct Called {
+    pub(crate) rig: Rig,
+    pub(crate) endpoint: String,
     admin: String,
     client: reqwest::Client,
 }
@@ -24,7 +24,7 @@ fn free() -> String {
 }
 
 impl Called {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let rig = Rig::new().await;
         // Its keys are made when they are first needed, and nothing else goes on here meanwhile.
         let _ = rig.emulator.write_inbound(&Inbound::new("http://nowhere.example/", Telling::Install));
@@ -41,7 +41,7 @@ impl Called {
     }
 
     /// Starts the daemon, and waits until it can be called.
-    async fn start(&self) -> Running {
+    pub(crate) async fn start(&self) -> Running {
         let running = self.rig.start().await;
         for url in [&self.endpoint, &self.admin] {
             let address = url.trim_start_matches("http://").trim_end_matches("/api/messages");

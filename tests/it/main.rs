@@ -19,7 +19,10 @@ mod delivery;
 mod demo;
 // The emulator as a command.
 mod emulator;
+// What programs say has happened.
 mod events;
+// What people and Teams tell, and what comes of it.
+mod hearing;
 // What the bot proves itself with.
 mod identity;
 // Never above the limits, and never far below.
