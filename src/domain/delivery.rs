@@ -158,6 +158,7 @@ impl fmt::Display for State {
 
 /// A delivery in the hands of a sender, with all that is needed to decide and to send.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, asked by one policy")]
 pub struct Claim {
     pub id: DeliveryId,
     /// The term under which it was claimed; every later write carries it.

@@ -79,6 +79,7 @@ pub struct Who {
 
 /// What taking news in came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is for a bell of its own")]
 pub struct TakenIn {
     /// It has been taken in before, and nothing was done.
     pub is_repetition: bool,

@@ -40,8 +40,8 @@ impl ZoneRules for Spring {
     }
 }
 
-fn minutes(minutes: u64) -> Option<Later> {
-    Some(Later::After(Duration::from_mins(minutes)))
+fn minutes(minutes: u64) -> Later {
+    Later::After(Duration::from_mins(minutes))
 }
 
 #[test]
@@ -53,9 +53,9 @@ fn snoozes_are_spans_or_a_time_tomorrow() {
             assert_eq!(Press::parse(&Press::Snooze(later).to_string()), Some(Press::Snooze(later)));
         }
     };
-    check("1h", minutes(60));
-    check("90m", minutes(90));
-    check("2 days", minutes(2 * 24 * 60));
+    check("1h", Some(minutes(60)));
+    check("90m", Some(minutes(90)));
+    check("2 days", Some(minutes(2 * 24 * 60)));
     check("tomorrow 09:00", Some(Later::Tomorrow(NaiveTime::from_hms_opt(9, 0, 0).expect("a time"))));
     for bad in ["", "30s", "90s", "0m", "31 days", "tomorrow", "tomorrow 25:00", "yesterday 09:00", "later"] {
         check(bad, None);

@@ -246,22 +246,21 @@ pub fn command(text: &str) -> Option<Command> {
     if HELP.contains(&text.as_str()) {
         return Some(Command::Help);
     }
-    let stop = about(&text, STOP).map(Command::Stop);
-    stop.or_else(|| about(&text, START).map(Command::Start))
+    about(&text, STOP, Command::Stop).or_else(|| about(&text, START, Command::Start))
 }
 
-/// What the message is about, where it begins with one of the words. The longest word that fits counts.
-fn about(text: &str, words: &[&str]) -> Option<Option<Topic>> {
+/// The command about what follows, where the message begins with one of the words. The longest word that fits counts.
+fn about(text: &str, words: &[&str], command: fn(Option<Topic>) -> Command) -> Option<Command> {
     let rests = words.iter().filter_map(|word| text.strip_prefix(word));
     let rests = rests.filter(|rest| rest.is_empty() || rest.starts_with([' ', ':']));
     let rest = plain(rests.min_by_key(|rest| rest.len())?);
     if rest.is_empty() || ALL.contains(&rest.as_str()) {
-        return Some(None);
+        return Some(command(None));
     }
     if rest.split(' ').count() > MOST_WORDS {
         return None;
     }
-    Topic::new(&rest).map(Some)
+    Topic::new(&rest).map(|topic| command(Some(topic)))
 }
 
 /// In small letters, with single spaces, and without what stands around the words.
@@ -285,27 +284,27 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expect: Option<Command>) {
-        assert_eq!(command(text), expect, "{text:?}");
+    fn check(text: &str, expect: Option<&Command>) {
+        assert_eq!(command(text).as_ref(), expect, "{text:?}");
     }
 
-    fn topic(text: &str) -> Option<Topic> {
-        Some(Topic::new(text).expect("a topic"))
+    fn topic(text: &str) -> Topic {
+        Topic::new(text).expect("a topic")
     }
 
     #[test]
     fn only_a_whole_message_is_a_command() {
-        let stop = || Some(Command::Stop(None));
+        let stop = Command::Stop(None);
         for text in ["stop", "STOP", " Stop. ", "stop!!", "\"stop\"", "/stop", "Stop all", "STOP: everything", "stop?"]
         {
-            check(text, stop());
+            check(text, Some(&stop));
         }
-        check("stop standup", Some(Command::Stop(topic("standup"))));
-        check("Stop: Company  News!", Some(Command::Stop(topic("company news"))));
-        check("start standup", Some(Command::Start(topic("standup"))));
-        check("start", Some(Command::Start(None)));
-        check("?", Some(Command::Help));
-        check("Help!", Some(Command::Help));
+        check("stop standup", Some(&Command::Stop(Some(topic("standup")))));
+        check("Stop: Company  News!", Some(&Command::Stop(Some(topic("company news")))));
+        check("start standup", Some(&Command::Start(Some(topic("standup")))));
+        check("start", Some(&Command::Start(None)));
+        check("?", Some(&Command::Help));
+        check("Help!", Some(&Command::Help));
         for text in [
             "",
             "please don't stop",
@@ -347,7 +346,7 @@ mod tests {
             "Остановить",
         ];
         for text in stops {
-            check(text, Some(Command::Stop(None)));
+            check(text, Some(&Command::Stop(None)));
         }
         let starts = [
             "start",
@@ -371,16 +370,16 @@ mod tests {
             "НАЧАТЬ",
         ];
         for text in starts {
-            check(text, Some(Command::Start(None)));
+            check(text, Some(&Command::Start(None)));
         }
         for text in ["Hilfe", "aide", "ayuda", "ヘルプ", "帮助", "도움말", "помощь"] {
-            check(text, Some(Command::Help));
+            check(text, Some(&Command::Help));
         }
-        check("opt out", Some(Command::Stop(None)));
-        check("stop alles", Some(Command::Stop(None)));
-        check("停止 全部", Some(Command::Stop(None)));
-        check("停止 standup", Some(Command::Stop(topic("standup"))));
-        check("стоп новости", Some(Command::Stop(topic("новости"))));
+        check("opt out", Some(&Command::Stop(None)));
+        check("stop alles", Some(&Command::Stop(None)));
+        check("停止 全部", Some(&Command::Stop(None)));
+        check("停止 standup", Some(&Command::Stop(Some(topic("standup")))));
+        check("стоп новости", Some(&Command::Stop(Some(topic("новости")))));
     }
 
     #[test]

@@ -42,13 +42,13 @@ fn read_one(value: &Value<'_>) -> Vec<Press> {
     match text.trim() {
         "done" => vec![Press::Done],
         "stop" => vec![Press::Stop],
-        other => match other.strip_prefix("snooze:") {
-            Some(times) => snoozes(value, times),
-            None => {
-                report(value, format!("`{}` is not understood as a button", excerpt(text)), EXAMPLE);
-                Vec::new()
+        other => {
+            if let Some(times) = other.strip_prefix("snooze:") {
+                return snoozes(value, times);
             }
-        },
+            report(value, format!("`{}` is not understood as a button", excerpt(text)), EXAMPLE);
+            Vec::new()
+        }
     }
 }
 
