@@ -43,7 +43,8 @@ static RECIPIENT: Sql = Sql::new("SELECT {person}, r.name FROM recipients r WHER
 
 const UPDATE: &str = "
     UPDATE recipients SET
-        name = :name, language = :language, quiet_hours = :quiet_hours, country = :country, is_known = max(is_known, :is_known),
+        name = :name, language = :language, quiet_hours = :quiet_hours, country = :country,
+        is_known = max(is_known, :is_known),
         service_url_origin = iif(service_url IS :service_url, service_url_origin, 'imported'),
         service_url = :service_url, conversation_id = :conversation_id, tenant_id = :tenant_id, bot_id = :bot_id,
         user_id = :user_id, entra_object_id = :entra_object_id,
