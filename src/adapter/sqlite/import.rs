@@ -43,7 +43,8 @@ static RECIPIENT: Sql = Sql::new("SELECT {person}, r.name FROM recipients r WHER
 
 const UPDATE: &str = "
     UPDATE recipients SET
-        name = :name, language = :language, quiet_hours = :quiet_hours, country = :country, is_known = 1,
+        name = :name, language = :language, quiet_hours = :quiet_hours, country = :country,
+        is_known = max(is_known, :is_known),
         service_url_origin = iif(service_url IS :service_url, service_url_origin, 'imported'),
         service_url = :service_url, conversation_id = :conversation_id, tenant_id = :tenant_id, bot_id = :bot_id,
         user_id = :user_id, entra_object_id = :entra_object_id,
@@ -201,13 +202,16 @@ fn update(
     let language = record.language.clone().or_else(|| before.recipient.language.clone());
     let details = record.details.clone().or(&before.recipient.details);
     let reference = people::with_ids_of(&overlaid(&before.reference, &record.reference), &record.addresses);
-    let same = before.is_known
+    // An export says of whom only a schedule or a roster speaks.
+    let is_meant_known = record.kept.as_ref().is_none_or(|kept| kept.is_known);
+    let same = (before.is_known || !is_meant_known)
         && (name == name_before && language == before.recipient.language && details == before.recipient.details)
         && reference == before.reference;
     if !same {
         conn.prepare_cached(UPDATE)?.execute(named_params! {
             ":id": id,
             ":gone": Unreachable::Gone.word(),
+            ":is_known": is_meant_known,
             ":name": name,
             ":language": language,
             ":quiet_hours": details.quiet_hours.as_ref().map(ToString::to_string),
@@ -240,7 +244,7 @@ fn update(
         id,
         zone: settled.zone.name().to_owned(),
         moved: settled.moved,
-        may_join: readdressed || regrouped || !before.is_known,
+        may_join: readdressed || regrouped || (is_meant_known && !before.is_known),
         renamed,
     })
 }

@@ -80,7 +80,8 @@ static MOVE_OCCURRENCE: Sql = move_to_zone!(
 );
 static MOVE_DELIVERY: Sql = move_to_zone!("deliveries d CROSS JOIN waves w ON w.id = d.wave_id", "d.id = :of");
 
-/// Writes a statement that ends the waiting of deliveries for a zone that is known by now.
+/// Writes a statement that ends the waiting of deliveries for a zone that is known by now. One whose zone has no wave yet
+/// waits on: the plan that makes it looks here again.
 macro_rules! wake {
     ($from:literal, $only:literal) => {
         Sql::new(concat!(
@@ -91,7 +92,11 @@ macro_rules! wake {
                 FROM ",
             $from,
             " CROSS JOIN recipients r ON r.id = d.recipient_id AND r.zone_source <> 'fallback'
-                WHERE d.reason = '{zone unknown}' AND d.state IN ({unfinished}) AND d.state IN ({open}) AND ",
+                WHERE d.reason = '{zone unknown}' AND d.state IN ({unfinished}) AND d.state IN ({open})
+                    AND EXISTS (
+                        SELECT 1 FROM waves n
+                        WHERE n.occurrence_id = d.occurrence_id AND n.zone = r.zone AND n.withdrawn_at IS NULL
+                    ) AND ",
             $only,
             ")"
         ))
