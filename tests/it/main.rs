@@ -9,6 +9,8 @@ mod channels;
 mod calling;
 // What a person types, and what comes back.
 mod commands;
+// Stops, starts and buttons.
+mod consent;
 // Cards, texts and languages, from the file to Teams.
 mod contents;
 // kill -9, and what is left.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::keys::{Key, KeySet};
@@ -25,6 +25,10 @@ const SERVE_FOR: Duration = Duration::from_hours(12);
 
 /// After a failure there is another try at this time, though nobody asks.
 const TRY_AGAIN: Duration = Duration::from_mins(5);
+
+/// Requests that may wait for a key at once. Each of them holds a place that somebody whose key is known could have, and
+/// whoever invents keys can have as many waiting as they like; those of Teams come again.
+const MOST_WAITING: usize = 32;
 
 /// Where keys come from.
 #[async_trait]
@@ -57,16 +61,20 @@ struct State {
 pub(super) struct Keyring {
     clock: Arc<dyn Clock>,
     state: watch::Sender<State>,
+    /// One for each request that may wait.
+    waiting: Semaphore,
 }
 
 impl Keyring {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, state: watch::Sender::new(State { phase: Phase::Fetching, keys: None, trouble: None }) }
+        let state = State { phase: Phase::Fetching, keys: None, trouble: None };
+        Self { clock, state: watch::Sender::new(state), waiting: Semaphore::new(MOST_WAITING) }
     }
 
     /// The key of this id. One that is not known is waited for, if a fetch may bring it. Cancel-safe.
     pub(super) async fn key(&self, id: &str) -> Result<Arc<Key>, Refusal> {
         let mut watching = self.state.subscribe();
+        let mut waits = None;
         loop {
             let phase = {
                 let state = watching.borrow_and_update();
@@ -78,6 +86,9 @@ impl Keyring {
                 }
                 state.phase
             };
+            if waits.is_none() {
+                waits = Some(self.waiting.try_acquire().map_err(|_| Refusal::NoKeys)?);
+            }
             if phase == Phase::Ready {
                 self.state.send_if_modified(|state| {
                     let is_first = state.phase == Phase::Ready;

@@ -19,3 +19,6 @@ ALTER TABLE recipients ADD COLUMN country_told INTEGER NOT NULL DEFAULT 0;
 -- Who took this one over: the two turned out to be one person.
 ALTER TABLE recipients ADD COLUMN merged_into INTEGER REFERENCES recipients (id);
 CREATE INDEX recipients_merged ON recipients (merged_into) WHERE merged_into IS NOT NULL;
+
+-- Waves that have been expanded and may have to be again. Those that are over stay in it, behind the range that is asked for.
+CREATE INDEX waves_expanded ON waves (expire_at) WHERE expanded_at IS NOT NULL AND to_expand = 0 AND withdrawn_at IS NULL;

@@ -56,11 +56,27 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
         realign::move_to_zone(conn, Scope::Recipient(*mover))?;
     }
     let touched = taking.movers.union(&taking.joiners).copied().collect();
-    people::expand_again_for(conn, &touched, now)?;
-    taking.taken.replan |= !touched.is_empty();
-    taking.taken.work |= !touched.is_empty();
+    let reopened = people::expand_again_for(conn, &touched, now)?;
+    taking.taken.replan |= live_where_nobody_did(conn, &touched)?;
+    taking.taken.work |= reopened || !taking.movers.is_empty();
     Ok(taking.taken)
 }
+
+/// Whether any of these lives in a zone in which nobody else does. Only then there is something to plan for them; of all
+/// others the waves are there, and a busy morning of installs is no busy morning for the planner.
+fn live_where_nobody_did(conn: &Connection, recipients: &BTreeSet<i64>) -> Result<bool, Fault> {
+    if recipients.is_empty() {
+        return Ok(false);
+    }
+    Ok(conn.prepare_cached(ALONE)?.exists([serde_json::json!(recipients).to_string()])?)
+}
+
+const ALONE: &str = "
+    SELECT 1 FROM json_each(?1) each CROSS JOIN recipients r ON r.id = each.value
+    WHERE NOT EXISTS (
+        SELECT 1 FROM recipients other
+        WHERE other.zone = r.zone AND other.id NOT IN (SELECT value FROM json_each(?1))
+    )";
 
 fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), Fault> {
     match fact {
@@ -188,5 +204,6 @@ mod tests {
     fn taking_in_costs_what_was_told() {
         assert_scans_nothing(FORGET);
         assert_scans_nothing(LOSE);
+        assert_scans_nothing(ALONE);
     }
 }

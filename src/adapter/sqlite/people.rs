@@ -60,18 +60,19 @@ pub(super) fn import_people(
 const EXPAND_AGAIN: &str = "
     UPDATE waves SET to_expand = 1
     WHERE id IN (
-        SELECT w.id FROM schedules s CROSS JOIN waves w ON w.schedule_id = s.id AND w.expire_at >= :now
-        WHERE w.expanded_at IS NOT NULL AND w.to_expand = 0 AND w.withdrawn_at IS NULL
+        SELECT w.id FROM waves w INDEXED BY waves_expanded
+        WHERE w.expire_at >= :now AND w.expanded_at IS NOT NULL AND w.to_expand = 0 AND w.withdrawn_at IS NULL
             AND (w.recipients = 'all' OR w.zone IN (SELECT value FROM json_each(:zones)))
     )";
 
-/// Waves that are still open and to which somebody may have come are expanded once more.
-fn expand_again(conn: &Connection, zones: &BTreeSet<String>, now: DateTime<Utc>) -> Result<(), Fault> {
-    if !zones.is_empty() {
-        let zones = serde_json::json!(zones).to_string();
-        conn.prepare_cached(EXPAND_AGAIN)?.execute(named_params! { ":now": micros(now), ":zones": zones })?;
+/// Waves that are still open and to which somebody may have come are expanded once more. Returns whether there are any.
+fn expand_again(conn: &Connection, zones: &BTreeSet<String>, now: DateTime<Utc>) -> Result<bool, Fault> {
+    if zones.is_empty() {
+        return Ok(false);
     }
-    Ok(())
+    let zones = serde_json::json!(zones).to_string();
+    let waves = conn.prepare_cached(EXPAND_AGAIN)?.execute(named_params! { ":now": micros(now), ":zones": zones })?;
+    Ok(waves > 0)
 }
 
 /// Those whose zone nobody told us live in the fallback zone of the configuration, whatever it was before. Written
@@ -162,7 +163,11 @@ pub(super) fn add_address(conn: &Connection, recipient: i64, address: &Address) 
 }
 
 /// Waves that are still open in the zones of these recipients are expanded once more.
-pub(super) fn expand_again_for(conn: &Connection, recipients: &BTreeSet<i64>, now: DateTime<Utc>) -> Result<(), Fault> {
+pub(super) fn expand_again_for(
+    conn: &Connection,
+    recipients: &BTreeSet<i64>,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
     let mut statement = conn.prepare_cached("SELECT zone FROM recipients WHERE id = ?1")?;
     let mut zones = BTreeSet::new();
     for recipient in recipients {
