@@ -188,7 +188,7 @@ impl Daemon {
             replan: Arc::clone(&replan),
             recall: Arc::clone(&recall),
         };
-        let sender = Arc::new(sender(config, &outside, connector, &keeper, &running, downtime));
+        let sender = Arc::new(sender(config, &outside, connector, &keeper, &running, downtime, reply));
         let desk = Arc::new(FrontDesk {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -199,7 +199,7 @@ impl Daemon {
         });
         let rosters = rosters(&sender, config, &replan);
         let recaller = recaller(config, &sender, recall);
-        let replier = replier(&sender, reply, shown);
+        let replier = replier(&sender, shown);
         let chores = chores(config, &sender, &rosters, planner, credentials, taken.term);
         let attendant = attendant(config, &sender);
         let dispatcher = dispatcher(config, sender, &replan, taken.term);
@@ -331,6 +331,7 @@ fn sender(
     keeper: &CatalogKeeper,
     running: &Running,
     downtime: Downtime,
+    questions: Arc<Notify>,
 ) -> Sender {
     Sender {
         store: Arc::clone(&keeper.store),
@@ -345,6 +346,7 @@ fn sender(
         places: Arc::default(),
         threads: Turns::default(),
         work: Arc::clone(&running.work),
+        questions,
         home_tenant: Some(Arc::clone(&running.home)),
         downtime,
         house_stop: config.stop.clone(),
@@ -370,7 +372,7 @@ fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
 }
 
 /// It speaks to Teams as the sender does, within the same limits.
-fn replier(sender: &Sender, bell: Arc<Notify>, shown: Arc<Shown>) -> Replier {
+fn replier(sender: &Sender, shown: Arc<Shown>) -> Replier {
     Replier {
         store: Arc::clone(&sender.store),
         connector: Arc::clone(&sender.connector),
@@ -381,7 +383,7 @@ fn replier(sender: &Sender, bell: Arc<Notify>, shown: Arc<Shown>) -> Replier {
         places: Arc::clone(&sender.places),
         shown,
         work: Arc::clone(&sender.work),
-        bell,
+        bell: Arc::clone(&sender.questions),
         home_tenant: sender.home_tenant.clone(),
     }
 }

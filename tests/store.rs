@@ -296,6 +296,10 @@ macro_rules! conformance {
                 the_operator_says_and_takes_back,
                 a_person_is_shown_with_what_was_passed_over,
                 who_became_one_person_keeps_what_was_said,
+                somebody_is_asked_once_in_thirty_days,
+                nobody_is_asked_in_vain,
+                a_question_that_is_idle_by_then_is_not_sent,
+                who_chooses_is_answered_at_once_and_gets_no_message,
             ]);
             conformance!(@cases $place, exporting, [
                 an_export_is_taken_back_without_loss,

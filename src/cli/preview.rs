@@ -104,6 +104,8 @@ struct Row {
     is_created: bool,
     /// Whether quiet hours hold it until then.
     held: bool,
+    /// Whether they are asked for their time zone behind it, if they were not asked lately.
+    asked_for_zone: bool,
     /// Why not, for whom is left out.
     left_out: Option<Reason>,
     /// In words, where a reason is not enough.
@@ -258,6 +260,7 @@ fn row(
         None => Some(wave.due_at),
         Some(end) => held_until(schedule, end, wave.expire_at),
     };
+    let without_zone = without_zone(schedule, person.kind, person.zone_source);
     let left_out = match person.reach {
         _ if wave.expire_at < now => Some(Reason::PastWhenPlanned),
         Reach::NoReference => Some(Reason::NoReference),
@@ -270,9 +273,7 @@ fn row(
         {
             Some(Reason::Holiday)
         }
-        Reach::Conversation | Reach::CanBeCreated
-            if without_zone(schedule, person.kind, person.zone_source) != ZoneUnknown::Default =>
-        {
+        Reach::Conversation | Reach::CanBeCreated if matches!(without_zone, ZoneUnknown::Skip | ZoneUnknown::Hold) => {
             Some(Reason::ZoneUnknown)
         }
         Reach::Conversation | Reach::CanBeCreated => due_at.is_none().then_some(Reason::QuietHours),
@@ -290,6 +291,7 @@ fn row(
         local,
         is_created: matches!(person.reach, Reach::CanBeCreated),
         held: quiet.is_some() && left_out.is_none(),
+        asked_for_zone: without_zone == ZoneUnknown::Ask && left_out.is_none() && error.is_none(),
         left_out: left_out.or(error.as_ref().map(|_| Reason::TemplateFailed)),
         detail: error,
         text: None,
@@ -363,6 +365,7 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
             local: rules.civil(due.at, world.crowd.fallback_zone),
             is_created: false,
             held: false,
+            asked_for_zone: false,
             left_out: Some(Reason::UnknownRecipient),
             detail: None,
             text: None,
@@ -508,8 +511,15 @@ impl View<'_> {
                 let says = match (&row.detail, row.left_out) {
                     (Some(detail), _) => format!("left out: {detail}"),
                     (None, Some(reason)) => format!("left out: {}", reason.explain()),
-                    (None, None) if row.held => "held until the end of quiet hours".to_owned(),
-                    (None, None) => String::new(),
+                    (None, None) => {
+                        let notes = [
+                            (row.held, "held until the end of quiet hours"),
+                            (row.asked_for_zone, "then asked for their time zone, unless asked in the last 30 days"),
+                        ];
+                        let notes: Vec<_> =
+                            notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect();
+                        notes.join("; ")
+                    }
                 };
                 let address = row.address.as_deref().unwrap_or_default();
                 vec![

@@ -15,7 +15,7 @@ use crate::domain::event::{self, Event};
 use crate::domain::ladder::ZoneEvidence;
 use crate::domain::press::{Effect, Pressed};
 use crate::domain::recipient::{Address, RecipientKind, Reference, ServiceOrigin, Unreachable, ZoneSource};
-use crate::domain::zone_wish::{self, ZoneSaid};
+use crate::domain::zone_wish::{self, Answered, ZoneSaid};
 
 /// Facts that were told together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -96,6 +96,8 @@ pub struct TakenIn {
     pub reply: bool,
     /// What came of a press, also when it was told before.
     pub effect: Option<Effect>,
+    /// What is answered at once to somebody who chose a zone, also when it was told before.
+    pub zone: Option<Answered>,
 }
 
 /// What an activity comes to. `at` is when it was heard, for one that does not say when it was.

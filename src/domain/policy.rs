@@ -160,10 +160,12 @@ fn while_zone_is_unknown(claim: &Claim, schedule: &Schedule, now: DateTime<Utc>)
         // Just after its end: it is looked at once more, and accounted for. Whoever settles the zone wakes it earlier.
         ZoneUnknown::Hold => wait(claim.expire_at + TimeDelta::milliseconds(1)),
         // The zone has become known, and its wave is not planned yet.
-        ZoneUnknown::Default if claim.waited_for == Some(Reason::ZoneUnknown) && claim.zone != person.zone => {
+        ZoneUnknown::Default | ZoneUnknown::Ask
+            if claim.waited_for == Some(Reason::ZoneUnknown) && claim.zone != person.zone =>
+        {
             wait(now + ZONE_UNPLANNED)
         }
-        ZoneUnknown::Default => None,
+        ZoneUnknown::Default | ZoneUnknown::Ask => None,
     }
 }
 
@@ -358,7 +360,7 @@ mod tests {
         let mut unknown = known.clone();
         unknown.recipient.zone_source = ZoneSource::Fallback;
         let [hold, skip] = ["hold", "skip"].map(|word| format!("zone_unknown = \"{word}\""));
-        for lines in ["", "zone_unknown = \"default\""] {
+        for lines in ["", "zone_unknown = \"default\"", "zone_unknown = \"ask\""] {
             assert_eq!(decided(&unknown, 0, lines), send, "{lines}");
         }
         for lines in [&hold, &skip] {

@@ -15,7 +15,7 @@ use crate::domain::news::{self, Who};
 use crate::domain::recipient::Address;
 
 /// The invoke of a card's button.
-const CARD_ACTION: &str = "adaptiveCard/action";
+pub(super) const CARD_ACTION: &str = "adaptiveCard/action";
 
 /// Somebody pressed a button of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Replies: messages of nudged's own that answer a person. They are no deliveries.
+//! Replies: messages of nudged's own that answer a person, or ask them something. They are no deliveries.
 //!
 //! ```text
 //! waiting ──sending durable──▶ sending ─┬▶ sent
@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What was asked for is done already when a reply is written, so a reply is worth little: one that may have arrived is
-//! not sent again, and after some minutes it is given up.
+//! not sent again, and after some minutes it is given up. Nobody waits for a question, so it comes after all replies.
 
 use std::fmt;
 
@@ -15,10 +15,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use crate::domain::backoff;
+use crate::domain::schedule::model::Priority;
 use crate::domain::verdict::Verdict;
-
-/// For how long a reply is tried.
-pub const WORTH_IT: TimeDelta = TimeDelta::minutes(10);
 
 /// The state of a reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -64,6 +62,30 @@ pub enum Form {
     Message,
     /// A line in a message that is there already. It may be put there again without harm.
     Line,
+    /// A message of its own for which nobody waits.
+    Question,
+}
+
+impl Form {
+    /// For how long it is tried.
+    #[must_use]
+    pub fn worth(self) -> TimeDelta {
+        match self {
+            Self::Message | Self::Line => TimeDelta::minutes(10),
+            // Many may be asked behind one message; later than this it would be out of the blue, and perhaps at night.
+            Self::Question => TimeDelta::hours(1),
+        }
+    }
+
+    /// Who goes first of those who make requests.
+    #[must_use]
+    pub fn priority(self) -> Priority {
+        match self {
+            // Somebody waits for it.
+            Self::Message | Self::Line => Priority::Critical,
+            Self::Question => Priority::Normal,
+        }
+    }
 }
 
 /// What becomes of a reply.
@@ -87,20 +109,20 @@ pub fn settle(
     let after = match (verdict, form) {
         (Verdict::Delivered { .. }, _) => return ReplySettlement::Sent,
         (Verdict::Permanent { .. } | Verdict::Recreate { .. } | Verdict::Elsewhere { .. }, _)
-        | (Verdict::Unknown { .. }, Form::Message) => return ReplySettlement::Dropped,
+        | (Verdict::Unknown { .. }, Form::Message | Form::Question) => return ReplySettlement::Dropped,
         // Nothing arrived, or it does no harm to repeat it.
         (Verdict::Retry { after, .. }, _) => after.unwrap_or_default(),
         (Verdict::OurFault { .. }, _) | (Verdict::Unknown { .. }, Form::Line) => std::time::Duration::ZERO,
     };
     let wait = backoff::delay(backoff::Pace::Transient, attempt, draw).max(after);
-    postponed(asked_at, TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX), now)
+    postponed(form, asked_at, TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX), now)
         .map_or(ReplySettlement::Dropped, |not_before| ReplySettlement::Waiting { not_before })
 }
 
 /// The instant `wait` from now, as long as the reply is worth it then.
 #[must_use]
-pub fn postponed(asked_at: DateTime<Utc>, wait: TimeDelta, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    now.checked_add_signed(wait).filter(|at| *at - asked_at <= WORTH_IT)
+pub fn postponed(form: Form, asked_at: DateTime<Utc>, wait: TimeDelta, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    now.checked_add_signed(wait).filter(|at| *at - asked_at <= form.worth())
 }
 
 #[cfg(test)]
@@ -125,6 +147,9 @@ mod tests {
         check(Form::Message, 590, &throttled(30), ReplySettlement::Dropped);
         check(Form::Message, 0, &doubt, ReplySettlement::Dropped);
         check(Form::Line, 0, &doubt, in_seconds(1));
+        check(Form::Question, 0, &doubt, ReplySettlement::Dropped);
+        check(Form::Question, 590, &throttled(30), in_seconds(620));
+        check(Form::Question, 3590, &throttled(30), ReplySettlement::Dropped);
         check(Form::Message, 0, &Verdict::Permanent { reason: Reason::Blocked }, ReplySettlement::Dropped);
     }
 }

@@ -1,6 +1,7 @@
-//! What people say to the bot about their own time zone: `zone Europe/Paris`, `timezone Tokyo`, `zone auto`, `zone`.
+//! What people say to the bot about their own time zone: `zone Europe/Paris`, `timezone Tokyo`, `zone auto`, `zone`; or what
+//! they choose on the card that asks for it.
 //!
-//! Only in their own chat, and only a whole message counts, as with the other commands.
+//! Only in their own chat, and of what is written only a whole message counts, as with the other commands.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -11,9 +12,12 @@ use crate::domain::nearest::nearest_name;
 use crate::domain::news::{self, Who};
 use crate::domain::recipient::RecipientKind;
 
+// The card that asks for it.
+mod question;
 // What is answered, in the languages of people.
 mod words;
 
+pub use question::{ASKED_AGAIN_AFTER, Answered, question};
 pub use words::ZoneAnswer;
 
 /// What somebody wants.
@@ -50,21 +54,26 @@ pub struct ZoneSaid {
     pub at: DateTime<Utc>,
     /// Where to answer.
     pub whence: Whence,
+    /// Whether the answer is that of the invoke itself, and no message is sent.
+    pub waits_for_answer: bool,
 }
 
 /// What an activity says of the zone of whoever wrote it, if it says anything.
 #[must_use]
 pub fn said(activity: &Activity, heard_at: DateTime<Utc>) -> Option<ZoneSaid> {
-    let Happening::Message { text, value: None, .. } = &activity.happening else { return None };
     if activity.conversation.kind != Some(RecipientKind::Person) {
         return None;
     }
-    Some(ZoneSaid {
-        who: news::here(activity),
-        wish: wish(text)?,
-        at: activity.at.map_or(heard_at, |at| at.min(heard_at)),
-        whence: Whence::of(activity),
-    })
+    let (who, wish, waits_for_answer) = if let Some(picked) = question::picked(&activity.happening) {
+        // Of whoever pressed the button, wherever the card may stand.
+        let who = Who { conversation_id: None, addresses: activity.from.addresses() };
+        (who, picked.wish, picked.waits_for_answer)
+    } else {
+        let Happening::Message { text, value: None, .. } = &activity.happening else { return None };
+        (news::here(activity), wish(text)?, false)
+    };
+    let at = activity.at.map_or(heard_at, |at| at.min(heard_at));
+    Some(ZoneSaid { who, wish, at, whence: Whence::of(activity), waits_for_answer })
 }
 
 /// In English, German, French, Spanish, Italian, Portuguese and Dutch. The longer ones before those that they begin with.

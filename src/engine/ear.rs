@@ -75,6 +75,9 @@ impl Ear for Listener {
             news.key = None;
             news.facts.push(Fact::Pressed(Box::new(press.pressed.clone())));
         }
+        if news.facts.iter().any(|fact| matches!(fact, Fact::ZoneSaid(said) if said.waits_for_answer)) {
+            news.key = None;
+        }
         let taken = self.store.take_in(news, self.fallback_zone, now).await.map_err(|error| {
             tracing::error!(%error, "what Teams told could not be taken in");
             NotHeard(error.to_string())
@@ -95,6 +98,9 @@ impl Ear for Listener {
             && press.pressed.waits_for_answer
         {
             return Ok(Reply::Invoke(self.answer(press, effect)));
+        }
+        if let Some(answered) = &taken.zone {
+            return Ok(Reply::Invoke(answered.body(now, self.shown.zones.as_ref())));
         }
         Ok(match activity.happening {
             Happening::Invoke { .. } => Reply::NotUnderstood,

@@ -21,6 +21,9 @@ mod hand;
 // One claim → one outcome.
 pub mod sender;
 
+// What people are asked behind a message.
+mod asking;
+
 // By which operation a claim is said, and in which thread.
 pub mod posting;
 

@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::conversation::without_thread;
 use crate::domain::message::Said;
 use crate::domain::rate::Operation;
-use crate::domain::reply::{Form, ReplySettlement, postponed, settle};
-use crate::domain::schedule::model::Priority;
+use crate::domain::reply::{ReplySettlement, postponed, settle};
 use crate::domain::trouble::{Change, Whose};
 use crate::domain::verdict::Verdict;
+use crate::domain::zone_wish;
 use crate::engine::health::Health;
 use crate::engine::limiter::{Later, Limiter, Permit, Request};
 use crate::engine::places::Places;
@@ -110,7 +110,8 @@ impl Replier {
 
     async fn reply(&self, task: &ReplyTask, stop: &CancellationToken) -> Result<(), StoreError> {
         let now = self.clock.now();
-        if postponed(task.asked_at, TimeDelta::zero(), now).is_none() {
+        let form = task.says.form();
+        if postponed(form, task.asked_at, TimeDelta::zero(), now).is_none() {
             return self.settle(task, ReplySettlement::Dropped).await;
         }
         let tenant = self.tenant(task);
@@ -124,15 +125,19 @@ impl Replier {
         let reference = self.places.complete(task.recipient.id, &tenant, &task.reference);
         let activity = |said| OutgoingActivity { said, locale: task.language.clone() };
         permit.leaves();
-        let (answer, form) = match &task.says {
+        let answer = match &task.says {
             Says::Text(text) => {
                 let said = activity(Said::Text(text.clone()));
-                (self.connector.continue_conversation(&reference, &said).await, Form::Message)
+                self.connector.continue_conversation(&reference, &said).await
             }
             Says::Within(delivered, outcome) => {
                 let said = activity(self.shown.after(delivered, outcome));
                 let id = delivered.activity_id.as_deref().unwrap_or_default();
-                (self.connector.update_activity(&reference, id, &said).await, Form::Line)
+                self.connector.update_activity(&reference, id, &said).await
+            }
+            Says::WhichZone => {
+                let said = activity(zone_wish::question(task.recipient.zone, task.language.as_deref()));
+                self.connector.continue_conversation(&reference, &said).await
             }
         };
         permit.complete(silence(&answer.verdict));
@@ -166,8 +171,7 @@ impl Replier {
             tenant: Arc::clone(tenant),
             conversation: Arc::from(conversation),
             operation: Operation::Send,
-            // Somebody waits for it.
-            priority: Priority::Critical,
+            priority: task.says.form().priority(),
         };
         let asked = tokio::select! {
             asked = self.limiter.permit(&request) => asked,
@@ -184,7 +188,7 @@ impl Replier {
     }
 
     async fn put_off(&self, task: &ReplyTask, wait: TimeDelta) -> Result<(), StoreError> {
-        let settlement = postponed(task.asked_at, wait, self.clock.now())
+        let settlement = postponed(task.says.form(), task.asked_at, wait, self.clock.now())
             .map_or(ReplySettlement::Dropped, |not_before| ReplySettlement::Waiting { not_before });
         self.settle(task, settlement).await
     }

@@ -22,6 +22,7 @@ use crate::domain::template::{Facts, Template};
 use crate::domain::time::ZoneRules;
 use crate::domain::trouble::{Change, Whose};
 use crate::domain::verdict::Verdict;
+use crate::engine::asking;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
 use crate::engine::limiter::{Later, Limiter, Permit, Request};
@@ -60,6 +61,8 @@ pub struct Sender {
     pub threads: Turns,
     /// Rung when a delivery waits for another instant than the one known so far.
     pub work: Arc<Notify>,
+    /// Rung when there is a question to send.
+    pub questions: Arc<Notify>,
     /// The bot's own tenant, for people of whom no other is known.
     pub home_tenant: Option<Arc<str>>,
     /// When nobody served before this daemon did.
@@ -238,11 +241,12 @@ impl Sender {
             let (tenant, seconds) = (self.tenant(claim), silence.as_secs());
             tracing::warn!(%tenant, seconds, "Teams asked for a long silence; what is due there waits, or expires");
         }
-        let served_at = match (&said.answer.verdict, &posting.reference().service_url) {
-            (Verdict::Delivered { .. }, Some(place)) => Some(place.clone()),
-            _ => None,
-        };
+        let is_delivered = matches!(said.answer.verdict, Verdict::Delivered { .. });
+        let served_at = posting.reference().service_url.clone().filter(|_| is_delivered);
         self.settle_attempt(claim, posting.reference(), attempt, said, latency).await?;
+        if is_delivered {
+            asking::behind(self.store.as_ref(), &self.questions, claim, schedule, self.clock.now()).await;
+        }
         match served_at {
             Some(place) if self.places.served(claim.recipient.id, &self.tenant(claim), &place) => {
                 self.store.remember_place(claim.recipient.id, place).await

@@ -8,7 +8,7 @@ use crate::domain::buttons::Outcome;
 use crate::domain::event::EventFacts;
 use crate::domain::id::{DeliveryId, ReplyId, ScheduleName};
 use crate::domain::recipient::{Recipient, Reference};
-use crate::domain::reply::ReplySettlement;
+use crate::domain::reply::{Form, ReplySettlement};
 
 /// A reply to be sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +32,19 @@ pub enum Says {
     Text(String),
     /// What came of a press, in the message whose button it was.
     Within(Box<Delivered>, Outcome),
+    /// The question in which zone the recipient lives.
+    WhichZone,
+}
+
+impl Says {
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self {
+            Self::Text(_) => Form::Message,
+            Self::Within(..) => Form::Line,
+            Self::WhichZone => Form::Question,
+        }
+    }
 }
 
 /// A message that was sent, with what is needed to make it once more.

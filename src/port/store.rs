@@ -486,11 +486,17 @@ pub trait Store: Send + Sync {
     /// A message of which somebody pressed a button; `None` where there is no such delivery.
     async fn delivered(&self, delivery: DeliveryId) -> Result<Option<Delivered>, StoreError>;
 
-    /// The replies that may be tried at `now`, at most `limit`, the longest waiting first. Asked again before they are
-    /// settled it names the same ones.
+    /// Writes the question in which zone somebody lives, as a reply. Not where the zone is known, nor to who stopped
+    /// everything, can't be reached or was asked within [`ASKED_AGAIN_AFTER`](crate::domain::zone_wish::ASKED_AGAIN_AFTER). Returns whether
+    /// there is one to send.
+    async fn ask_zone(&self, recipient: RecipientId, now: DateTime<Utc>) -> Result<bool, StoreError>;
+
+    /// The replies that may be tried at `now`, at most `limit`, the longest waiting first; some questions where there is
+    /// nothing to answer. Asked again before they are settled it names the same ones.
     async fn replies_due(&self, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, StoreError>;
 
-    /// Makes it durable that the request of a reply is about to leave. Only after this returns `true` may it leave. Of
+    /// Makes it durable that the request of a reply is about to leave. Only after this returns `true` may it leave; a
+    /// question that has become idle meanwhile is dropped. Of
     /// a message of its own that is in this state when a daemon takes over nothing more is tried.
     async fn mark_replying(&self, reply: ReplyId) -> Result<bool, StoreError>;
 

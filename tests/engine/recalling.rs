@@ -188,6 +188,7 @@ impl Scene {
             threads: Turns::default(),
             places: Arc::default(),
             work: Arc::new(Notify::new()),
+            questions: Arc::default(),
             home_tenant: Some("home".into()),
             downtime: rig.downtime,
             house_quiet_hours: Vec::new(),

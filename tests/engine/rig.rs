@@ -143,6 +143,7 @@ impl Rig {
             places: Arc::default(),
             threads: Turns::default(),
             work: Arc::default(),
+            questions: Arc::default(),
             home_tenant: Some("home".into()),
             downtime,
             house_quiet_hours: Vec::new(),

@@ -138,6 +138,7 @@ async fn serve(rig: &Rig, from: DateTime<Utc>, seconds: u64) -> Vec<(DateTime<Ut
         threads: Turns::default(),
         places: Arc::default(),
         work: Arc::clone(&work),
+        questions: Arc::default(),
         home_tenant: Some(Arc::from("home")),
         downtime: Downtime { since: None, until: from },
         house_quiet_hours: Vec::new(),

@@ -1,12 +1,16 @@
 //! People of whose clock nobody said anything.
 
 use chrono_tz::Tz;
+use nudged::domain::activity;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::ladder::ZoneEvidence;
+use nudged::domain::message::Said;
 use nudged::domain::news::{Fact, News, Who};
 use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference, ZoneSource};
-
+use nudged::domain::verdict::Verdict;
 use nudged::port::clock::Clock;
+use nudged::port::ear::{Ear, Reply, Via};
+use serde_json::{Value, json};
 
 use crate::rig::{Rig, at};
 
@@ -92,4 +96,149 @@ async fn who_is_held_in_vain_expires_with_the_reason() {
     rig.now_is(at("2027-03-01T10:01"));
     assert_eq!(rig.go_round().await, []);
     ends(&rig, State::Expired, Some(Reason::ZoneUnknown)).await;
+}
+
+const DAILY: &str = "[schedule.s]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n\
+                     zone_unknown = \"ask\"\n\
+                     [schedule.t]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello again\"\n\
+                     zone_unknown = \"ask\"\n";
+
+/// Ada's rig with two daily schedules that ask.
+async fn asking() -> Rig {
+    let rig = ada("default").await;
+    rig.file_says(DAILY).await;
+    rig
+}
+
+/// What Ada gets when it is nine on that day, in two words.
+async fn nine_o_clock(rig: &Rig, day: &str) -> Vec<&'static str> {
+    rig.now_is(at(&format!("{day}T09:00")));
+    rig.plan().await;
+    rig.expand().await;
+    rig.deliver().await;
+    // Replies are looked for until there are none.
+    rig.reply().await;
+    rig.teams.said().iter().map(kind).collect()
+}
+
+fn kind(said: &Said) -> &'static str {
+    match said {
+        Said::Text(_) => "message",
+        Said::Card { .. } => "question",
+    }
+}
+
+/// She presses the button of the question.
+async fn presses(rig: &Rig, kind: &str, from: &str, parts: Value) -> Reply {
+    let mut all = json!({
+        "type": kind, "id": "f:1", "channelId": "msteams", "timestamp": rig.clock.now().to_rfc3339(), "locale": "en-GB",
+        "serviceUrl": "https://smba.trafficmanager.net/emea/", "from": { "id": from }, "recipient": { "id": "28:bot" },
+        "conversation": { "id": "a:ada", "conversationType": "personal" },
+    });
+    for (key, value) in parts.as_object().expect("an object") {
+        all[key] = value.clone();
+    }
+    let activity = activity::read(all.to_string().as_bytes()).expect("an activity");
+    rig.listener().hear(activity, Via::Endpoint).await.expect("heard")
+}
+
+/// She chooses a zone in a client that knows `Action.Execute`; the body of the answer.
+async fn chooses(rig: &Rig, zone: &str) -> Value {
+    let data = json!({ "nudged": { "ask": "zone" }, "zone": zone });
+    let value = json!({ "action": { "type": "Action.Execute", "verb": "nudged.zone", "data": data } });
+    let parts = json!({ "name": "adaptiveCard/action", "value": value });
+    match presses(rig, "invoke", "29:ada", parts).await {
+        Reply::Invoke(body) => body,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn zone_of_ada(rig: &Rig) -> (Tz, ZoneSource) {
+    let people = rig.store.people().await.expect("people");
+    let ada = people.iter().find(|it| it.name == "ada").expect("she is there");
+    (ada.zone, ada.zone_source)
+}
+
+#[tokio::test]
+async fn behind_the_first_message_comes_one_question_and_behind_the_others_none() {
+    let rig = asking().await;
+    assert_eq!(nine_o_clock(&rig, "2027-03-01").await, ["message", "message", "question"]);
+    assert_eq!(nine_o_clock(&rig, "2027-03-02").await, ["message", "message"]);
+    assert_eq!(nine_o_clock(&rig, "2027-03-30").await, ["message", "message"]);
+    assert_eq!(nine_o_clock(&rig, "2027-03-31").await, ["message", "message", "question"]);
+}
+
+#[tokio::test]
+async fn nothing_is_asked_behind_what_may_not_have_arrived() {
+    let rig = asking().await;
+    let doubt = || Verdict::Unknown { reason: Reason::NoAnswer };
+    rig.teams.answers(&[doubt(), doubt()]);
+    assert_eq!(nine_o_clock(&rig, "2027-03-01").await, ["message", "message"]);
+}
+
+#[tokio::test]
+async fn who_answers_lives_there_from_then_on_and_is_not_asked_again() {
+    let rig = asking().await;
+    nine_o_clock(&rig, "2027-03-01").await;
+    rig.now_is(at("2027-03-01T13:30"));
+    for _ in 0..2 {
+        let body = chooses(&rig, "Europe/Paris").await;
+        assert_eq!(
+            (&body["statusCode"], &body["type"]),
+            (&json!(200), &json!("application/vnd.microsoft.card.adaptive"))
+        );
+        let line = &body["value"]["body"][0]["text"];
+        assert_eq!(line, "Your time zone is Europe/Paris; it is 14:30 there.");
+    }
+    assert_eq!(zone_of_ada(&rig).await, (Tz::Europe__Paris, ZoneSource::Own));
+    rig.reply().await;
+    assert_eq!(rig.teams.said(), [], "the card says it, and no message");
+    assert_eq!(rig.store.zones().await.expect("zones"), [Tz::Europe__Paris]);
+    rig.now_is(at("2027-04-11T07:00"));
+    rig.plan().await;
+    rig.expand().await;
+    rig.deliver().await;
+    rig.reply().await;
+    assert_eq!(rig.teams.said().iter().map(kind).collect::<Vec<_>>(), ["message", "message"], "nine in Paris");
+}
+
+#[tokio::test]
+async fn what_is_no_zone_changes_nothing_and_is_answered_with_what_to_write() {
+    let rig = asking().await;
+    nine_o_clock(&rig, "2027-03-01").await;
+    let body = chooses(&rig, "Mars/Olympus").await;
+    assert_eq!(body["type"], "application/vnd.microsoft.activity.message");
+    let text = "I don't know that time zone. Write a region and a city, for example zone Europe/Paris.";
+    assert_eq!(body["value"], text);
+    assert_eq!(zone_of_ada(&rig).await, (Tz::UTC, ZoneSource::Fallback));
+}
+
+#[tokio::test]
+async fn an_older_client_submits_and_gets_one_reply() {
+    let rig = asking().await;
+    nine_o_clock(&rig, "2027-03-01").await;
+    let value = json!({ "nudged": { "ask": "zone" }, "zone": "Asia/Tokyo" });
+    for id in ["1", "1", "2"] {
+        let reply = presses(&rig, "message", "29:ada", json!({ "id": id, "value": value })).await;
+        assert!(matches!(reply, Reply::Heard), "{reply:?}");
+        rig.reply().await;
+    }
+    assert_eq!(zone_of_ada(&rig).await, (Tz::Asia__Tokyo, ZoneSource::Own));
+    assert_eq!(rig.teams.said().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_pressed_it_is_meant_and_not_whom_the_data_names() {
+    let rig = asking().await;
+    nine_o_clock(&rig, "2027-03-01").await;
+    chooses(&rig, "Europe/Paris").await;
+    let value = json!({ "nudged": { "ask": "zone", "who": "29:ada" }, "who": "29:ada", "zone": "Asia/Tokyo" });
+    presses(
+        &rig,
+        "message",
+        "29:eve",
+        json!({ "id": "9", "value": value, "conversation": { "id": "a:eve", "conversationType": "personal" } }),
+    )
+    .await;
+    assert_eq!(zone_of_ada(&rig).await, (Tz::Europe__Paris, ZoneSource::Own));
 }

@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use nudged::domain::consent::Whence;
+use nudged::domain::consent::{Choice, Topic, Way, Whence, Wish};
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::RecipientId;
 use nudged::domain::ladder::{HouseZones, WhyNot, ZoneEvidence};
 use nudged::domain::news::{Fact, Met, News, TakenIn, Who};
 use nudged::domain::recipient::{PersonRecord, RecipientKind, Reference, ServiceOrigin, ZoneSource};
 use nudged::domain::reply::ReplySettlement;
-use nudged::domain::zone_wish::{ZoneSaid, ZoneWish};
+use nudged::domain::zone_wish::{ASKED_AGAIN_AFTER, ZoneAnswer, ZoneSaid, ZoneWish};
 use nudged::port::desk::ImportReport;
 use nudged::port::reply::{ReplyOutcome, Says};
 
@@ -73,7 +73,7 @@ pub(crate) async fn an_own_choice_beats_the_client_until_it_is_taken_back(place:
 /// Ana says something of her zone in her own chat; what is answered.
 async fn says(ledger: &Ledger, wish: ZoneWish, time: &str) -> Vec<String> {
     let whence = Whence { conversation_id: Some("a:ana".into()), language: Some("en".into()), ..Whence::default() };
-    let said = ZoneSaid { who: who("ana"), wish, at: at(time), whence };
+    let said = ZoneSaid { who: who("ana"), wish, at: at(time), whence, waits_for_answer: false };
     hear(ledger, Fact::ZoneSaid(Box::new(said)), at(time)).await;
     let mut texts = Vec::new();
     for task in ledger.store.replies_due(at(time), 10).await.expect("replies").tasks {
@@ -302,4 +302,86 @@ pub(crate) async fn who_became_one_person_keeps_what_was_said(place: &dyn Place)
     };
     hear(&ledger, Fact::Met(Box::new(met)), at("09:00")).await;
     assert_eq!(zone_of(&ledger, "ana").await, (TOKYO, ZoneSource::Client));
+}
+
+/// Asks ana, and says whether there is a question to send; it is sent.
+async fn asks(ledger: &Ledger, now: DateTime<Utc>) -> bool {
+    let asked = ledger.store.ask_zone(id_of(ledger, "ana@x").await, now).await.expect("asking");
+    let due = ledger.store.replies_due(now, 10).await.expect("replies").tasks;
+    assert_eq!(due.iter().map(|task| &task.says).collect::<Vec<_>>(), vec![&Says::WhichZone; usize::from(asked)]);
+    for task in due {
+        assert_eq!(task.reference.conversation_id.as_deref(), Some("a:ana"));
+        assert!(ledger.store.mark_replying(task.reply).await.expect("marking"));
+        let outcome = ReplyOutcome { reply: task.reply, at: now, settlement: ReplySettlement::Sent };
+        ledger.store.settle_reply(outcome).await.expect("settling");
+    }
+    asked
+}
+
+pub(crate) async fn somebody_is_asked_once_in_thirty_days(place: &dyn Place) {
+    let ledger = ana(place).await;
+    let first = at("09:00");
+    assert!(asks(&ledger, first).await);
+    for later in [TimeDelta::zero(), TimeDelta::days(1), ASKED_AGAIN_AFTER - TimeDelta::seconds(1)] {
+        assert!(!asks(&ledger, first + later).await, "{later}");
+    }
+    assert!(asks(&ledger, first + ASKED_AGAIN_AFTER).await);
+    assert!(!asks(&ledger, first + ASKED_AGAIN_AFTER + TimeDelta::days(1)).await);
+}
+
+pub(crate) async fn nobody_is_asked_in_vain(place: &dyn Place) {
+    let ledger = ana(place).await;
+    told(&ledger, ZoneSource::Client, TOKYO, "08:00").await;
+    assert!(!asks(&ledger, at("09:00")).await, "it is known");
+
+    let other = place.another();
+    let ledger = ana(other.as_ref()).await;
+    let choose = async |wish, topic, time| {
+        let choice = Choice { wish, topic, way: Way::Operator, at: at(time) };
+        ledger.store.choose(who("ana"), choice).await.expect("choosing")
+    };
+    choose(Wish::Stop, None, "08:00").await;
+    assert!(!asks(&ledger, at("09:00")).await, "she stopped everything");
+    choose(Wish::Start, None, "09:00").await;
+    choose(Wish::Stop, Topic::new("standup"), "09:01").await;
+    assert!(asks(&ledger, at("10:00")).await, "one topic is not everything");
+
+    let other = place.another();
+    let reference = Reference { user_id: Some("29:ana".into()), ..Reference::default() };
+    let ledger = Ledger::with(other.as_ref(), &[PersonRecord { reference, ..without_zone("ana") }], &[]).await;
+    assert!(!asks(&ledger, at("09:00")).await, "no conversation is known");
+}
+
+pub(crate) async fn a_question_that_is_idle_by_then_is_not_sent(place: &dyn Place) {
+    let ledger = ana(place).await;
+    assert!(ledger.store.ask_zone(id_of(&ledger, "ana@x").await, at("09:00")).await.expect("asking"));
+    let due = ledger.store.replies_due(at("09:00"), 10).await.expect("replies").tasks;
+    told(&ledger, ZoneSource::Client, TOKYO, "09:01").await;
+    assert!(!ledger.store.mark_replying(due[0].reply).await.expect("marking"));
+    assert_eq!(ledger.store.replies_due(at("09:02"), 10).await.expect("replies").tasks, []);
+}
+
+pub(crate) async fn who_chooses_is_answered_at_once_and_gets_no_message(place: &dyn Place) {
+    let ledger = ana(place).await;
+    let choose = async |wish, said: &str, heard: &str| {
+        let whence = Whence { conversation_id: Some("a:ana".into()), language: Some("de".into()), ..Whence::default() };
+        let said = ZoneSaid { who: who("ana"), wish, at: at(said), whence, waits_for_answer: true };
+        let taken = hear(&ledger, Fact::ZoneSaid(Box::new(said)), at(heard)).await;
+        assert!(!taken.reply, "{taken:?}");
+        taken.zone.map(|answered| answered.answer)
+    };
+    // Told twice, it is answered twice.
+    for heard in ["09:00", "09:05"] {
+        assert_eq!(choose(ZoneWish::Choose(BERLIN), "09:00", heard).await, Some(ZoneAnswer::Chosen(BERLIN)));
+    }
+    assert_eq!(zone_of(&ledger, "ana").await, (BERLIN, ZoneSource::Own));
+    let unclear = ZoneWish::Unclear(Some(TOKYO));
+    assert_eq!(choose(unclear, "09:10", "09:10").await, Some(ZoneAnswer::Unclear(Some(TOKYO))));
+    assert_eq!(
+        choose(ZoneWish::Choose(DENVER), "08:00", "09:11").await,
+        Some(ZoneAnswer::Now(BERLIN)),
+        "it comes late"
+    );
+    assert_eq!(zone_of(&ledger, "ana").await, (BERLIN, ZoneSource::Own));
+    assert_eq!(ledger.store.replies_due(at("09:12"), 10).await.expect("replies").tasks, []);
 }

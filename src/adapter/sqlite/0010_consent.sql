@@ -27,7 +27,7 @@ CREATE TABLE stops (
     PRIMARY KEY (recipient_id, topic)
 ) STRICT, WITHOUT ROWID;
 
--- Messages of nudged's own that answer a person. They are no deliveries.
+-- Messages of nudged's own that answer a person, or ask them something. They are no deliveries.
 CREATE TABLE replies (
     id              INTEGER PRIMARY KEY,
     recipient_id    INTEGER NOT NULL REFERENCES recipients (id),
@@ -37,7 +37,9 @@ CREATE TABLE replies (
     language        TEXT,
     -- What it answers, in a few words: the same, told again, is recognised by it.
     about           TEXT NOT NULL,
-    -- Markdown; or what came of a press, which takes the place of the buttons.
+    -- Whether it asks in which zone the person lives.
+    is_question     INTEGER NOT NULL,
+    -- Markdown; or what came of a press, which takes the place of the buttons; empty in a question.
     text            TEXT NOT NULL,
     -- The delivery whose button was pressed; NULL for a message of its own.
     delivery_id     INTEGER,
@@ -48,7 +50,7 @@ CREATE TABLE replies (
     attempts        INTEGER NOT NULL DEFAULT 0,
     ended_at        INTEGER
 ) STRICT;
-CREATE INDEX replies_waiting ON replies (not_before) WHERE state = 'waiting';
+CREATE INDEX replies_waiting ON replies (is_question, not_before) WHERE state = 'waiting';
 CREATE INDEX replies_sending ON replies (id) WHERE state = 'sending';
 CREATE INDEX replies_of_recipient ON replies (recipient_id, asked_at);
 CREATE INDEX replies_by_end ON replies (ended_at) WHERE ended_at IS NOT NULL;

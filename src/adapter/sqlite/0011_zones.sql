@@ -12,6 +12,8 @@ CREATE TABLE zone_evidence (
 
 -- When that was said of which the zone comes; NULL where the configuration says it.
 ALTER TABLE recipients ADD COLUMN zone_said_at INTEGER;
+-- When they were last asked in which zone they live.
+ALTER TABLE recipients ADD COLUMN zone_asked_at INTEGER;
 CREATE INDEX recipients_by_age_of_zone ON recipients (zone_said_at) WHERE zone_source = 'client';
 
 -- When an import said it was not kept so far: at the latest when a daemon was last here.

@@ -44,6 +44,7 @@ mod thread;
 mod threads;
 mod upkeep;
 mod words;
+mod zone_question;
 mod zone_said;
 mod zones;
 
@@ -314,6 +315,10 @@ impl Store for SqliteStore {
 
     async fn delivered(&self, delivery: DeliveryId) -> Result<Option<Delivered>, StoreError> {
         self.reader.call("reading what was sent", move |conn| presses::delivered(conn, delivery)).await
+    }
+
+    async fn ask_zone(&self, recipient: RecipientId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.writer.call("asking for a zone", move |conn| zone_question::ask(conn, recipient, now)).await
     }
 
     async fn replies_due(&self, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, StoreError> {

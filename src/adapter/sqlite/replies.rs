@@ -1,4 +1,4 @@
-//! Replies: written with the fact that they answer, and sent once.
+//! Replies: written with the fact that they answer, and sent once. Questions come after them.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
@@ -9,6 +9,7 @@ use super::presses;
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
+use super::zone_question;
 use crate::domain::buttons::Outcome;
 use crate::domain::consent::{SAME_COMMAND, Whence};
 use crate::domain::id::{DeliveryId, ReplyId};
@@ -29,9 +30,9 @@ pub(super) struct NewReply<'a> {
 }
 
 const ASK: &str = "
-    INSERT INTO replies (recipient_id, conversation_id, service_url, language, about, text, delivery_id, state,
-        asked_at, not_before)
-    VALUES (:recipient, :conversation, :service_url, :language, :about, :text, :delivery, :waiting, :now, :now)";
+    INSERT INTO replies (recipient_id, conversation_id, service_url, language, about, is_question, text, delivery_id,
+        state, asked_at, not_before)
+    VALUES (:recipient, :conversation, :service_url, :language, :about, 0, :text, :delivery, :waiting, :now, :now)";
 
 /// Writes a reply. Returns whether there is a conversation for it.
 pub(super) fn ask(conn: &Connection, new: &NewReply<'_>, now: DateTime<Utc>) -> Result<bool, Fault> {
@@ -46,7 +47,8 @@ pub(super) fn ask(conn: &Connection, new: &NewReply<'_>, now: DateTime<Utc>) -> 
 }
 
 const LAST: &str = "
-    SELECT about FROM replies WHERE recipient_id = ?1 AND asked_at > ?2 ORDER BY asked_at DESC, id DESC LIMIT 1";
+    SELECT about FROM replies WHERE recipient_id = ?1 AND asked_at > ?2 AND NOT is_question
+    ORDER BY asked_at DESC, id DESC LIMIT 1";
 
 /// Whether this was what was answered last, and a moment ago.
 pub(super) fn was_just_answered(
@@ -64,27 +66,43 @@ pub(super) fn was_just_answered(
 static DUE: Sql = Sql::new(
     "
     SELECT {person}, y.id, y.conversation_id, y.service_url, coalesce(y.language, r.language), y.text, y.delivery_id,
-        y.asked_at, y.attempts
+        y.asked_at, y.attempts, y.is_question
     FROM replies y INDEXED BY replies_waiting CROSS JOIN recipients r ON r.id = y.recipient_id
-    WHERE y.state = 'waiting' AND y.not_before <= :now
+    WHERE y.state = 'waiting' AND y.is_question = :question AND y.not_before <= :now
     ORDER BY y.not_before, y.id LIMIT :limit",
 );
 
 const NEXT: &str = "
-    SELECT min(not_before) FROM replies INDEXED BY replies_waiting WHERE state = 'waiting' AND not_before > ?1";
+    SELECT min(not_before) FROM replies INDEXED BY replies_waiting
+    WHERE state = 'waiting' AND is_question = ?2 AND not_before > ?1";
+
+/// How many questions are tried at once: who waits for a reply meanwhile waits for no more than these.
+const QUESTIONS_AT_ONCE: usize = 2;
 
 pub(super) fn due(conn: &Connection, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, Fault> {
+    let mut tasks = tasks(conn, false, now, limit)?;
+    if tasks.is_empty() {
+        tasks = self::tasks(conn, true, now, limit.min(QUESTIONS_AT_ONCE))?;
+    }
+    let next_at = [next(conn, false, now)?, next(conn, true, now)?].into_iter().flatten().min();
+    Ok(ReplyWork { tasks, next_at })
+}
+
+fn tasks(conn: &Connection, question: bool, now: DateTime<Utc>, limit: usize) -> Result<Vec<ReplyTask>, Fault> {
     let mut statement = conn.prepare_cached(DUE.get())?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query(named_params! { ":now": micros(now), ":limit": limit })?;
-    let mut work = ReplyWork::default();
+    let mut rows = statement.query(named_params! { ":question": question, ":now": micros(now), ":limit": limit })?;
+    let mut tasks = Vec::new();
     while let Some(row) = rows.next()? {
-        work.tasks.push(read(conn, row)?);
+        tasks.push(read(conn, row)?);
     }
+    Ok(tasks)
+}
+
+fn next(conn: &Connection, question: bool, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Fault> {
     let of = Of { table: "replies", id: 0 };
-    work.next_at =
-        conn.prepare_cached(NEXT)?.query_row([micros(now)], |row| Ok(of.instant_if_any(row, 0, "not_before")))??;
-    Ok(work)
+    let mut statement = conn.prepare_cached(NEXT)?;
+    statement.query_row(params![micros(now), question], |row| Ok(of.instant_if_any(row, 0, "not_before")))?
 }
 
 fn read(conn: &Connection, row: &Row<'_>) -> Result<ReplyTask, Fault> {
@@ -102,6 +120,7 @@ fn read(conn: &Connection, row: &Row<'_>) -> Result<ReplyTask, Fault> {
         recipient,
         language: row.get(OWN + 3)?,
         says: match delivery {
+            None if row.get(OWN + 8)? => Says::WhichZone,
             None => Says::Text(text),
             Some(id) => {
                 let delivered = presses::delivered(conn, DeliveryId(id))?;
@@ -120,6 +139,7 @@ const SENDING: &str =
 
 /// Makes it durable that a request is about to leave. Returns whether it may.
 pub(super) fn mark_sending(conn: &Connection, reply: ReplyId) -> Result<bool, Fault> {
+    zone_question::drop_idle(conn, reply)?;
     Ok(conn.prepare_cached(SENDING)?.execute([reply.0])? > 0)
 }
 

@@ -9,7 +9,7 @@ use super::replies::{self, NewReply};
 use super::zones;
 use crate::domain::ladder::ZoneEvidence;
 use crate::domain::recipient::ZoneSource;
-use crate::domain::zone_wish::{ZoneAnswer, ZoneSaid, ZoneWish};
+use crate::domain::zone_wish::{Answered, ZoneAnswer, ZoneSaid, ZoneWish};
 
 pub(super) fn take_in(conn: &Connection, said: &ZoneSaid, taking: &mut Taking) -> Result<(), Fault> {
     let Some(recipient) = news::find(conn, &said.who)? else { return Ok(()) };
@@ -23,7 +23,7 @@ pub(super) fn take_in(conn: &Connection, said: &ZoneSaid, taking: &mut Taking) -
         taking.voices.insert(recipient);
     }
     let about = said.wish.about();
-    if !is_change && replies::was_just_answered(conn, recipient, &about, taking.now)? {
+    if !said.waits_for_answer && !is_change && replies::was_just_answered(conn, recipient, &about, taking.now)? {
         return Ok(());
     }
     let zone = zones::explain(conn, recipient, taking.fallback_zone, taking.now)?.zone;
@@ -38,6 +38,10 @@ pub(super) fn take_in(conn: &Connection, said: &ZoneSaid, taking: &mut Taking) -
         Some(language) => Some(language.clone()),
         None => language_of(conn, recipient)?,
     };
+    if said.waits_for_answer {
+        taking.taken.zone = Some(Answered { answer, language });
+        return Ok(());
+    }
     let text = answer.in_language(language.as_deref());
     let reply = NewReply { recipient, whence: &said.whence, about: &about, text: &text, within: None };
     taking.taken.reply |= replies::ask(conn, &reply, taking.now)?;

@@ -14,6 +14,7 @@ use super::people;
 use super::realign::{self, Scope};
 use super::rows::{Of, micros};
 use super::words::Word;
+use super::zone_question;
 use crate::domain::ladder::{self, HouseZones, Resolved, ZoneEvidence};
 use crate::domain::recipient::ZoneSource;
 
@@ -179,7 +180,7 @@ pub(super) fn inherit(conn: &Connection, heir: i64, other: i64) -> Result<(), Fa
         hear(conn, heir, &said)?;
     }
     conn.prepare_cached("DELETE FROM zone_evidence WHERE recipient_id = ?1")?.execute([other])?;
-    Ok(())
+    zone_question::inherit(conn, heir, other)
 }
 
 /// What the operator says of somebody's zone; `None` takes back what they said. Returns whether anything is another

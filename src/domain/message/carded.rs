@@ -43,7 +43,8 @@ fn summary(text: &str) -> String {
 }
 
 /// A line without emphasis and addresses, and with what was escaped as it is meant.
-fn plain(line: &str) -> String {
+#[must_use]
+pub fn plain(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {

@@ -174,6 +174,9 @@ pub enum ZoneUnknown {
     Hold,
     /// It is not sent.
     Skip,
+    /// The clock of the fallback zone counts, and behind the message the person is asked where they live: once in
+    /// [`zone_wish::ASKED_AGAIN_AFTER`](crate::domain::zone_wish::ASKED_AGAIN_AFTER), whatever the number of schedules.
+    Ask,
 }
 
 /// What becomes of a message that is still unsent when the next one of its schedule is due for the same person.

@@ -502,6 +502,7 @@ fn a_zone_may_be_unknown_only_where_it_matters() {
     let of = |lines: &str| one(&with_when(&format!("{daily}\n{lines}"))).policies.zone_unknown;
     assert_eq!(of(""), ZoneUnknown::Default);
     assert_eq!(of("zone_unknown = \"hold\""), ZoneUnknown::Hold);
+    assert_eq!(of("zone_unknown = \"ask\""), ZoneUnknown::Ask);
     assert_eq!(of("zone_unknown = \"skip\"\nzone = \"recipient\""), ZoneUnknown::Skip);
     check(
         &format!("{daily}\nzone_unknown = \"skipp\""),

@@ -8,7 +8,12 @@ use crate::domain::schedule::when::{When, WhoseClock};
 const KEY: &str = "zone_unknown";
 
 pub(super) fn read(table: &mut Table<'_>) -> ZoneUnknown {
-    let words = [("default", ZoneUnknown::Default), ("hold", ZoneUnknown::Hold), ("skip", ZoneUnknown::Skip)];
+    let words = [
+        ("default", ZoneUnknown::Default),
+        ("hold", ZoneUnknown::Hold),
+        ("skip", ZoneUnknown::Skip),
+        ("ask", ZoneUnknown::Ask),
+    ];
     table.word(KEY, &words).map_or(ZoneUnknown::default(), |word| word.value)
 }
 
