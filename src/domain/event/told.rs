@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::domain::activity::read;
 
-    fn heard(change: Value) -> Option<Event> {
+    fn heard(change: &Value) -> Option<Event> {
         let mut body = json!({
             "type": "installationUpdate", "action": "add", "id": "f:1", "channelId": "msteams",
             "timestamp": "2027-03-01T08:00:00.000Z", "serviceUrl": "https://smba.trafficmanager.net/emea/",
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn an_install_is_about_whose_chat_it_is() {
-        let event = heard(json!({})).expect("an event");
+        let event = heard(&json!({})).expect("an event");
         assert_eq!((event.name.as_str(), event.people.len()), ("install", 1));
         assert_eq!(event.people[0].conversation_id.as_deref(), Some("a:ana"));
         assert_eq!(event.identity, Identity::About("a:ana".into()));
@@ -112,14 +112,14 @@ mod tests {
 
     #[test]
     fn an_upgrade_is_no_install() {
-        assert_eq!(heard(json!({ "action": "add-upgrade" })), None);
-        assert_eq!(heard(json!({ "action": "remove" })), None);
-        assert_eq!(heard(json!({ "channelId": "emulator" })), None);
+        assert_eq!(heard(&json!({ "action": "add-upgrade" })), None);
+        assert_eq!(heard(&json!({ "action": "remove" })), None);
+        assert_eq!(heard(&json!({ "channelId": "emulator" })), None);
     }
 
     #[test]
     fn an_install_in_a_team_welcomes_nobody_person_by_person() {
-        let event = heard(json!({
+        let event = heard(&json!({
             "conversation": { "id": "19:t@thread.tacv2", "conversationType": "channel" },
             "channelData": { "team": { "id": "19:t@thread.tacv2", "name": "Ops" } },
         }));
@@ -138,11 +138,11 @@ mod tests {
             "conversation": { "id": "19:t@thread.tacv2", "conversationType": "channel" },
             "channelData": { "eventType": "teamMemberAdded", "team": { "id": "19:t@thread.tacv2" } },
         });
-        let event = heard(joined.clone()).expect("an event");
+        let event = heard(&joined).expect("an event");
         assert_eq!((event.name.as_str(), event.people.len()), ("member-added", 2));
         assert_eq!(event.identity, Identity::About("19:t@thread.tacv2 29:bo 29:cy".into()));
         let mut in_chat = joined;
         in_chat["conversation"] = json!({ "id": "a:ana", "conversationType": "personal" });
-        assert_eq!(heard(in_chat), None);
+        assert_eq!(heard(&in_chat), None);
     }
 }

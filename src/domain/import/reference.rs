@@ -132,6 +132,9 @@ fn refused(message: impl Into<String>, help: &'static str) -> Refused {
     Refused { message: message.into(), help }
 }
 
+/// Characters of what serde says at most.
+const LONGEST_REASON: usize = 200;
+
 /// The text at the first of several places that has one.
 fn text_at(value: &Value, places: &[&str]) -> Option<String> {
     places
@@ -147,8 +150,11 @@ fn read_reference(value: &Value) -> Result<PersonRecord, Refused> {
         return Err(refused("this is not a reference", "a reference is an object, from { to }"));
     }
     if value.get("schema").is_some_and(|schema| schema == EXPORT) {
-        return serde_json::from_value(value.clone())
-            .map_err(|error| refused(excerpt(&error.to_string()), "export it again with `nudged people export`"));
+        return serde_json::from_value(value.clone()).map_err(|error| {
+            // What it says quotes the line, so it is as long as the line may be.
+            let words: String = error.to_string().chars().filter(|c| !c.is_control()).take(LONGEST_REASON).collect();
+            refused(words, "export it again with `nudged people export`")
+        });
     }
     // Some SDKs keep the reference next to the claims of the token that came with it.
     let value = ["/reference", "/conversationReference"].iter().find_map(|at| value.pointer(at)).unwrap_or(value);

@@ -158,7 +158,7 @@ fn unknown_columns_name_the_nearest() {
         "email,shoes,name,name\na@x,42,Ana,B\n",
         &["Ana"],
         &[
-            "1:7: N151 unknown column `shoes`; the columns are id, email, upn, entra_id, teams_id, name, zone, language, groups, quiet_hours, country, team, team_id, channel, conversation_id, service_url, tenant_id",
+            "1:7: N151 unknown column `shoes`; the columns are id, email, upn, entra_id, teams_id, name, zone, directory_zone, language, groups, quiet_hours, country, team, team_id, channel, conversation_id, service_url, tenant_id",
             "1:18: N008 column `name` is there twice; remove one of the two",
         ],
     );
