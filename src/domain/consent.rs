@@ -144,7 +144,11 @@ impl Whence {
 /// what mentions it is said to it.
 #[must_use]
 pub fn typed(activity: &Activity, heard_at: DateTime<Utc>) -> Option<Typed> {
-    let Happening::Message { text, value: None, mentions_bot, .. } = &activity.happening else { return None };
+    let Happening::Message { text, value, mentions_bot, .. } = &activity.happening else { return None };
+    // Our own buttons say what they mean in their data; that of others may come with a text.
+    if value.as_ref().is_some_and(|value| value.get("nudged").is_some()) {
+        return None;
+    }
     let is_addressed = match activity.conversation.kind? {
         RecipientKind::Person => true,
         RecipientKind::GroupChat | RecipientKind::Channel => *mentions_bot,

@@ -103,6 +103,11 @@ pub struct TakenIn {
 /// What an activity comes to. `at` is when it was heard, for one that does not say when it was.
 #[must_use]
 pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -> News {
+    if matches!(&activity.happening, Happening::Other(what) if what == "event") {
+        // A bot that passes on all that it hears passes on its own proactive turns too, which its SDK dresses up as an event
+        // from the person. Nobody said anything.
+        return News { key: key(activity), facts: Vec::new() };
+    }
     let teller = Teller { activity, origin, at: activity.at.map_or(heard_at, |at| at.min(heard_at)) };
     let mut facts = Vec::new();
     facts.extend(teller.team());
@@ -217,6 +222,8 @@ impl Teller<'_> {
         let activity = self.activity;
         let team_id = activity.team.as_ref().map(|team| team.id.clone());
         match &activity.happening {
+            // Taken away elsewhere, it may still be there in Teams.
+            Happening::Removed if !activity.is_of_teams() => Vec::new(),
             Happening::Removed => {
                 let lost = Fact::Lost { who: self.here(), why: Unreachable::Uninstalled, at: self.at };
                 iter::once(lost).chain(team_id.map(|team_id| self.presence(team_id, false))).collect()

@@ -61,6 +61,8 @@ pub struct Delivered {
     pub event: Option<Arc<EventFacts>>,
     /// By which Teams knows the message.
     pub activity_id: Option<String>,
+    /// Whether it was taken back: what it said is not to be said again.
+    pub is_recalled: bool,
 }
 
 /// The replies that may be tried now.

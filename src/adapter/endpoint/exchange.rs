@@ -11,7 +11,7 @@ use hyper::header::{
     WWW_AUTHENTICATE,
 };
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::claims::{Admission, Claims};
 use super::keyring::Keyring;
@@ -30,6 +30,9 @@ pub(super) const LARGEST_BODY: usize = 256 * 1024;
 
 /// How long a body may take once its token is known to be good.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long one waits for a place. Teams waits three times as long for an answer.
+const ROOM_WITHIN: Duration = Duration::from_secs(5);
 
 /// Seconds after which one may come again when there is no room, or no keys are known.
 const COME_AGAIN: HeaderValue = HeaderValue::from_static("5");
@@ -148,12 +151,21 @@ impl Door {
         if announced_length(&head.headers).is_some_and(|length| length > LARGEST_BODY) {
             return Err(Turned::TooLarge);
         }
-        let _place = self.places.try_acquire().map_err(|_| Turned::NoRoom)?;
+        let _place = self.place().await?;
         let (claims, key) = self.authenticate(&head.headers).await?;
         let body = self.read(body).await?;
         let activity = activity::read(&body)?;
         self.admission.fits(&claims, &key.endorsements, &activity)?;
         Ok(ear.hear(activity, Via::Endpoint).await?)
+    }
+
+    /// A place among those who are answered; the connections that wait for one are bounded too.
+    async fn place(&self) -> Result<SemaphorePermit<'_>, Turned> {
+        tokio::select! {
+            biased;
+            place = self.places.acquire() => place.map_err(|_| Turned::NoRoom),
+            () = self.clock.sleep(ROOM_WITHIN) => Err(Turned::NoRoom),
+        }
     }
 
     /// Whether whoever calls is Teams and means this bot, as far as the head of a request says it.

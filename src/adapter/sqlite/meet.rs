@@ -19,7 +19,7 @@ use super::teams;
 use super::words::Word;
 use super::zones;
 use crate::domain::news::Met;
-use crate::domain::recipient::{Address, Details, RecipientKind, Reference, ZoneSource};
+use crate::domain::recipient::{Address, AddressKind, Details, RecipientKind, Reference, ZoneSource};
 
 pub(super) fn meet(conn: &Connection, met: &Met, taking: &mut Taking) -> Result<(), Fault> {
     let Some((id, others)) = who(conn, met)? else { return add(conn, met, taking) };
@@ -65,10 +65,33 @@ fn who(conn: &Connection, met: &Met) -> Result<Option<(i64, BTreeSet<i64>)>, Fau
         found.extend(people::in_conversation(conn, conversation)?);
     }
     for address in &met.addresses {
-        found.extend(people::owner_of(conn, address)?);
+        if let Some(owner) = people::owner_of(conn, address)?
+            && !is_someone_else(conn, owner, address, &met.reference)?
+        {
+            found.push(owner);
+        }
     }
     let Some(first) = found.first().copied() else { return Ok(None) };
     Ok(Some((first, found.into_iter().filter(|id| *id != first).collect())))
+}
+
+/// Whether whoever has this address is another person: names and e-mail addresses are given to somebody new now and then,
+/// ids never.
+pub(super) fn is_someone_else(
+    conn: &Connection,
+    owner: i64,
+    address: &Address,
+    said: &Reference,
+) -> Result<bool, Fault> {
+    if address.kind() != AddressKind::Email {
+        return Ok(false);
+    }
+    Ok(conn
+        .prepare_cached(
+            "SELECT 1 FROM recipients
+             WHERE id = ?1 AND (entra_object_id <> ?2 OR ((entra_object_id = ?2) IS NOT 1 AND user_id <> ?3))",
+        )?
+        .exists(params![owner, said.entra_object_id, said.user_id])?)
 }
 
 fn add(conn: &Connection, met: &Met, taking: &mut Taking) -> Result<(), Fault> {
@@ -289,9 +312,7 @@ fn add_addresses(conn: &Connection, id: i64, addresses: &[Address]) -> Result<bo
 /// gets by the next expansion. Of two who have lived, an operator decides.
 fn absorb(conn: &Connection, id: i64, other: i64, met: &Met, taking: &mut Taking) -> Result<(), Fault> {
     let is_placeholder = conn
-        .prepare_cached(
-            "SELECT 1 FROM recipients WHERE id = ?1 AND is_known = 0 AND conversation_id IS NULL AND kind = ?2",
-        )?
+        .prepare_cached("SELECT 1 FROM recipients WHERE id = ?1 AND conversation_id IS NULL AND kind = ?2")?
         .exists(params![other, met.kind.word()])?;
     if !is_placeholder {
         let words = format!("{}: what Teams tells as one is recipient {id} and recipient {other} here", name_of(met));
@@ -314,10 +335,24 @@ fn absorb(conn: &Connection, id: i64, other: i64, met: &Met, taking: &mut Taking
     consent::carry_over(conn, other, id)?;
     events::hand_over(conn, other, id, taking.now)?;
     zones::inherit(conn, id, other)?;
-    conn.prepare_cached("UPDATE recipients SET merged_into = ?1 WHERE id = ?2")?.execute([id, other])?;
+    conn.prepare_cached(INHERIT)?.execute([id, other])?;
+    conn.prepare_cached("UPDATE recipients SET merged_into = ?1, is_known = 0 WHERE id = ?2")?.execute([id, other])?;
     taking.joiners.extend([id, other]);
     Ok(())
 }
+
+/// What an operator wrote of the one is about the other now.
+const INHERIT: &str = "
+    UPDATE recipients SET
+        name = iif(other.name IS NOT NULL AND other.name_told = 0, other.name, recipients.name),
+        name_told = iif(other.name IS NOT NULL AND other.name_told = 0, 0, recipients.name_told),
+        language = iif(other.language IS NOT NULL AND other.language_told = 0, other.language, recipients.language),
+        language_told = iif(other.language IS NOT NULL AND other.language_told = 0, 0, recipients.language_told),
+        country = iif(other.country IS NOT NULL AND other.country_told = 0, other.country, recipients.country),
+        country_told = iif(other.country IS NOT NULL AND other.country_told = 0, 0, recipients.country_told),
+        quiet_hours = coalesce(recipients.quiet_hours, other.quiet_hours),
+        is_known = max(recipients.is_known, other.is_known)
+    FROM recipients AS other WHERE recipients.id = ?1 AND other.id = ?2";
 
 /// Takes in where a channel is, when that is news.
 fn place(conn: &Connection, id: i64, met: &Met, taking: &mut Taking) -> Result<(), Fault> {
@@ -339,5 +374,6 @@ mod tests {
         assert_scans_nothing(READ);
         assert_scans_nothing(WRITE);
         assert_scans_nothing(WRITE_TIMES);
+        assert_scans_nothing(INHERIT);
     }
 }

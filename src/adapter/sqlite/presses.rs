@@ -22,13 +22,10 @@ use crate::domain::press::{Effect, Pressed};
 use crate::domain::recipient::RecipientKind;
 use crate::port::reply::Delivered;
 
-/// Within so long the same press of the same person is taken for one that is told again.
-const SAME_PRESS: TimeDelta = TimeDelta::minutes(1);
-
 static DELIVERED: Sql = Sql::new(
     "
     SELECT {person}, s.id, s.name, o.id, coalesce(z.civil, o.civil), d.id, coalesce(z.due_at, d.due_at), d.activity_id,
-        o.event_id
+        o.event_id, EXISTS (SELECT 1 FROM recalled q WHERE q.delivery_id = d.id)
     FROM deliveries d
         CROSS JOIN occurrences o ON o.id = d.occurrence_id CROSS JOIN schedules s ON s.id = o.schedule_id
         CROSS JOIN recipients r ON r.id = d.recipient_id
@@ -57,6 +54,7 @@ pub(super) fn delivered(conn: &Connection, delivery: DeliveryId) -> Result<Optio
             Some(event) => events::facts(conn, event)?,
             None => None,
         },
+        is_recalled: row.get(OWN + 8)?,
     }))
 }
 
@@ -150,12 +148,11 @@ fn done(conn: &Connection, pressed: &Pressed, taking: &Taking) -> Result<Outcome
 }
 
 fn stop(conn: &Connection, subject: &Subject, pressed: &Pressed) -> Result<Outcome, Fault> {
-    // Who said start meanwhile did so after this.
-    if !was_pressed_by_them(conn, pressed)? {
-        let (topic, at) = (subject.topic.clone(), pressed.at);
-        consent::choose(conn, subject.recipient, &Choice { wish: Wish::Stop, topic, way: Way::Button, at })?;
-        keep(conn, pressed)?;
-    }
+    // Told again with a newer time it can't be told from somebody who changed their mind twice. It is believed: who once
+    // too often says stop can say start.
+    let (topic, at) = (subject.topic.clone(), pressed.at);
+    consent::choose(conn, subject.recipient, &Choice { wish: Wish::Stop, topic, way: Way::Button, at })?;
+    keep(conn, pressed)?;
     Ok(Outcome::Stopped)
 }
 
@@ -220,7 +217,8 @@ const OPEN_SNOOZES: &str = "
     )
     SELECT w.id FROM live CROSS JOIN waves w ON w.occurrence_id = live.occurrence_id WHERE w.withdrawn_at IS NULL";
 
-fn open_snoozes(conn: &Connection, delivery: DeliveryId) -> Result<Vec<i64>, Fault> {
+/// The waves of what was put off of a delivery, and of what was put off of that, as far as nobody withdrew them.
+pub(super) fn open_snoozes(conn: &Connection, delivery: DeliveryId) -> Result<Vec<i64>, Fault> {
     let mut statement = conn.prepare_cached(OPEN_SNOOZES)?;
     Ok(statement.query_map([delivery.0], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
@@ -237,14 +235,6 @@ const PRESSED: &str = "SELECT 1 FROM presses WHERE delivery_id = ?1 AND verb = ?
 
 fn was_pressed(conn: &Connection, pressed: &Pressed, verb: Verb) -> Result<bool, Fault> {
     Ok(conn.prepare_cached(PRESSED)?.exists(params![pressed.delivery.0, verb.as_str()])?)
-}
-
-const PRESSED_BY: &str = "SELECT 1 FROM presses WHERE delivery_id = ?1 AND verb = ?2 AND at > ?3 AND who = ?4";
-
-/// Whether the same person pressed the same a moment ago.
-fn was_pressed_by_them(conn: &Connection, pressed: &Pressed) -> Result<bool, Fault> {
-    let (verb, since) = (pressed.press.verb().as_str(), micros(pressed.at - SAME_PRESS));
-    Ok(conn.prepare_cached(PRESSED_BY)?.exists(params![pressed.delivery.0, verb, since, by(pressed)])?)
 }
 
 fn by(pressed: &Pressed) -> &str {
@@ -284,7 +274,7 @@ mod tests {
     #[test]
     fn a_press_costs_one_delivery() {
         assert_scans_nothing(DELIVERED.get());
-        for sql in [SUBJECT, KEEP_SNOOZE, SNOOZED, OPEN_SNOOZES, KEEP, PRESSED, PRESSED_BY] {
+        for sql in [SUBJECT, KEEP_SNOOZE, SNOOZED, OPEN_SNOOZES, KEEP, PRESSED] {
             assert_scans_nothing(sql);
         }
     }

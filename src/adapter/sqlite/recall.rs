@@ -7,6 +7,8 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 
 use super::fault::Fault;
 use super::places;
+use super::presses;
+use super::realign;
 use super::rows::{Of, civil_text, micros};
 use super::sql::Sql;
 use super::words::Word;
@@ -91,6 +93,10 @@ pub(super) fn begin(
         if touched.is_stopped {
             stop(conn, touched.delivery)?;
         }
+        // What somebody wanted later is taken back with what it was.
+        for wave in presses::open_snoozes(conn, touched.delivery)? {
+            realign::withdraw(conn, wave, Reason::Recalled, now)?;
+        }
         conn.prepare_cached(TAKE_UP)?.execute(named_params! {
             ":delivery": touched.delivery.0, ":recall": recall, ":state": touched.becomes.word(), ":now": micros(now),
             ":ended_at": touched.becomes.is_final().then(|| micros(now)),
@@ -162,11 +168,11 @@ fn occurrence(conn: &Connection, schedule: i64, civil: NaiveDateTime) -> Result<
         .optional()?)
 }
 
-/// The latest occurrence of which anything has left.
+/// The latest occurrence of which anything has left. One person's snooze is not what is meant.
 static LATEST: Sql = Sql::new(
     "
     SELECT o.id, o.civil FROM occurrences o
-    WHERE o.schedule_id = ?1 AND EXISTS (
+    WHERE o.schedule_id = ?1 AND o.cause <> 'snooze' AND EXISTS (
         SELECT 1 FROM deliveries d
         WHERE d.occurrence_id = o.id AND (d.state IN ({arrived}) OR d.state = 'sending' OR d.possible_duplicate = 1)
     )

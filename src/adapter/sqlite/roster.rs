@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use rusqlite::{Connection, named_params, params};
 
 use super::fault::Fault;
+use super::meet;
 use super::people::{self, NewRecipient};
 use super::rows::micros;
 use super::teams::{self, Said};
@@ -152,10 +153,20 @@ fn keep_member(conn: &Connection, listed: &RosterMember, team: &Reference, fallb
     let RosterMember { member, standing } = listed;
     let addresses = addresses_of(member);
     let mut known = None;
-    for address in &addresses {
-        known = known.or(people::owner_of(conn, address)?);
-    }
     let entra_object_id = member.entra_object_id.as_ref().map(|id| id.to_ascii_lowercase());
+    let ids = Reference {
+        user_id: Some(member.user_id.clone()),
+        entra_object_id: entra_object_id.clone(),
+        ..Reference::default()
+    };
+    for address in &addresses {
+        if known.is_none()
+            && let Some(owner) = people::owner_of(conn, address)?
+            && !meet::is_someone_else(conn, owner, address, &ids)?
+        {
+            known = Some(owner);
+        }
+    }
     // Whoever is of another tenant is spoken to in that of the team, as far as that is possible at all.
     let tenant_id = team.tenant_id.as_ref().or(member.tenant_id.as_ref());
     let id = match known {

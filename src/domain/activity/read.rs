@@ -1,6 +1,6 @@
 //! JSON → activity.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use chrono_tz::Tz;
 use serde_json::{Map, Value};
 
@@ -45,7 +45,7 @@ pub fn read(body: &[u8]) -> Result<Activity, Unreadable> {
     let bot_id = root.object("recipient").and_then(|bot| bot.id("id"));
     Ok(Activity {
         id: root.id("id"),
-        at: root.text("timestamp", 64).and_then(|text| text.parse::<DateTime<Utc>>().ok()),
+        at: root.text("timestamp", 64).and_then(|text| text.parse::<DateTime<Utc>>().ok()).filter(is_of_our_days),
         surface: surface.to_owned(),
         service_url: root.id("serviceUrl"),
         from: teller(root, bot_id.as_deref()),
@@ -57,6 +57,11 @@ pub fn read(body: &[u8]) -> Result<Activity, Unreadable> {
         conversation: told(conversation)?,
         bot_id,
     })
+}
+
+/// Whether it may be when something happened that Teams tells: it is younger than 2016.
+fn is_of_our_days(at: &DateTime<Utc>) -> bool {
+    (2016..2200).contains(&at.year())
 }
 
 /// An object of which nothing is believed before it has been looked at.
