@@ -113,7 +113,7 @@ async fn be_teams(size: Size) {
             let status = request.send().await.map(|answer| answer.status().as_u16());
             // An invoke that nobody understands is answered with 501.
             let is_answered = matches!(status, Ok(200 | 501));
-            is_answered.then(|| clock.moment().since(began).saturating_sub(meant))
+            is_answered.then(|| (clock.moment().since(began).saturating_sub(meant), meant))
         });
         while let Some(ended) = calls.try_join_next() {
             took.push(ended.expect("no panic"));
@@ -124,17 +124,19 @@ async fn be_teams(size: Size) {
     }
     took.extend(calls.join_all().await);
     let seconds = clock.moment().since(began).as_secs_f64();
-    let mut answered: Vec<Duration> = Vec::new();
+    let mut answered: Vec<(Duration, Duration)> = Vec::new();
     for one in took {
         match one {
-            Some(span) => answered.push(span),
+            Some(spans) => answered.push(spans),
             None => unanswered += 1,
         }
     }
     answered.sort_unstable();
-    let p = |share: usize| answered[(answered.len() * share / 100).min(answered.len() - 1)].as_secs_f64() * 1000.0;
+    let p = |share: usize| answered[(answered.len() * share / 100).min(answered.len() - 1)].0.as_secs_f64() * 1000.0;
+    let late: std::collections::BTreeSet<u64> =
+        answered.iter().filter(|(span, _)| span.as_millis() > 100).map(|(_, meant)| meant.as_secs()).collect();
     println!(
-        "{:.0} a second; p50 {:.1} ms, p99 {:.1} ms (goal: 100), longest {:.1} ms, the very first {first:.1} ms; {unanswered} not answered (goal: 0)",
+        "{:.0} a second; p50 {:.1} ms, p99 {:.1} ms (goal: 100), longest {:.1} ms, the very first {first:.1} ms; {unanswered} not answered (goal: 0); slower than 100 ms in the seconds {late:?}",
         f64::from(size.total()) / seconds,
         p(50),
         p(99),

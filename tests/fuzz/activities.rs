@@ -167,7 +167,7 @@ fn read(draw: &mut Draw, examples: &[Value]) -> Option<News> {
 fn whatever_is_told() {
     let examples = examples();
     // Each of them is several times the work of a schedule file.
-    for case in 0..crate::cases() / 4 {
+    for case in 0..(crate::cases() / 4).min(25_000) {
         read(&mut Draw::new(case + 1), &examples);
     }
     for bytes in [&b"[]"[..], b"", b"null", b"{", b"{\"type\":", &[0xff; 64]] {

@@ -117,6 +117,7 @@ fn add(conn: &Connection, met: &Met, taking: &mut Taking) -> Result<(), Fault> {
     .execute(params![id, micros(met.at), met.is_present.then(|| micros(met.at)), met.origin.word()])?;
     add_addresses(conn, id, &met.addresses)?;
     taking.taken.added += 1;
+    taking.newcomers.insert(id);
     taking.joiners.insert(id);
     place(conn, id, met, taking)
 }

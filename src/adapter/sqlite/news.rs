@@ -29,6 +29,8 @@ pub(super) struct Taking {
     pub fallback_zone: Tz,
     pub now: DateTime<Utc>,
     pub taken: TakenIn,
+    /// Who was not known before.
+    pub newcomers: BTreeSet<i64>,
     /// Who lives in another zone now.
     pub movers: BTreeSet<i64>,
     /// Who may be in an audience in which they were not, or the other way round.
@@ -44,15 +46,16 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
         return Ok(TakenIn { is_repetition: true, ..TakenIn::default() });
     }
     let taken = TakenIn::default();
-    let [movers, joiners, voices] = std::array::from_fn(|_| BTreeSet::new());
-    let mut taking = Taking { fallback_zone, now, taken, movers, joiners, voices };
+    let [newcomers, movers, joiners, voices] = std::array::from_fn(|_| BTreeSet::new());
+    let mut taking = Taking { fallback_zone, now, taken, newcomers, movers, joiners, voices };
     for fact in &news.facts {
         take_fact(conn, fact, &mut taking)?;
     }
     // Who came to a group may have its zone.
     let unsettled: BTreeSet<i64> = taking.voices.union(&taking.joiners).copied().collect();
     taking.movers.extend(zones::settle_all(conn, unsettled, fallback_zone, now)?);
-    for mover in &taking.movers {
+    // Newcomers have nothing yet that could move along.
+    for mover in taking.movers.difference(&taking.newcomers) {
         realign::move_to_zone(conn, Scope::Recipient(*mover))?;
     }
     let touched = taking.movers.union(&taking.joiners).copied().collect();

@@ -33,7 +33,7 @@ pub enum OpenError {
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Room for every statement of this room, so that none is prepared twice.
-const STATEMENTS: usize = 128;
+const STATEMENTS: usize = 512;
 
 /// The writer's connection and the reader's, on a file that has the newest schema.
 pub(super) fn open(path: &Path) -> Result<(Connection, Connection), OpenError> {
