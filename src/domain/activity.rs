@@ -151,7 +151,46 @@ pub enum TeamChange {
     Deleted,
 }
 
+/// The invoke of a card's button.
+pub const CARD_ACTION: &str = "adaptiveCard/action";
+
+/// A button of a card that was pressed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CardAction<'a> {
+    /// Of a client that executes; one that submits sends the data alone.
+    pub verb: Option<&'a str>,
+    pub data: &'a Value,
+    /// Whether the card's new state can be answered at once.
+    pub waits_for_answer: bool,
+}
+
 impl Happening {
+    /// The button that was pressed, if that is what happened. Teams tells it as an invoke that waits for the card's new
+    /// state, or, of an older client, as a message with the data of the button (Microsoft's pages on universal actions and
+    /// on card actions, read in November 2026).
+    #[must_use]
+    pub fn card_action(&self) -> Option<CardAction<'_>> {
+        match self {
+            Happening::Invoke { name, value, .. } if name == CARD_ACTION => {
+                let action = value.get("action")?;
+                let verb = action.get("verb").and_then(Value::as_str);
+                Some(CardAction { verb, data: action.get("data")?, waits_for_answer: true })
+            }
+            Happening::Message { value: Some(data), .. } => {
+                Some(CardAction { verb: None, data, waits_for_answer: false })
+            }
+            Happening::Invoke { .. }
+            | Happening::Message { value: None, .. }
+            | Happening::Installed { .. }
+            | Happening::Removed
+            | Happening::Joined(_)
+            | Happening::Left(_)
+            | Happening::Channel(_)
+            | Happening::Team(_)
+            | Happening::Other(_) => None,
+        }
+    }
+
     /// What it is, in a word.
     #[must_use]
     pub fn word(&self) -> &str {

@@ -11,24 +11,25 @@
 //! What has not left yet (planned, claimed, waiting) can be cancelled: by an edit, or by a [recall](super::recall).
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::backoff;
-use crate::domain::conversation::Standing;
-use crate::domain::event::EventFacts;
-use crate::domain::id::{DeliveryId, ScheduleName, Term};
-use crate::domain::recipient::{Recipient, RecipientKind, Reference, Unreachable};
-use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority};
+use crate::domain::recipient::RecipientKind;
+use crate::domain::schedule::model::OnUnknown;
 use crate::domain::verdict::Verdict;
 
+// A delivery in the hands of a sender.
+mod claim;
 // Why a delivery is in the state it is in.
 mod reason;
+// A claim for tests.
+#[cfg(test)]
+pub(crate) mod sample;
 
+pub use claim::{Claim, Earlier, Original, RosterState};
 pub use reason::Reason;
 
 /// The state of a delivery. It is in exactly one, from the moment it exists.
@@ -154,98 +155,6 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
-}
-
-/// A delivery in the hands of a sender, with all that is needed to decide and to send.
-#[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, asked by one policy")]
-pub struct Claim {
-    pub id: DeliveryId,
-    /// The term under which it was claimed; every later write carries it.
-    pub term: Term,
-    pub priority: Priority,
-    pub schedule: ScheduleName,
-    /// The civil time that is the identity of the occurrence.
-    pub occurrence: NaiveDateTime,
-    /// Whose clock gave the due instant.
-    pub zone: Tz,
-    pub due_at: DateTime<Utc>,
-    /// After this it must not be sent.
-    pub expire_at: DateTime<Utc>,
-    /// When its wave was planned: past its due instant for a late-comer.
-    pub planned_at: DateTime<Utc>,
-    pub on_unknown: OnUnknown,
-    pub overlap: Overlap,
-    pub catch_up: CatchUp,
-    /// Attempts made so far.
-    pub attempts: u32,
-    /// How many of them ended in doubt whether the message had arrived.
-    pub doubts: u32,
-    /// Why it has been waiting, where it has.
-    pub waited_for: Option<Reason>,
-    /// An earlier attempt has an unknown outcome, so this one may be the second copy.
-    pub possible_duplicate: bool,
-    pub recipient: Recipient,
-    /// The groups of the recipient. Only filled where the schedule asks for each recipient's own holidays.
-    pub groups: Vec<String>,
-    /// False for somebody a schedule names but no import has ever mentioned.
-    pub is_known: bool,
-    pub reference: Reference,
-    pub unreachable: Option<Unreachable>,
-    /// Of somebody who is known from the rosters of teams alone: whether they are a guest there.
-    pub standing: Standing,
-    /// Of a channel whose id is not known: whether that of its team says it once it has been read.
-    pub roster: RosterState,
-    /// What became of the occurrences that this one replaces, for this recipient.
-    pub earlier: Earlier,
-    /// The message that the recipient put off, where this is the same once more.
-    pub original: Option<Original>,
-    /// Whether the recipient has stopped the topic of the schedule, or everything.
-    pub opted_out: bool,
-    /// Whether a later occurrence of the schedule was due for this recipient when this was claimed. Only asked where
-    /// `overlap` or `catch_up` want to know.
-    pub later_is_due: bool,
-    /// What happened, where that is why it is sent.
-    pub event: Option<Arc<EventFacts>>,
-}
-
-/// A message that its recipient put off. What comes later speaks of the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Original {
-    pub occurrence: NaiveDateTime,
-    pub due_at: DateTime<Utc>,
-    /// Whether it has been taken back since.
-    pub is_recalled: bool,
-}
-
-impl Claim {
-    /// The civil time and the due instant of which the message speaks.
-    #[must_use]
-    pub fn speaks_of(&self) -> (NaiveDateTime, DateTime<Utc>) {
-        self.original.map_or((self.occurrence, self.due_at), |original| (original.occurrence, original.due_at))
-    }
-}
-
-/// Whether the roster of a recipient's team has been read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RosterState {
-    /// It has, or there is nothing to learn from it.
-    #[default]
-    Read,
-    /// Not yet: it may say how to reach the recipient.
-    Unread,
-}
-
-/// What became of the occurrences that one replaces since an edit, for its recipient.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Earlier {
-    /// Nothing arrived: there were none, or they have been given up.
-    #[default]
-    Nothing,
-    /// One is in the hands of a sender just now.
-    InHand,
-    /// One was sent, or may have been.
-    Served,
 }
 
 /// What becomes of a delivery after a decision or an attempt.
@@ -438,62 +347,6 @@ fn give_up(claim: &Claim, end: Settlement) -> Settlement {
 /// `now + wait`, at the end of time where that is out of range.
 fn later(now: DateTime<Utc>, wait: Duration) -> DateTime<Utc> {
     TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait)).unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
-#[cfg(test)]
-pub(crate) mod sample {
-    //! A claim for tests: due at 2027-03-01 08:00 UTC, one hour of lateness, a conversation known.
-
-    use chrono::NaiveDate;
-
-    use super::*;
-    use crate::domain::id::RecipientId;
-    use crate::domain::recipient::ZoneSource;
-
-    pub(crate) fn claim() -> Claim {
-        let day = NaiveDate::from_ymd_opt(2027, 3, 1).expect("a day");
-        let occurrence = day.and_hms_opt(9, 0, 0).expect("a time");
-        let due_at = day.and_hms_opt(8, 0, 0).expect("a time").and_utc();
-        Claim {
-            id: DeliveryId(1),
-            term: Term(1),
-            priority: Priority::Normal,
-            schedule: ScheduleName::new("standup").expect("a name"),
-            occurrence,
-            zone: Tz::Europe__Paris,
-            due_at,
-            expire_at: due_at + TimeDelta::hours(1),
-            planned_at: due_at - TimeDelta::hours(20),
-            on_unknown: OnUnknown::Resend,
-            overlap: Overlap::Supersede,
-            catch_up: CatchUp::Latest,
-            attempts: 0,
-            doubts: 0,
-            waited_for: None,
-            possible_duplicate: false,
-            recipient: Recipient {
-                id: RecipientId(1),
-                kind: RecipientKind::Person,
-                name: "Ana Ruiz".into(),
-                email: Some("ana@contoso.example".into()),
-                zone: Tz::Europe__Paris,
-                zone_source: ZoneSource::Operator,
-                language: None,
-                details: crate::domain::recipient::Details::default(),
-            },
-            groups: Vec::new(),
-            is_known: true,
-            reference: Reference { conversation_id: Some("a:1".into()), ..Reference::default() },
-            unreachable: None,
-            standing: Standing::Member,
-            roster: RosterState::Read,
-            earlier: Earlier::Nothing,
-            original: None,
-            opted_out: false,
-            later_is_due: false,
-            event: None,
-        }
-    }
 }
 
 #[cfg(test)]

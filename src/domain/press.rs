@@ -1,21 +1,17 @@
 //! Presses: somebody pressed a button of a message.
 //!
-//! Teams tells it as an invoke that waits for the card's new state, or, of an older client, as a message with the data
-//! of the button (Microsoft's pages on universal actions and on card actions, read in November 2026). Who it was says the
-//! verified activity; of which message and what was meant says the data, and that is checked against who it was.
+//! Who it was says the verified activity; of which message and what was meant says the data, and that is checked against
+//! who it was.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::domain::activity::{Activity, Happening};
+use crate::domain::activity::{Activity, CardAction};
 use crate::domain::buttons::{Outcome, Press};
 use crate::domain::consent::Whence;
 use crate::domain::id::DeliveryId;
 use crate::domain::news::{self, Who};
 use crate::domain::recipient::Address;
-
-/// The invoke of a card's button.
-pub(super) const CARD_ACTION: &str = "adaptiveCard/action";
 
 /// Somebody pressed a button of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,19 +42,7 @@ pub enum Effect {
 /// The press that an activity tells, if it is one of a button of ours.
 #[must_use]
 pub fn read(activity: &Activity, heard_at: DateTime<Utc>) -> Option<Pressed> {
-    let (data, waits_for_answer) = match &activity.happening {
-        Happening::Invoke { name, value, .. } if name == CARD_ACTION => (value.get("action")?.get("data")?, true),
-        Happening::Message { value: Some(value), .. } => (value, false),
-        Happening::Invoke { .. }
-        | Happening::Message { value: None, .. }
-        | Happening::Installed { .. }
-        | Happening::Removed
-        | Happening::Joined(_)
-        | Happening::Left(_)
-        | Happening::Channel(_)
-        | Happening::Team(_)
-        | Happening::Other(_) => return None,
-    };
+    let CardAction { data, waits_for_answer, .. } = activity.happening.card_action()?;
     let ours = data.get("nudged")?;
     Some(Pressed {
         delivery: DeliveryId(ours.get("delivery")?.as_i64()?),
@@ -88,6 +72,7 @@ pub fn toast(text: &str) -> Value {
 mod tests {
     use super::*;
     use crate::domain::activity;
+    use crate::domain::activity::CARD_ACTION;
 
     fn told(kind: &str, parts: &Value) -> Option<Pressed> {
         let mut all = json!({

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::words::ZoneAnswer;
 use super::{ZoneWish, near, zone_called};
-use crate::domain::activity::Happening;
+use crate::domain::activity::{CardAction, Happening};
 use crate::domain::message::{Said, carded};
 use crate::domain::press;
 use crate::domain::time::ZoneRules;
@@ -181,22 +181,11 @@ pub(super) struct Picked {
 
 /// What was chosen, if it was chosen on a card of ours.
 pub(super) fn picked(happening: &Happening) -> Option<Picked> {
-    let (data, waits_for_answer) = match happening {
-        Happening::Invoke { name, value, .. } if name == press::CARD_ACTION => {
-            let action = value.get("action").filter(|action| action["verb"] == VERB)?;
-            (action.get("data")?, true)
-        }
-        Happening::Message { value: Some(data), .. } if data["nudged"]["ask"] == ABOUT => (data, false),
-        Happening::Invoke { .. }
-        | Happening::Message { .. }
-        | Happening::Installed { .. }
-        | Happening::Removed
-        | Happening::Joined(_)
-        | Happening::Left(_)
-        | Happening::Channel(_)
-        | Happening::Team(_)
-        | Happening::Other(_) => return None,
-    };
+    let CardAction { verb, data, waits_for_answer } = happening.card_action()?;
+    let is_ours = verb.map_or(data["nudged"]["ask"] == ABOUT, |verb| verb == VERB);
+    if !is_ours {
+        return None;
+    }
     Some(Picked { wish: choice(data[CHOSEN].as_str().unwrap_or_default()), waits_for_answer })
 }
 
@@ -245,6 +234,7 @@ fn there(zone: Tz, local: NaiveDateTime, language: Option<&str>) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::activity::CARD_ACTION;
 
     fn card(fallback: Tz, language: Option<&str>) -> Value {
         let Said::Card { summary, card } = question(fallback, language) else { panic!("a question is a card") };
@@ -288,7 +278,7 @@ mod tests {
     fn invoke(verb: &str, zone: &Value) -> Happening {
         let data = json!({ "nudged": { "ask": "zone" }, "zone": zone });
         let value = json!({ "action": { "type": "Action.Execute", "verb": verb, "data": data } });
-        Happening::Invoke { name: press::CARD_ACTION.to_owned(), value, reply_to: None }
+        Happening::Invoke { name: CARD_ACTION.to_owned(), value, reply_to: None }
     }
 
     fn submit(value: Value) -> Happening {
