@@ -102,6 +102,7 @@ macro_rules! conformance {
                 the_button_that_stops_is_a_stop,
                 nobody_presses_for_somebody_else,
                 what_an_older_client_submits_is_shown_in_the_message,
+                a_recall_takes_back_what_was_put_off_and_is_not_about_it,
             ]);
             conformance!(@cases $place, editing, [
                 a_changed_time_of_day_serves_nobody_twice,
@@ -269,6 +270,10 @@ macro_rules! conformance {
                 what_was_told_may_be_told_anew,
                 two_names_that_turn_out_to_be_one_person_get_one_message,
                 everything_told_is_there_after_the_ledger_is_opened_again,
+                a_mail_address_that_was_given_to_somebody_new_makes_no_two_people_one,
+                who_was_imported_by_mail_is_one_with_their_chat_once_both_are_told,
+                what_is_taken_away_elsewhere_is_still_there_in_teams,
+                an_echo_of_our_own_turn_is_nobody_speaking,
             ]);
             conformance!(@cases $place, people, [
                 people_come_in_and_are_listed,

@@ -339,3 +339,55 @@ pub(crate) async fn everything_told_is_there_after_the_ledger_is_opened_again(pl
     assert_eq!(people(&ledger).await, before);
     assert!(hear(&ledger, &install("f:1", "08:00"), "08:01").await.is_repetition);
 }
+
+pub(crate) async fn a_mail_address_that_was_given_to_somebody_new_makes_no_two_people_one(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    let told = |id: &str, entra: &str, user: &str, chat: &str| {
+        let from =
+            json!({ "id": user, "name": user, "aadObjectId": entra, "userPrincipalName": "desk@contoso.example" });
+        let chat = json!({ "id": chat, "conversationType": "personal", "tenantId": TENANT });
+        activity("message", id, "08:00", &chat, &json!({ "from": from }))
+    };
+    hear(&ledger, &told("1", ENTRA, "29:mira", "a:mira"), "08:00").await;
+    let other = "aaaaaaaa-0000-4000-8000-000000000002";
+    hear(&ledger, &told("2", other, "29:noor", "a:noor"), "08:01").await;
+    let mut seen: Vec<_> = people(&ledger).await.into_iter().map(|it| (it.name, it.reach)).collect();
+    seen.sort_by(|a, b| a.0.cmp(&b.0));
+    let reached = |name: &str| (name.to_owned(), Reach::Conversation);
+    assert_eq!(seen, [reached("29:mira"), reached("29:noor")]);
+}
+
+/// Imported by mail address, and then in a chat of their own: one person as soon as something says both.
+pub(crate) async fn who_was_imported_by_mail_is_one_with_their_chat_once_both_are_told(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    let imported = PersonRecord { reference: Reference::default(), ..member("mira", BERLIN, &["platform"]) };
+    ledger.import(&[imported], "07:00").await;
+    hear(&ledger, &install("f:1", "08:00"), "08:00").await;
+    assert_eq!(people(&ledger).await.len(), 2, "an install says no mail address");
+    let from = json!({ "id": "29:mira", "aadObjectId": ENTRA, "userPrincipalName": "mira@x" });
+    hear(&ledger, &activity("message", "2", "08:10", &chat(), &json!({ "from": from })), "08:10").await;
+    let mira = the_one(&ledger, RecipientKind::Person).await;
+    assert_eq!((mira.reach, mira.zone, &mira.groups[..]), (Reach::Conversation, BERLIN, &["platform".to_owned()][..]));
+    assert_eq!((mira.name.as_str(), mira.addresses.contains(&"mira@x".to_owned())), ("mira", true));
+    assert_eq!(claim_of(&ledger, "group:platform", "09:00").await.reference.conversation_id.as_deref(), Some("a:mira"));
+}
+
+pub(crate) async fn what_is_taken_away_elsewhere_is_still_there_in_teams(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    hear(&ledger, &install("f:1", "08:00"), "08:00").await;
+    let elsewhere = json!({ "id": "a:copilot", "conversationType": "personal", "tenantId": TENANT });
+    let parts = json!({ "channelId": "m365copilot", "action": "remove" });
+    hear(&ledger, &activity("installationUpdate", "f:2", "08:10", &elsewhere, &parts), "08:10").await;
+    assert_eq!(the_one(&ledger, RecipientKind::Person).await.reach, Reach::Conversation);
+}
+
+/// A bot that passes on all that it hears passes on its own proactive turns too.
+pub(crate) async fn an_echo_of_our_own_turn_is_nobody_speaking(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    hear(&ledger, &install("f:1", "08:00"), "08:00").await;
+    hear(&ledger, &installation("f:2", "08:10", "remove"), "08:10").await;
+    let echo = activity("event", "e:1", "08:20", &chat(), &json!({ "name": "ContinueConversation" }));
+    hear(&ledger, &echo, "08:20").await;
+    let gone = Reach::Unreachable(Unreachable::Uninstalled);
+    assert_eq!(the_one(&ledger, RecipientKind::Person).await.reach, gone);
+}

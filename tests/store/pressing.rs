@@ -6,6 +6,8 @@ use nudged::domain::buttons::Outcome;
 use nudged::domain::delivery::{Claim, Reason, State};
 use nudged::domain::news::{Fact, TakenIn};
 use nudged::domain::press::{self, Effect};
+use nudged::domain::recall::Remedy;
+use nudged::port::recall::RecallOrder;
 use nudged::port::reply::Says;
 use serde_json::json;
 
@@ -144,4 +146,20 @@ pub(crate) async fn what_an_older_client_submits_is_shown_in_the_message(place: 
     let expect: (Option<&str>, DateTime<Utc>) = (Some("1"), at("08:00"));
     assert_eq!((shown.activity_id.as_deref(), shown.due_at), expect);
     assert_eq!(work.tasks[0].reference.conversation_id.as_deref(), Some("a:ana"));
+}
+
+pub(crate) async fn a_recall_takes_back_what_was_put_off_and_is_not_about_it(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    press(&ledger, "ana", &of_ana, "snooze 1h", "08:30", "09:30").await;
+    ledger.expand("09:30").await;
+    let again = ledger.claim_one("09:30").await;
+    ledger.sent(&again, "09:30").await;
+    press(&ledger, "ana", &again, "snooze 1h", "09:40", "10:40").await;
+    let latest = RecallOrder { schedule: name("s"), occurrence: None, who: Vec::new(), remedy: Remedy::Delete };
+    let report = ledger.store.begin_recall(latest, at("09:50")).await.expect("asked").expect("there is one");
+    assert_eq!(report.occurrence, civil("09:00"), "what everybody got, not what one wanted later");
+    ledger.expand("10:40").await;
+    assert_eq!(ledger.claim("10:40").await, Vec::new());
+    let shown = ledger.store.delivered(of_ana.id).await.expect("asked").expect("it was sent");
+    assert!(shown.is_recalled, "and a press brings nothing of it back");
 }
