@@ -73,7 +73,7 @@ pub struct Outside {
 pub enum StartError {
     #[error("another nudged is running on {}", .0.display())]
     AlreadyRunning(PathBuf),
-    #[error("{}: {source}", path.display())]
+    #[error("the state directory {} can't be used: {source}; make it, and give it to the user that runs nudged", path.display())]
     Directory { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Credential(#[from] Unusable),

@@ -32,6 +32,7 @@ mod presses;
 mod realign;
 mod recall;
 mod recalled;
+mod refusal;
 mod replies;
 mod rescue;
 mod roster;
@@ -58,7 +59,7 @@ use chrono_tz::Tz;
 use rusqlite::Connection;
 
 use self::claim::Hold;
-pub use self::open::OpenError;
+pub use self::refusal::OpenError;
 use self::thread::{Manner, Worker};
 use crate::domain::consent::Choice;
 use crate::domain::delivery::Claim;

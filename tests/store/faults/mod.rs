@@ -131,6 +131,8 @@ struct Bench {
     folder: TempDir,
     /// After so many acts; the first one opens the ledger.
     states: Vec<String>,
+    /// In the middle of acts whose parts are durable one by one.
+    between: Vec<String>,
     /// Calls that can change something, and calls that read.
     calls: (u32, u32),
 }
@@ -152,7 +154,7 @@ impl Bench {
             .output()
             .expect("a C compiler, `cc`; with Debian: apt install gcc libc6-dev");
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let mut bench = Self { folder, states: Vec::new(), calls: (0, 0) };
+        let mut bench = Self { folder, states: Vec::new(), between: Vec::new(), calls: (0, 0) };
         bench.live_well();
         bench
     }
@@ -167,6 +169,7 @@ impl Bench {
         let mut numbers = counted.split_whitespace().map(|number| number.parse().expect("a number"));
         self.calls = (numbers.next().expect("writes"), numbers.next().expect("reads"));
         assert!(self.calls.0 > 100 && self.calls.1 > 10, "the shim sees what SQLite does: {:?}", self.calls);
+        self.between = [1, 2].map(|part| read(&between(&place.path().join("disk"), part))).into();
         self.states = (1..=ACTS.len()).map(|done| read(&place.path().join(format!("state-{done}")))).collect();
     }
 
@@ -225,7 +228,7 @@ impl Bench {
         if Some(&state) == right(met.done) {
             return Ok(met);
         }
-        if ends != End::Everything && Some(&state) == right(met.done + 1) {
+        if ends != End::Everything && (Some(&state) == right(met.done + 1) || self.between.contains(&state)) {
             return Ok(Met { unsaid: true, ..met });
         }
         let differs = state::difference(right(met.done).map_or("", String::as_str), &state);
@@ -240,6 +243,11 @@ struct Met {
     failures: usize,
     /// Whether the act during which it ended is there, although nobody was told.
     unsaid: bool,
+}
+
+/// Where a state in the middle of an act is kept.
+fn between(disk: &Path, part: u32) -> PathBuf {
+    disk.with_file_name(format!("state-between-{part}"))
 }
 
 fn read(path: &Path) -> String {
@@ -309,6 +317,12 @@ async fn lives_on_a_failing_disk() {
     let tries: u32 = std::env::var(TRIES).map_or(1, |tries| tries.parse().expect("a number"));
     let keeps_states = std::env::var_os(KEEP_STATES).is_some();
     let mut world = World::new(place.join("disk/ledger.db"));
+    if keeps_states {
+        world.keeps_between = Some(|ledger, part| {
+            let folder = ledger.parent().expect("the disk");
+            std::fs::write(between(folder, part), state::of(ledger)).expect("a state");
+        });
+    }
     let mut told = File::create(place.join("acknowledged")).expect("a file outside of the disk");
     for (number, (name, act)) in ACTS.iter().enumerate() {
         if !does(&mut told, &mut world, name, *act, tries).await {

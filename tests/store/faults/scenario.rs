@@ -2,7 +2,7 @@
 //! every number is the same each time, so the ledger after so many acts is too.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -38,6 +38,8 @@ pub(super) struct World {
     term: Term,
     claims: Vec<Claim>,
     attempts: Vec<AttemptId>,
+    /// Keeps what the ledger holds after a part of an act whose parts are durable one by one.
+    pub(super) keeps_between: Option<fn(&Path, u32)>,
 }
 
 type Acting<'w> = Pin<Box<dyn Future<Output = Result<(), Failure>> + 'w>>;
@@ -49,7 +51,7 @@ pub(super) type Act = (&'static str, ActFn);
 
 impl World {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, store: None, term: Term(0), claims: Vec::new(), attempts: Vec::new() }
+        Self { path, store: None, term: Term(0), claims: Vec::new(), attempts: Vec::new(), keeps_between: None }
     }
 
     /// The ledger, which the first act has opened.
@@ -196,16 +198,24 @@ pub(super) const ACTS: &[Act] = acts! {
     "mark the fourth": |w| w.mark(3, "08:00").await?;
     "settle one": |w| w.store()?.settle(w.outcome(0, "08:01", sent())).await?;
     "settle three at once": |w| {
-        let throttled = waiting("08:30", Reason::Throttled);
+        let in_doubt = Settlement::Unknown(Reason::NoAnswer);
+        let [one, two, three] = [
+            w.outcome(1, "08:01", sent()),
+            w.outcome(2, "08:01", in_doubt),
+            w.outcome(3, "08:01", waiting("08:30", Reason::Throttled)),
+        ];
         let store = w.store()?;
-        let (one, two, three) = tokio::join!(
-            store.settle(w.outcome(1, "08:01", sent())),
-            store.settle(w.outcome(2, "08:01", Settlement::Unknown(Reason::NoAnswer))),
-            store.settle(w.outcome(3, "08:01", throttled)),
-        );
-        settled(one)?;
-        settled(two)?;
-        settled(three)?;
+        if let Some(keep) = w.keeps_between {
+            // They may be durable one by one as well; so these are states, too.
+            store.settle(one).await?;
+            keep(&w.path, 1);
+            store.settle(two).await?;
+            keep(&w.path, 2);
+            store.settle(three).await?;
+        } else {
+            let (one, two, three) = tokio::join!(store.settle(one), store.settle(two), store.settle(three));
+            [one, two, three].into_iter().try_for_each(settled)?;
+        }
     };
     "postpone": |w| {
         let claim = &w.claims[4];
