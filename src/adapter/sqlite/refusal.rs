@@ -56,9 +56,18 @@ pub enum OpenError {
 
 /// The write-ahead log of a ledger.
 pub(super) fn log(ledger: &Path) -> PathBuf {
-    let mut log = ledger.as_os_str().to_owned();
-    log.push("-wal");
-    log.into()
+    with_suffix(ledger, "-wal")
+}
+
+/// What those who work on a ledger share about its log.
+pub(super) fn shared(ledger: &Path) -> PathBuf {
+    with_suffix(ledger, "-shm")
+}
+
+fn with_suffix(ledger: &Path, suffix: &str) -> PathBuf {
+    let mut name = ledger.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 impl OpenError {
