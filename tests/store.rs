@@ -38,6 +38,8 @@ mod pressing;
 mod random_acts;
 #[path = "store/recalling.rs"]
 mod recalling;
+#[path = "store/restoring.rs"]
+mod restoring;
 #[path = "store/schedules.rs"]
 mod schedules;
 #[path = "store/settling.rs"]

@@ -128,17 +128,23 @@ impl Rig {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
-    /// Starts the daemon and waits until it answers.
-    pub(crate) async fn start(&self) -> Running {
+    /// Starts the daemon, with more in its environment.
+    pub(crate) fn spawn(&self, environment: &[(&str, String)]) -> Running {
         let log = std::fs::File::create(self.path("log")).expect("a log");
         let child = self
             .command(&["run"])
+            .envs(environment.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
             .expect("the binary runs");
-        let mut running = Running { child, log: self.path("log") };
+        Running { child, log: self.path("log") }
+    }
+
+    /// Starts the daemon and waits until it answers.
+    pub(crate) async fn start(&self) -> Running {
+        let mut running = self.spawn(&[]);
         let socket = self.path("state/nudged.sock");
         self.until("the daemon answers", || {
             running.must_run();
@@ -216,6 +222,11 @@ impl Running {
 
     pub(crate) fn log(&self) -> String {
         read(&self.log)
+    }
+
+    /// Whether it is no more.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it can be asked").is_some()
     }
 
     fn must_run(&mut self) {

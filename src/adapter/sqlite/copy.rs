@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrations;
 use super::rows::micros;
@@ -50,6 +50,15 @@ where
     E: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     move |source| CopyError::Failed { doing, path: path.to_owned(), source: source.into() }
+}
+
+/// What SQLite said of the database at `path`.
+fn of_sqlite(doing: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -> CopyError {
+    move |error| match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt) => CopyError::Damaged { path: path.to_owned(), what: error.to_string() },
+        Some(ErrorCode::NotADatabase) => CopyError::NotOurs(path.to_owned()),
+        _ => failed(doing, path)(error),
+    }
 }
 
 /// Makes a backup of `ledger`, also while a daemon works on it: under a temporary name, durable, checked, and only then
@@ -103,11 +112,11 @@ pub(super) fn copy(ledger: &Path, to: &Path) -> Result<Connection, CopyError> {
     // It is made durable as a whole; until then nobody looks at it.
     copy.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF").map_err(failed("making", to))?;
     let step = Backup::new(&from, &mut copy).and_then(|backup| backup.step(ALL_PAGES));
-    match step.map_err(failed("copying", ledger))? {
+    match step.map_err(of_sqlite("copying", ledger))? {
         StepResult::Done => {}
         _ => return Err(failed("copying", ledger)("it is locked")),
     }
-    copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(failed("copying to", to))?;
+    copy.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(of_sqlite("copying", ledger))?;
     Ok(copy)
 }
 
@@ -118,19 +127,11 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, CopyError> {
 
 /// Makes sure that a database is a ledger, and not of a newer nudged.
 fn check_ours(conn: &Connection, path: &Path) -> Result<(), CopyError> {
-    let owner: rusqlite::Result<i64> = conn.query_row("PRAGMA application_id", [], |row| row.get(0));
-    let found = match (owner, migrations::version(conn)) {
-        (Ok(migrations::APPLICATION_ID), Ok(found)) => found,
-        (Err(error), _) | (_, Err(error))
-            if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) =>
-        {
-            return Err(CopyError::Damaged { path: path.to_owned(), what: error.to_string() });
-        }
-        (Err(error), _) | (_, Err(error)) if error.sqlite_error_code() != Some(rusqlite::ErrorCode::NotADatabase) => {
-            return Err(failed("reading", path)(error));
-        }
-        _ => return Err(CopyError::NotOurs(path.to_owned())),
-    };
+    let ask = |question: &str| conn.query_row(question, [], |row| row.get::<_, i64>(0));
+    if ask("PRAGMA application_id").map_err(of_sqlite("reading", path))? != migrations::APPLICATION_ID {
+        return Err(CopyError::NotOurs(path.to_owned()));
+    }
+    let found = migrations::version(conn).map_err(of_sqlite("reading", path))?;
     let known = migrations::newest();
     if found > known { Err(CopyError::Newer { path: path.to_owned(), found, known }) } else { Ok(()) }
 }
@@ -140,9 +141,14 @@ pub(super) fn check(conn: &Connection, path: &Path) -> Result<(), CopyError> {
     let answer: rusqlite::Result<String> = conn.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0));
     match answer {
         Ok(answer) if answer == "ok" => Ok(()),
-        Ok(what) => Err(CopyError::Damaged { path: path.to_owned(), what }),
-        Err(error) => Err(CopyError::Damaged { path: path.to_owned(), what: error.to_string() }),
+        Ok(what) => Err(CopyError::Damaged { path: path.to_owned(), what: first_line(&what) }),
+        Err(error) => Err(of_sqlite("checking", path)(error)),
     }
+}
+
+/// The first thing that SQLite found, on one line.
+fn first_line(found: &str) -> String {
+    found.lines().find(|line| !line.starts_with("***")).unwrap_or(found).to_owned()
 }
 
 /// Returns its size in bytes.

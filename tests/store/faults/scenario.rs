@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use nudged::adapter::sqlite::SqliteStore;
+use nudged::adapter::sqlite::{SqliteStore, back_up};
 use nudged::domain::activity;
 use nudged::domain::consent::{Choice, Way, Wish};
 use nudged::domain::conversation::Standing;
@@ -271,6 +271,10 @@ pub(super) const ACTS: &[Act] = acts! {
     "claim again": |w| w.claim("08:40").await?;
     "mark one that is never settled": |w| w.mark(0, "08:40").await?;
     "upkeep": |w| w.store()?.upkeep().await?;
+    "back up": |w| {
+        // Said again after a failure it may find its own work.
+        back_up(&w.path, &copy(&w.path), true, at("08:45"))?;
+    };
     "open again": |w| w.open().await?;
     "a successor takes over": |w| w.take_over("08:50").await?;
     "settle a reply in vain": |w| {
@@ -291,6 +295,11 @@ pub(super) const ACTS: &[Act] = acts! {
     "retire": |w| w.store()?.retire_missing(at("08:55"), at("08:55")).await?;
     "prune": |w| w.store()?.prune(at("08:30"), at("08:56") + TimeDelta::days(100)).await?;
 };
+
+/// Where the backup of a ledger goes.
+pub(super) fn copy(ledger: &Path) -> PathBuf {
+    ledger.with_file_name("copy.db")
+}
 
 /// Of acts that were asked together some may be done when the others are asked again.
 fn settled(result: Result<(), nudged::port::store::StoreError>) -> Result<(), Failure> {

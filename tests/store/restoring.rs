@@ -1,0 +1,158 @@
+//! What a restored ledger sends, and what it does not: nothing twice, everybody accounted for.
+
+use chrono_tz::Tz;
+use nudged::adapter::sqlite::{CopyError, OldLedger, Restored, TakenOver, back_up, restore};
+use nudged::domain::consent::{Choice, Way, Wish};
+use nudged::domain::delivery::{Reason, Settlement, State};
+use nudged::domain::news::Who;
+
+use crate::Place;
+use crate::fixtures::*;
+use crate::sqlite_file::Folder;
+
+const RESTORED: (State, Option<Reason>) = (State::Unknown, Some(Reason::Restored));
+
+impl Folder {
+    fn backed_up(&self, now: &str) {
+        back_up(&self.path(), &self.path().with_file_name("copy.db"), false, at(now)).expect("a backup");
+    }
+
+    fn restored(&self, now: &str) -> Restored {
+        restore(&self.path(), &self.path().with_file_name("copy.db"), NOWHERE, at(now)).expect("a restore")
+    }
+
+    async fn opened(&self, now: &str) -> Ledger {
+        let store = self.open();
+        let term = store.take_over(at(now)).await.expect("taking over").term;
+        Ledger { store, term }
+    }
+}
+
+/// Five people in Berlin and one in Denver; `s` at 09:00 and at 12:00 there.
+async fn planned(folder: &Folder, expanded: bool) -> Ledger {
+    let people: Vec<_> = ["ana", "bo", "cy", "di", "ed"].map(|name| person(name, BERLIN)).into();
+    let ledger = Ledger::with(folder, &people, &[draft("s"), draft("hold").hold()]).await;
+    ledger.import(&[person("fay", DENVER)], "00:01").await;
+    let waves = |zone: Tz| [wave("09:00", zone), wave("12:00", zone)];
+    ledger.plan(&[plan("s", &[waves(BERLIN), waves(DENVER)].concat())], "00:05").await;
+    if expanded {
+        ledger.expand("08:00").await;
+    }
+    ledger
+}
+
+async fn choose(ledger: &Ledger, who: &str, wish: Wish, time: &str) {
+    let who = Who { conversation_id: None, addresses: vec![address(&format!("{who}@x"))] };
+    let choice = Choice { wish, topic: None, way: Way::Operator, at: at(time) };
+    assert!(ledger.store.choose(who, choice).await.expect("choosing").is_some());
+}
+
+/// In every state that a delivery can be in at a backup.
+#[tokio::test]
+async fn what_may_have_been_sent_is_in_doubt_and_the_rest_goes_on() {
+    let folder = Folder::new();
+    let ledger = planned(&folder, true).await;
+    let claims = ledger.claim("08:00").await;
+    let of = |name: &str| claims.iter().find(|claim| claim.recipient.name == name).expect("a claim");
+    ledger.sent(of("ana"), "08:00").await;
+    ledger.mark(of("bo"), "08:00").await;
+    ledger.send(of("cy"), "08:00", waiting("08:05", Reason::Throttled)).await;
+    ledger
+        .send(
+            of("di"),
+            "08:00",
+            Settlement::Waiting { not_before: at("09:30"), reason: Reason::QuietHours, possible_duplicate: false },
+        )
+        .await;
+    // Ed is claimed, and the rest of the day is only planned.
+    folder.backed_up("08:01");
+    ledger.store.close().await;
+
+    let restored = folder.restored("09:00");
+    assert_eq!((restored.made_at, restored.in_doubt), (Some(at("08:01")), 3));
+    let ledger = folder.opened("09:01").await;
+    ledger.expand("09:01").await;
+    for who in ["bo", "cy", "ed"] {
+        assert_eq!(ledger.state("s", "09:00", who).await, RESTORED, "{who}");
+    }
+    assert_eq!(ledger.state("s", "09:00", "ana").await.0, State::Sent);
+    assert_eq!(ledger.state("s", "09:00", "di").await.0, State::Waiting, "it was to wait for longer than that");
+    assert_eq!(names(&ledger.claim("09:01").await), Vec::<&str>::new());
+    assert_eq!(names(&ledger.claim("09:30").await), ["di"]);
+    ledger.expand("11:00").await;
+    assert_eq!(ledger.claim("11:00").await.len(), 5, "what comes later goes on");
+    ledger.expand("16:00").await;
+    assert_eq!(names(&ledger.claim("16:00").await), ["fay"], "09:00 in Denver is 16:00 UTC");
+}
+
+#[tokio::test]
+async fn what_was_not_expanded_yet_is_accounted_for() {
+    let folder = Folder::new();
+    let ledger = planned(&folder, false).await;
+    folder.backed_up("07:00");
+    ledger.store.close().await;
+    assert_eq!(folder.restored("08:30").in_doubt, 0);
+    let ledger = folder.opened("08:31").await;
+    ledger.store.expand_due(at("16:30"), at("08:31")).await.expect("expanding");
+    assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 1), (State::Unknown, 5)]);
+    assert_eq!(ledger.state("s", "09:00", "ana").await, RESTORED);
+    assert_eq!(names(&ledger.claim("08:31").await), Vec::<&str>::new());
+    // A wave that is planned only now, for an hour before the restore, is in doubt as well; and so is who joins late.
+    ledger.plan(&[plan("hold", &[wave("09:15", BERLIN)])], "08:32").await;
+    ledger.import(&[person("gil", BERLIN)], "08:33").await;
+    ledger.expand("08:34").await;
+    assert_eq!(ledger.counts("hold", "09:15").await, [(State::Unknown, 6)]);
+    ledger.expand("11:00").await;
+    assert_eq!(ledger.claim("11:00").await.len(), 6, "at noon everybody gets it");
+}
+
+#[tokio::test]
+async fn nobody_missed_anything_before_a_restore() {
+    let folder = Folder::new();
+    let ledger = planned(&folder, true).await;
+    folder.backed_up("07:00");
+    ledger.store.close().await;
+    folder.restored("08:30");
+    let store = folder.open();
+    let taken = store.take_over(at("08:31")).await.expect("taking over");
+    assert_eq!(taken.went_round_at, Some(at("08:30")));
+}
+
+#[tokio::test]
+async fn what_people_said_is_taken_over_from_the_old_ledger() {
+    let folder = Folder::new();
+    let ledger = planned(&folder, true).await;
+    choose(&ledger, "ana", Wish::Stop, "06:00").await;
+    choose(&ledger, "bo", Wish::Stop, "06:01").await;
+    folder.backed_up("07:00");
+    choose(&ledger, "ana", Wish::Start, "07:01").await;
+    choose(&ledger, "cy", Wish::Stop, "07:02").await;
+    ledger.import(&[person("gil", BERLIN)], "07:03").await;
+    choose(&ledger, "gil", Wish::Stop, "07:04").await;
+    ledger.store.close().await;
+    let restored = folder.restored("07:30");
+    let taken = TakenOver { people: 1, choices: 2, refused: Vec::new() };
+    assert_eq!(restored.old_ledger, Some(OldLedger::Read(taken)));
+    let ledger = folder.opened("07:31").await;
+    ledger.expand("08:00").await;
+    let claims = ledger.claim("08:00").await;
+    let mut stopped: Vec<_> = claims.iter().filter(|it| it.opted_out).map(|it| it.recipient.name.as_str()).collect();
+    stopped.sort_unstable();
+    assert_eq!(stopped, ["bo", "cy", "gil"]);
+}
+
+/// Nothing is deleted, twice in a row neither, and a ledger that is not there is no reason not to restore.
+#[tokio::test]
+async fn what_stood_there_is_moved_aside() {
+    let folder = Folder::new();
+    planned(&folder, true).await.store.close().await;
+    folder.backed_up("07:00");
+    let before = std::fs::read(folder.path()).expect("the ledger");
+    let first = folder.restored("07:30");
+    assert_eq!(std::fs::read(&first.set_aside[0]).expect("the old ledger"), before);
+    let again = restore(&folder.path(), &folder.path().with_file_name("copy.db"), NOWHERE, at("07:30"));
+    assert!(matches!(again, Err(CopyError::Exists(_))), "what was moved aside is not overwritten: {again:?}");
+    std::fs::remove_file(folder.path()).expect("gone");
+    let from_nothing = folder.restored("07:31");
+    assert_eq!((from_nothing.set_aside, from_nothing.old_ledger), (Vec::new(), None));
+}
