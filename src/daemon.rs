@@ -21,14 +21,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::control::AdminError;
 use crate::adapter::endpoint::BindError;
-use crate::adapter::sqlite::{OpenError, SqliteStore};
+use crate::adapter::sqlite::{BackupDirectory, OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
-use crate::config::Config;
+use crate::config::{Backups, Config};
 use crate::domain::id::Term;
 use crate::domain::policy::Downtime;
 use crate::domain::rate::{Book, Windows};
 use crate::domain::time::ZoneRules;
+use crate::engine::backups::DailyBackups;
 use crate::engine::catalog::{CatalogCell, CatalogKeeper};
 use crate::engine::chores::Chores;
 use crate::engine::credentials::CredentialWatch;
@@ -75,7 +76,7 @@ pub struct Outside {
 pub enum StartError {
     #[error("another nudged is running on {}", .0.display())]
     AlreadyRunning(PathBuf),
-    #[error("{}: {source}", path.display())]
+    #[error("the state directory {} can't be used: {source}; make it, and give it to the user that runs nudged", path.display())]
     Directory { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Credential(#[from] Unusable),
@@ -104,20 +105,31 @@ pub struct OwnedStore {
     _lock: File,
 }
 
+/// Where the ledger of a state directory is.
+#[must_use]
+pub fn ledger(state_dir: &Path) -> PathBuf {
+    state_dir.join("nudged.db")
+}
+
 /// Opens the store in `state_dir`, unless somebody else has it.
 pub fn open_store(state_dir: &Path) -> Result<OwnedStore, StartError> {
+    let lock = lock(state_dir)?;
+    let store = SqliteStore::open(&ledger(state_dir))?;
+    Ok(OwnedStore { store: Arc::new(store), _lock: lock })
+}
+
+/// Keeps everybody else from the ledger of `state_dir`, as long as what is returned lives.
+pub fn lock(state_dir: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::Directory { path: state_dir.to_owned(), source };
     // People's names and addresses are in it: for its owner only.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(failed)?;
     let lock =
         File::options().create(true).truncate(false).write(true).open(state_dir.join("nudged.lock")).map_err(failed)?;
     match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(StartError::AlreadyRunning(state_dir.to_owned())),
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::AlreadyRunning(state_dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
-    let store = SqliteStore::open(&state_dir.join("nudged.db"))?;
-    Ok(OwnedStore { store: Arc::new(store), _lock: lock })
 }
 
 /// A running daemon.
@@ -175,6 +187,7 @@ impl Daemon {
             shown: Arc::clone(&shown),
         };
         let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
+        let backups = backups(config, &clock);
         let running = Running {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -185,6 +198,7 @@ impl Daemon {
             home: Arc::from(config.bot.tenant_id.as_str()),
             watch: Arc::new(Watch::new(Arc::clone(&clock))),
             endpoint: doors.endpoint_watch(),
+            backups: backups.clone(),
             ear: doors.ear(),
             service_urls: doors.service_urls(),
             work: Arc::clone(&work),
@@ -204,11 +218,12 @@ impl Daemon {
         let introductions = introductions(&rosters, strangers);
         let recaller = recaller(config, &sender, recall);
         let replier = replier(&sender, shown);
-        let chores = chores(config, &introductions, &rosters, planner, credentials, taken.term);
+        let chores =
+            Chores { backups, ..chores(config, &introductions, &rosters, planner, credentials, taken.term) };
         let attendant = attendant(config, &sender);
         let dispatcher = dispatcher(config, sender, &replan, taken.term);
         // One beat of each kind: more of a kind would do the same work again.
-        let (bell, beats) = mpsc::channel(3);
+        let (bell, beats) = mpsc::channel(4);
         outside.ticker.start(bell).await?;
 
         let stop = CancellationToken::new();
@@ -440,6 +455,13 @@ fn dispatcher(config: &Config, sender: Arc<Sender>, replan: &Arc<Notify>, term: 
     }
 }
 
+/// The daily backups, where the configuration says where they go.
+fn backups(config: &Config, clock: &Arc<dyn Clock>) -> Option<Arc<DailyBackups>> {
+    let Backups { directory, keep, at: _ } = config.backups.clone()?;
+    let directory = BackupDirectory::new(ledger(&config.state_dir), directory);
+    Some(Arc::new(DailyBackups::new(Arc::new(directory), Arc::clone(clock), keep)))
+}
+
 fn chores(
     config: &Config,
     introductions: &Introductions,
@@ -453,6 +475,7 @@ fn chores(
         clock: Arc::clone(&rosters.inquirer.clock),
         planner,
         credentials: CredentialWatch::new(credentials, Arc::clone(&rosters.inquirer.clock)),
+        backups: None,
         work: Arc::clone(&rosters.work),
         replan: Arc::clone(&rosters.replan),
         rosters: Arc::clone(&rosters.wanted),

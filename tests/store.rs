@@ -18,6 +18,8 @@ mod events;
 mod expanding;
 #[path = "store/exporting.rs"]
 mod exporting;
+#[path = "store/faults/mod.rs"]
+mod faults;
 #[path = "store/fixtures.rs"]
 mod fixtures;
 #[path = "store/lanes.rs"]

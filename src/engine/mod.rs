@@ -60,6 +60,9 @@ pub mod rosters;
 // What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;
 
+// Backups of the ledger, once a day.
+pub mod backups;
+
 // The end of the bot's credential, announced in time.
 pub mod credentials;
 

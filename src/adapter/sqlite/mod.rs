@@ -7,9 +7,11 @@
 //! Dropping the future of an act does not take the act back: it may still be done, and only its answer is lost.
 
 mod abandon;
+mod backups;
 mod catalog;
 mod claim;
 mod consent;
+mod copy;
 mod edit;
 mod events;
 mod expand;
@@ -32,8 +34,10 @@ mod presses;
 mod realign;
 mod recall;
 mod recalled;
+mod refusal;
 mod replies;
 mod rescue;
+mod restore;
 mod roster;
 mod rows;
 mod settle;
@@ -58,8 +62,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use rusqlite::Connection;
 
+pub use self::backups::{BackupDirectory, backup_name};
 use self::claim::Hold;
-pub use self::open::OpenError;
+pub use self::copy::{CopyError, back_up};
+pub use self::refusal::OpenError;
+pub use self::restore::{OldLedger, Restored, TakenOver, restore};
 use self::thread::{Manner, Worker};
 use crate::domain::consent::Choice;
 use crate::domain::delivery::Claim;
