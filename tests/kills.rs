@@ -18,9 +18,18 @@ mod chance;
 // The wall clock is set, and the machine sleeps.
 #[path = "kills/clock.rs"]
 mod clock;
+// A Connector that has lost its mind.
+#[path = "kills/garbage.rs"]
+mod garbage;
 // The ledger from outside.
 #[path = "kills/ledger.rs"]
 mod ledger;
+// What a process takes of the machine.
+#[path = "kills/meter.rs"]
+mod meter;
+// Too much at once, and nonsense.
+#[path = "kills/overload.rs"]
+mod overload;
 // Where a daemon is killed, and how one knows that it is there.
 #[path = "kills/scene.rs"]
 mod scene;
@@ -29,7 +38,7 @@ mod scene;
 mod starting;
 #[path = "kills/step.rs"]
 mod step;
-// SIGTERM in bad moments.
+// Signals in bad moments.
 #[path = "kills/stopping.rs"]
 mod stopping;
 // What came to Teams.

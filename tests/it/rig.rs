@@ -184,8 +184,10 @@ impl Rig {
     }
 }
 
+/// The binary that was built with the tests, or another one that is to be tried: `NUDGED_BINARY=/usr/bin/nudged`.
 pub(crate) fn binary() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_nudged"))
+    let built = || env!("CARGO_BIN_EXE_nudged").into();
+    Command::new(std::env::var_os("NUDGED_BINARY").unwrap_or_else(built))
 }
 
 /// A daemon. Dropped, it is killed.

@@ -1,4 +1,4 @@
-//! Deaths of the gentle kind, in bad moments: SIGTERM while Teams does not answer, or answers slowly.
+//! Signals in bad moments: SIGTERM while Teams does not answer, or answers slowly; SIGHUP upon SIGHUP.
 
 use std::time::Duration;
 
@@ -71,4 +71,26 @@ async fn a_stop_while_teams_is_slow_finishes_what_is_in_flight() {
     assert_eq!(count(&rows, |row| row.state == State::Sent), arrived);
     assert_eq!(count(&rows, |row| row.state == State::Planned), PEOPLE - arrived);
     assert_eq!(count(&rows, Delivery::is_in_doubt), 0);
+}
+
+/// A file that changes while the files are being read is read all the same: no SIGHUP is lost on a reload.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_sighup_during_a_reload_is_not_lost() {
+    let rig = Rig::new().await;
+    rig.import_crowd(1);
+    let daemon = rig.start().await;
+    let far = rig.in_seconds(24 * 3600);
+    let known = |name: &str| {
+        let ledger = crate::ledger::Ledger::open(&crate::scene::ledger_path(&rig)).expect("a ledger");
+        ledger.number_of("SELECT count(*) FROM schedules WHERE name = ?1", name) == Some(1)
+    };
+    for round in 0..12 {
+        // The reload that follows takes a while, and the next file comes in the middle of it.
+        rig.schedule_once(&format!("first{round}"), far, "");
+        daemon.signal("HUP");
+        rig.schedule_once(&format!("second{round}"), far, "");
+        daemon.signal("HUP");
+        rig.until("the second file is read", || known(&format!("second{round}"))).await;
+    }
+    daemon.stop();
 }
