@@ -53,7 +53,7 @@ async fn years_of_dying_lose_nothing_and_double_only_what_was_under_way() {
         years.live(life, step).await;
     }
     let closed = years.settle().await;
-    years.report(seed, &closed, years.rig.clock.moment().since(began));
+    years.report(&closed, years.rig.clock.moment().since(began));
 }
 
 struct Years {
@@ -72,6 +72,17 @@ struct Years {
     strangers: u64,
     /// An event that was taken in, and whose answer nobody has heard.
     unanswered: Option<u64>,
+    seed: u64,
+    lives: u64,
+}
+
+/// Whoever finds something wants to find it again.
+impl Drop for Years {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            say(&format!("it was the life number {} of seed {}", self.lives, self.seed));
+        }
+    }
 }
 
 impl Years {
@@ -111,11 +122,14 @@ impl Years {
             stoppers: 0,
             strangers: 0,
             unanswered: None,
+            seed,
+            lives: 0,
         }
     }
 
     /// One daemon, from its start to its end.
     async fn live(&mut self, life: u64, step: Step) {
+        self.lives = life + 1;
         let schedule = self.write_schedule(life, step);
         self.tidy(life);
         let late_schedule = format!("late{life}");
@@ -295,14 +309,15 @@ impl Years {
         closed
     }
 
-    fn report(&self, seed: u64, closed: &Closed, took: Duration) {
+    fn report(&self, closed: &Closed, took: Duration) {
         let kills: usize =
             self.steps.iter().filter(|(step, _)| **step != Step::Stopping).map(|(_, (came, not))| came + not).sum();
         let stops = self.steps.get(&Step::Stopping).map_or(0, |(came, not)| came + not);
         let in_doubt = closed.states.get(&State::Unknown).copied().unwrap_or_default();
         let mut words = format!(
-            "seed {seed}: {kills} kills and {stops} clean stops in {} s; {} deliveries, {} messages arrived, {} of them twice \
+            "seed {}: {kills} kills and {stops} clean stops in {} s; {} deliveries, {} messages arrived, {} of them twice \
              (all marked), 0 lost; {} requests under way at kills, {} at most at one; {in_doubt} left unknown\n",
+            self.seed,
             took.as_secs(),
             closed.deliveries,
             self.books.witness.count(),
