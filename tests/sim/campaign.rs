@@ -59,7 +59,7 @@ pub(crate) fn surely(seed: u64) -> Report {
 
 /// What is said of a seed that went wrong: what is wrong, what happened before, and how to see it again.
 pub(crate) fn explain(report: &Report) -> String {
-    let Report { seed, violations, lines, .. } = report;
+    let Report { seed, violations, lines, print, .. } = report;
     let (wrong, before) = (violations.join("\n  "), lines.join("\n  "));
-    format!("seed {seed}:\n  {wrong}\nthe last that happened:\n  {before}\nagain: cargo run --example sim -- --seed {seed}")
+    format!("seed {seed} ({print:016x}):\n  {wrong}\nthe last that happened:\n  {before}\nagain: cargo run --example sim -- --seed {seed}")
 }

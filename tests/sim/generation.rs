@@ -33,6 +33,7 @@ use nudged::port::credentials::Credentials;
 use nudged::port::entropy::Entropy;
 use nudged::port::library::{Library, Shelf};
 use nudged::port::store::{Store, StoreError};
+use nudged::port::ticker::Beat;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -99,8 +100,6 @@ pub(crate) struct Generation {
     pub(crate) handles: Handles,
     tasks: JoinSet<()>,
     stop: CancellationToken,
-    // Beats would cost more time than all else; without any, the chores plan by themselves.
-    _bell: mpsc::Sender<nudged::port::ticker::Beat>,
 }
 
 impl Generation {
@@ -139,7 +138,8 @@ impl Generation {
         tasks.spawn(rosters.run(stop.clone()));
         tasks.spawn(recaller(around, &handles, &sender).run(stop.clone()));
         tasks.spawn(replier(&sender).run(stop.clone()));
-        Ok(Self { life, handles, tasks, stop, _bell: bell })
+        tasks.spawn(beat(bell, Arc::clone(&around.time), stop.clone()));
+        Ok(Self { life, handles, tasks, stop })
     }
 
     /// Ends as systemd asks for it: no new claims, and what is under way finishes.
@@ -174,6 +174,25 @@ impl Generation {
             }
             done = task.join_next() => done.map(|done| done.expect("no act panics")),
         }
+    }
+}
+
+/// How often a beat comes. Every minute, as in earnest, would be most of a run; after five the chores plan without one.
+const BEAT: Duration = Duration::from_secs(270);
+
+/// One beat of so many asks for a plan.
+const PLANS: u32 = 5;
+
+async fn beat(bell: mpsc::Sender<Beat>, time: Arc<Time>, stop: CancellationToken) {
+    for number in 1_u32.. {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = time.pass(BEAT) => {}
+        }
+        let beat = if number.is_multiple_of(PLANS) { Beat::Plan } else { Beat::Upkeep };
+        // A beat that finds no room is lost, as in earnest.
+        let _is_lost = bell.try_send(beat).is_err();
     }
 }
 

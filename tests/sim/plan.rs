@@ -65,7 +65,7 @@ impl Plan {
             _ => When::Daily(time),
         };
         let place = matches!(when, When::Elapsed { .. }) || chance.hits(25);
-        let late = chance.pick(&[2, 10, 60, 60, 240]);
+        let late = chance.pick(&[2, 10, 30, 60, 120]);
         let quiet = |from: &str, to: &str| Some((from.parse().ok()?, to.parse().ok()?));
         Self {
             name: format!("s{number}"),
@@ -157,7 +157,8 @@ impl Plan {
                 let begins = instant(*from, self.zone.unwrap_or(zone), self.twists)?;
                 Some(begins + (occurrence - *from))
             }
-            When::Event => Some(occurrence.and_utc()),
+            // It is some microseconds later where several happened at one instant.
+            When::Event => Some(occurrence.and_utc() - TimeDelta::milliseconds(1)),
         }
     }
 

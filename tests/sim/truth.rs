@@ -84,6 +84,9 @@ pub(crate) struct Truth {
     /// Of which a request may be under way, with the end of the lease.
     pub(crate) sending: BTreeMap<DeliveryId, DateTime<Utc>>,
     pub(crate) sent: Vec<Sent>,
+    /// Of which a daemon had said that a request leaves, and died before it knew what came of it; whether any left, the
+    /// next one can't know.
+    orphans: BTreeSet<Key>,
     by_key: BTreeMap<Key, Vec<usize>>,
     /// Until when Teams wants to hear nothing from a conversation, and since when.
     silences: BTreeMap<String, (Duration, Duration)>,
@@ -135,13 +138,18 @@ impl Truth {
         if found != known {
             self.violation(at, format!("P3: {known} requests were without an outcome, and {found} are in doubt"));
         }
-        self.sending.clear();
+        for delivery in std::mem::take(&mut self.sending).into_keys() {
+            self.orphans.extend(self.claims.get(&delivery).map(|claimed| claimed.key.clone()));
+        }
         self.orphan(u32::MAX);
     }
 
     /// What was held too long by nobody has been rescued.
     pub(crate) fn rescued(&mut self, in_hand: &[DeliveryId], now: DateTime<Utc>) {
-        self.sending.retain(|delivery, lease_until| in_hand.contains(delivery) || *lease_until >= now);
+        let is_over = |delivery: &DeliveryId, lease: &mut DateTime<Utc>| !in_hand.contains(delivery) && *lease < now;
+        for (delivery, _) in self.sending.extract_if(.., is_over) {
+            self.orphans.extend(self.claims.get(&delivery).map(|claimed| claimed.key.clone()));
+        }
     }
 
     /// The daemon of this generation has died.
@@ -208,7 +216,7 @@ impl Truth {
         let plan = self.plans.get(&key.0).and_then(|plans| plans.last()).map(|span| span.value.clone());
         let holds = plan.as_ref().is_some_and(|plan| plan.hold);
         let mut doubts = 0;
-        let mut wrong = None;
+        let mut wrong = (holds && self.orphans.contains(key)).then_some("after a death, though it says hold");
         for number in self.by_key.get(key).into_iter().flatten() {
             let before = &self.sent[*number];
             match before.end {
@@ -294,8 +302,10 @@ impl Truth {
         }
         let is_wrong = match state {
             State::Sent => !self.sent.iter().any(|sent| sent.delivery == outcome.delivery && sent.has_arrived),
-            State::Failed | State::Skipped | State::Expired | State::Cancelled => may_have_arrived,
-            State::Unknown => !may_have_arrived,
+            State::Failed | State::Skipped | State::Expired | State::Cancelled => {
+                may_have_arrived || self.orphans.contains(&key)
+            }
+            State::Unknown => !may_have_arrived && !self.orphans.contains(&key),
             State::Planned | State::Claimed | State::Sending | State::Waiting => false,
         };
         if is_wrong {
@@ -314,6 +324,7 @@ impl Truth {
 
     /// The keys about which there was ever a doubt.
     pub(crate) fn doubted(&self) -> BTreeSet<&Key> {
-        self.sent.iter().filter(|sent| matches!(sent.end, End::InDoubt | End::Orphaned)).map(|sent| &sent.key).collect()
+        let in_doubt = self.sent.iter().filter(|sent| matches!(sent.end, End::InDoubt | End::Orphaned));
+        in_doubt.map(|sent| &sent.key).chain(&self.orphans).collect()
     }
 }

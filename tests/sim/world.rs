@@ -86,7 +86,7 @@ impl World {
         let (night, nearby) = chance.pick(&NIGHTS);
         let begins_at: DateTime<Utc> = night.parse().expect("an instant");
         let begins_at = begins_at + TimeDelta::seconds(i64::try_from(chance.below(5400)).expect("a small number"));
-        let hours = chance.between(8, 22);
+        let hours = chance.between(4, 14);
         let mut zones = nearby.to_vec();
         zones.push(chance.pick(&ANYWHERE));
         zones.push(chance.pick(&ANYWHERE));
