@@ -24,6 +24,9 @@ struct Options {
     /// Only this one
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
+    /// How many of the last lines are shown where something goes wrong
+    #[arg(long, default_value_t = 60)]
+    lines: usize,
 }
 
 fn main() -> ExitCode {
@@ -38,7 +41,7 @@ fn main() -> ExitCode {
     };
     let sum = campaign(first, count, &progress);
     let Sum { seeds, hours, steps, requests, copies, crashes, failed } = &sum;
-    let said = failed.as_ref().map(explain);
+    let said = failed.as_ref().map(|failed| explain(failed, options.lines));
     let words = said.unwrap_or_else(|| "no violation".into());
     let summary = format!(
         "{seeds} seeds, {hours} h of virtual time, {steps} acts of the store, {requests} requests, {copies} second \

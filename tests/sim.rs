@@ -16,7 +16,7 @@ fn the_promises_hold_in_every_world() {
     let seeds = std::env::var("NUDGED_SIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
     let sum = campaign(0, seeds, &|_| {});
     if let Some(failed) = &sum.failed {
-        panic!("{}", explain(failed));
+        panic!("{}", explain(failed, 60));
     }
     assert_eq!(sum.seeds, seeds);
 }

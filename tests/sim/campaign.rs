@@ -57,9 +57,12 @@ pub(crate) fn surely(seed: u64) -> Report {
     })
 }
 
-/// What is said of a seed that went wrong: what is wrong, what happened before, and how to see it again.
-pub(crate) fn explain(report: &Report) -> String {
+/// What is said of a seed that went wrong: what is wrong, the last that happened before, and how to see it again.
+pub(crate) fn explain(report: &Report, most_lines: usize) -> String {
     let Report { seed, violations, lines, print, .. } = report;
-    let (wrong, before) = (violations.join("\n  "), lines.join("\n  "));
-    format!("seed {seed} ({print:016x}):\n  {wrong}\nthe last that happened:\n  {before}\nagain: cargo run --example sim -- --seed {seed}")
+    let (wrong, last) = (violations.join("\n  "), &lines[lines.len().saturating_sub(most_lines)..]);
+    format!(
+        "seed {seed} ({print:016x}):\n  {wrong}\nthe last that happened:\n  {}\nagain: cargo run --example sim -- --seed {seed}",
+        last.join("\n  ")
+    )
 }

@@ -178,10 +178,10 @@ impl Generation {
 }
 
 /// How often a beat comes. Every minute, as in earnest, would be most of a run; after five the chores plan without one.
-const BEAT: Duration = Duration::from_secs(270);
+const BEAT: Duration = Duration::from_secs(290);
 
 /// One beat of so many asks for a plan.
-const PLANS: u32 = 5;
+const PLANS: u32 = 6;
 
 async fn beat(bell: mpsc::Sender<Beat>, time: Arc<Time>, stop: CancellationToken) {
     for number in 1_u32.. {

@@ -65,7 +65,7 @@ impl Plan {
             _ => When::Daily(time),
         };
         let place = matches!(when, When::Elapsed { .. }) || chance.hits(25);
-        let late = chance.pick(&[2, 10, 30, 60, 120]);
+        let late = chance.pick(&[2, 10, 30, 60, 60]);
         let quiet = |from: &str, to: &str| Some((from.parse().ok()?, to.parse().ok()?));
         Self {
             name: format!("s{number}"),

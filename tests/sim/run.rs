@@ -57,7 +57,7 @@ impl Mood {
                 slow: chance.pick(&[0, 30]),
             },
             frailty: Frailty {
-                lives: chance.pick(&[0, 0, 30, 120, 400]),
+                lives: chance.pick(&[0, 0, 60, 200, 500]),
                 disk_errors: chance.pick(&[0, 0, 10]),
                 slow_disk: chance.pick(&[0, 0, 10]),
             },

@@ -15,7 +15,7 @@ use crate::sim::civil::local;
 use crate::sim::plan::{Plan, When};
 
 /// How many of the last lines are kept for whoever must understand a violation.
-const LINES: usize = 120;
+const LINES: usize = 20_000;
 
 /// From a decision to its request the store is asked once or twice, and may be slow.
 pub(crate) const SLACK: Duration = Duration::from_secs(8);

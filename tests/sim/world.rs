@@ -86,11 +86,11 @@ impl World {
         let (night, nearby) = chance.pick(&NIGHTS);
         let begins_at: DateTime<Utc> = night.parse().expect("an instant");
         let begins_at = begins_at + TimeDelta::seconds(i64::try_from(chance.below(5400)).expect("a small number"));
-        let hours = chance.between(4, 14);
+        let hours = chance.between(3, 9);
         let mut zones = nearby.to_vec();
         zones.push(chance.pick(&ANYWHERE));
         zones.push(chance.pick(&ANYWHERE));
-        let people = (0..chance.between(4, 14)).map(|number| person(number, &zones, &chance)).collect::<Vec<_>>();
+        let people = (0..chance.between(4, 12)).map(|number| person(number, &zones, &chance)).collect::<Vec<_>>();
         let plans = (0..chance.between(2, 5)).map(|number| Plan::new(number, begins_at, hours, &zones, &chance));
         Self {
             begins_at,
