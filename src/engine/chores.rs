@@ -50,6 +50,7 @@ impl Chores {
         self.credentials.look();
         loop {
             let beat = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 Some(beat) = beats.recv() => beat,
                 () = self.replan.notified() => Beat::Plan,

@@ -97,6 +97,7 @@ impl Replier {
                 Some(replier.clock.now() + STORE_PAUSE)
             });
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = rung => {}
                 () = replier.sleep_until(next) => {}
@@ -213,8 +214,9 @@ impl Replier {
             priority: task.says.form().priority(),
         };
         let asked = tokio::select! {
-            asked = self.limiter.permit(&request) => asked,
+            biased;
             () = stop.cancelled() => return Ok(None),
+            asked = self.limiter.permit(&request) => asked,
         };
         match asked {
             Ok(permit) => Ok(Some(permit)),

@@ -51,6 +51,7 @@ impl Rosters {
     pub async fn run(self, stop: CancellationToken) {
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 passed = self.pass() => {
                     if let Err(error) = passed {
@@ -59,6 +60,7 @@ impl Rosters {
                 }
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = self.wanted.notified() => {}
             }

@@ -52,7 +52,7 @@ pub(super) fn keep(
     let counts = RosterChange { joined: change.joined.len() as u64, left: change.left.len() as u64 };
     touched.extend(change.touched());
     // A team may be a group with a zone.
-    zones::take_along(conn, &zones::settle_all(conn, touched.iter().copied(), fallback_zone, now)?)?;
+    zones::take_along(conn, &zones::settle_all(conn, touched.iter().copied(), fallback_zone, now)?, now)?;
     people::expand_again_for(conn, &touched, now)?;
     Ok(counts)
 }
