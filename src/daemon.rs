@@ -37,6 +37,8 @@ use crate::engine::desk::{FrontDesk, Running};
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::ear::Listener;
 use crate::engine::health::Health;
+use crate::engine::inquiry::Inquirer;
+use crate::engine::introductions::Introductions;
 use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
 use crate::engine::posting::Turns;
@@ -167,7 +169,7 @@ impl Daemon {
         });
         planner.pass().await?;
 
-        let [work, replan, recall, reply] = std::array::from_fn(|_| Arc::new(Notify::new()));
+        let [work, replan, recall, reply, strangers] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
         let shown = Arc::new(Shown {
             catalog: keeper.cell(),
@@ -181,6 +183,7 @@ impl Daemon {
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             replies: Arc::clone(&reply),
+            strangers: Arc::clone(&strangers),
             shown: Arc::clone(&shown),
         };
         let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
@@ -212,9 +215,10 @@ impl Daemon {
             daemon: Some(running),
         });
         let rosters = rosters(&sender, config, &replan);
+        let introductions = introductions(&rosters, strangers);
         let recaller = recaller(config, &sender, recall);
         let replier = replier(&sender, shown);
-        let chores = Chores { backups, ..chores(config, &sender, &rosters, planner, credentials, taken.term) };
+        let chores = Chores { backups, ..chores(config, &introductions, &rosters, planner, credentials, taken.term) };
         let attendant = attendant(config, &sender);
         let dispatcher = dispatcher(config, sender, &replan, taken.term);
         // One beat of each kind: more of a kind would do the same work again.
@@ -225,6 +229,7 @@ impl Daemon {
         let mut tasks = JoinSet::new();
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
         tasks.spawn(named("rosters", rosters.run(stop.clone())));
+        tasks.spawn(named("introductions", introductions.run(stop.clone())));
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("replier", replier.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
@@ -373,15 +378,29 @@ fn sender(
 fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
     Rosters {
         store: Arc::clone(&sender.store),
-        connector: Arc::clone(&sender.connector),
-        limiter: Arc::clone(&sender.limiter),
-        clock: Arc::clone(&sender.clock),
+        inquirer: Inquirer {
+            connector: Arc::clone(&sender.connector),
+            limiter: Arc::clone(&sender.limiter),
+            clock: Arc::clone(&sender.clock),
+            home_tenant: sender.home_tenant.clone(),
+        },
         fallback_zone: config.fallback_zone,
-        home_tenant: sender.home_tenant.clone(),
         wanted: Arc::default(),
         work: Arc::clone(&sender.work),
         replan: Arc::clone(replan),
         unknown: Mutex::default(),
+    }
+}
+
+/// It asks as the reader of rosters does.
+fn introductions(rosters: &Rosters, wanted: Arc<Notify>) -> Introductions {
+    Introductions {
+        store: Arc::clone(&rosters.store),
+        inquirer: rosters.inquirer.clone(),
+        fallback_zone: rosters.fallback_zone,
+        wanted,
+        work: Arc::clone(&rosters.work),
+        replan: Arc::clone(&rosters.replan),
     }
 }
 
@@ -444,21 +463,22 @@ fn backups(config: &Config, clock: &Arc<dyn Clock>) -> Option<Arc<DailyBackups>>
 
 fn chores(
     config: &Config,
-    sender: &Sender,
+    introductions: &Introductions,
     rosters: &Rosters,
     planner: Arc<Planner>,
     credentials: Arc<dyn Credentials>,
     term: Term,
 ) -> Chores {
     Chores {
-        store: Arc::clone(&sender.store),
-        clock: Arc::clone(&sender.clock),
+        store: Arc::clone(&rosters.store),
+        clock: Arc::clone(&rosters.inquirer.clock),
         planner,
-        credentials: CredentialWatch::new(credentials, Arc::clone(&sender.clock)),
+        credentials: CredentialWatch::new(credentials, Arc::clone(&rosters.inquirer.clock)),
         backups: None,
-        work: Arc::clone(&sender.work),
+        work: Arc::clone(&rosters.work),
         replan: Arc::clone(&rosters.replan),
         rosters: Arc::clone(&rosters.wanted),
+        strangers: Arc::clone(&introductions.wanted),
         fallback_zone: config.fallback_zone,
         keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
         term,

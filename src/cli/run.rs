@@ -80,6 +80,8 @@ struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
     hangup: tokio::signal::unix::Signal,
+    /// It was asked for while nobody could do it. What changed since a reading began may not have been read.
+    is_reload_due: bool,
 }
 
 impl Signals {
@@ -88,10 +90,15 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
+            is_reload_due: false,
         })
     }
 
     async fn next(&mut self) -> Asked {
+        if std::mem::take(&mut self.is_reload_due) { Asked::Reload } else { self.arrives().await }
+    }
+
+    async fn arrives(&mut self) -> Asked {
         tokio::select! {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
@@ -99,8 +106,11 @@ impl Signals {
         }
     }
 
+    /// Waits for a stop; what else is asked for meanwhile is kept for later.
     async fn stop_again(&mut self) {
-        while !matches!(self.next().await, Asked::Stop) {}
+        while !matches!(self.arrives().await, Asked::Stop) {
+            self.is_reload_due = true;
+        }
     }
 }
 

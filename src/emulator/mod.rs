@@ -189,6 +189,20 @@ impl Emulator {
         self.shared.books().log.page(0, usize::MAX)
     }
 
+    /// At most `limit` requests in the log with a number above `after`, in order of arrival. For whoever reads the log
+    /// again and again.
+    #[must_use]
+    pub fn requests_after(&self, after: u64, limit: usize) -> Vec<LoggedRequest> {
+        self.shared.books().log.page(after, limit)
+    }
+
+    /// How many requests to the token service and the Connector have arrived since the start, as a value that can be
+    /// waited on. When it shows a number, that request is in the log, and need not have been answered.
+    #[must_use]
+    pub fn watch_arrivals(&self) -> watch::Receiver<u64> {
+        self.shared.arrived.subscribe()
+    }
+
     /// How many messages have been taken since the start, as a value that can be waited on. When it shows a number,
     /// the message with that `seq` is on record.
     #[must_use]

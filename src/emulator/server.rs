@@ -119,6 +119,7 @@ async fn answer(shared: &Shared, request: hyper::Request<Incoming>) -> Result<Re
         status: None,
         retry_after: None,
     });
+    shared.arrived.send_modify(|arrived| *arrived = number.max(*arrived));
     // However it ends, also when the client goes away while it waits.
     let _ended = Ended(shared);
     let request = Request { route, headers: &head.headers, path, query, body, token };

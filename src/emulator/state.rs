@@ -110,6 +110,8 @@ pub(super) struct Shared {
     pub clock: Arc<dyn Clock>,
     /// How many messages were taken.
     pub taken: watch::Sender<u64>,
+    /// How many requests have arrived.
+    pub arrived: watch::Sender<u64>,
     /// How many requests came to an end: were answered, cut or given up.
     pub ended: watch::Sender<u64>,
     /// Cancelled when the emulator stops. Every wait of a request ends with it.
@@ -139,6 +141,7 @@ impl Shared {
         Self {
             clock,
             taken: watch::Sender::new(0),
+            arrived: watch::Sender::new(0),
             ended: watch::Sender::new(0),
             stop: CancellationToken::new(),
             vault: Mutex::new(Vault::new(&settings)),

@@ -35,6 +35,8 @@ pub struct Chores {
     pub replan: Arc<Notify>,
     /// Rung after planning, so that rosters are looked after.
     pub rosters: Arc<Notify>,
+    /// Rung with it, so that strangers are asked for.
+    pub strangers: Arc<Notify>,
     /// The zone of people of whom none is known.
     pub fallback_zone: Tz,
     /// How long attempts are kept.
@@ -48,6 +50,7 @@ impl Chores {
         self.credentials.look();
         loop {
             let beat = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 Some(beat) = beats.recv() => beat,
                 () = self.replan.notified() => Beat::Plan,
@@ -84,6 +87,7 @@ impl Chores {
                 self.planner.pass().await?;
                 self.work.notify_one();
                 self.rosters.notify_one();
+                self.strangers.notify_one();
             }
             Beat::Prune => {
                 let rows = self.store.prune(now - self.keep_attempts, now).await?;

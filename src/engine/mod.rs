@@ -48,6 +48,12 @@ pub mod places;
 // Schedules of which too many recipients can't be reached.
 pub mod watch;
 
+// Questions to Teams that have time.
+pub mod inquiry;
+
+// Who somebody is whose chat we have.
+pub mod introductions;
+
 // Who is in a team, and what its channels are called.
 pub mod rosters;
 

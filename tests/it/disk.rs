@@ -39,11 +39,11 @@ async fn a_disk_that_fails_for_a_while_loses_and_doubles_nothing() {
             ("FAULT_AT", at.to_string()),
             ("FAULT_FOR", lasts.to_string()),
         ];
-        let mut daemon = rig.spawn(&env);
+        let mut daemon = rig.spawn(rig.command(&["run"]).envs(env));
         rig.until("everybody has theirs", || {
             if daemon.has_ended() {
                 felt += 1;
-                daemon = rig.spawn(&[]);
+                daemon = rig.spawn(&mut rig.command(&["run"]));
             }
             rig.copies().len() == PEOPLE
         })
@@ -51,7 +51,7 @@ async fn a_disk_that_fails_for_a_while_loses_and_doubles_nothing() {
         rig.until("the ledger knows", || {
             if daemon.has_ended() {
                 felt += 1;
-                daemon = rig.spawn(&[]);
+                daemon = rig.spawn(&mut rig.command(&["run"]));
             }
             count(&rig.status(Some("flood")), "sent") == PEOPLE as u64
         })

@@ -128,23 +128,9 @@ impl Rig {
         serde_json::from_slice(&output.stdout).expect("JSON")
     }
 
-    /// Starts the daemon, with more in its environment.
-    pub(crate) fn spawn(&self, environment: &[(&str, String)]) -> Running {
-        let log = std::fs::File::create(self.path("log")).expect("a log");
-        let child = self
-            .command(&["run"])
-            .envs(environment.iter().map(|(key, value)| (key, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the binary runs");
-        Running { child, log: self.path("log") }
-    }
-
     /// Starts the daemon and waits until it answers.
     pub(crate) async fn start(&self) -> Running {
-        let mut running = self.spawn(&[]);
+        let mut running = self.spawn(&mut self.command(&["run"]));
         let socket = self.path("state/nudged.sock");
         self.until("the daemon answers", || {
             running.must_run();
@@ -152,6 +138,13 @@ impl Rig {
         })
         .await;
         running
+    }
+
+    /// Starts a process that runs on its own, and does not wait for anything.
+    pub(crate) fn spawn(&self, command: &mut Command) -> Running {
+        let log = std::fs::File::create(self.path("log")).expect("a log");
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        Running { child: command.spawn().expect("it runs"), log: self.path("log") }
     }
 
     /// Waits until `is_so`, looking again at short intervals: for what no event tells.
@@ -191,8 +184,10 @@ impl Rig {
     }
 }
 
+/// The binary that was built with the tests, or another one that is to be tried: `NUDGED_BINARY=/usr/bin/nudged`.
 pub(crate) fn binary() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_nudged"))
+    let built = || env!("CARGO_BIN_EXE_nudged").into();
+    Command::new(std::env::var_os("NUDGED_BINARY").unwrap_or_else(built))
 }
 
 /// A daemon. Dropped, it is killed.
@@ -216,8 +211,13 @@ impl Running {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status();
         assert!(sent.expect("kill runs").success());
+    }
+
+    /// Its number as a process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn log(&self) -> String {

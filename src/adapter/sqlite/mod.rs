@@ -43,6 +43,7 @@ mod rows;
 mod settle;
 mod sql;
 mod status;
+mod strangers;
 mod teams;
 mod thread;
 mod threads;
@@ -71,6 +72,7 @@ use crate::domain::consent::Choice;
 use crate::domain::delivery::Claim;
 use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
+use crate::domain::introduction::Stranger;
 use crate::domain::ladder::HouseZones;
 use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::recipient::PersonRecord;
@@ -233,6 +235,15 @@ impl Store for SqliteStore {
 
     async fn thread(&self, channel: RecipientId, name: ThreadName) -> Result<Option<Thread>, StoreError> {
         self.writer.call("looking for a thread", move |conn| threads::thread(conn, channel, &name)).await
+    }
+
+    async fn strangers(&self, now: DateTime<Utc>, at_most: usize) -> Result<Vec<Stranger>, StoreError> {
+        self.reader.call("looking for strangers", move |conn| strangers::due(conn, now, at_most)).await
+    }
+
+    async fn settle_stranger(&self, recipient: RecipientId, again_at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+        let settle = move |conn: &Connection| strangers::settle(conn, recipient, again_at);
+        self.writer.call("noting that a stranger was asked for", settle).await
     }
 
     async fn named_teams(&self) -> Result<Vec<NamedTeam>, StoreError> {
