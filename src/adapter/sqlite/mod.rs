@@ -9,6 +9,7 @@
 mod abandon;
 mod backups;
 mod catalog;
+mod checkpoint;
 mod claim;
 mod consent;
 mod copy;
@@ -65,6 +66,7 @@ use rusqlite::Connection;
 pub use self::backups::{BackupDirectory, backup_name};
 use self::claim::Hold;
 pub use self::copy::{CopyError, back_up};
+use self::open::Connections;
 pub use self::refusal::OpenError;
 pub use self::restore::{OldLedger, Restored, TakenOver, restore};
 use self::thread::{Manner, Worker};
@@ -94,6 +96,7 @@ use crate::port::store::{
 pub struct SqliteStore {
     // In this order: the last connection to close tidies the write-ahead log away, and only the writer may.
     reader: Worker,
+    copier: Worker,
     writer: Worker,
 }
 
@@ -101,7 +104,7 @@ impl SqliteStore {
     /// Opens the ledger, makes it if there is no file, and brings it to the newest schema. A file that is something
     /// else is refused and left as it is.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let (writer, reader) = open::open(path)?;
+        let Connections { mut writer, reader, copier } = open::open(path)?;
         let start = |conn, manner| {
             Worker::start(conn, manner).map_err(|source| OpenError::Failed {
                 doing: "starting a thread for",
@@ -109,7 +112,10 @@ impl SqliteStore {
                 source: Box::new(source),
             })
         };
-        Ok(Self { writer: start(writer, Manner::WRITER)?, reader: start(reader, Manner::READER)? })
+        let copier = start(copier, Manner::COPIER)?;
+        checkpoint::arrange(&mut writer, copier.bell("copying the log into the file", checkpoint::copy))
+            .map_err(|source| OpenError::of_sqlite("setting up", path, source))?;
+        Ok(Self { writer: start(writer, Manner::WRITER)?, copier, reader: start(reader, Manner::READER)? })
     }
 }
 
@@ -440,6 +446,7 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         self.reader.close().await;
+        self.copier.close().await;
         self.writer.close().await;
     }
 }

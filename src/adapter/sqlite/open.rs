@@ -17,8 +17,15 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Room for every statement of this room, so that none is prepared twice.
 const STATEMENTS: usize = 512;
 
-/// The writer's connection and the reader's, on a file that has the newest schema.
-pub(super) fn open(path: &Path) -> Result<(Connection, Connection), OpenError> {
+/// The connections to a file that has the newest schema.
+pub(super) struct Connections {
+    pub writer: Connection,
+    pub reader: Connection,
+    /// Only for copying the log into the file.
+    pub copier: Connection,
+}
+
+pub(super) fn open(path: &Path) -> Result<Connections, OpenError> {
     let failed = |doing: &'static str| move |source| OpenError::of_sqlite(doing, path, source);
     check_file(path)?;
     // No URI flag: a path that begins with "file:" is a path.
@@ -56,13 +63,17 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Connection), OpenError> {
         .execute_batch("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;")
         .map_err(failed("setting up for reading"))?;
 
+    let copier = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE)
+        .map_err(failed("opening for its upkeep"))?;
+    copier.execute_batch("PRAGMA synchronous = FULL;").map_err(failed("setting up for its upkeep"))?;
+
     for conn in [&writer, &reader] {
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
         // A plan must not depend on what is bound: else SQLite prepares a statement anew with each other value, which took
         // a fifth of the time of an idle daemon.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed("setting up"))?;
     }
-    Ok((writer, reader))
+    Ok(Connections { writer, reader, copier })
 }
 
 /// Looks at the file before SQLite does: some broken files it takes for empty ones, a log without its ledger it throws

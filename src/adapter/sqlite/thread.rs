@@ -11,6 +11,7 @@
 use std::any::Any;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -35,6 +36,8 @@ pub(super) struct Manner {
 
 impl Manner {
     pub(super) const WRITER: Manner = Manner { name: "ledger-writer", begin: "BEGIN IMMEDIATE", group: QUEUE };
+    /// Each of its commands is one of SQLite's own, outside any transaction.
+    pub(super) const COPIER: Manner = Manner { name: "ledger-copier", begin: "BEGIN", group: 1 };
     /// A reader sees one state of the ledger in each command.
     pub(super) const READER: Manner = Manner { name: "ledger-reader", begin: "BEGIN", group: 1 };
 }
@@ -161,6 +164,13 @@ impl Worker {
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// Something to ring from anywhere, for an act that runs between transactions. Rung again before it has begun, it is
+    /// run once.
+    pub(super) fn bell(&self, doing: &'static str, act: fn(&Connection) -> Result<(), Fault>) -> Bell {
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
+        Bell { queue: queue.as_ref().map(mpsc::Sender::downgrade), is_rung: Arc::default(), doing, act }
+    }
+
     /// Takes no more commands, finishes those in the queue and ends the thread.
     pub(super) async fn close(&self) {
         self.shut();
@@ -177,6 +187,34 @@ impl Worker {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("a thread of the ledger ended in a panic");
+        }
+    }
+}
+
+/// Asks a thread for one act, and waits for nothing. It does not keep the thread alive.
+pub(super) struct Bell {
+    queue: Option<mpsc::WeakSender<Box<dyn Command>>>,
+    is_rung: Arc<AtomicBool>,
+    doing: &'static str,
+    act: fn(&Connection) -> Result<(), Fault>,
+}
+
+impl Bell {
+    pub(super) fn ring(&self) {
+        let Some(queue) = self.queue.as_ref().and_then(mpsc::WeakSender::upgrade) else { return };
+        if self.is_rung.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (is_rung, doing, act) = (Arc::clone(&self.is_rung), self.doing, self.act);
+        let run = move |conn: &Connection| {
+            is_rung.store(false, Ordering::Relaxed);
+            act(conn).inspect_err(|fault| tracing::warn!(?fault, doing, "the ledger could not do this; it tries again"))
+        };
+        // Nobody waits for the answer.
+        let (reply, _) = oneshot::channel();
+        let asked = Asked { doing, joins_group: false, act: Some(run), result: None, reply };
+        if queue.try_send(Box::new(asked)).is_err() {
+            self.is_rung.store(false, Ordering::Relaxed);
         }
     }
 }

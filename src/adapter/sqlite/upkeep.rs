@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::Connection;
 
+use super::checkpoint;
 use super::fault::Fault;
 use super::places;
 use super::replies;
@@ -51,12 +52,10 @@ pub(super) fn prune(conn: &Connection, before: DateTime<Utc>, now: DateTime<Utc>
     Ok(attempts as u64 + documents as u64 + replies + events as u64)
 }
 
-/// Refreshes the planner's statistics where they have aged, and copies the log into the file. PASSIVE: it waits for
-/// nobody.
+/// Refreshes the planner's statistics where they have aged, and copies the log into the file.
 pub(super) fn upkeep(conn: &Connection) -> Result<(), Fault> {
     conn.execute_batch("PRAGMA optimize")?;
-    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-    Ok(())
+    checkpoint::copy(conn)
 }
 
 pub(super) fn probe(conn: &Connection) -> Result<(), Fault> {
