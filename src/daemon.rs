@@ -21,14 +21,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::control::AdminError;
 use crate::adapter::endpoint::BindError;
-use crate::adapter::sqlite::{OpenError, SqliteStore};
+use crate::adapter::sqlite::{BackupDirectory, OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
-use crate::config::Config;
+use crate::config::{Backups, Config};
 use crate::domain::id::Term;
 use crate::domain::policy::Downtime;
 use crate::domain::rate::{Book, Windows};
 use crate::domain::time::ZoneRules;
+use crate::engine::backups::DailyBackups;
 use crate::engine::catalog::{CatalogCell, CatalogKeeper};
 use crate::engine::chores::Chores;
 use crate::engine::credentials::CredentialWatch;
@@ -36,6 +37,8 @@ use crate::engine::desk::{FrontDesk, Running};
 use crate::engine::dispatcher::Dispatcher;
 use crate::engine::ear::Listener;
 use crate::engine::health::Health;
+use crate::engine::inquiry::Inquirer;
+use crate::engine::introductions::Introductions;
 use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
 use crate::engine::posting::Turns;
@@ -73,7 +76,7 @@ pub struct Outside {
 pub enum StartError {
     #[error("another nudged is running on {}", .0.display())]
     AlreadyRunning(PathBuf),
-    #[error("{}: {source}", path.display())]
+    #[error("the state directory {} can't be used: {source}; make it, and give it to the user that runs nudged", path.display())]
     Directory { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Credential(#[from] Unusable),
@@ -102,20 +105,31 @@ pub struct OwnedStore {
     _lock: File,
 }
 
+/// Where the ledger of a state directory is.
+#[must_use]
+pub fn ledger(state_dir: &Path) -> PathBuf {
+    state_dir.join("nudged.db")
+}
+
 /// Opens the store in `state_dir`, unless somebody else has it.
 pub fn open_store(state_dir: &Path) -> Result<OwnedStore, StartError> {
+    let lock = lock(state_dir)?;
+    let store = SqliteStore::open(&ledger(state_dir))?;
+    Ok(OwnedStore { store: Arc::new(store), _lock: lock })
+}
+
+/// Keeps everybody else from the ledger of `state_dir`, as long as what is returned lives.
+pub fn lock(state_dir: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::Directory { path: state_dir.to_owned(), source };
     // People's names and addresses are in it: for its owner only.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(failed)?;
     let lock =
         File::options().create(true).truncate(false).write(true).open(state_dir.join("nudged.lock")).map_err(failed)?;
     match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(StartError::AlreadyRunning(state_dir.to_owned())),
-        Err(TryLockError::Error(source)) => return Err(failed(source)),
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StartError::AlreadyRunning(state_dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
     }
-    let store = SqliteStore::open(&state_dir.join("nudged.db"))?;
-    Ok(OwnedStore { store: Arc::new(store), _lock: lock })
 }
 
 /// A running daemon.
@@ -155,7 +169,7 @@ impl Daemon {
         });
         planner.pass().await?;
 
-        let [work, replan, recall, reply] = std::array::from_fn(|_| Arc::new(Notify::new()));
+        let [work, replan, recall, reply, strangers] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
         let shown = Arc::new(Shown {
             catalog: keeper.cell(),
@@ -169,9 +183,11 @@ impl Daemon {
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             replies: Arc::clone(&reply),
+            strangers: Arc::clone(&strangers),
             shown: Arc::clone(&shown),
         };
         let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
+        let backups = backups(config, &clock);
         let running = Running {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
@@ -182,6 +198,7 @@ impl Daemon {
             home: Arc::from(config.bot.tenant_id.as_str()),
             watch: Arc::new(Watch::new(Arc::clone(&clock))),
             endpoint: doors.endpoint_watch(),
+            backups: backups.clone(),
             ear: doors.ear(),
             service_urls: doors.service_urls(),
             work: Arc::clone(&work),
@@ -198,19 +215,22 @@ impl Daemon {
             daemon: Some(running),
         });
         let rosters = rosters(&sender, config, &replan);
+        let introductions = introductions(&rosters, strangers);
         let recaller = recaller(config, &sender, recall);
         let replier = replier(&sender, shown);
-        let chores = chores(config, &sender, &rosters, planner, credentials, taken.term);
+        let chores =
+            Chores { backups, ..chores(config, &introductions, &rosters, planner, credentials, taken.term) };
         let attendant = attendant(config, &sender);
         let dispatcher = dispatcher(config, sender, &replan, taken.term);
         // One beat of each kind: more of a kind would do the same work again.
-        let (bell, beats) = mpsc::channel(3);
+        let (bell, beats) = mpsc::channel(4);
         outside.ticker.start(bell).await?;
 
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
         tasks.spawn(named("rosters", rosters.run(stop.clone())));
+        tasks.spawn(named("introductions", introductions.run(stop.clone())));
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("replier", replier.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
@@ -359,15 +379,29 @@ fn sender(
 fn rosters(sender: &Sender, config: &Config, replan: &Arc<Notify>) -> Rosters {
     Rosters {
         store: Arc::clone(&sender.store),
-        connector: Arc::clone(&sender.connector),
-        limiter: Arc::clone(&sender.limiter),
-        clock: Arc::clone(&sender.clock),
+        inquirer: Inquirer {
+            connector: Arc::clone(&sender.connector),
+            limiter: Arc::clone(&sender.limiter),
+            clock: Arc::clone(&sender.clock),
+            home_tenant: sender.home_tenant.clone(),
+        },
         fallback_zone: config.fallback_zone,
-        home_tenant: sender.home_tenant.clone(),
         wanted: Arc::default(),
         work: Arc::clone(&sender.work),
         replan: Arc::clone(replan),
         unknown: Mutex::default(),
+    }
+}
+
+/// It asks as the reader of rosters does.
+fn introductions(rosters: &Rosters, wanted: Arc<Notify>) -> Introductions {
+    Introductions {
+        store: Arc::clone(&rosters.store),
+        inquirer: rosters.inquirer.clone(),
+        fallback_zone: rosters.fallback_zone,
+        wanted,
+        work: Arc::clone(&rosters.work),
+        replan: Arc::clone(&rosters.replan),
     }
 }
 
@@ -421,22 +455,31 @@ fn dispatcher(config: &Config, sender: Arc<Sender>, replan: &Arc<Notify>, term: 
     }
 }
 
+/// The daily backups, where the configuration says where they go.
+fn backups(config: &Config, clock: &Arc<dyn Clock>) -> Option<Arc<DailyBackups>> {
+    let Backups { directory, keep, at: _ } = config.backups.clone()?;
+    let directory = BackupDirectory::new(ledger(&config.state_dir), directory);
+    Some(Arc::new(DailyBackups::new(Arc::new(directory), Arc::clone(clock), keep)))
+}
+
 fn chores(
     config: &Config,
-    sender: &Sender,
+    introductions: &Introductions,
     rosters: &Rosters,
     planner: Arc<Planner>,
     credentials: Arc<dyn Credentials>,
     term: Term,
 ) -> Chores {
     Chores {
-        store: Arc::clone(&sender.store),
-        clock: Arc::clone(&sender.clock),
+        store: Arc::clone(&rosters.store),
+        clock: Arc::clone(&rosters.inquirer.clock),
         planner,
-        credentials: CredentialWatch::new(credentials, Arc::clone(&sender.clock)),
-        work: Arc::clone(&sender.work),
+        credentials: CredentialWatch::new(credentials, Arc::clone(&rosters.inquirer.clock)),
+        backups: None,
+        work: Arc::clone(&rosters.work),
         replan: Arc::clone(&rosters.replan),
         rosters: Arc::clone(&rosters.wanted),
+        strangers: Arc::clone(&introductions.wanted),
         fallback_zone: config.fallback_zone,
         keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
         term,

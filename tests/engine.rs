@@ -11,6 +11,8 @@ mod consenting;
 mod edits;
 #[path = "engine/events.rs"]
 mod events;
+#[path = "engine/introductions.rs"]
+mod introductions;
 #[path = "engine/outcomes.rs"]
 mod outcomes;
 #[path = "engine/recalling.rs"]

@@ -18,6 +18,8 @@ mod events;
 mod expanding;
 #[path = "store/exporting.rs"]
 mod exporting;
+#[path = "store/faults/mod.rs"]
+mod faults;
 #[path = "store/fixtures.rs"]
 mod fixtures;
 #[path = "store/lanes.rs"]
@@ -85,6 +87,7 @@ macro_rules! conformance {
                 who_says_stop_is_left_alone_until_they_say_start,
                 a_topic_is_stopped_alone,
                 nothing_is_stopped_by_a_guess,
+                a_stop_that_is_told_late_does_not_undo_a_start,
                 a_stop_holds_what_is_in_hand,
                 a_command_is_answered_once,
                 what_was_said_last_counts,
@@ -103,6 +106,9 @@ macro_rules! conformance {
                 nobody_presses_for_somebody_else,
                 what_an_older_client_submits_is_shown_in_the_message,
                 a_recall_takes_back_what_was_put_off_and_is_not_about_it,
+                a_recall_takes_the_snoozed_copy_along,
+                what_is_taken_away_for_good_is_not_put_off,
+                what_was_edited_since_is_known_to_be,
             ]);
             conformance!(@cases $place, editing, [
                 a_changed_time_of_day_serves_nobody_twice,
@@ -156,6 +162,7 @@ macro_rules! conformance {
             ]);
             conformance!(@cases $place, moving, [
                 a_move_before_expansion_counts,
+                a_move_to_where_it_is_over_is_accounted_for,
                 a_move_east_after_expansion_takes_the_delivery_along,
                 a_move_west_after_expansion_takes_the_delivery_along,
                 a_move_to_a_zone_without_a_wave_waits_for_it,

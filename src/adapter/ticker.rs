@@ -5,6 +5,7 @@
 //! all it is asked: a small, fixed number of jobs, added one after the other, each of which rings and returns.
 
 use async_trait::async_trait;
+use chrono::{NaiveTime, Timelike};
 use tokio::sync::{Mutex, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
@@ -17,7 +18,25 @@ const BEATS: [(&str, Beat); 3] =
 /// The beats of tokio-cron-scheduler.
 #[derive(Default)]
 pub struct CronTicker {
+    /// When backups are made, in UTC; never where it is not said.
+    backup_at: Option<NaiveTime>,
     scheduler: Mutex<Option<JobScheduler>>,
+}
+
+impl CronTicker {
+    /// With a beat for backups, where a time of day in UTC is said.
+    #[must_use]
+    pub fn new(backup_at: Option<NaiveTime>) -> Self {
+        Self { backup_at, scheduler: Mutex::default() }
+    }
+
+    /// Every beat with its pattern.
+    fn beats(&self) -> Vec<(String, Beat)> {
+        let mut beats: Vec<_> = BEATS.iter().map(|(when, beat)| ((*when).to_owned(), *beat)).collect();
+        let daily = |at: NaiveTime| format!("{} {} {} * * *", at.second(), at.minute(), at.hour());
+        beats.extend(self.backup_at.map(|at| (daily(at), Beat::Backup)));
+        beats
+    }
 }
 
 impl From<JobSchedulerError> for TickerError {
@@ -30,9 +49,9 @@ impl From<JobSchedulerError> for TickerError {
 impl Ticker for CronTicker {
     async fn start(&self, bell: mpsc::Sender<Beat>) -> Result<(), TickerError> {
         let scheduler = JobScheduler::new().await?;
-        for (when, beat) in BEATS {
+        for (when, beat) in self.beats() {
             let bell = bell.clone();
-            let job = Job::new_async(when, move |_, _| {
+            let job = Job::new_async(when.as_str(), move |_, _| {
                 let bell = bell.clone();
                 Box::pin(async move {
                     // Full: a beat waits there already, and one pass does the work of both.
@@ -62,7 +81,7 @@ mod tests {
     /// Six fields, UTC, understood by the library as it is: a pattern that it refuses would stop the daemon.
     #[tokio::test]
     async fn every_beat_is_understood() {
-        let ticker = CronTicker::default();
+        let ticker = CronTicker::new(NaiveTime::from_hms_opt(3, 40, 0));
         let (bell, _ears) = mpsc::channel(1);
         ticker.start(bell).await.expect("it starts");
         ticker.stop().await;

@@ -8,6 +8,7 @@ use crate::adapter::control::{AdminError, ControlClient};
 use crate::adapter::endpoint::BindError;
 use crate::adapter::entropy::SystemEntropy;
 use crate::adapter::files::DirectoryLibrary;
+use crate::adapter::sqlite::OpenError;
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, settings};
 use crate::config::Config;
@@ -111,7 +112,23 @@ pub(super) fn start_exit(error: &StartError) -> Exit {
         | StartError::Client(_)
         | StartError::Endpoint(BindError::OpenIdUrl(_) | BindError::Client(_))
         | StartError::Admin(AdminError::NotLoopback(_) | AdminError::NoToken(_)) => Exit::Invalid,
-        StartError::Open(_) => Exit::Failed,
+        StartError::Open(error) => open_exit(error),
+    }
+}
+
+/// Only what may be over by itself is worth another start.
+fn open_exit(error: &OpenError) -> Exit {
+    match error {
+        OpenError::NotADatabase { .. }
+        | OpenError::OfAnotherProgram { .. }
+        | OpenError::Newer { .. }
+        | OpenError::NotAFile { .. }
+        | OpenError::Damaged { .. }
+        | OpenError::LogWithoutLedger { .. }
+        | OpenError::NoWriteAheadLog { .. } => Exit::Invalid,
+        OpenError::Denied { .. } => Exit::NotPermitted,
+        OpenError::ReadOnly { .. } | OpenError::Locked { .. } | OpenError::NoRoom { .. } => Exit::TryAgain,
+        OpenError::DiskFails { .. } | OpenError::Failed { .. } => Exit::Failed,
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file for each command. Commands decide what to ask and how to say the answer; what is true is decided elsewhere.
 
+mod backup;
 mod check;
 mod demo;
 mod desk;
@@ -12,6 +13,7 @@ mod people;
 mod preview;
 mod problems;
 mod recall;
+mod restore;
 mod run;
 mod screen;
 mod send;
@@ -81,6 +83,10 @@ enum Command {
     Recall(recall::RecallArgs),
     /// Import and list the people who can be reached
     People(people::PeopleArgs),
+    /// Copy the ledger, also while the daemon works
+    Backup(backup::BackupArgs),
+    /// Put a backup in the place of the ledger
+    Restore(restore::RestoreArgs),
     /// Run a stand-in for Teams on this machine, for rehearsals and tests
     Emulator(emulator::EmulatorArgs),
 }
@@ -118,6 +124,8 @@ pub fn main() -> Exit {
             Command::Event(args) => event::run(screen, &cli.common, &args).await,
             Command::Recall(args) => recall::run(screen, &cli.common, &args).await,
             Command::People(args) => people::run(screen, &cli.common, &args).await,
+            Command::Backup(args) => backup::run(screen, &cli.common, &args),
+            Command::Restore(args) => restore::run(screen, &cli.common, &args),
             Command::Emulator(args) => emulator::run(screen, &args).await,
         }
     });

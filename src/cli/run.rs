@@ -33,7 +33,7 @@ pub(super) async fn run(screen: Screen, common: &Common, _args: &RunArgs) -> End
         entropy: Arc::new(SystemEntropy),
         zones: Arc::new(ZoneData::newest()),
         library: Arc::new(DirectoryLibrary::new(config.schedules.clone())),
-        ticker: Arc::new(CronTicker::default()),
+        ticker: Arc::new(CronTicker::new(config.backups.as_ref().map(|backups| backups.at))),
     };
     // Listened for before anything starts, so that an early stop is a clean one.
     let mut signals = Signals::new().map_err(|error| {

@@ -9,7 +9,7 @@ use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk, recall, times};
 use crate::domain::delivery::State;
 use crate::domain::recall::RecallState;
-use crate::port::desk::{Counts, DeliveryStatus, EndpointStatus, OccurrenceStatus, Status};
+use crate::port::desk::{BackupStatus, Counts, DeliveryStatus, EndpointStatus, OccurrenceStatus, Status};
 use crate::port::recall::RecallCounts;
 use crate::port::store::StatusQuery;
 
@@ -62,6 +62,9 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
             if let Some(endpoint) = &daemon.endpoint {
                 tell_endpoint(screen, endpoint);
             }
+            if let Some(backups) = &daemon.backups {
+                screen.data(backups_line(backups, status.now));
+            }
         }
         None => screen.data("no daemon is running; this is what the ledger says"),
     }
@@ -94,6 +97,20 @@ pub(super) fn tell(screen: Screen, status: &Status, schedule: Option<&str>) {
     if !status.deliveries.is_empty() {
         screen.data("");
         deliveries(screen, &status.deliveries);
+    }
+}
+
+/// How old the newest backup is, and what is wrong.
+fn backups_line(backups: &BackupStatus, now: DateTime<Utc>) -> String {
+    let last = match (backups.last_at, &backups.path) {
+        (Some(at), Some(path)) => {
+            format!("backup: {} ({}), {}", times::utc(at), times::distance(at, now), path.display())
+        }
+        (None, _) | (_, None) => "backup: none has been seen yet".to_owned(),
+    };
+    match &backups.trouble {
+        Some(trouble) => format!("{last}; NO NEWER ONE: {trouble}"),
+        None => last,
     }
 }
 

@@ -3,6 +3,8 @@
 //! Reading it is pure: the directory it stands in and the environment come in as values. Secrets are not read here;
 //! the configuration only says in which file they are, and never holds one itself.
 
+// `[backup]`.
+mod backup;
 mod bot;
 // `[endpoint]` and `[admin]`.
 mod listeners;
@@ -14,6 +16,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
+pub use backup::Backups;
 pub use bot::{Bot, BotCredential, BotKind, IdentityService};
 pub use listeners::{Admin, Endpoint, Tenants};
 
@@ -47,6 +50,8 @@ pub struct Config {
     pub quiet_hours: Vec<QuietHours>,
     /// How long attempts are kept.
     pub keep_attempts: Duration,
+    /// Where the daily backups go; `None` where there are none.
+    pub backups: Option<Backups>,
     /// How to stop a message whose schedule does not say it.
     pub stop: Option<Template>,
     pub log: Log,
@@ -131,7 +136,7 @@ impl Config {
 }
 
 /// Keys that are promised but not there yet.
-const LATER: &[&str] = &["cards", "calendars", "backup"];
+const LATER: &[&str] = &["cards", "calendars"];
 
 /// Where the configuration of an installed nudged is.
 const INSTALLED: &str = "/etc/nudged";
@@ -176,6 +181,11 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
     let limits = read_limits(root);
     let quiet_hours = root.value("quiet_hours").and_then(|value| quiet::read(&value)).unwrap_or_default();
     let keep_attempts = read_retention(root);
+    let backups = root.table("backup").map(|mut table| {
+        let backups = backup::read(&mut table, directory);
+        table.finish(&[]);
+        backups
+    });
     let stop = read_messages(root);
     let log = read_log(root);
     Some(Config {
@@ -197,6 +207,10 @@ fn read(root: &mut Table<'_>, directory: &Path, env: &dyn Fn(&str) -> Option<Str
         limits,
         quiet_hours,
         keep_attempts,
+        backups: match backups {
+            Some(read) => Some(read?),
+            None => None,
+        },
         stop,
         log,
     })
@@ -326,6 +340,19 @@ secret_file = "bot-secret"
         let wrong = format!("quiet_hours = \"night\"\n{GOOD}[limits]\nper_person_per_day = 0\n");
         let problems = parse(&wrong, "/home/ana", &[]).expect_err("both are wrong");
         assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn backups_are_made_where_it_is_said() {
+        assert_eq!(parse(GOOD, "/", &[]).expect("good").backups, None);
+        let config = parse(&format!("{GOOD}[backup]\ndirectory = \"copies\"\n"), "/etc/nudged", &[]).expect("good");
+        let backups = config.backups.expect("it is said");
+        assert_eq!((backups.directory, backups.keep), (PathBuf::from("/etc/nudged/copies"), 7));
+        let text = format!("{GOOD}[backup]\ndirectory = \"/copies\"\nkeep = 30\nat = 01:15:00\n");
+        let backups = parse(&text, "/etc/nudged", &[]).expect("good").backups.expect("it is said");
+        assert_eq!((backups.keep, backups.at.to_string()), (30, "01:15:00".to_owned()));
+        let problems = parse(&format!("{GOOD}[backup]\nkeep = 0\nat = \"noon\"\n"), "/", &[]).expect_err("wrong");
+        insta::assert_snapshot!(problems.join("\n"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::fmt;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::domain::activity::{Activity, Happening};
 use crate::domain::id::ScheduleName;
@@ -37,9 +38,10 @@ impl Topic {
     pub const MAX_LENGTH: usize = 80;
 
     /// Letters, digits, `-`, `_` and single spaces, beginning with a letter or digit, at most 80. `None` where `text` is
-    /// not so.
+    /// not so. However a letter is written in Unicode, it is the same letter.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
+        let text: String = text.nfkc().collect();
         let text = text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
         let starts_well = text.starts_with(char::is_alphanumeric);
         let goes_on_well = text.chars().all(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(&c));

@@ -144,7 +144,9 @@ impl State {
             // From planned and waiting: a policy about the whole occurrence, found when more people came to it.
             State::Skipped => &[State::Planned, State::Waiting, State::Claimed, State::Sending],
             // From claimed: a policy or a missing precondition, found before anything left.
-            State::Waiting | State::Failed | State::Expired | State::Unknown => &[State::Claimed, State::Sending],
+            State::Waiting | State::Failed | State::Expired => &[State::Claimed, State::Sending],
+            // From planned and waiting: the ledger was restored, and has not seen what became of it.
+            State::Unknown => &[State::Planned, State::Waiting, State::Claimed, State::Sending],
             // From claimed: only a recall takes it out of a sender's hands, before anything left.
             State::Cancelled => &[State::Planned, State::Waiting, State::Claimed],
         }

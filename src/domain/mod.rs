@@ -58,6 +58,9 @@ pub mod activity;
 // What an activity comes to: facts for the ledger.
 pub mod news;
 
+// Who somebody is whose chat we have.
+pub mod introduction;
+
 // Who stopped what, and how they said so.
 pub mod consent;
 

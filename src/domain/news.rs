@@ -94,6 +94,8 @@ pub struct TakenIn {
     pub work: bool,
     /// Whether a reply has been written.
     pub reply: bool,
+    /// Whether somebody has got a chat of whom no e-mail address is known.
+    pub stranger: bool,
     /// What came of a press, also when it was told before.
     pub effect: Option<Effect>,
     /// What is answered at once to somebody who chose a zone, also when it was told before.

@@ -1,5 +1,6 @@
-//! What beats ask for: planning, rescue, pruning, the ageing of zones, upkeep, a look at the credential. All of it is idempotent, so a lost, late or doubled beat does
-//! no harm; and because a beat may be lost for ever, planning also happens when none has come for a while.
+//! What beats ask for: planning, rescue, pruning, the ageing of zones, upkeep, a look at the credential, backups. All of
+//! it is idempotent, so a lost, late or doubled beat does no harm; and because a beat may be lost for ever, planning also
+//! happens when none has come for a while.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::id::Term;
+use crate::engine::backups::DailyBackups;
 use crate::engine::credentials::CredentialWatch;
 use crate::engine::planner::Planner;
 use crate::port::clock::Clock;
@@ -25,12 +27,16 @@ pub struct Chores {
     pub clock: Arc<dyn Clock>,
     pub planner: Arc<Planner>,
     pub credentials: CredentialWatch,
+    /// `None` where the operator wants none.
+    pub backups: Option<Arc<DailyBackups>>,
     /// Rung after planning: there may be something new to dispatch.
     pub work: Arc<Notify>,
     /// Rings when planning is wanted at once.
     pub replan: Arc<Notify>,
     /// Rung after planning, so that rosters are looked after.
     pub rosters: Arc<Notify>,
+    /// Rung with it, so that strangers are asked for.
+    pub strangers: Arc<Notify>,
     /// The zone of people of whom none is known.
     pub fallback_zone: Tz,
     /// How long attempts are kept.
@@ -44,6 +50,7 @@ impl Chores {
         self.credentials.look();
         loop {
             let beat = tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 Some(beat) = beats.recv() => beat,
                 () = self.replan.notified() => Beat::Plan,
@@ -80,6 +87,7 @@ impl Chores {
                 self.planner.pass().await?;
                 self.work.notify_one();
                 self.rosters.notify_one();
+                self.strangers.notify_one();
             }
             Beat::Prune => {
                 let rows = self.store.prune(now - self.keep_attempts, now).await?;
@@ -88,7 +96,15 @@ impl Chores {
             }
             Beat::Upkeep => {
                 self.credentials.look();
+                if let Some(backups) = &self.backups {
+                    backups.if_overdue().await;
+                }
                 self.store.upkeep().await?;
+            }
+            Beat::Backup => {
+                if let Some(backups) = &self.backups {
+                    backups.at_its_time().await;
+                }
             }
         }
         Ok(())

@@ -16,6 +16,7 @@ use crate::domain::problem::{Severity, Source};
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::parse;
 use crate::domain::supplies::Supplies;
+use crate::engine::backups::DailyBackups;
 use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
@@ -80,6 +81,8 @@ pub struct Running {
     pub watch: Arc<Watch>,
     /// Where Teams calls, if it does.
     pub endpoint: Option<Arc<dyn Endpoint>>,
+    /// `None` where no backups are made by themselves.
+    pub backups: Option<Arc<DailyBackups>>,
     /// Takes in what another bot forwards.
     pub ear: Arc<dyn Ear>,
     /// Where conversations may be that another bot tells of.
@@ -204,6 +207,7 @@ impl Desk for FrontDesk {
                 trouble: running.health.trouble(),
                 credentials: Some(told(&running.credentials.look(), now)),
                 endpoint: running.endpoint.as_ref().map(|endpoint| endpoint.status()),
+                backups: running.backups.as_ref().map(|backups| backups.status()),
             }),
         };
         Ok(Status {

@@ -98,15 +98,17 @@ impl Dispatcher {
         tokio::pin!(alarm);
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
-                () = &mut work => return,
-                () = &mut alarm => return,
+                // Before the bell: while that rings without end, those who have ended are joined all the same.
                 ended = in_hand.one_ended() => {
                     self.sender_ended(ended);
                     if next.filled.iter().any(Filled::has_room) {
                         return;
                     }
                 }
+                () = &mut work => return,
+                () = &mut alarm => return,
             }
         }
     }
@@ -172,8 +174,10 @@ impl Dispatcher {
             self.clock.sleep_until(at).await
         };
         let woke = tokio::select! {
-            () = pause => Woke::OnTime,
+            biased;
+            // First, so that a step of the clock is not missed behind the end of a pause.
             woke = due => woke,
+            () = pause => Woke::OnTime,
         };
         if woke == Woke::ClockStepped {
             tracing::warn!(now = %self.clock.now(), "the wall clock was set, or the machine slept");

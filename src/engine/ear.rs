@@ -29,6 +29,8 @@ pub struct Listener {
     pub replan: Arc<Notify>,
     /// Rung when there is a reply to send.
     pub replies: Arc<Notify>,
+    /// Rung when there is somebody to ask Teams for.
+    pub strangers: Arc<Notify>,
     pub shown: Arc<Shown>,
 }
 
@@ -93,6 +95,9 @@ impl Ear for Listener {
         }
         if taken.reply {
             self.replies.notify_one();
+        }
+        if taken.stranger {
+            self.strangers.notify_one();
         }
         if let (Some(press), Some(effect)) = (&press, &taken.effect)
             && press.pressed.waits_for_answer

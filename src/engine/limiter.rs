@@ -141,6 +141,7 @@ impl Limiter {
                 Bucket::Conversation => {}
                 // Somebody who is more urgent may come meanwhile.
                 Bucket::Tenant => tokio::select! {
+                    biased;
                     waited = self.wait(full, &call, returned) => waited?,
                     () = changed => {}
                 },

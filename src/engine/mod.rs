@@ -48,11 +48,20 @@ pub mod places;
 // Schedules of which too many recipients can't be reached.
 pub mod watch;
 
+// Questions to Teams that have time.
+pub mod inquiry;
+
+// Who somebody is whose chat we have.
+pub mod introductions;
+
 // Who is in a team, and what its channels are called.
 pub mod rosters;
 
 // What beats ask for: planning, rescue, pruning, upkeep.
 pub mod chores;
+
+// Backups of the ledger, once a day.
+pub mod backups;
 
 // The end of the bot's credential, announced in time.
 pub mod credentials;

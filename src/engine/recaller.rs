@@ -113,8 +113,9 @@ impl Recaller {
                 Err(error) => {
                     tracing::error!(%error, "the store failed; nothing can be taken back until it is well");
                     tokio::select! {
-                        () = recaller.clock.sleep(STORE_PAUSE) => {}
+                        biased;
                         () = stop.cancelled() => {}
+                        () = recaller.clock.sleep(STORE_PAUSE) => {}
                     }
                 }
             }
@@ -170,15 +171,9 @@ impl Recaller {
         let mut let_go_heard = false;
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
-                () = &mut rung => return,
-                () = &mut let_go, if is_awaiting && !let_go_heard => {
-                    let_go_heard = true;
-                    if !is_held || self.may_go_on() {
-                        return;
-                    }
-                }
-                () = &mut alarm => return,
+                // Before the bell, so that what has ended is not in hand any more when something is looked for.
                 Some(joined) = in_hand.tasks.join_next(), if !in_hand.tasks.is_empty() => {
                     let is_news = in_hand.ended(joined);
                     if is_held && !self.may_go_on() {
@@ -188,6 +183,14 @@ impl Recaller {
                         return;
                     }
                 }
+                () = &mut rung => return,
+                () = &mut let_go, if is_awaiting && !let_go_heard => {
+                    let_go_heard = true;
+                    if !is_held || self.may_go_on() {
+                        return;
+                    }
+                }
+                () = &mut alarm => return,
             }
         }
     }
@@ -210,6 +213,7 @@ impl Recaller {
             Next::Instant { at: None, is_awaiting: true } => self.clock.sleep(LEASE).await,
             Next::Instant { at: Some(at), is_awaiting: true } => {
                 tokio::select! {
+                    biased;
                     _ = self.clock.sleep_until(at) => {}
                     () = self.clock.sleep(LEASE) => {}
                 }
@@ -234,8 +238,9 @@ impl Recaller {
             operation: Operation::Send,
         };
         let asked = tokio::select! {
-            asked = self.limiter.permit(&request) => asked,
+            biased;
             () = stop.cancelled() => return false,
+            asked = self.limiter.permit(&request) => asked,
         };
         let mut permit = match asked {
             Ok(permit) => permit,
@@ -316,8 +321,9 @@ impl Recaller {
         while let Err(error) = self.store.settle_recall(outcome.clone()).await {
             tracing::error!(delivery = %task.delivery, %error, "outcome of a recall not stored yet; trying again");
             tokio::select! {
-                () = self.clock.sleep(STORE_PAUSE) => {}
+                biased;
                 () = stop.cancelled() => return false,
+                () = self.clock.sleep(STORE_PAUSE) => {}
             }
         }
         is_over

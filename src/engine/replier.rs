@@ -3,6 +3,7 @@
 //! `sending` is durable before the request leaves, so a reply arrives once or not at all. What it answers has been done
 //! when it is written.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +13,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::conversation::without_thread;
+use crate::domain::id::ReplyId;
 use crate::domain::message::Said;
 use crate::domain::rate::Operation;
-use crate::domain::reply::{ReplySettlement, postponed, settle};
+use crate::domain::reply::{Form, ReplySettlement, postponed, settle};
 use crate::domain::trouble::{Change, Whose};
 use crate::domain::verdict::Verdict;
 use crate::domain::zone_wish;
@@ -31,6 +33,9 @@ use crate::port::store::{Store, StoreError};
 
 /// How many replies are tried at once.
 const AT_ONCE: usize = 8;
+
+/// How many of them may be questions: who waits for a reply meanwhile waits for no more than these.
+const QUESTIONS_AT_ONCE: usize = 2;
 
 /// How long to wait after the store failed.
 const STORE_PAUSE: Duration = Duration::from_secs(2);
@@ -56,6 +61,30 @@ pub struct Replier {
     pub home_tenant: Option<Arc<str>>,
 }
 
+/// What is being tried.
+#[derive(Default)]
+struct Hand {
+    tasks: JoinSet<(ReplyId, Result<(), StoreError>)>,
+    replies: BTreeMap<ReplyId, Form>,
+}
+
+impl Hand {
+    /// Begins with as many of these as there is room for. Those in hand may be among them.
+    fn take(&mut self, replier: &Arc<Replier>, due: Vec<ReplyTask>, stop: &CancellationToken) {
+        for task in due {
+            let form = task.says.form();
+            let questions = self.replies.values().filter(|form| **form == Form::Question).count();
+            let is_full = self.replies.len() == AT_ONCE || (form == Form::Question && questions == QUESTIONS_AT_ONCE);
+            if is_full || self.replies.contains_key(&task.reply) {
+                continue;
+            }
+            self.replies.insert(task.reply, form);
+            let (replier, stop) = (Arc::clone(replier), stop.clone());
+            self.tasks.spawn(async move { (task.reply, replier.reply(&task, &stop).await) });
+        }
+    }
+}
+
 impl Replier {
     /// Runs until `stop`. What has not left then waits for the next start, as long as it is worth it.
     pub async fn run(self, stop: CancellationToken) {
@@ -68,6 +97,7 @@ impl Replier {
                 Some(replier.clock.now() + STORE_PAUSE)
             });
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = rung => {}
                 () = replier.sleep_until(next) => {}
@@ -84,26 +114,36 @@ impl Replier {
         }
     }
 
-    /// Tries what is due, and says when the next one is.
+    /// Tries what is due, and says when the next one is. The place of one that is over is taken by the next at once, so
+    /// that one without an answer holds nobody up.
     pub async fn go_round(self: &Arc<Self>, stop: &CancellationToken) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let mut hand = Hand::default();
+        let mut trouble = None;
         loop {
-            let work = self.store.replies_due(self.clock.now(), AT_ONCE).await?;
-            if work.tasks.is_empty() || stop.is_cancelled() {
-                return Ok(work.next_at);
-            }
-            let mut tasks = JoinSet::new();
-            for task in work.tasks {
-                let (replier, stop) = (Arc::clone(self), stop.clone());
-                tasks.spawn(async move { replier.reply(&task, &stop).await });
-            }
-            while let Some(joined) = tasks.join_next().await {
-                match joined {
-                    Ok(replied) => replied?,
-                    Err(error) => {
-                        tracing::error!(%error, "a reply ended badly");
-                        return Ok(Some(self.clock.now() + STORE_PAUSE));
+            let mut next_at = None;
+            if trouble.is_none() && !stop.is_cancelled() {
+                match self.store.replies_due(self.clock.now(), 2 * AT_ONCE).await {
+                    Ok(work) => {
+                        next_at = work.next_at;
+                        hand.take(self, work.tasks, stop);
                     }
+                    Err(error) => trouble = Some(error),
                 }
+            }
+            let joined = tokio::select! {
+                biased;
+                joined = hand.tasks.join_next() => joined,
+                () = self.bell.notified() => continue,
+                () = self.sleep_until(next_at) => continue,
+            };
+            match joined {
+                None => return trouble.map_or(Ok(next_at), Err),
+                Some(Ok((reply, replied))) => {
+                    hand.replies.remove(&reply);
+                    trouble = trouble.or(replied.err());
+                }
+                // Which one it was is not known, so it keeps its place until the round is over.
+                Some(Err(error)) => tracing::error!(%error, "a reply ended badly"),
             }
         }
     }
@@ -174,8 +214,9 @@ impl Replier {
             priority: task.says.form().priority(),
         };
         let asked = tokio::select! {
-            asked = self.limiter.permit(&request) => asked,
+            biased;
             () = stop.cancelled() => return Ok(None),
+            asked = self.limiter.permit(&request) => asked,
         };
         match asked {
             Ok(permit) => Ok(Some(permit)),

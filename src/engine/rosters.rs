@@ -6,7 +6,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -17,12 +16,9 @@ use crate::domain::conversation::Standing;
 use crate::domain::delivery::Reason;
 use crate::domain::rate::Operation;
 use crate::domain::recipient::Reference;
-use crate::domain::schedule::model::Priority;
 use crate::domain::verdict::{Answer, Verdict};
-use crate::engine::limiter::{Limiter, Permit, Request};
-use crate::engine::sender::silence;
-use crate::port::clock::Clock;
-use crate::port::connector::{Connector, Member, Team};
+use crate::engine::inquiry::Inquirer;
+use crate::port::connector::{Member, Team};
 use crate::port::store::{KnownTeam, NamedTeam, Roster, RosterMember, Store, StoreError};
 
 /// How old a roster may become. A little less than a day, so that one that is used is not older than that.
@@ -31,25 +27,15 @@ const READ_EVERY: TimeDelta = TimeDelta::hours(23);
 /// How long after a try that failed the next one is made.
 const TRY_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
-/// How often a request is made whose answer asks for it to be made again.
-const TRIES: u32 = 3;
-
-/// The shortest wait before that.
-const PAUSE: Duration = Duration::from_secs(1);
-
 /// More pages than this no team has: 25,000 people are the most, on pages of 50 at least.
 const PAGES_MAX: usize = 1_000;
 
 /// Reads rosters.
 pub struct Rosters {
     pub store: Arc<dyn Store>,
-    pub connector: Arc<dyn Connector>,
-    pub limiter: Arc<Limiter>,
-    pub clock: Arc<dyn Clock>,
+    pub inquirer: Inquirer,
     /// The zone of people and channels of whom none is known.
     pub fallback_zone: Tz,
-    /// The bot's own tenant, for teams of which no other is known.
-    pub home_tenant: Option<Arc<str>>,
     /// Rings when schedules may name other teams, and now and then.
     pub wanted: Arc<Notify>,
     /// Rung when somebody came to an audience or left it.
@@ -65,6 +51,7 @@ impl Rosters {
     pub async fn run(self, stop: CancellationToken) {
         loop {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 passed = self.pass() => {
                     if let Err(error) = passed {
@@ -73,6 +60,7 @@ impl Rosters {
                 }
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = self.wanted.notified() => {}
             }
@@ -85,7 +73,7 @@ impl Rosters {
         self.tell_unknown(&named);
         let mut seen = BTreeSet::new();
         for team in named.into_iter().flat_map(|named| named.teams) {
-            if is_due(&team, self.clock.now()) && seen.insert(team.id.clone()) {
+            if is_due(&team, self.inquirer.clock.now()) && seen.insert(team.id.clone()) {
                 self.refresh(&team).await?;
             }
         }
@@ -97,7 +85,7 @@ impl Rosters {
             Ok(roster) => {
                 let (channels, members) = (roster.channels.len(), roster.members.len());
                 let guests = roster.members.iter().filter(|member| !member.standing.is_member()).count();
-                let change = self.store.keep_roster(roster, self.fallback_zone, self.clock.now()).await?;
+                let change = self.store.keep_roster(roster, self.fallback_zone, self.inquirer.clock.now()).await?;
                 let (joined, left) = (change.joined, change.left);
                 tracing::info!(team = team.id, channels, members, guests, joined, left, "team read");
                 if joined > 0 {
@@ -111,7 +99,7 @@ impl Rosters {
                     team = team.id, status = answer.evidence.status, trouble, known_since = ?team.read_at,
                     "the team could not be read; what is known of it stays"
                 );
-                self.store.roster_failed(team.id.clone(), trouble, self.clock.now()).await?;
+                self.store.roster_failed(team.id.clone(), trouble, self.inquirer.clock.now()).await?;
             }
         }
         Ok(())
@@ -129,14 +117,17 @@ impl Rosters {
     }
 
     async fn read_at(&self, team: &KnownTeam, reference: Reference) -> Result<Roster, Answer> {
-        let said = self.ask(&reference, Operation::Conversations, || self.connector.team(&reference)).await?;
-        let channels = self.ask(&reference, Operation::Conversations, || self.connector.channels(&reference)).await?;
-        let home = reference.tenant_id.as_deref().or(self.home_tenant.as_deref());
+        let Inquirer { connector, home_tenant, .. } = &self.inquirer;
+        let ask = Operation::Conversations;
+        let said = self.inquirer.ask(&reference, ask, || connector.team(&reference)).await?;
+        let channels = self.inquirer.ask(&reference, ask, || connector.channels(&reference)).await?;
+        let home = reference.tenant_id.as_deref().or(home_tenant.as_deref());
         let mut members = Vec::new();
         let mut continuation: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let from = continuation.as_deref();
-            let page = self.ask(&reference, Operation::Members, || self.connector.members(&reference, from)).await?;
+            let page =
+                self.inquirer.ask(&reference, Operation::Members, || connector.members(&reference, from)).await?;
             members.extend(page.members.into_iter().filter(is_person).map(|member| stands(member, home)));
             match page.continuation {
                 None => {
@@ -148,40 +139,6 @@ impl Rosters {
         }
         let verdict = Verdict::Permanent { reason: Reason::ServerError };
         Err(Answer::without_request(verdict, "the list of members does not end"))
-    }
-
-    /// Makes a request within the limits, and again where its answer says so.
-    async fn ask<T, F>(&self, team: &Reference, operation: Operation, request: impl Fn() -> F) -> Result<T, Answer>
-    where
-        F: Future<Output = Result<T, Answer>>,
-    {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let mut permit = self.permit(team, operation).await;
-            permit.leaves();
-            let answered = request().await;
-            permit.complete(answered.as_ref().err().and_then(|answer| silence(&answer.verdict)));
-            match &answered {
-                Err(Answer { verdict: Verdict::Retry { after, .. }, .. }) if tries < TRIES => {
-                    self.clock.sleep(after.unwrap_or(PAUSE).max(PAUSE)).await;
-                }
-                Ok(_) | Err(_) => return answered,
-            }
-        }
-    }
-
-    /// Messages go first; a roster has time.
-    async fn permit(&self, team: &Reference, operation: Operation) -> Permit {
-        let tenant = team.tenant_id.as_deref().map(Arc::from).or_else(|| self.home_tenant.clone()).unwrap_or_default();
-        let conversation = Arc::from(team.conversation_id.as_deref().unwrap_or_default());
-        let request = Request { tenant, conversation, operation, priority: Priority::Bulk };
-        loop {
-            match self.limiter.permit(&request).await {
-                Ok(permit) => return permit,
-                Err(later) => self.clock.sleep(later.at.since(self.clock.moment())).await,
-            }
-        }
     }
 
     /// Says once of each name that nobody can be reached by it.

@@ -103,8 +103,9 @@ impl Sender {
     async fn let_go(&self, claim: &Claim, stop: &CancellationToken) {
         for _ in 0..SETTLE_TRIES {
             tokio::select! {
-                () = self.clock.sleep(SETTLE_AGAIN) => {}
+                biased;
                 () = stop.cancelled() => return,
+                () = self.clock.sleep(SETTLE_AGAIN) => {}
             }
             if self.give_back(claim).await.is_ok() {
                 self.work.notify_one();
@@ -304,11 +305,12 @@ impl Sender {
     ) -> Result<Option<Permit>, StoreError> {
         let request = Request { tenant: self.tenant(claim), conversation, operation, priority: claim.priority };
         let asked = tokio::select! {
-            asked = self.limiter.permit(&request) => asked,
+            biased;
             () = stop.cancelled() => {
                 self.give_back(claim).await?;
                 return Ok(None);
             }
+            asked = self.limiter.permit(&request) => asked,
         };
         match asked {
             Ok(permit) => Ok(Some(permit)),

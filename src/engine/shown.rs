@@ -18,15 +18,16 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// The message with what came of a press in the place of its buttons. Where its schedule is gone, or it was taken
-    /// back, or can't be made any more, the outcome alone.
+    /// The message with what came of a press in the place of its buttons. Where its schedule is gone or says something else
+    /// by now, or it was taken back, or can't be made any more, the outcome alone.
     #[must_use]
     pub fn after(&self, delivered: &Delivered, outcome: &Outcome) -> Said {
         let line = outcome.line(&delivered.recipient, self.zones.as_ref());
         let alone = || buttons::line_alone(&line);
-        let Some(schedule) = self.catalog.get(&delivered.schedule).filter(|_| !delivered.is_recalled) else {
+        if delivered.is_recalled || delivered.is_outdated {
             return alone();
-        };
+        }
+        let Some(schedule) = self.catalog.get(&delivered.schedule) else { return alone() };
         let facts = Facts {
             recipient: &delivered.recipient,
             schedule: &delivered.schedule,

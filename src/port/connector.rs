@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 
 use crate::domain::message::Said;
-use crate::domain::recipient::Reference;
+use crate::domain::recipient::{Address, Reference};
 use crate::domain::verdict::Answer;
 
 /// What is said, ready to be put on the wire.
@@ -46,6 +46,26 @@ pub struct Member {
     pub tenant_id: Option<String>,
     /// `user` or `anonymous`, as far as Teams says it.
     pub role: Option<String>,
+}
+
+impl Member {
+    /// Everything by which they are known. Ids do not change, so they come first.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Address> {
+        let texts = [
+            self.entra_object_id.as_deref(),
+            Some(self.user_id.as_str()),
+            self.user_principal_name.as_deref(),
+            self.email.as_deref(),
+        ];
+        let mut addresses: Vec<Address> = Vec::new();
+        for address in texts.into_iter().flatten().filter_map(Address::of_person) {
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        addresses
+    }
 }
 
 /// One page of a roster.

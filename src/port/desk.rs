@@ -4,6 +4,7 @@
 //! These shapes are what `--json` prints, so they are stable: a field is added, never renamed.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -86,6 +87,21 @@ pub struct DaemonStatus {
     /// `None` where Teams does not call this daemon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<EndpointStatus>,
+    /// `None` where no backups are made by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backups: Option<BackupStatus>,
+}
+
+/// The daily backups of the ledger.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupStatus {
+    /// When the newest one was made. None is known before the first look.
+    pub last_at: Option<DateTime<Utc>>,
+    /// Its size.
+    pub bytes: Option<u64>,
+    pub path: Option<PathBuf>,
+    /// In words, when the last try failed.
+    pub trouble: Option<String>,
 }
 
 /// The messaging endpoint since the daemon started.

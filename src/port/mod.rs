@@ -7,6 +7,8 @@ pub mod clock;
 pub mod connector;
 // What the bot proves itself with.
 pub mod credentials;
+// Backups of the ledger.
+pub mod backup;
 // What people and programs may ask of the daemon, over the socket or in-process.
 pub mod desk;
 // Where what Teams tells arrives.

@@ -63,6 +63,8 @@ pub struct Delivered {
     pub activity_id: Option<String>,
     /// Whether it was taken back: what it said is not to be said again.
     pub is_recalled: bool,
+    /// Whether its schedule was edited since: what it says today is not what was sent.
+    pub is_outdated: bool,
 }
 
 /// The replies that may be tried now.

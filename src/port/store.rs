@@ -19,6 +19,7 @@ use crate::domain::edit::Meant;
 use crate::domain::event::Event;
 use crate::domain::forecast::Load;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
+use crate::domain::introduction::Stranger;
 use crate::domain::ladder::HouseZones;
 use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::plan::PlannedWave;
@@ -404,6 +405,13 @@ pub trait Store: Send + Sync {
 
     /// The thread of this name that goes on in a channel.
     async fn thread(&self, channel: RecipientId, name: ThreadName) -> Result<Option<Thread>, StoreError>;
+
+    /// People with a chat of whom no e-mail address is known, whom Teams is to be asked for by now: only while somebody is
+    /// awaited, of whom a schedule or an import knows a name and nobody an id. At most so many.
+    async fn strangers(&self, now: DateTime<Utc>, at_most: usize) -> Result<Vec<Stranger>, StoreError>;
+
+    /// Teams was asked for a stranger: it is not asked again, or at `again_at`.
+    async fn settle_stranger(&self, recipient: RecipientId, again_at: Option<DateTime<Utc>>) -> Result<(), StoreError>;
 
     /// The teams that schedules in force name, by themselves or with a channel, in the order of their names.
     async fn named_teams(&self) -> Result<Vec<NamedTeam>, StoreError>;

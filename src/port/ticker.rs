@@ -13,6 +13,8 @@ pub enum Beat {
     Prune,
     /// Let the store tidy itself, and look when the credential ends. Hourly.
     Upkeep,
+    /// Back the ledger up. Daily, at the time that the operator says, where they say one.
+    Backup,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -11,6 +11,7 @@ use nudged::engine::limiter::Request;
 use nudged::port::clock::Clock;
 use nudged::port::ear::{Ear, Reply, Via};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use crate::rig::{Rig, at};
 
@@ -118,6 +119,30 @@ async fn a_stop_counts_for_what_waits_for_its_permit() {
     assert_eq!(requests(&rig), Vec::<String>::new());
     let delivery = rig.deliveries("standup").await.remove(0);
     assert_eq!((delivery.state, delivery.reason), (State::Skipped, Some(Reason::OptedOut)));
+}
+
+#[tokio::test]
+async fn a_reply_without_an_answer_holds_nobody_up() {
+    let rig = nine_o_clock().await;
+    rig.teams.falls_silent_in("a:ana");
+    type_in(&rig, "help", "1").await;
+    let (replier, stop) = (rig.replier(2), CancellationToken::new());
+    let round = replier.go_round(&stop);
+    tokio::pin!(round);
+    tokio::select! {
+        over = &mut round => panic!("Ana's is still on its way: {over:?}"),
+        () = rig.teams.rung.notified() => {}
+    }
+    let of_ben = json!({
+        "text": "help", "from": { "id": "29:ben" }, "conversation": { "id": "a:ben", "conversationType": "personal" },
+    });
+    hear(&rig, "message", "2", &of_ben).await;
+    replier.bell.notify_one();
+    tokio::select! {
+        over = &mut round => panic!("Ana's is still on its way: {over:?}"),
+        () = rig.teams.rung.notified() => {}
+    }
+    assert_eq!(requests(&rig), ["send a:ana", "send a:ben"]);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ use nudged::domain::verdict::{Answer, Evidence, Verdict};
 use nudged::engine::watch::Credit;
 use nudged::port::connector::{Channel, Connector, Conversation, MemberPage, OutgoingActivity, Posted, Team};
 use nudged::port::desk::Reach;
+use tokio::sync::Notify;
 
 use crate::rig::{Rig, at};
 
@@ -34,6 +35,10 @@ pub(crate) struct FakeTeams {
     /// The pages of the one roster there is, or the answer to who asks for it.
     roster: Mutex<Option<Result<Vec<MemberPage>, Verdict>>>,
     asked: Mutex<Vec<Asked>>,
+    /// Rung by each request.
+    pub(crate) rung: Notify,
+    /// The conversation in which nothing is answered any more.
+    silent: Mutex<Option<&'static str>>,
     said: Mutex<Vec<Said>>,
 }
 
@@ -80,6 +85,11 @@ impl FakeTeams {
     fn note(&self, what: &'static str, whom: Option<&String>, reference: &Reference) {
         let asked = Asked(what, whom.cloned().unwrap_or_default(), reference.service_url.clone());
         self.asked.lock().expect("no panic with it").push(asked);
+        self.rung.notify_one();
+    }
+
+    pub(crate) fn falls_silent_in(&self, conversation: &'static str) {
+        *self.silent.lock().expect("no panic with it") = Some(conversation);
     }
 }
 
@@ -88,6 +98,10 @@ impl Connector for FakeTeams {
     async fn continue_conversation(&self, reference: &Reference, activity: &OutgoingActivity) -> Answer {
         self.note("send", reference.conversation_id.as_ref(), reference);
         self.said.lock().expect("no panic with it").push(activity.said.clone());
+        let silent = *self.silent.lock().expect("no panic with it");
+        if silent.is_some() && reference.conversation_id.as_deref() == silent {
+            std::future::pending::<()>().await;
+        }
         let scripted = self.sends.lock().expect("no panic with it").pop_front();
         let verdict = scripted.or_else(|| self.always.lock().expect("no panic with it").clone());
         let verdict = verdict.unwrap_or(Verdict::Delivered { activity_id: Some("1".into()) });

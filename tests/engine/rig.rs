@@ -21,6 +21,8 @@ use nudged::engine::catalog::{CatalogCell, CatalogKeeper};
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::ear::Listener;
 use nudged::engine::health::Health;
+use nudged::engine::inquiry::Inquirer;
+use nudged::engine::introductions::Introductions;
 use nudged::engine::limiter::Limiter;
 use nudged::engine::planner::Planner;
 use nudged::engine::posting::Turns;
@@ -288,6 +290,7 @@ impl Rig {
             work: Arc::default(),
             replan: Arc::default(),
             replies: Arc::default(),
+            strangers: Arc::default(),
             shown: self.shown(),
         }
     }
@@ -296,12 +299,12 @@ impl Rig {
         Arc::new(Shown { catalog: self.keeper.cell(), zones: Arc::new(ZoneData::newest()), house_stop: None })
     }
 
-    /// One round of the replier.
-    pub(crate) async fn reply(&self) {
-        let replier = Arc::new(Replier {
+    /// A replier that has so many requests on their way at once.
+    pub(crate) fn replier(&self, at_once: usize) -> Arc<Replier> {
+        Arc::new(Replier {
             store: self.store.clone(),
             connector: self.teams.clone(),
-            limiter: self.sender.limiter.clone(),
+            limiter: Arc::new(Limiter::new(Book::new(Windows::published(1000)), at_once, self.clock.clone())),
             clock: self.clock.clone(),
             entropy: Arc::new(NoChance),
             health: self.planner.health.clone(),
@@ -310,8 +313,12 @@ impl Rig {
             work: Arc::default(),
             bell: Arc::default(),
             home_tenant: Some("home".into()),
-        });
-        replier.go_round(&CancellationToken::new()).await.expect("a round");
+        })
+    }
+
+    /// One round of the replier.
+    pub(crate) async fn reply(&self) {
+        self.replier(1).go_round(&CancellationToken::new()).await.expect("a round");
     }
 
     pub(crate) fn limiter(&self) -> Arc<Limiter> {
@@ -327,17 +334,36 @@ impl Rig {
     pub(crate) async fn read_rosters(&self) {
         let rosters = Rosters {
             store: self.store.clone(),
-            connector: self.teams.clone(),
-            limiter: self.sender.limiter.clone(),
-            clock: self.clock.clone(),
+            inquirer: self.inquirer(),
             fallback_zone: Tz::UTC,
-            home_tenant: Some("home".into()),
             wanted: Arc::default(),
             work: Arc::default(),
             replan: Arc::default(),
             unknown: Mutex::default(),
         };
         rosters.pass().await.expect("a round");
+    }
+
+    fn inquirer(&self) -> Inquirer {
+        Inquirer {
+            connector: self.teams.clone(),
+            limiter: self.sender.limiter.clone(),
+            clock: self.clock.clone(),
+            home_tenant: Some("home".into()),
+        }
+    }
+
+    /// Asks Teams for strangers whose time has come.
+    pub(crate) async fn introduce(&self) {
+        let introductions = Introductions {
+            store: self.store.clone(),
+            inquirer: self.inquirer(),
+            fallback_zone: Tz::UTC,
+            wanted: Arc::default(),
+            work: Arc::default(),
+            replan: Arc::default(),
+        };
+        introductions.pass().await.expect("a round");
     }
 
     /// Lets a schedule go on.

@@ -3,6 +3,8 @@
 // A directory, an emulator and the binary.
 mod rig;
 
+// Copies of the ledger, and what is restored from one.
+mod backup;
 // Channels, their threads, and teams.
 mod channels;
 // Teams calls, and so do programs on this machine.

@@ -254,3 +254,15 @@ pub(crate) async fn what_is_skipped_says_so(place: &dyn Place) {
     let state = ledger.state("standup", "10:00", "ana").await;
     assert_eq!(state, (State::Skipped, Some(Reason::OptedOut)));
 }
+
+pub(crate) async fn a_stop_that_is_told_late_does_not_undo_a_start(place: &dyn Place) {
+    let ledger = two_topics(place).await;
+    type_in(&ledger, "start", "09:05").await;
+    let late = |text: &str, id: &str| said("a:ana", text, id, "09:03", &json!({}));
+    for (text, id) in [("stop", "1"), ("stop standup", "2")] {
+        assert!(!hear(&ledger, &late(text, id), "09:06").await.reply, "{text}: it is out of date");
+        check(&ledger, false, false).await;
+    }
+    type_in(&ledger, "stop standup", "09:07").await;
+    check(&ledger, true, false).await;
+}

@@ -1,6 +1,6 @@
 //! Recipients who move to another zone take their open deliveries along, and never get a second one.
 
-use nudged::domain::delivery::State;
+use nudged::domain::delivery::{Reason, State};
 use nudged::domain::recipient::{PersonRecord, ZoneSource};
 
 use crate::Place;
@@ -22,6 +22,17 @@ pub(crate) async fn a_move_before_expansion_counts(place: &dyn Place) {
     assert_eq!(ledger.expand("08:00").await, made(2, 1), "Tokyo's one; Berlin is empty");
     assert_eq!(ledger.expand("16:00").await, made(1, 2));
     assert_eq!(ledger.delivery("s", "09:00", "ana").await.due_at, at("16:00"));
+}
+
+pub(crate) async fn a_move_to_where_it_is_over_is_accounted_for(place: &dyn Place) {
+    let ledger = ana_in_berlin(place).await;
+    assert_eq!(ledger.expand("07:00").await, made(1, 1), "Tokyo's one");
+    // Before anybody in Berlin has a delivery, and long after the hour in Tokyo.
+    ledger.import(&[person("ana", TOKYO)], "07:00").await;
+    ledger.expand("16:00").await;
+    let ana = ledger.delivery("s", "09:00", "ana").await;
+    assert_eq!((ana.state, ana.reason), (State::Expired, Some(Reason::PastWhenPlanned)));
+    assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 1), (State::Expired, 2)], "lee, ana and kei");
 }
 
 pub(crate) async fn a_move_east_after_expansion_takes_the_delivery_along(place: &dyn Place) {

@@ -7,6 +7,7 @@ use nudged::domain::delivery::{Claim, Reason, State};
 use nudged::domain::news::{Fact, TakenIn};
 use nudged::domain::press::{self, Effect};
 use nudged::domain::recall::Remedy;
+use nudged::domain::schedule::model::Priority;
 use nudged::port::recall::RecallOrder;
 use nudged::port::reply::Says;
 use serde_json::json;
@@ -162,4 +163,41 @@ pub(crate) async fn a_recall_takes_back_what_was_put_off_and_is_not_about_it(pla
     assert_eq!(ledger.claim("10:40").await, Vec::new());
     let shown = ledger.store.delivered(of_ana.id).await.expect("asked").expect("it was sent");
     assert!(shown.is_recalled, "and a press brings nothing of it back");
+}
+
+pub(crate) async fn a_recall_takes_the_snoozed_copy_along(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    press(&ledger, "ana", &of_ana, "snooze 1h", "08:30", "09:30").await;
+    ledger.expand("09:30").await;
+    let again = ledger.claim_one("09:30").await;
+    ledger.sent(&again, "09:30").await;
+    let order =
+        RecallOrder { schedule: name("s"), occurrence: Some(civil("09:00")), who: Vec::new(), remedy: Remedy::Delete };
+    ledger.store.begin_recall(order, at("09:40")).await.expect("a recall").expect("there is something");
+    let work = ledger.store.recall_due(at("09:40"), 10).await.expect("work");
+    let mut due: Vec<_> = work.tasks.iter().map(|task| task.delivery).collect();
+    due.sort();
+    assert_eq!(due.len(), 3, "Ana's, Ben's, and the copy that Ana got later");
+    assert!(due.contains(&again.id));
+}
+
+pub(crate) async fn what_is_taken_away_for_good_is_not_put_off(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    ledger.sync(&[], "08:10").await;
+    ledger.store.retire_missing(at("08:20"), at("08:20")).await.expect("retired");
+    assert_eq!(took(&press(&ledger, "ana", &of_ana, "snooze 1h", "08:30", "09:30").await), Outcome::Over);
+    ledger.expand("09:30").await;
+    assert_eq!(ledger.claim("09:30").await, Vec::new());
+    ledger.sync(&[draft("s")], "08:40").await;
+    let taken = press(&ledger, "ana", &of_ana, "snooze 1h", "08:50", "09:50").await;
+    assert_eq!(took(&taken), snoozed("09:50"), "a schedule that came back");
+}
+
+pub(crate) async fn what_was_edited_since_is_known_to_be(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    let is_outdated = async || ledger.store.delivered(of_ana.id).await.expect("read").expect("it is there").is_outdated;
+    ledger.sync(&[draft("s")], "08:10").await;
+    assert!(!is_outdated().await, "nothing has changed");
+    ledger.sync(&[draft("s").priority(Priority::Critical)], "08:20").await;
+    assert!(is_outdated().await);
 }

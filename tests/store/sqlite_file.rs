@@ -1,5 +1,6 @@
 //! The file of the SQLite store: what is opened, and what is refused and left as it is.
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -77,6 +78,72 @@ fn a_newer_schema_is_refused_untouched() {
     drop(newer);
     let error = refused(&folder);
     assert!(matches!(error, OpenError::Newer { found: 4711, .. }), "{error}");
+}
+
+/// A ledger of some pages, closed as a daemon closes it.
+fn ledger() -> Folder {
+    let folder = Folder::new();
+    drop(SqliteStore::open(&folder.path()).expect("a ledger"));
+    folder
+}
+
+#[test]
+fn a_ledger_that_is_cut_short_is_refused_untouched() {
+    let folder = ledger();
+    let whole = std::fs::metadata(folder.path()).expect("the file").len();
+    for length in [whole - 1, whole - 4096, 4096, 512, 100, 16] {
+        let folder = ledger();
+        File::options().write(true).open(folder.path()).expect("the file").set_len(length).expect("cut short");
+        let error = refused(&folder);
+        assert!(matches!(error, OpenError::Damaged { .. } | OpenError::NotADatabase { .. }), "{length}: {error}");
+        assert!(error.to_string().contains("nothing was changed"), "{error}");
+    }
+}
+
+#[test]
+fn a_ledger_with_a_broken_first_page_is_refused_untouched() {
+    for (place, byte) in [(16, 0xff), (21, 1), (44, 99), (100, 0)] {
+        let folder = ledger();
+        let mut bytes = std::fs::read(folder.path()).expect("the file");
+        bytes[place] = byte;
+        std::fs::write(folder.path(), &bytes).expect("writing");
+        refused(&folder);
+    }
+}
+
+#[test]
+fn a_directory_in_its_place_is_named() {
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path()).expect("a directory");
+    let error = SqliteStore::open(&folder.path()).err().expect("it is refused");
+    assert!(matches!(error, OpenError::NotAFile { .. }), "{error}");
+}
+
+#[test]
+fn a_log_without_its_ledger_is_left_alone() {
+    for ledger in [None, Some("")] {
+        let folder = Folder::new();
+        if let Some(text) = ledger {
+            std::fs::write(folder.path(), text).expect("an empty file");
+        }
+        let log = folder.path().with_extension("db-wal");
+        std::fs::write(&log, "what was written last").expect("a log");
+        let error = SqliteStore::open(&folder.path()).err().expect("it is refused");
+        assert!(matches!(error, OpenError::LogWithoutLedger { .. }), "{error}");
+        assert_eq!(std::fs::read_to_string(&log).expect("the log"), "what was written last");
+    }
+}
+
+#[test]
+fn a_ledger_that_somebody_else_has_locked_is_named() {
+    let folder = ledger();
+    let shell = Connection::open(folder.path()).expect("the database");
+    shell.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE").expect("a lock");
+    let error = SqliteStore::open(&folder.path()).err().expect("it is refused");
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    shell.execute_batch("ROLLBACK").expect("let go");
+    drop(shell);
+    SqliteStore::open(&folder.path()).expect("it opens again");
 }
 
 #[test]

@@ -26,10 +26,11 @@ const KNOWN_SCHEDULES: &str = "SELECT name, id, priority, missing_since IS NOT N
 
 const KEEP_SCHEDULE: &str = "
     INSERT INTO schedules (name, revision, origin, fires_once, priority, on_unknown, overlap, catch_up, max_people,
-        own_holidays, topic)
+        own_holidays, topic, revised_at)
     VALUES (:name, :revision, :origin, :fires_once, :priority, :on_unknown, :overlap, :catch_up, :max_people,
-        :own_holidays, :topic)
+        :own_holidays, :topic, :now)
     ON CONFLICT (name) DO UPDATE SET
+        revised_at = iif(revision = excluded.revision, revised_at, :now),
         revision = excluded.revision, origin = excluded.origin, fires_once = excluded.fires_once,
         priority = excluded.priority, on_unknown = excluded.on_unknown,
         overlap = excluded.overlap, catch_up = excluded.catch_up, max_people = excluded.max_people,
@@ -89,6 +90,7 @@ pub(super) fn sync_schedules(
                 ":max_people": max_people,
                 ":own_holidays": schedule.when.exceptions.asks_for_own_holidays(),
                 ":topic": schedule.topic.as_str(),
+                ":now": micros(now),
             },
             |row| row.get(0),
         )?;

@@ -21,7 +21,10 @@ pub(super) enum Chosen {
     Stale,
 }
 
-const LATEST: &str = "SELECT max(at) FROM consents WHERE recipient_id = ?1 AND topic = ?2";
+/// A start about everything is about each topic.
+const LATEST: &str = "
+    SELECT max(at) FROM consents
+    WHERE recipient_id = :recipient AND (topic = :topic OR (topic = '' AND wish = 'start'))";
 
 const STOP: &str = "
     INSERT INTO stops (recipient_id, topic, since) VALUES (:recipient, :topic, :at)
@@ -38,7 +41,9 @@ const KEEP: &str = "
 /// Takes a choice in. Taken in again it changes nothing.
 pub(super) fn choose(conn: &Connection, recipient: i64, choice: &Choice) -> Result<Chosen, Fault> {
     let (topic, at) = (word(choice.topic.as_ref()), micros(choice.at));
-    let latest: Option<i64> = conn.prepare_cached(LATEST)?.query_row(params![recipient, topic], |row| row.get(0))?;
+    let latest: Option<i64> = conn
+        .prepare_cached(LATEST)?
+        .query_row(named_params! { ":recipient": recipient, ":topic": topic }, |row| row.get(0))?;
     if latest.is_some_and(|latest| at < latest) {
         return Ok(Chosen::Stale);
     }
@@ -48,7 +53,9 @@ pub(super) fn choose(conn: &Connection, recipient: i64, choice: &Choice) -> Resu
     })?;
     let named = named_params! { ":recipient": recipient, ":topic": topic, ":at": at };
     let changed: Vec<String> = change.query_map(named, |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for topic in &changed {
+    // What changed nothing is kept as well: something older that is told later must not undo it.
+    let is_news = latest.is_none_or(|latest| latest < at) && !changed.iter().any(|changed| changed == topic);
+    for topic in changed.iter().map(String::as_str).chain(is_news.then_some(topic)) {
         conn.prepare_cached(KEEP)?.execute(named_params! {
             ":recipient": recipient, ":topic": topic, ":wish": choice.wish.word(), ":way": choice.way.word(),
             ":at": at,

@@ -61,7 +61,8 @@ pub(super) struct DueWave {
 /// Who was served by an occurrence that this one replaces is accounted for and not served again. What is in the hands
 /// of a sender at this moment may still come to nothing, so of that a claim decides.
 ///
-/// What is over already is not claimed to find that out: after a downtime that may be a great many.
+/// What is over already is not claimed to find that out: after a downtime that may be a great many. What was due before the
+/// ledger was restored from a backup may have been sent.
 macro_rules! expand {
     ($members:literal) => {
         Sql::new(concat!(
@@ -69,11 +70,14 @@ macro_rules! expand {
             INSERT INTO deliveries
                 (occurrence_id, recipient_id, wave_id, queue, lane, state, reason, due_at, expire_at, planned_at,
                     not_before)
-            SELECT :occurrence, each.id, :wave, :queue, (each.tenant << 32) + :schedule, iif(each.is_served, :skipped, :state),
-                iif(each.is_served, :served, :reason), :due + each.spread, :expire - :jitter + each.spread,
+            SELECT :occurrence, each.id, :wave, :queue, (each.tenant << 32) + :schedule, CASE
+                    WHEN each.is_served THEN :skipped WHEN each.is_in_doubt THEN :unknown ELSE :state
+                END,
+                CASE WHEN each.is_served THEN :served WHEN each.is_in_doubt THEN :restored ELSE :reason END,
+                :due + each.spread, :expire - :jitter + each.spread,
                 :planned_at, :due + each.spread
             FROM (
-                SELECT member.id, :replaces AND EXISTS (
+                SELECT member.id, :due + {spread member.id :} <= :restored_at AS is_in_doubt, :replaces AND EXISTS (
                     SELECT 1 FROM occurrences p
                         CROSS JOIN deliveries b ON b.occurrence_id = p.id AND b.recipient_id = member.id
                     WHERE p.schedule_id = :schedule AND p.replaced_by = :civil AND {was served}
@@ -127,6 +131,9 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
     // Never back, also when the wall clock was.
     conn.prepare_cached("UPDATE daemon SET went_round_at = max(coalesce(went_round_at, ?1), ?1) WHERE id = 1")?
         .execute([micros(now)])?;
+    let restored_at = conn
+        .prepare_cached("SELECT coalesce(restored_at, ?1) FROM daemon WHERE id = 1")?
+        .query_row([i64::MIN], |row| row.get(0))?;
     let mut expanded = Expanded::default();
     let mut audiences = Audiences::default();
     for wave in due_waves(conn, until, now)? {
@@ -150,7 +157,7 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
         if let Some(people) = too_many {
             expanded.too_many.extend(guard::stop_occurrence(conn, &wave, people)?);
         }
-        let made = expand(conn, &wave, too_many.is_some(), now)?;
+        let made = expand(conn, &wave, too_many.is_some(), restored_at, now)?;
         conn.prepare_cached(
             "UPDATE waves SET to_expand = 0, expanded_at = ?2, has_rows = max(has_rows, ?3) WHERE id = ?1",
         )?
@@ -193,7 +200,13 @@ fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Res
 }
 
 /// Returns how many deliveries were made or revived.
-fn expand(conn: &Connection, wave: &DueWave, too_many: bool, now: DateTime<Utc>) -> Result<u64, Fault> {
+fn expand(
+    conn: &Connection,
+    wave: &DueWave,
+    too_many: bool,
+    restored_at: i64,
+    now: DateTime<Utc>,
+) -> Result<u64, Fault> {
     let of = Of { table: "waves", id: wave.id };
     let instant = |column, micros| DateTime::from_timestamp_micros(micros).ok_or_else(|| of.corrupt(column, &micros));
     let over = policy::over(now, instant("planned_at", wave.planned_at)?, instant("expire_at", wave.expire_at)?);
@@ -218,6 +231,8 @@ fn expand(conn: &Connection, wave: &DueWave, too_many: bool, now: DateTime<Utc>)
         (":skipped", State::Skipped.word()),
         (":cancelled", State::Cancelled.word()),
         (":served", Reason::ServedBeforeEdit.word()),
+        (":unknown", State::Unknown.word()),
+        (":restored", Reason::Restored.word()),
         (":queue", wave.queue.as_str()),
         (":civil", wave.civil.as_str()),
     ];
@@ -239,6 +254,7 @@ fn expand(conn: &Connection, wave: &DueWave, too_many: bool, now: DateTime<Utc>)
         (":replaces", i64::from(wave.replaces)),
         (":jitter", wave.jitter),
         (":salt", wave.salt),
+        (":restored_at", if wave.is_recalled { i64::MIN } else { restored_at }),
     ];
     for (name, number) in numbers {
         statement.raw_bind_parameter(name, number)?;

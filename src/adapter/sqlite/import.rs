@@ -12,6 +12,7 @@ use super::people::{self, NewRecipient};
 use super::person::Person;
 use super::rows::micros;
 use super::sql::Sql;
+use super::strangers;
 use super::teams;
 use super::words::Word;
 use super::zones;
@@ -133,6 +134,7 @@ fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz, now: DateTim
         restore(conn, id, kept)?;
     }
     add_addresses(conn, id, record)?;
+    strangers::note(conn, id, now)?;
     if let Some(groups) = &record.groups {
         keep_groups(conn, id, groups)?;
     }
@@ -225,6 +227,9 @@ fn update(
         })?;
     }
     let readdressed = add_addresses(conn, id, record)?;
+    if before.reference.conversation_id.is_none() {
+        strangers::note(conn, id, now)?;
+    }
     let regrouped = match &record.groups {
         Some(groups) => keep_groups(conn, id, groups)?,
         None => false,

@@ -15,6 +15,7 @@ use super::fault::Fault;
 use super::news::Taking;
 use super::people::{self, NewRecipient};
 use super::rows::{Of, micros};
+use super::strangers;
 use super::teams;
 use super::words::Word;
 use super::zones;
@@ -45,6 +46,7 @@ pub(super) fn meet(conn: &Connection, met: &Met, taking: &mut Taking) -> Result<
     if after.is_known && !before.is_known {
         taking.joiners.insert(id);
     }
+    let has_got_a_chat = before.reference.conversation_id.is_none() && after.reference.conversation_id.is_some();
     if before.unreachable.is_some() && after.unreachable.is_none() {
         taking.taken.work = true;
     }
@@ -53,6 +55,9 @@ pub(super) fn meet(conn: &Connection, met: &Met, taking: &mut Taking) -> Result<
     }
     if add_addresses(conn, id, &met.addresses)? {
         taking.joiners.insert(id);
+    }
+    if has_got_a_chat {
+        taking.taken.stranger |= strangers::note(conn, id, taking.now)?;
     }
     place(conn, id, met, taking)
 }
@@ -109,12 +114,22 @@ fn add(conn: &Connection, met: &Met, taking: &mut Taking) -> Result<(), Fault> {
             reference: &met.reference,
         },
     )?;
+    let is_stranger = met.kind == RecipientKind::Person
+        && met.reference.conversation_id.is_some()
+        && met.addresses.iter().all(|address| address.kind() != AddressKind::Email);
     conn.prepare_cached(
         "UPDATE recipients SET told_at = ?2, heard_at = ?3, name_told = 1, language_told = 1, country_told = 1,
-            service_url_origin = iif(service_url IS NULL, NULL, ?4)
+            service_url_origin = iif(service_url IS NULL, NULL, ?4), introduce_at = ?5
          WHERE id = ?1",
     )?
-    .execute(params![id, micros(met.at), met.is_present.then(|| micros(met.at)), met.origin.word()])?;
+    .execute(params![
+        id,
+        micros(met.at),
+        met.is_present.then(|| micros(met.at)),
+        met.origin.word(),
+        is_stranger.then(|| micros(taking.now)),
+    ])?;
+    taking.taken.stranger |= is_stranger;
     add_addresses(conn, id, &met.addresses)?;
     taking.taken.added += 1;
     taking.newcomers.insert(id);

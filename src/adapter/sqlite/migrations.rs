@@ -17,6 +17,9 @@ pub(super) const ALL: &[&str] = &[
     include_str!("0009_events.sql"),
     include_str!("0010_consent.sql"),
     include_str!("0011_zones.sql"),
+    include_str!("0012_strangers.sql"),
+    include_str!("0013_revisions.sql"),
+    include_str!("0014_backup.sql"),
 ];
 
 /// `nudg`, the mark that tells our files from those of other programs.

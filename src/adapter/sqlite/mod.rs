@@ -7,9 +7,11 @@
 //! Dropping the future of an act does not take the act back: it may still be done, and only its answer is lost.
 
 mod abandon;
+mod backups;
 mod catalog;
 mod claim;
 mod consent;
+mod copy;
 mod edit;
 mod events;
 mod expand;
@@ -32,13 +34,16 @@ mod presses;
 mod realign;
 mod recall;
 mod recalled;
+mod refusal;
 mod replies;
 mod rescue;
+mod restore;
 mod roster;
 mod rows;
 mod settle;
 mod sql;
 mod status;
+mod strangers;
 mod teams;
 mod thread;
 mod threads;
@@ -57,13 +62,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use rusqlite::Connection;
 
+pub use self::backups::{BackupDirectory, backup_name};
 use self::claim::Hold;
-pub use self::open::OpenError;
+pub use self::copy::{CopyError, back_up};
+pub use self::refusal::OpenError;
+pub use self::restore::{OldLedger, Restored, TakenOver, restore};
 use self::thread::{Manner, Worker};
 use crate::domain::consent::Choice;
 use crate::domain::delivery::Claim;
 use crate::domain::event::Event;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
+use crate::domain::introduction::Stranger;
 use crate::domain::ladder::HouseZones;
 use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::recipient::PersonRecord;
@@ -226,6 +235,15 @@ impl Store for SqliteStore {
 
     async fn thread(&self, channel: RecipientId, name: ThreadName) -> Result<Option<Thread>, StoreError> {
         self.writer.call("looking for a thread", move |conn| threads::thread(conn, channel, &name)).await
+    }
+
+    async fn strangers(&self, now: DateTime<Utc>, at_most: usize) -> Result<Vec<Stranger>, StoreError> {
+        self.reader.call("looking for strangers", move |conn| strangers::due(conn, now, at_most)).await
+    }
+
+    async fn settle_stranger(&self, recipient: RecipientId, again_at: Option<DateTime<Utc>>) -> Result<(), StoreError> {
+        let settle = move |conn: &Connection| strangers::settle(conn, recipient, again_at);
+        self.writer.call("noting that a stranger was asked for", settle).await
     }
 
     async fn named_teams(&self) -> Result<Vec<NamedTeam>, StoreError> {

@@ -12,7 +12,6 @@ use super::fault::Fault;
 use super::meet;
 use super::people;
 use super::presses;
-use super::realign::{self, Scope};
 use super::rows::micros;
 use super::teams::{self, Said};
 use super::words::Word;
@@ -55,9 +54,8 @@ pub(super) fn take_in(conn: &Connection, news: &News, fallback_zone: Tz, now: Da
     let unsettled: BTreeSet<i64> = taking.voices.union(&taking.joiners).copied().collect();
     taking.movers.extend(zones::settle_all(conn, unsettled, fallback_zone, now)?);
     // Newcomers have nothing yet that could move along.
-    for mover in taking.movers.difference(&taking.newcomers) {
-        realign::move_to_zone(conn, Scope::Recipient(*mover))?;
-    }
+    let movers = taking.movers.difference(&taking.newcomers).copied().collect();
+    zones::take_along(conn, &movers, now)?;
     let touched = taking.movers.union(&taking.joiners).copied().collect();
     let reopened = people::expand_again_for(conn, &touched, now)?;
     taking.taken.replan |= live_where_nobody_did(conn, &touched)?;

@@ -2,32 +2,14 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::migrations;
-
-/// Why the ledger could not be opened. Nothing was changed in the file then.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("{} is not an SQLite database; nothing was changed in it. Name another file for the ledger", .path.display())]
-    NotADatabase { path: PathBuf },
-    #[error("{} is the SQLite database of another program; nothing was changed in it. Name another file for the ledger", .path.display())]
-    OfAnotherProgram { path: PathBuf },
-    #[error("{} has schema {found}, and this nudged knows schemas up to {known}; use the newer nudged that wrote it", .path.display())]
-    Newer { path: PathBuf, found: i64, known: i64 },
-    #[error("{} cannot keep a write-ahead log (journal mode {mode:?}); put the ledger on a local disk", .path.display())]
-    NoWriteAheadLog { path: PathBuf, mode: String },
-    #[error("{doing} {}: {source}", .path.display())]
-    Failed {
-        doing: &'static str,
-        path: PathBuf,
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
+use super::refusal::{OpenError, log};
 
 /// How long one connection waits for another program's write lock, such as an operator's `sqlite3`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,10 +19,8 @@ const STATEMENTS: usize = 512;
 
 /// The writer's connection and the reader's, on a file that has the newest schema.
 pub(super) fn open(path: &Path) -> Result<(Connection, Connection), OpenError> {
-    let failed = |doing: &'static str| {
-        move |source: rusqlite::Error| OpenError::Failed { doing, path: path.to_owned(), source: Box::new(source) }
-    };
-    check_header(path)?;
+    let failed = |doing: &'static str| move |source| OpenError::of_sqlite(doing, path, source);
+    check_file(path)?;
     // No URI flag: a path that begins with "file:" is a path.
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut writer =
@@ -78,34 +58,69 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Connection), OpenError> {
 
     for conn in [&writer, &reader] {
         conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        // A plan must not depend on what is bound: else SQLite prepares a statement anew with each other value, which took
+        // a fifth of the time of an idle daemon.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed("setting up"))?;
     }
     Ok((writer, reader))
 }
 
-/// Looks at the first bytes before SQLite does, since SQLite takes some broken files for empty ones.
-fn check_header(path: &Path) -> Result<(), OpenError> {
+/// Looks at the file before SQLite does: some broken files it takes for empty ones, a log without its ledger it throws
+/// away, and of a file that may not be written it says so late.
+fn check_file(path: &Path) -> Result<(), OpenError> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
-    let failed = |source: std::io::Error| OpenError::Failed {
-        doing: "reading",
-        path: path.to_owned(),
-        source: Box::new(source),
-    };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed(error)),
+    /// Of a database, in bytes.
+    const HEADER: u64 = 100;
+    let log = log(path);
+    let has_log = match File::options().read(true).write(true).open(&log) {
+        Ok(file) => file.metadata().is_ok_and(|about| about.len() > 0),
+        Err(error) if error.kind() == ErrorKind::NotFound => false,
+        Err(error) => return Err(OpenError::of_file("opening", &log, error)),
     };
     let mut header = Vec::new();
-    file.take(MAGIC.len() as u64).read_to_end(&mut header).map_err(failed)?;
-    if header.is_empty() || header == MAGIC { Ok(()) } else { Err(OpenError::NotADatabase { path: path.to_owned() }) }
+    let mut length = 0;
+    match File::options().read(true).write(true).open(path) {
+        Ok(file) => {
+            let failed = |error| OpenError::of_file("reading", path, error);
+            length = file.metadata().map_err(failed)?.len();
+            file.take(HEADER).read_to_end(&mut header).map_err(failed)?;
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(OpenError::of_file("opening", path, error)),
+    }
+    let path = path.to_owned();
+    if header.is_empty() {
+        return if has_log { Err(OpenError::LogWithoutLedger { path }) } else { Ok(()) };
+    }
+    if !header.starts_with(MAGIC) {
+        return Err(OpenError::NotADatabase { path });
+    }
+    let Some(least) = least_length(&header, has_log) else { return Err(OpenError::NotADatabase { path }) };
+    if length < least { Err(OpenError::Damaged { path }) } else { Ok(()) }
+}
+
+/// How many bytes a database has at least, as its first ones say it. `None` where they say nonsense. SQLite takes what is
+/// shorter than a page for an empty file, and what is missing of the last page for zeros.
+///
+/// "Database File Format" of SQLite, read in November 2026: the number of pages counts where the file was last changed by
+/// whoever wrote it, and pages that are still in the log need not be in the file.
+fn least_length(header: &[u8], has_log: bool) -> Option<u64> {
+    let word = |at: usize| Some(u32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?));
+    let written = u16::from_be_bytes([*header.get(16)?, *header.get(17)?]);
+    let page = if written == 1 { 65_536 } else { u64::from(written) };
+    if !page.is_power_of_two() || page < 512 {
+        return None;
+    }
+    let pages = match (word(24), word(28), word(92)) {
+        (Some(changed), Some(pages), Some(valid_for)) if changed == valid_for && !has_log => u64::from(pages),
+        _ => 1,
+    };
+    Some(page * pages.max(1))
 }
 
 /// Makes sure that the database is new or ours, and not of a newer nudged.
 fn check_owner(conn: &Connection, path: &Path) -> Result<(), OpenError> {
-    let failed = |source: rusqlite::Error| match source.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase) => OpenError::NotADatabase { path: path.to_owned() },
-        _ => OpenError::Failed { doing: "reading", path: path.to_owned(), source: Box::new(source) },
-    };
+    let failed = |source| OpenError::of_sqlite("reading", path, source);
     let ask = |question: &str| conn.query_row(question, [], |row| row.get::<_, i64>(0)).map_err(failed);
     let owner = ask("PRAGMA application_id")?;
     let found = ask("PRAGMA user_version")?;

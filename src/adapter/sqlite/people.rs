@@ -51,7 +51,7 @@ pub(super) fn import_people(
             }
         }
     }
-    zones::take_along(conn, &movers)?;
+    zones::take_along(conn, &movers, now)?;
     expand_again(conn, &touched_zones, now)?;
     expand_again_for(conn, &renamed, now)?;
     Ok(report)

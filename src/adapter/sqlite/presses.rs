@@ -25,7 +25,8 @@ use crate::port::reply::Delivered;
 static DELIVERED: Sql = Sql::new(
     "
     SELECT {person}, s.id, s.name, o.id, coalesce(z.civil, o.civil), d.id, coalesce(z.due_at, d.due_at), d.activity_id,
-        o.event_id, EXISTS (SELECT 1 FROM recalled q WHERE q.delivery_id = d.id)
+        o.event_id, EXISTS (SELECT 1 FROM recalled q WHERE q.delivery_id = d.id),
+        d.sent_at IS NOT NULL AND d.sent_at < s.revised_at
     FROM deliveries d
         CROSS JOIN occurrences o ON o.id = d.occurrence_id CROSS JOIN schedules s ON s.id = o.schedule_id
         CROSS JOIN recipients r ON r.id = d.recipient_id
@@ -55,6 +56,7 @@ pub(super) fn delivered(conn: &Connection, delivery: DeliveryId) -> Result<Optio
             None => None,
         },
         is_recalled: row.get(OWN + 8)?,
+        is_outdated: row.get(OWN + 9)?,
     }))
 }
 
@@ -63,6 +65,8 @@ struct Subject {
     recipient: i64,
     kind: RecipientKind,
     schedule: i64,
+    /// Whether the schedule was taken away for good: nothing of it is sent any more.
+    is_retired: bool,
     topic: Option<Topic>,
     event: Option<i64>,
     /// For how long after its due instant it was to be sent.
@@ -74,7 +78,7 @@ struct Subject {
 
 const SUBJECT: &str = "
     SELECT r.id, r.kind, s.id, s.topic, o.event_id, d.expire_at - d.due_at, coalesce(d.sent_in, r.conversation_id),
-        d.activity_id IS NOT NULL
+        d.activity_id IS NOT NULL, s.retired_at IS NOT NULL
     FROM deliveries d
         CROSS JOIN occurrences o ON o.id = d.occurrence_id CROSS JOIN schedules s ON s.id = o.schedule_id
         CROSS JOIN recipients r ON r.id = d.recipient_id
@@ -95,6 +99,7 @@ fn subject(conn: &Connection, delivery: DeliveryId) -> Result<Option<Subject>, F
         late: row.get(5)?,
         stands_in: row.get(6)?,
         has_id: row.get(7)?,
+        is_retired: row.get(8)?,
     }))
 }
 
@@ -167,6 +172,9 @@ fn snooze(conn: &Connection, subject: &Subject, pressed: &Pressed, taking: &mut 
     }
     if let Some(until) = snoozed_until(conn, pressed.delivery)? {
         return Ok(Outcome::Snoozed { until });
+    }
+    if subject.is_retired {
+        return Ok(Outcome::Over);
     }
     let until = pressed.until.unwrap_or(pressed.at);
     let (occurrence, _) = events::make_occurrence(

@@ -285,13 +285,21 @@ fn add_coming(conn: &Connection, subject: &Subject) -> Result<(), Fault> {
     Ok(())
 }
 
+/// With what was put off of a message goes what came of that: it is the same message.
 const STANDING: &str = "
+    WITH RECURSIVE meant (id) AS (
+        SELECT d.id FROM deliveries d
+        WHERE d.occurrence_id = :occurrence
+            AND (:who IS NULL OR d.recipient_id IN (SELECT value FROM json_each(:who)))
+        UNION
+        SELECT later.id
+        FROM meant CROSS JOIN snoozes z ON z.delivery_id = meant.id
+            CROSS JOIN deliveries later ON later.occurrence_id = z.occurrence_id
+    )
     SELECT d.id, d.state, d.activity_id IS NOT NULL, d.possible_duplicate, t.state, c.replacement IS NULL
-    FROM deliveries d
+    FROM meant CROSS JOIN deliveries d ON d.id = meant.id
         LEFT JOIN recalled t ON t.delivery_id = d.id
-        LEFT JOIN recalls c ON c.id = t.recall_id
-    WHERE d.occurrence_id = :occurrence
-        AND (:who IS NULL OR d.recipient_id IN (SELECT value FROM json_each(:who)))";
+        LEFT JOIN recalls c ON c.id = t.recall_id";
 
 fn touched(conn: &Connection, subject: &Subject) -> Result<Vec<Touched>, Fault> {
     let mut statement = conn.prepare_cached(STANDING)?;

@@ -76,13 +76,10 @@ const NEXT: &str = "
     SELECT min(not_before) FROM replies INDEXED BY replies_waiting
     WHERE state = 'waiting' AND is_question = ?2 AND not_before > ?1";
 
-/// How many questions are tried at once: who waits for a reply meanwhile waits for no more than these.
-const QUESTIONS_AT_ONCE: usize = 2;
-
 pub(super) fn due(conn: &Connection, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, Fault> {
     let mut tasks = tasks(conn, false, now, limit)?;
     if tasks.is_empty() {
-        tasks = self::tasks(conn, true, now, limit.min(QUESTIONS_AT_ONCE))?;
+        tasks = self::tasks(conn, true, now, limit)?;
     }
     let next_at = [next(conn, false, now)?, next(conn, true, now)?].into_iter().flatten().min();
     Ok(ReplyWork { tasks, next_at })

@@ -9,7 +9,7 @@ use super::replies;
 use super::rows::{Of, micros};
 use super::settle;
 use super::sql::Sql;
-use crate::domain::delivery::{State, interrupted};
+use crate::domain::delivery::{Settlement, State, interrupted};
 use crate::domain::id::{DeliveryId, Term};
 use crate::domain::schedule::model::OnUnknown;
 use crate::port::store::{Rescued, TakeOver};
@@ -64,6 +64,20 @@ fn rescue_before(conn: &Connection, bound: i64, in_hand: &[DeliveryId], now: Dat
         settle::interrupt(conn, held.id, held.term, now, settlement)?;
     }
     Ok(rescued)
+}
+
+/// Ends everything that somebody holds. What is only claimed is given back. Returns how many have been ended.
+pub(super) fn end_all(conn: &Connection, now: DateTime<Utc>, end: &Settlement) -> Result<u64, Fault> {
+    let mut ended = 0;
+    for held in held(conn, i64::MAX)? {
+        if held.state == State::Claimed {
+            claim::release_one(conn, held.term, held.id)?;
+        } else {
+            settle::interrupt(conn, held.id, held.term, now, end.clone())?;
+            ended += 1;
+        }
+    }
+    Ok(ended)
 }
 
 fn held(conn: &Connection, bound: i64) -> Result<Vec<Held>, Fault> {

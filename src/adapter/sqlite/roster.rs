@@ -14,8 +14,7 @@ use super::teams::{self, Said};
 use super::words::Word;
 use super::zones;
 use crate::domain::conversation::{ChannelPlace, GENERAL, TEAM, team_group};
-use crate::domain::recipient::{Address, Details, RecipientKind, Reference, ZoneSource};
-use crate::port::connector::Member;
+use crate::domain::recipient::{Details, RecipientKind, Reference, ZoneSource};
 use crate::port::store::{Roster, RosterChange, RosterMember};
 
 pub(super) fn keep(
@@ -53,7 +52,7 @@ pub(super) fn keep(
     let counts = RosterChange { joined: change.joined.len() as u64, left: change.left.len() as u64 };
     touched.extend(change.touched());
     // A team may be a group with a zone.
-    zones::take_along(conn, &zones::settle_all(conn, touched.iter().copied(), fallback_zone, now)?)?;
+    zones::take_along(conn, &zones::settle_all(conn, touched.iter().copied(), fallback_zone, now)?, now)?;
     people::expand_again_for(conn, &touched, now)?;
     Ok(counts)
 }
@@ -151,7 +150,7 @@ const KEEP_MEMBER: &str = "
 /// already stays.
 fn keep_member(conn: &Connection, listed: &RosterMember, team: &Reference, fallback_zone: Tz) -> Result<i64, Fault> {
     let RosterMember { member, standing } = listed;
-    let addresses = addresses_of(member);
+    let addresses = member.addresses();
     let mut known = None;
     let entra_object_id = member.entra_object_id.as_ref().map(|id| id.to_ascii_lowercase());
     let ids = Reference {
@@ -199,23 +198,6 @@ fn keep_member(conn: &Connection, listed: &RosterMember, team: &Reference, fallb
         }
     }
     Ok(id)
-}
-
-/// The names of a member, the one that a person reads first. They are matched in another order: ids do not change.
-fn addresses_of(member: &Member) -> Vec<Address> {
-    let texts = [
-        member.entra_object_id.as_deref(),
-        Some(member.user_id.as_str()),
-        member.user_principal_name.as_deref(),
-        member.email.as_deref(),
-    ];
-    let mut addresses: Vec<Address> = Vec::new();
-    for address in texts.into_iter().flatten().filter_map(Address::of_person) {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    addresses
 }
 
 /// Who came to a group, and who left it.

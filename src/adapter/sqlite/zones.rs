@@ -63,12 +63,43 @@ pub(super) fn settle_all(
 }
 
 /// Takes the open deliveries of these along to where they live now.
-pub(super) fn take_along(conn: &Connection, movers: &BTreeSet<i64>) -> Result<(), Fault> {
+pub(super) fn take_along(conn: &Connection, movers: &BTreeSet<i64>, now: DateTime<Utc>) -> Result<(), Fault> {
     if movers.len() >= MANY_MOVERS {
-        return realign::move_to_zone(conn, Scope::Everything);
+        realign::move_to_zone(conn, Scope::Everything)?;
+    } else {
+        for mover in movers {
+            realign::move_to_zone(conn, Scope::Recipient(*mover))?;
+        }
     }
-    for mover in movers {
-        realign::move_to_zone(conn, Scope::Recipient(*mover))?;
+    account_for(conn, movers, now)
+}
+
+/// The clocks of two zones are never further apart than this, nor are the waves of one occurrence.
+const ROUND_THE_WORLD: TimeDelta = TimeDelta::hours(28);
+
+const OVER_THERE: &str = "
+    UPDATE waves SET to_expand = 1
+    WHERE id IN (
+        SELECT w.id FROM waves w INDEXED BY waves_expanded
+        WHERE w.expire_at >= :since AND w.expire_at < :now AND w.expanded_at IS NOT NULL AND w.to_expand = 0
+            AND w.withdrawn_at IS NULL AND w.recipients = 'of-zone'
+            AND w.zone IN (SELECT r.zone FROM json_each(:movers) m CROSS JOIN recipients r ON r.id = m.value)
+            AND EXISTS (
+                SELECT 1 FROM waves o
+                WHERE o.occurrence_id = w.occurrence_id AND o.expire_at >= :now AND o.withdrawn_at IS NULL
+            )
+    )";
+
+/// Whoever moves to where an occurrence is over already, from where it was still to come, has no delivery of it yet: its
+/// wave there is expanded once more, so that they are accounted for.
+fn account_for(conn: &Connection, movers: &BTreeSet<i64>, now: DateTime<Utc>) -> Result<(), Fault> {
+    if !movers.is_empty() {
+        let since = now.checked_sub_signed(ROUND_THE_WORLD).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        conn.prepare_cached(OVER_THERE)?.execute(named_params! {
+            ":since": micros(since),
+            ":now": micros(now),
+            ":movers": serde_json::json!(movers).to_string(),
+        })?;
     }
     Ok(())
 }
@@ -209,7 +240,7 @@ fn look_after(
     now: DateTime<Utc>,
 ) -> Result<u64, Fault> {
     let movers = settle_all(conn, recipients, fallback, now)?;
-    take_along(conn, &movers)?;
+    take_along(conn, &movers, now)?;
     people::expand_again_for(conn, &movers, now)?;
     Ok(movers.len() as u64)
 }
@@ -277,5 +308,6 @@ mod tests {
         assert_scans_nothing(EVIDENCE);
         assert_scans_nothing(TOO_OLD);
         assert_scans_nothing(OF_GROUPS);
+        assert_scans_nothing(OVER_THERE);
     }
 }

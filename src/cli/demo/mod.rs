@@ -161,6 +161,7 @@ fn config(settings: &emulator::Settings, directory: &Path) -> Config {
         },
         quiet_hours: Vec::new(),
         keep_attempts: Duration::from_hours(24 * 90),
+        backups: None,
         stop: None,
         log: Log { format: LogFormat::Auto, level: LogLevel::Warn },
     }

@@ -17,7 +17,7 @@ use crate::port::people::{PersonChange, ZoneOrder};
 pub(super) struct ZoneArgs {
     /// An address, the id of a conversation, or a name
     who: String,
-    /// The IANA zone, such as Europe/Lisbon
+    /// The IANA zone, such as Europe/Lisbon; `auto` is the same as --clear
     #[arg(required_unless_present = "clear", conflicts_with = "clear")]
     zone: Option<String>,
     /// Take back what an operator or an import said; what else is said counts again
@@ -27,8 +27,8 @@ pub(super) struct ZoneArgs {
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &ZoneArgs) -> Ended {
     let zone = match &args.zone {
-        Some(name) => Some(read(screen, name)?),
-        None => None,
+        Some(name) if !name.eq_ignore_ascii_case("auto") => Some(read(screen, name)?),
+        Some(_) | None => None,
     };
     let any = desk::open(screen, common).await?;
     let asked = any.desk.order_zone(ZoneOrder { who: args.who.clone(), zone }).await;

@@ -13,8 +13,12 @@ use crate::domain::time::ZoneRules;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Done,
-    Snoozed { until: DateTime<Utc> },
+    Snoozed {
+        until: DateTime<Utc>,
+    },
     Stopped,
+    /// There is nothing any more that could be put off.
+    Over,
 }
 
 impl Outcome {
@@ -24,6 +28,7 @@ impl Outcome {
         match text {
             "done" => Some(Self::Done),
             "stopped" => Some(Self::Stopped),
+            "over" => Some(Self::Over),
             _ => Some(Self::Snoozed { until: text.strip_prefix("snoozed until ")?.parse().ok()? }),
         }
     }
@@ -35,6 +40,7 @@ impl Outcome {
         match self {
             Self::Done => format!("✓ {}", words.done),
             Self::Stopped => words.stopped.to_owned(),
+            Self::Over => words.over.to_owned(),
             Self::Snoozed { until } => words.snoozed.replace("{}", &words.clock(rules.civil(*until, reader.zone))),
         }
     }
@@ -46,6 +52,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Done => f.write_str("done"),
             Self::Stopped => f.write_str("stopped"),
+            Self::Over => f.write_str("over"),
             Self::Snoozed { until } => write!(f, "snoozed until {}", until.to_rfc3339()),
         }
     }
@@ -82,6 +89,7 @@ struct Words {
     tomorrow: &'static str,
     snoozed: &'static str,
     stopped: &'static str,
+    over: &'static str,
     not_yours: &'static str,
     /// From Monday on, as short as people write them.
     weekdays: &'static str,
@@ -105,52 +113,52 @@ fn words(tag: Option<&str>) -> &'static Words {
 /// One language in a line or two.
 macro_rules! words {
     ($($language:literal: $done:literal $stop:literal $snooze:literal $tomorrow:literal $snoozed:literal $stopped:literal
-       $weekdays:literal $not_yours:literal;)*) => {
+       $over:literal $weekdays:literal $not_yours:literal;)*) => {
         &[$(Words {
             language: $language, done: $done, stop: $stop, snooze: $snooze, tomorrow: $tomorrow, snoozed: $snoozed,
-            stopped: $stopped, weekdays: $weekdays, not_yours: $not_yours,
+            stopped: $stopped, over: $over, weekdays: $weekdays, not_yours: $not_yours,
         },)*]
     };
 }
 
 const WORDS: &[Words] = words! {
-    "en": "Done" "Stop" "Snooze {}" "until tomorrow" "Snoozed until {}" "Stopped"
+    "en": "Done" "Stop" "Snooze {}" "until tomorrow" "Snoozed until {}" "Stopped" "No longer sent"
         "Mon Tue Wed Thu Fri Sat Sun" "This message is not for you, so nothing has changed.";
-    "de": "Erledigt" "Stopp" "Später: {}" "morgen" "Verschoben auf {}" "Gestoppt"
+    "de": "Erledigt" "Stopp" "Später: {}" "morgen" "Verschoben auf {}" "Gestoppt" "Wird nicht mehr gesendet"
         "Mo Di Mi Do Fr Sa So" "Diese Nachricht ist nicht für dich; es hat sich nichts geändert.";
-    "fr": "Fait" "Arrêter" "Plus tard : {}" "demain" "Reporté à {}" "Arrêté"
+    "fr": "Fait" "Arrêter" "Plus tard : {}" "demain" "Reporté à {}" "Arrêté" "N’est plus envoyé"
         "lun. mar. mer. jeu. ven. sam. dim." "Ce message n’est pas pour vous ; rien n’a changé.";
-    "es": "Hecho" "Parar" "Más tarde: {}" "mañana" "Pospuesto hasta {}" "Parado"
+    "es": "Hecho" "Parar" "Más tarde: {}" "mañana" "Pospuesto hasta {}" "Parado" "Ya no se envía"
         "lun mar mié jue vie sáb dom" "Este mensaje no es para ti; no ha cambiado nada.";
-    "it": "Fatto" "Ferma" "Più tardi: {}" "domani" "Rinviato a {}" "Fermato"
+    "it": "Fatto" "Ferma" "Più tardi: {}" "domani" "Rinviato a {}" "Fermato" "Non viene più inviato"
         "lun mar mer gio ven sab dom" "Questo messaggio non è per te; non è cambiato nulla.";
-    "pt": "Feito" "Parar" "Mais tarde: {}" "amanhã" "Adiado para {}" "Parado"
+    "pt": "Feito" "Parar" "Mais tarde: {}" "amanhã" "Adiado para {}" "Parado" "Não é mais enviado"
         "seg ter qua qui sex sáb dom" "Esta mensagem não é para você; nada mudou.";
-    "nl": "Klaar" "Stop" "Later: {}" "morgen" "Uitgesteld tot {}" "Gestopt"
+    "nl": "Klaar" "Stop" "Later: {}" "morgen" "Uitgesteld tot {}" "Gestopt" "Wordt niet meer verzonden"
         "ma di wo do vr za zo" "Dit bericht is niet voor jou; er is niets veranderd.";
-    "pl": "Gotowe" "Zatrzymaj" "Później: {}" "jutro" "Odłożono do {}" "Zatrzymano"
+    "pl": "Gotowe" "Zatrzymaj" "Później: {}" "jutro" "Odłożono do {}" "Zatrzymano" "Nie jest już wysyłane"
         "pon. wt. śr. czw. pt. sob. niedz." "Ta wiadomość nie jest dla Ciebie; nic się nie zmieniło.";
-    "sv": "Klart" "Stoppa" "Senare: {}" "i morgon" "Uppskjutet till {}" "Stoppat"
+    "sv": "Klart" "Stoppa" "Senare: {}" "i morgon" "Uppskjutet till {}" "Stoppat" "Skickas inte längre"
         "mån tis ons tors fre lör sön" "Det här meddelandet är inte till dig; inget har ändrats.";
-    "da": "Færdig" "Stop" "Senere: {}" "i morgen" "Udskudt til {}" "Stoppet"
+    "da": "Færdig" "Stop" "Senere: {}" "i morgen" "Udskudt til {}" "Stoppet" "Sendes ikke længere"
         "man tirs ons tors fre lør søn" "Denne besked er ikke til dig; intet er ændret.";
-    "nb": "Ferdig" "Stopp" "Senere: {}" "i morgen" "Utsatt til {}" "Stoppet"
+    "nb": "Ferdig" "Stopp" "Senere: {}" "i morgen" "Utsatt til {}" "Stoppet" "Sendes ikke lenger"
         "man. tirs. ons. tors. fre. lør. søn." "Denne meldingen er ikke til deg; ingenting er endret.";
-    "fi": "Valmis" "Lopeta" "Myöhemmin: {}" "huomenna" "Lykätty: {}" "Lopetettu"
+    "fi": "Valmis" "Lopeta" "Myöhemmin: {}" "huomenna" "Lykätty: {}" "Lopetettu" "Ei enää lähetetä"
         "ma ti ke to pe la su" "Tämä viesti ei ole sinulle; mikään ei muuttunut.";
-    "cs": "Hotovo" "Zastavit" "Později: {}" "zítra" "Odloženo na {}" "Zastaveno"
+    "cs": "Hotovo" "Zastavit" "Později: {}" "zítra" "Odloženo na {}" "Zastaveno" "Už se neposílá"
         "po út st čt pá so ne" "Tato zpráva není pro vás; nic se nezměnilo.";
-    "ja": "完了" "停止" "後で: {}" "明日" "{} まで延期しました" "停止しました"
+    "ja": "完了" "停止" "後で: {}" "明日" "{} まで延期しました" "停止しました" "今後は送信されません"
         "月 火 水 木 金 土 日" "このメッセージはあなた宛てではないため、何も変更されていません。";
-    "zh": "完成" "停止" "稍后: {}" "明天" "已推迟到 {}" "已停止"
+    "zh": "完成" "停止" "稍后: {}" "明天" "已推迟到 {}" "已停止" "不再发送"
         "周一 周二 周三 周四 周五 周六 周日" "此消息不是发给您的，未做任何更改。";
-    "ko": "완료" "중지" "나중에: {}" "내일" "{}까지 미뤘습니다" "중지됨"
+    "ko": "완료" "중지" "나중에: {}" "내일" "{}까지 미뤘습니다" "중지됨" "더 이상 전송되지 않습니다"
         "월 화 수 목 금 토 일" "이 메시지는 본인에게 온 것이 아니므로 변경된 내용이 없습니다.";
-    "tr": "Tamam" "Durdur" "Sonra: {}" "yarın" "Ertelendi: {}" "Durduruldu"
+    "tr": "Tamam" "Durdur" "Sonra: {}" "yarın" "Ertelendi: {}" "Durduruldu" "Artık gönderilmiyor"
         "Pzt Sal Çar Per Cum Cmt Paz" "Bu ileti sizin için değil; hiçbir şey değişmedi.";
-    "uk": "Готово" "Зупинити" "Пізніше: {}" "завтра" "Відкладено до {}" "Зупинено"
+    "uk": "Готово" "Зупинити" "Пізніше: {}" "завтра" "Відкладено до {}" "Зупинено" "Більше не надсилається"
         "пн вт ср чт пт сб нд" "Це повідомлення не для вас; нічого не змінено.";
-    "ru": "Готово" "Остановить" "Позже: {}" "завтра" "Отложено до {}" "Остановлено"
+    "ru": "Готово" "Остановить" "Позже: {}" "завтра" "Отложено до {}" "Остановлено" "Больше не отправляется"
         "пн вт ср чт пт сб вс" "Это сообщение не для вас; ничего не изменилось.";
 };
 
@@ -177,7 +185,7 @@ mod tests {
     #[test]
     fn what_the_ledger_keeps_is_read_again() {
         let until = DateTime::from_timestamp_micros(1_803_894_600_000_001).expect("an instant");
-        for outcome in [Outcome::Done, Outcome::Stopped, Outcome::Snoozed { until }] {
+        for outcome in [Outcome::Done, Outcome::Stopped, Outcome::Over, Outcome::Snoozed { until }] {
             assert_eq!(Outcome::parse(&outcome.to_string()), Some(outcome));
         }
         assert_eq!(Outcome::parse("snoozed until doomsday"), None);

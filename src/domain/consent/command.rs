@@ -3,6 +3,8 @@
 //! Only a whole message is a command. "Please don't stop" is none, and nor is a sentence that happens to begin with
 //! one of the words: what follows a word must be short enough to be a topic.
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::Topic;
 
 /// What somebody asks of the bot.
@@ -263,8 +265,12 @@ fn about(text: &str, words: &[&str], command: fn(Option<Topic>) -> Command) -> O
     Topic::new(&rest).map(|topic| command(Some(topic)))
 }
 
-/// In small letters, with single spaces, and without what stands around the words.
+/// In small letters, with single spaces, and without what stands around the words. Full-width letters, letters whose
+/// accents are characters of their own and characters without a width are how keyboards and clipboards differ, not people.
 fn plain(text: &str) -> String {
+    let has_no_width =
+        |c: &char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
+    let text: String = text.nfkc().filter(|c| !has_no_width(c)).collect();
     let is_around = |c: char| {
         let is_meant = c.is_alphanumeric() || c == '?';
         !is_meant
@@ -297,6 +303,9 @@ mod tests {
         let stop = Command::Stop(None);
         for text in ["stop", "STOP", " Stop. ", "stop!!", "\"stop\"", "/stop", "Stop all", "STOP: everything", "stop?"]
         {
+            check(text, Some(&stop));
+        }
+        for text in ["ＳＴＯＰ", "st\u{200b}op", "\u{feff}stop", "ArreTer", "arre\u{302}ter", "ＳＴＯＰ！"] {
             check(text, Some(&stop));
         }
         check("stop standup", Some(&Command::Stop(Some(topic("standup")))));

@@ -95,6 +95,7 @@ reasons! {
     NoAnswer = "no-answer", "the request left and no answer came";
     ServerError = "server-error", "Teams answered with an error that says nothing about the message";
     Interrupted = "interrupted", "the daemon ended while the request was under way";
+    Restored = "restored", "it was due before the ledger was restored from an older backup, which can't say whether it was sent";
 }
 
 impl fmt::Display for Reason {
@@ -133,7 +134,7 @@ impl Reason {
     /// Whether this reason says that the message may have arrived and may not.
     #[must_use]
     pub fn is_doubt(self) -> bool {
-        matches!(self, Reason::NoAnswer | Reason::ServerError | Reason::Interrupted)
+        matches!(self, Reason::NoAnswer | Reason::ServerError | Reason::Interrupted | Reason::Restored)
     }
 
     /// Whether this reason says that the recipient can't be reached until something changes on their side.
@@ -191,7 +192,8 @@ impl Reason {
             | Reason::NotRegistered
             | Reason::NoAnswer
             | Reason::ServerError
-            | Reason::Interrupted => None,
+            | Reason::Interrupted
+            | Reason::Restored => None,
         }
     }
 }

@@ -27,6 +27,10 @@ pub(in super::super) fn take_in(
     now: DateTime<Utc>,
     taken: &mut TakenIn,
 ) -> Result<(), Fault> {
+    // Nearly always so, and it costs the least to ask.
+    if listeners::of_event(conn, &event.name, event.at)?.is_empty() {
+        return Ok(());
+    }
     match happen(conn, event, now)? {
         EventAnswer::Taken(receipt) => taken.work |= !receipt.is_repetition && !receipt.occurrences.is_empty(),
         EventAnswer::KeyIsTaken | EventAnswer::NobodyListens { .. } => {}

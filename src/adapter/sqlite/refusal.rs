@@ -1,0 +1,99 @@
+//! Why a ledger is not opened, in words for whoever starts a daemon: what is wrong, where, and what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// Why the ledger could not be opened. Nothing was changed in the file then.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("{} is not an SQLite database; nothing was changed in it. Name another file for the ledger", .path.display())]
+    NotADatabase { path: PathBuf },
+    #[error("{} is the SQLite database of another program; nothing was changed in it. Name another file for the ledger", .path.display())]
+    OfAnotherProgram { path: PathBuf },
+    #[error("{} has schema {found}, and this nudged knows schemas up to {known}; use the newer nudged that wrote it", .path.display())]
+    Newer { path: PathBuf, found: i64, known: i64 },
+    #[error("{} is a directory where the ledger should be; move it away, or name another state_dir", .path.display())]
+    NotAFile { path: PathBuf },
+    #[error("{} is damaged; nothing was changed in it. Put a backup in its place with `nudged restore FILE`", .path.display())]
+    Damaged { path: PathBuf },
+    /// SQLite would throw such a log away as the leftover of another file.
+    #[error("{} is there, but its ledger {} is not; nothing was changed. Put the ledger back beside it, or move it away to begin anew", log(path).display(), .path.display())]
+    LogWithoutLedger { path: PathBuf },
+    #[error("{} can't be read and written by this user ({source}); give it to the user that runs nudged", .path.display())]
+    Denied {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} can't be written ({source}); look at the disk, and mount it for writing again", .path.display())]
+    ReadOnly {
+        path: PathBuf,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("another program has locked {}, such as an open `sqlite3`; end it and start again", .path.display())]
+    Locked { path: PathBuf },
+    #[error("there is no room left on the disk of {}; make some and start again", .path.display())]
+    NoRoom { path: PathBuf },
+    #[error("the disk of {} fails, or has no room left ({source}); look into the kernel's log, and at `df`", .path.display())]
+    DiskFails {
+        path: PathBuf,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("{} cannot keep a write-ahead log (journal mode {mode:?}); put the ledger on a local disk", .path.display())]
+    NoWriteAheadLog { path: PathBuf, mode: String },
+    #[error("{doing} {}: {source}", .path.display())]
+    Failed {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The write-ahead log of a ledger.
+pub(super) fn log(ledger: &Path) -> PathBuf {
+    with_suffix(ledger, "-wal")
+}
+
+/// What those who work on a ledger share about its log.
+pub(super) fn shared(ledger: &Path) -> PathBuf {
+    with_suffix(ledger, "-shm")
+}
+
+fn with_suffix(ledger: &Path, suffix: &str) -> PathBuf {
+    let mut name = ledger.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+impl OpenError {
+    /// What SQLite said while `doing` something to the file.
+    pub(super) fn of_sqlite(doing: &'static str, path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
+            Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly { path, source: Box::new(source) },
+            Some(ErrorCode::DiskFull) => Self::NoRoom { path },
+            Some(ErrorCode::SystemIoFailure) => Self::DiskFails { path, source: Box::new(source) },
+            _ => Self::Failed { doing, path, source: Box::new(source) },
+        }
+    }
+
+    /// What the operating system said while `doing` something to the file.
+    pub(super) fn of_file(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::IsADirectory => Self::NotAFile { path },
+            io::ErrorKind::PermissionDenied => Self::Denied { path, source },
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, source: Box::new(source) },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoRoom { path },
+            _ => Self::Failed { doing, path, source: Box::new(source) },
+        }
+    }
+}

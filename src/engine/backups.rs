@@ -1,0 +1,182 @@
+//! The daily backups: when one is due, which are kept, and what went wrong. A failing backup is told and stops nothing.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::port::backup::{Backup, BackupError, Backups};
+use crate::port::clock::Clock;
+use crate::port::desk::BackupStatus;
+
+/// A beat that comes twice makes one backup.
+const SAME_DAY: TimeDelta = TimeDelta::hours(12);
+
+/// A beat may be lost. After so long without a backup the next chance makes one.
+const OVERDUE: TimeDelta = TimeDelta::hours(25);
+
+/// Whoever makes the daily backups.
+pub struct DailyBackups {
+    pub backups: Arc<dyn Backups>,
+    pub clock: Arc<dyn Clock>,
+    /// So many of the newest ones.
+    pub keep: usize,
+    /// What was last seen; nothing before the first look.
+    pub seen: Mutex<BackupStatus>,
+}
+
+impl DailyBackups {
+    #[must_use]
+    pub fn new(backups: Arc<dyn Backups>, clock: Arc<dyn Clock>, keep: usize) -> Self {
+        Self { backups, clock, keep, seen: Mutex::default() }
+    }
+
+    /// What is known of the backups.
+    #[must_use]
+    pub fn status(&self) -> BackupStatus {
+        // A plain value that no panic leaves half-changed.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// It is the time of the day.
+    pub async fn at_its_time(&self) {
+        self.look_after(SAME_DAY).await;
+    }
+
+    /// A chance to make up for a backup that was missed.
+    pub async fn if_overdue(&self) {
+        self.look_after(OVERDUE).await;
+    }
+
+    /// Makes a backup where the newest is as old as that, and removes those that are no longer kept.
+    async fn look_after(&self, age: TimeDelta) {
+        let now = self.clock.now();
+        let (newest, trouble) = match self.make_if(age, now).await {
+            Ok(newest) => (newest, None),
+            Err(error) => {
+                tracing::warn!(%error, "no backup was made; the next chance tries again");
+                (self.newest().await, Some(error.to_string()))
+            }
+        };
+        let seen = BackupStatus {
+            last_at: newest.as_ref().map(|newest| newest.made_at),
+            bytes: newest.as_ref().map(|newest| newest.bytes),
+            path: newest.map(|newest| newest.path),
+            trouble,
+        };
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+    }
+
+    /// Of those that are there, whatever else is wrong.
+    async fn newest(&self) -> Option<Backup> {
+        self.backups.list().await.ok()?.pop()
+    }
+
+    /// Returns the newest one.
+    async fn make_if(&self, age: TimeDelta, now: DateTime<Utc>) -> Result<Option<Backup>, BackupError> {
+        let mut backups = self.backups.list().await?;
+        // One from the future was made before the clock was put right, and says nothing.
+        let is_young = |backup: &Backup| backup.made_at <= now && now - backup.made_at < age;
+        if !backups.iter().any(is_young) {
+            let made = self.backups.make(now).await?;
+            tracing::info!(path = %made.path.display(), bytes = made.bytes, "the ledger is backed up");
+            backups.push(made);
+        }
+        let too_many = backups.len().saturating_sub(self.keep);
+        for old in &backups[..too_many] {
+            self.backups.remove(old).await?;
+        }
+        Ok(backups.pop())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::domain::time::Moment;
+
+    /// Backups that are only names, and a time that stands still until it is set.
+    #[derive(Default)]
+    struct Shelf {
+        there: Mutex<Vec<Backup>>,
+        is_full: Mutex<bool>,
+    }
+
+    #[async_trait]
+    impl Backups for Shelf {
+        async fn list(&self) -> Result<Vec<Backup>, BackupError> {
+            Ok(self.there.lock().expect("no panic").clone())
+        }
+
+        async fn make(&self, now: DateTime<Utc>) -> Result<Backup, BackupError> {
+            if *self.is_full.lock().expect("no panic") {
+                return Err(BackupError("no room".to_owned()));
+            }
+            let backup = Backup { path: now.to_rfc3339().into(), made_at: now, bytes: 1 };
+            self.there.lock().expect("no panic").push(backup.clone());
+            Ok(backup)
+        }
+
+        async fn remove(&self, backup: &Backup) -> Result<(), BackupError> {
+            self.there.lock().expect("no panic").retain(|it| it != backup);
+            Ok(())
+        }
+    }
+
+    struct Still(Mutex<DateTime<Utc>>);
+
+    #[async_trait]
+    impl Clock for Still {
+        fn now(&self) -> DateTime<Utc> {
+            *self.0.lock().expect("no panic")
+        }
+
+        fn moment(&self) -> Moment {
+            unreachable!("only the time of day counts")
+        }
+
+        async fn sleep(&self, _: std::time::Duration) {}
+
+        async fn sleep_until(&self, _: DateTime<Utc>) -> crate::port::clock::Woke {
+            unreachable!("nobody waits")
+        }
+    }
+
+    #[tokio::test]
+    async fn one_a_day_is_made_and_the_newest_are_kept() {
+        let start: DateTime<Utc> = "2027-03-01T03:40:00Z".parse().expect("an instant");
+        let (shelf, clock) = (Arc::new(Shelf::default()), Arc::new(Still(Mutex::new(start))));
+        let daily = DailyBackups::new(shelf.clone(), clock.clone(), 3);
+        let made = || shelf.there.lock().expect("no panic").iter().map(|it| it.made_at).collect::<Vec<_>>();
+        let day = |days: i64| start + TimeDelta::days(days);
+        let go = |to: DateTime<Utc>| *clock.0.lock().expect("no panic") = to;
+
+        daily.at_its_time().await;
+        daily.at_its_time().await;
+        daily.if_overdue().await;
+        assert_eq!(made(), [start], "a doubled beat makes no second one");
+        go(day(1));
+        daily.if_overdue().await;
+        assert_eq!(made().len(), 1, "it is not overdue yet");
+        for days in 1..5 {
+            go(day(days));
+            daily.at_its_time().await;
+        }
+        assert_eq!(made(), [day(2), day(3), day(4)]);
+        go(day(5) + TimeDelta::hours(1));
+        daily.if_overdue().await;
+        assert_eq!(made().last(), Some(&clock.now()), "a lost beat is made up for");
+
+        // Full: it is said, nothing is removed, and it is over when there is room again.
+        *shelf.is_full.lock().expect("no panic") = true;
+        go(day(7));
+        daily.at_its_time().await;
+        let status = daily.status();
+        assert_eq!((made().len(), status.trouble.as_deref()), (3, Some("no room")));
+        assert_eq!(status.last_at, Some(day(5) + TimeDelta::hours(1)));
+        *shelf.is_full.lock().expect("no panic") = false;
+        daily.if_overdue().await;
+        assert_eq!((daily.status().trouble, daily.status().last_at), (None, Some(day(7))));
+    }
+}

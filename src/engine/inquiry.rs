@@ -1,0 +1,70 @@
+//! Questions to Teams that have time: within the limits, after every message, and again where the answer says so.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::rate::Operation;
+use crate::domain::recipient::Reference;
+use crate::domain::schedule::model::Priority;
+use crate::domain::verdict::{Answer, Verdict};
+use crate::engine::limiter::{Limiter, Permit, Request};
+use crate::engine::sender::silence;
+use crate::port::clock::Clock;
+use crate::port::connector::Connector;
+
+/// How often a request is made whose answer asks for it to be made again.
+const TRIES: u32 = 3;
+
+/// The shortest wait before that.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Asks Teams.
+#[derive(Clone)]
+pub struct Inquirer {
+    pub connector: Arc<dyn Connector>,
+    pub limiter: Arc<Limiter>,
+    pub clock: Arc<dyn Clock>,
+    /// The bot's own tenant, for conversations of which no other is known.
+    pub home_tenant: Option<Arc<str>>,
+}
+
+impl Inquirer {
+    /// Makes a request about a conversation within the limits, and again where its answer says so.
+    pub async fn ask<T, F>(
+        &self,
+        conversation: &Reference,
+        operation: Operation,
+        request: impl Fn() -> F,
+    ) -> Result<T, Answer>
+    where
+        F: Future<Output = Result<T, Answer>>,
+    {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut permit = self.permit(conversation, operation).await;
+            permit.leaves();
+            let answered = request().await;
+            permit.complete(answered.as_ref().err().and_then(|answer| silence(&answer.verdict)));
+            match &answered {
+                Err(Answer { verdict: Verdict::Retry { after, .. }, .. }) if tries < TRIES => {
+                    self.clock.sleep(after.unwrap_or(PAUSE).max(PAUSE)).await;
+                }
+                Ok(_) | Err(_) => return answered,
+            }
+        }
+    }
+
+    /// Messages go first.
+    async fn permit(&self, asked: &Reference, operation: Operation) -> Permit {
+        let tenant = asked.tenant_id.as_deref().map(Arc::from).or_else(|| self.home_tenant.clone()).unwrap_or_default();
+        let conversation = Arc::from(asked.conversation_id.as_deref().unwrap_or_default());
+        let request = Request { tenant, conversation, operation, priority: Priority::Bulk };
+        loop {
+            match self.limiter.permit(&request).await {
+                Ok(permit) => return permit,
+                Err(later) => self.clock.sleep(later.at.since(self.clock.moment())).await,
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Thousands of seeded worlds, in each of which the promises must hold whatever happens.
+//!
+//! `NUDGED_SIM_SEEDS=100000 cargo test --release --test sim` runs more of them; `cargo run --release --example sim` does
+//! it with progress, and repeats one seed.
+
+#[path = "sim/mod.rs"]
+mod sim;
+
+use sim::campaign::{campaign, explain, surely};
+
+/// How many seeds are run where nobody says otherwise.
+const SEEDS: u64 = 2000;
+
+#[test]
+fn the_promises_hold_in_every_world() {
+    let seeds = std::env::var("NUDGED_SIM_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(SEEDS);
+    let sum = campaign(0, seeds, &|_| {});
+    if let Some(failed) = &sum.failed {
+        panic!("{}", explain(failed, 60));
+    }
+    assert_eq!(sum.seeds, seeds);
+}
+
+#[test]
+fn a_seed_is_the_same_run_each_time() {
+    for seed in 0..20 {
+        let (first, again) = (surely(seed), surely(seed));
+        assert_eq!((first.print, first.steps), (again.print, again.steps), "seed {seed}");
+    }
+}

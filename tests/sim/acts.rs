@@ -1,0 +1,311 @@
+//! What happens to a world: to its people, its files, its clock and its daemon.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use chrono::{NaiveTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use nudged::domain::consent::{Choice, Topic, Way, Wish};
+use nudged::domain::event::{Event, Identity};
+use nudged::domain::id::ScheduleName;
+use nudged::domain::news::Who;
+use nudged::domain::recall::Remedy;
+use nudged::port::clock::Clock;
+use nudged::port::recall::RecallOrder;
+use nudged::port::store::{Pause, PausedBy, PlanChange};
+
+use crate::sim::clock::SimClock;
+use crate::sim::plan::{Plan, When};
+use crate::sim::run::Run;
+use crate::sim::teams::Outage;
+use crate::sim::truth::Span;
+use crate::sim::world::Person;
+
+/// How long what came in between still counts: a plan follows an edit within moments, where nothing dies over it.
+const LAG: Duration = Duration::from_mins(2);
+
+impl Run {
+    /// Something happens.
+    pub(crate) async fn act(&mut self) {
+        let chance = &self.chance;
+        let eventful = self.mood.people;
+        match chance.below(20) {
+            0..=2 if eventful => self.somebody_moves().await,
+            3 | 4 if eventful => self.somebody_chooses().await,
+            5 if eventful => self.somebody_blocks_or_comes_back().await,
+            6..=8 if eventful => self.a_file_changes().await,
+            9 if eventful => self.a_schedule_is_held_or_let_go().await,
+            10 if eventful => self.an_occurrence_is_recalled().await,
+            11 | 12 => self.something_happens().await,
+            13 if self.mood.clock => self.the_clock_is_set(),
+            14 if self.mood.clock => self.the_machine_sleeps(),
+            15 if self.mood.daemon => self.the_daemon_stops_and_starts().await,
+            16 if self.mood.daemon => self.the_daemon_is_killed().await,
+            17 if self.mood.outages => self.teams_goes_or_comes_back(),
+            _ => self.planning_again_changes_nothing().await,
+        }
+    }
+
+    fn note(&self, what: String) {
+        self.truth().note(self.around.time.mono(), what);
+    }
+
+    fn plain_no_more(&self) -> Option<Person> {
+        let people: Vec<Person> = self.world.people.iter().filter(|person| !person.is_plain).cloned().collect();
+        (!people.is_empty()).then(|| self.chance.pick(&people))
+    }
+
+    fn plan_to_touch(&self) -> Option<usize> {
+        let plans: Vec<usize> = (0..self.world.plans.len()).filter(|plan| !self.world.plans[*plan].is_plain).collect();
+        (!plans.is_empty()).then(|| self.chance.pick(&plans))
+    }
+
+    async fn somebody_moves(&mut self) {
+        let Some(mut person) = self.plain_no_more() else { return };
+        person.zone = self.chance.pick(&self.world.zones);
+        self.note(format!("{} moves to {}", person.name, person.zone));
+        let moved = Span { until: Duration::MAX, value: person.zone };
+        self.truth().zones.entry(person.name.clone()).or_default().push(moved);
+        if let Some(known) = self.world.people.iter_mut().find(|known| known.name == person.name) {
+            known.zone = person.zone;
+        }
+        let record = person.record();
+        self.surely(move |handles| {
+            let record = record.clone();
+            async move {
+                handles.store.import_people(vec![record], Tz::UTC, handles.clock.now()).await?;
+                handles.replan.notify_one();
+                handles.work.notify_one();
+                Ok(())
+            }
+        })
+        .await;
+        let until = self.around.time.mono() + LAG;
+        let mut truth = self.truth();
+        end_all_but_last(truth.zones.get_mut(&person.name), until);
+    }
+
+    async fn somebody_chooses(&mut self) {
+        let Some(person) = self.plain_no_more() else { return };
+        let wish = if self.chance.hits(60) { Wish::Stop } else { Wish::Start };
+        let topic = self.chance.hits(50).then(|| self.chance.pick(&self.world.plans).name);
+        self.note(format!("{} says {wish:?} to {topic:?}", person.name));
+        self.surely(move |handles| {
+            let who = Who { conversation_id: None, addresses: vec![person.address()] };
+            let topic = topic.as_deref().and_then(Topic::new);
+            async move {
+                let choice = Choice { wish, topic, way: Way::Operator, at: handles.clock.now() };
+                handles.store.choose(who, choice).await?;
+                handles.work.notify_one();
+                Ok(())
+            }
+        })
+        .await;
+    }
+
+    async fn somebody_blocks_or_comes_back(&mut self) {
+        let Some(person) = self.plain_no_more() else { return };
+        let is_blocked = {
+            let mut blocked = self.around.teams.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = blocked.len();
+            blocked.retain(|name| *name != person.name);
+            if blocked.len() == before {
+                blocked.push(person.name.clone());
+            }
+            blocked.len() > before
+        };
+        self.note(format!("{} blocks the bot: {is_blocked}", person.name));
+        if is_blocked {
+            return;
+        }
+        self.surely(move |handles| {
+            let address = person.address();
+            async move {
+                for recipient in handles.store.find_people(address.as_str()).await? {
+                    handles.store.revive(recipient).await?;
+                }
+                handles.work.notify_one();
+                Ok(())
+            }
+        })
+        .await;
+    }
+
+    async fn a_file_changes(&mut self) {
+        let Some(number) = self.plan_to_touch() else { return };
+        let mut plan = self.world.plans[number].clone();
+        let mut text = None;
+        match self.chance.below(4) {
+            0 => text = Some(format!("{}this is no TOML", plan.toml())),
+            1 => text = Some(String::new()),
+            _ => plan = self.edited(plan),
+        }
+        self.note(format!("the file of {} changes: {text:?} {plan:?}", plan.name));
+        let text = text.unwrap_or_else(|| {
+            let edited = Span { until: Duration::MAX, value: plan.clone() };
+            self.truth().plans.entry(plan.name.clone()).or_default().push(edited);
+            self.world.plans[number] = plan.clone();
+            plan.toml()
+        });
+        self.write(&plan.name, &text);
+        self.reload().await;
+        let until = self.around.time.mono() + LAG;
+        end_all_but_last(self.truth().plans.get_mut(&plan.name), until);
+    }
+
+    fn edited(&self, mut plan: Plan) -> Plan {
+        plan.edition += 1;
+        if let When::Daily(time) | When::Weekdays(time) = &mut plan.when
+            && self.chance.hits(60)
+        {
+            let minutes = TimeDelta::minutes(self.chance.pick(&[-90, -30, -7, 5, 30, 60, 120]));
+            let (moved, _) = NaiveTime::overflowing_add_signed(time, minutes);
+            *time = moved;
+        }
+        if self.chance.hits(30) {
+            plan.late = Duration::from_mins(self.chance.pick(&[2, 30, 120]));
+        }
+        plan
+    }
+
+    /// Reads the files again, and plans.
+    pub(crate) async fn reload(&mut self) {
+        self.surely(|handles| async move {
+            handles.keeper.reload().await?;
+            handles.planner.pass().await?;
+            handles.work.notify_one();
+            Ok(())
+        })
+        .await;
+    }
+
+    async fn a_schedule_is_held_or_let_go(&mut self) {
+        let Some(number) = self.plan_to_touch() else { return };
+        let schedule = ScheduleName::new(&self.world.plans[number].name).expect("a name");
+        let is_held = self.truth().held.contains_key(schedule.as_str());
+        self.note(format!("{schedule} is held: {}", !is_held));
+        if is_held {
+            self.let_go(schedule).await;
+            return;
+        }
+        self.surely(move |handles| {
+            let pause =
+                Pause { schedule: schedule.clone(), why: "why not".into(), by: PausedBy::Operator, not_believed: None };
+            async move {
+                // It may not be known yet, or be gone.
+                drop(handles.store.pause(pause, handles.clock.now()).await);
+                Ok(())
+            }
+        })
+        .await;
+    }
+
+    /// Lets a schedule go on.
+    pub(crate) async fn let_go(&mut self, schedule: ScheduleName) {
+        self.surely(move |handles| {
+            let schedule = schedule.clone();
+            async move {
+                handles.watch.believe(schedule.clone());
+                handles.store.resume(schedule).await?;
+                handles.work.notify_one();
+                Ok(())
+            }
+        })
+        .await;
+    }
+
+    async fn an_occurrence_is_recalled(&mut self) {
+        let Some(number) = self.plan_to_touch() else { return };
+        let schedule = ScheduleName::new(&self.world.plans[number].name).expect("a name");
+        self.note(format!("the last of {schedule} is recalled"));
+        self.surely(move |handles| {
+            let order =
+                RecallOrder { schedule: schedule.clone(), occurrence: None, who: Vec::new(), remedy: Remedy::Delete };
+            async move {
+                drop(handles.store.begin_recall(order, handles.clock.now()).await?);
+                handles.recall.notify_one();
+                Ok(())
+            }
+        })
+        .await;
+    }
+
+    async fn something_happens(&mut self) {
+        let waiting: Vec<String> =
+            self.world.plans.iter().filter(|plan| plan.when == When::Event).map(|plan| plan.name.clone()).collect();
+        if waiting.is_empty() {
+            return;
+        }
+        let name = self.chance.pick(&waiting);
+        let key = self.chance.below(6).to_string();
+        self.note(format!("event {name} {key}"));
+        let at = SimClock(self.around.time.clone()).now();
+        self.surely(move |handles| {
+            let identity = Identity::Key(key.clone());
+            let data = serde_json::json!({});
+            let event = Event { name: name.clone(), identity, at, data, people: Vec::new(), conversation: None };
+            async move {
+                handles.store.happen(event, handles.clock.now()).await?;
+                handles.work.notify_one();
+                Ok(())
+            }
+        })
+        .await;
+    }
+
+    fn the_clock_is_set(&mut self) {
+        let seconds = self.chance.pick(&[-7200, -1800, -60, -2, 3, 90, 1500, 3600]);
+        self.note(format!("the clock is set by {seconds} s"));
+        self.around.time.step(TimeDelta::seconds(seconds));
+    }
+
+    fn the_machine_sleeps(&mut self) {
+        let minutes = self.chance.pick(&[1, 20, 100]);
+        self.note(format!("the machine sleeps for {minutes} min"));
+        self.around.time.step(TimeDelta::minutes(minutes));
+    }
+
+    async fn the_daemon_stops_and_starts(&mut self) {
+        self.note("the daemon stops".into());
+        self.stop_and_start().await;
+    }
+
+    async fn the_daemon_is_killed(&mut self) {
+        self.note("the daemon is killed".into());
+        self.kill_and_start().await;
+    }
+
+    fn teams_goes_or_comes_back(&mut self) {
+        let outage = self.chance.pick(&[Outage::NoConnection, Outage::Unavailable, Outage::TokenRefused]);
+        let mut weather = self.around.teams.weather.lock().unwrap_or_else(PoisonError::into_inner);
+        weather.1 = if weather.1.is_some() { None } else { Some(outage) };
+        let now = weather.1;
+        drop(weather);
+        self.note(format!("outage: {now:?}"));
+    }
+
+    async fn planning_again_changes_nothing(&mut self) {
+        let again = self
+            .surely(|handles| async move {
+                handles.planner.pass().await?;
+                handles.planner.pass().await
+            })
+            .await;
+        if again != PlanChange::default() {
+            let at = self.around.time.mono();
+            self.truth().violation(at, format!("planned again, and it changed something: {again:?}"));
+        }
+    }
+}
+
+fn end_all_but_last<T>(spans: Option<&mut Vec<Span<T>>>, until: Duration) {
+    let Some((_, earlier)) = spans.and_then(|spans| spans.split_last_mut()) else { return };
+    for span in earlier {
+        span.until = span.until.min(until);
+    }
+}
+
+/// What the wall clock shows.
+pub(crate) fn wall(run: &Run) -> chrono::DateTime<Utc> {
+    SimClock(run.around.time.clone()).now()
+}

@@ -1,0 +1,68 @@
+//! Many seeds, shared out between the cores.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sim::run::{Report, run};
+
+/// What came of all of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Sum {
+    pub(crate) seeds: u64,
+    pub(crate) hours: u64,
+    pub(crate) steps: u64,
+    pub(crate) requests: u64,
+    pub(crate) copies: u64,
+    pub(crate) crashes: u64,
+    /// The first that went wrong.
+    pub(crate) failed: Option<Report>,
+}
+
+/// Runs `count` seeds from `first` on, until one goes wrong. `progress` is told how many are done.
+pub(crate) fn campaign(first: u64, count: u64, progress: &(dyn Fn(u64) + Sync)) -> Sum {
+    let next = AtomicU64::new(first);
+    let sum = Mutex::new(Sum::default());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::SeqCst);
+            if seed >= first + count || sum.lock().expect("no panic with it").failed.is_some() {
+                return;
+            }
+            let report = surely(seed);
+            let mut sum = sum.lock().expect("no panic with it");
+            sum.seeds += 1;
+            sum.hours += report.hours;
+            sum.steps += report.steps;
+            sum.requests += report.requests;
+            sum.copies += report.copies;
+            sum.crashes += report.crashes;
+            if !report.violations.is_empty() && sum.failed.as_ref().is_none_or(|failed| failed.seed > seed) {
+                sum.failed = Some(report);
+            }
+            progress(sum.seeds);
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(work))));
+    sum.into_inner().expect("no panic with it")
+}
+
+/// One run, in which a panic is a violation like any other.
+pub(crate) fn surely(seed: u64) -> Report {
+    catch_unwind(AssertUnwindSafe(|| run(seed))).unwrap_or_else(|_| Report {
+        seed,
+        violations: vec!["it panicked; what it said stands above".into()],
+        ..Report::default()
+    })
+}
+
+/// What is said of a seed that went wrong: what is wrong, the last that happened before, and how to see it again.
+pub(crate) fn explain(report: &Report, most_lines: usize) -> String {
+    let Report { seed, violations, lines, print, .. } = report;
+    let (wrong, last) = (violations.join("\n  "), &lines[lines.len().saturating_sub(most_lines)..]);
+    format!(
+        "seed {seed} ({print:016x}):\n  {wrong}\nthe last that happened:\n  {}\nagain: cargo run --example sim -- --seed {seed}",
+        last.join("\n  ")
+    )
+}

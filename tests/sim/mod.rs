@@ -1,0 +1,25 @@
+//! A seeded simulator: the real domain, the real engine and the real ledger in SQLite, in a world that a seed decides.
+//!
+//! - [`world`] and [`plan`] make people and schedules; [`acts`] is what happens to them;
+//! - [`clock`] is virtual time, [`teams`] the other side with its own [`windows`];
+//! - [`store`] makes each act of the ledger one step, at which a daemon's [`life`] may end;
+//! - [`generation`] is a daemon, put together as the real one is;
+//! - [`truth`] knows what really happened and [`audit`] what the ledger says; both look for what must never be, with
+//!   [`civil`], a reckoning of their own;
+//! - [`run`] is one seed, [`campaign`] many of them.
+
+pub(crate) mod acts;
+pub(crate) mod audit;
+pub(crate) mod campaign;
+pub(crate) mod chance;
+pub(crate) mod civil;
+pub(crate) mod clock;
+pub(crate) mod generation;
+pub(crate) mod life;
+pub(crate) mod plan;
+pub(crate) mod run;
+pub(crate) mod store;
+pub(crate) mod teams;
+pub(crate) mod truth;
+pub(crate) mod windows;
+pub(crate) mod world;
