@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 
 use crate::sim::chance::Chance;
@@ -75,9 +75,16 @@ impl Plan {
     pub(crate) fn new(number: usize, begins_at: DateTime<Utc>, hours: usize, zones: &[Tz], chance: &Chance) -> Self {
         let minutes = |most: usize| TimeDelta::minutes(i64::try_from(chance.below(most)).expect("a small number"));
         let time = (begins_at + minutes(hours * 60)).time();
-        let time = NaiveTime::from_hms_opt(chrono::Timelike::hour(&time), chance.pick(&[0, 0, 30, 30, 17]), 0);
+        let time = NaiveTime::from_hms_opt(time.hour(), chance.pick(&[0, 0, 30, 30, 17]), 0);
         let in_the_night = ["00:00:00", "01:30:00", "02:00:00", "02:30:00", "03:00:00"].map(|time| time.parse().ok());
-        let time = if chance.hits(40) { chance.pick(&in_the_night) } else { time }.expect("a time of day");
+        // Many want the same hour.
+        let rush = (begins_at + TimeDelta::minutes(90)).time().with_minute(30).and_then(|time| time.with_second(0));
+        let time = match chance.below(10) {
+            0..=3 => chance.pick(&in_the_night),
+            4..=6 => rush,
+            _ => time,
+        };
+        let time = time.expect("a time of day");
         let when = match chance.below(10) {
             0..=4 => When::Daily(time),
             5 => When::Weekdays(time),

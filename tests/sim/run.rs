@@ -51,7 +51,7 @@ impl Mood {
             daemon: chance.hits(60),
             outages: chance.hits(30),
             weather: Weather {
-                throttled: chance.pick(&[0, 0, 10]),
+                throttled: chance.pick(&[0, 0, 10, 50]),
                 in_doubt: chance.pick(&[0, 10, 30]),
                 refused: chance.pick(&[0, 10]),
                 slow: chance.pick(&[0, 30]),
