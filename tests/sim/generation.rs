@@ -190,7 +190,11 @@ async fn beat(bell: mpsc::Sender<Beat>, time: Arc<Time>, stop: CancellationToken
             () = stop.cancelled() => return,
             () = time.pass(BEAT) => {}
         }
-        let beat = if number.is_multiple_of(PLANS) { Beat::Plan } else { Beat::Upkeep };
+        let beat = match number {
+            daily if daily.is_multiple_of(298) => Beat::Prune,
+            sometimes if sometimes.is_multiple_of(PLANS) => Beat::Plan,
+            _ => Beat::Upkeep,
+        };
         // A beat that finds no room is lost, as in earnest.
         let _is_lost = bell.try_send(beat).is_err();
     }
