@@ -16,6 +16,7 @@ use nudged::domain::consent::{Choice, Wish};
 use nudged::domain::delivery::Claim;
 use nudged::domain::event::Event;
 use nudged::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
+use nudged::domain::introduction::Stranger;
 use nudged::domain::ladder::HouseZones;
 use nudged::domain::news::{News, TakenIn, Who};
 use nudged::domain::recipient::PersonRecord;
@@ -240,6 +241,8 @@ acts! {
     take_place(delivery: DeliveryId, recipient: RecipientId, day: NaiveDate, most: u32) -> bool;
     remember_conversation(recipient: RecipientId, conversation: Conversation) -> ();
     thread(channel: RecipientId, name: ThreadName) -> Option<Posts>;
+    strangers(now: DateTime<Utc>, at_most: usize) -> Vec<Stranger>;
+    settle_stranger(recipient: RecipientId, again_at: Option<DateTime<Utc>>) -> ();
     named_teams() -> Vec<NamedTeam>;
     keep_roster(roster: Roster, fallback_zone: Tz, now: DateTime<Utc>) -> RosterChange;
     roster_failed(team: String, trouble: String, now: DateTime<Utc>) -> ();
