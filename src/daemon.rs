@@ -218,8 +218,7 @@ impl Daemon {
         let introductions = introductions(&rosters, strangers);
         let recaller = recaller(config, &sender, recall);
         let replier = replier(&sender, shown);
-        let chores =
-            Chores { backups, ..chores(config, &introductions, &rosters, planner, credentials, taken.term) };
+        let chores = Chores { backups, ..chores(config, &introductions, &rosters, planner, credentials, taken.term) };
         let attendant = attendant(config, &sender);
         let dispatcher = dispatcher(config, sender, &replan, taken.term);
         // One beat of each kind: more of a kind would do the same work again.

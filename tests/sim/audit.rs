@@ -163,7 +163,9 @@ fn vanished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
                 let key = (plan.name.clone(), occurrence, person.name.clone());
                 match rows.get(&key) {
                     None => wrong.push(format!("P2: nobody accounts for {key:?}")),
-                    Some(row) if person.is_plain && run.mood.is_calm() && row.state != "sent" && plan.quiet.is_none() => {
+                    Some(row)
+                        if person.is_plain && run.mood.is_calm() && row.state != "sent" && plan.quiet.is_none() =>
+                    {
                         wrong.push(format!("P2: nothing went wrong, and it is {}: {key:?}", row.state));
                     }
                     Some(_) => {}

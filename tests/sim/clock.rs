@@ -108,8 +108,13 @@ impl Time {
     /// Waits for a span of monotonic time.
     pub(crate) async fn pass(self: &Arc<Self>, span: Duration) {
         let until = self.mono() + span;
-        Ring { time: self, key: None, rings: |inner: &Inner| (inner.mono >= until).then_some(()).ok_or(until), on_wall: false }
-            .await;
+        Ring {
+            time: self,
+            key: None,
+            rings: |inner: &Inner| (inner.mono >= until).then_some(()).ok_or(until),
+            on_wall: false,
+        }
+        .await;
     }
 }
 

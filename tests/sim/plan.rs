@@ -71,10 +71,17 @@ impl Plan {
             name: format!("s{number}"),
             group: if chance.hits(50) { None } else { Some(chance.pick(&GROUPS)) },
             zone: (place && when != When::Event).then(|| chance.pick(zones)),
-            twists: Twists { gap: chance.pick(&[Gap::Shift, Gap::Shift, Gap::FirstValid, Gap::Skip]), second: chance.hits(30) },
+            twists: Twists {
+                gap: chance.pick(&[Gap::Shift, Gap::Shift, Gap::FirstValid, Gap::Skip]),
+                second: chance.hits(30),
+            },
             late: Duration::from_mins(late),
             jitter: if chance.hits(20) { Duration::from_mins(chance.pick(&[1, 10])) } else { Duration::ZERO },
-            quiet: if chance.hits(25) { chance.pick(&[quiet("22:00:00", "06:00:00"), quiet("02:00:00", "02:45:00")]) } else { None },
+            quiet: if chance.hits(25) {
+                chance.pick(&[quiet("22:00:00", "06:00:00"), quiet("02:00:00", "02:45:00")])
+            } else {
+                None
+            },
             hold: chance.hits(40),
             priority: chance.pick(&["critical", "normal", "normal", "bulk"]),
             keeps_all: chance.hits(50),

@@ -110,10 +110,8 @@ pub(crate) fn run(seed: u64) -> Report {
     let time = Time::new(seed, world.begins_at);
     let truth = Arc::new(Mutex::new(Truth::default()));
     let clock = Arc::clone(&time);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .on_thread_park(move || clock.go_on())
-        .build()
-        .expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().on_thread_park(move || clock.go_on()).build().expect("a runtime");
     let teams = Teams::new(seed, Arc::clone(&time), Arc::clone(&truth), world.per_second, mood.weather);
     let folder = audit::new_folder();
     let mut run = Run {
@@ -255,7 +253,8 @@ impl Run {
                     started = Generation::start(around, Arc::clone(&life), &self.ledger) => started.ok(),
                 }
             };
-            self.truth().note(self.around.time.mono(), format!("daemon {} starts: {}", self.generations, started.is_some()));
+            self.truth()
+                .note(self.around.time.mono(), format!("daemon {} starts: {}", self.generations, started.is_some()));
             if let Some(generation) = started {
                 self.generation = Some(generation);
                 return;

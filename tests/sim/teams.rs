@@ -62,7 +62,13 @@ struct Fate {
 }
 
 impl Teams {
-    pub(crate) fn new(seed: u64, time: Arc<Time>, truth: Arc<Mutex<Truth>>, per_second: usize, weather: Weather) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        time: Arc<Time>,
+        truth: Arc<Mutex<Truth>>,
+        per_second: usize,
+        weather: Weather,
+    ) -> Self {
         Self {
             time,
             truth,
@@ -90,7 +96,8 @@ impl Teams {
         };
         let refused = |verdict| Fate { arrives: false, verdict, ..delivered.clone() };
         let retry = |reason, after| refused(Verdict::Retry { reason, after });
-        let doubt = |reason| Fate { arrives: self.chance.hits(50), verdict: Verdict::Unknown { reason }, ..delivered.clone() };
+        let doubt =
+            |reason| Fate { arrives: self.chance.hits(50), verdict: Verdict::Unknown { reason }, ..delivered.clone() };
         match outage {
             Some(Outage::NoConnection) => return Fate { reaches: false, ..retry(Reason::NotConnected, None) },
             Some(Outage::Unavailable) => return doubt(Reason::ServerError),

@@ -202,7 +202,10 @@ impl Truth {
             && at > *since + SLACK
             && at < *until
         {
-            self.violation(at, format!("P5: within the silence that Teams asked for: {schedule} {occurrence} to {name}"));
+            self.violation(
+                at,
+                format!("P5: within the silence that Teams asked for: {schedule} {occurrence} to {name}"),
+            );
         }
         let number = self.sent.len();
         self.by_key.entry(key.clone()).or_default().push(number);
