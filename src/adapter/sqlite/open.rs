@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -82,7 +83,8 @@ pub(super) fn open(path: &Path) -> Result<(Connection, Connection), OpenError> {
     Ok((writer, reader))
 }
 
-/// Looks at the first bytes before SQLite does, since SQLite takes some broken files for empty ones.
+/// Looks at the first bytes before SQLite does, since SQLite takes some broken files for empty ones. Where there is no
+/// file, there is an empty one then.
 fn check_header(path: &Path) -> Result<(), OpenError> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     let failed = |source: std::io::Error| OpenError::Failed {
@@ -92,12 +94,18 @@ fn check_header(path: &Path) -> Result<(), OpenError> {
     };
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return create(path).map_err(failed),
         Err(error) => return Err(failed(error)),
     };
     let mut header = Vec::new();
     file.take(MAGIC.len() as u64).read_to_end(&mut header).map_err(failed)?;
     if header.is_empty() || header == MAGIC { Ok(()) } else { Err(OpenError::NotADatabase { path: path.to_owned() }) }
+}
+
+/// Makes an empty file for its owner only, whatever the umask and the directory: people's names and addresses come to
+/// stand in it. SQLite gives its log the same rights.
+fn create(path: &Path) -> std::io::Result<()> {
+    File::options().write(true).create_new(true).mode(0o600).open(path).map(drop)
 }
 
 /// Makes sure that the database is new or ours, and not of a newer nudged.
