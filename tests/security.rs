@@ -64,21 +64,21 @@ fn code(page: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_test_that_the_page_names_exists() {
     let page = read("SECURITY.md");
-    let (mut known, mut wrong, mut named) = (BTreeMap::new(), Vec::new(), 0);
+    let (mut known, mut wrong, mut spans) = (BTreeMap::new(), Vec::new(), 0);
     for words in code(&page).map(|text| text.split_whitespace().collect::<Vec<_>>()) {
         let (of, names) = match words[..] {
             ["--lib", ref names @ ..] => ("lib", names),
             ["--test", of, ref names @ ..] => (of, names),
             _ => continue,
         };
-        named += 1;
+        spans += 1;
         let sources = known.entry(of.to_owned()).or_insert_with(|| sources(of));
         if names.len() != 1 || !is_test(names[0], sources) {
             wrong.push(words.join(" "));
         }
     }
     assert!(wrong.is_empty(), "no such tests:\n{}", wrong.join("\n"));
-    assert!(named > 40, "{named}: the page is not read");
+    assert!(spans > 40, "{spans}: the page is not read");
 }
 
 #[test]
