@@ -239,18 +239,19 @@ fn send_all(delays: &[(u64, u64)], gaps: &[u64]) -> Result<(), TestCaseError> {
 /// How much of a tenant's budget a crowd uses that is always there, each in a conversation of its own, on a network that
 /// takes `(there, back)` milliseconds for each request, one after the other.
 fn used(delays: &[(u64, u64)], per_second: u32) -> f64 {
-    const SPAN: u64 = 15_000;
+    const SECONDS: u32 = 15;
     let mut book = published(per_second as usize);
     let mut out: Vec<(u64, Grant)> = Vec::new();
-    let (mut now, mut sent) = (0, 0);
-    for (there, back) in delays.iter().cycle() {
+    let mut now = 0;
+    // The first second's worth goes at once and takes no time.
+    for (n, (there, back)) in (0..=per_second * SECONDS).zip(delays.iter().cycle()) {
         let grant = loop {
             out.sort_by_key(|(answer, _)| *answer);
             while out.first().is_some_and(|(answer, _)| *answer <= now) {
                 let (answer, grant) = out.remove(0);
                 book.complete(&grant, ms(answer), None);
             }
-            match book.take(&send(&sent.to_string()), ms(now)) {
+            match book.take(&send(&n.to_string()), ms(now)) {
                 Ok(grant) => break grant,
                 Err(Full { wait: NotYet::Until(at), .. }) => {
                     now = u64::try_from(at.0.as_millis()).unwrap().max(now + 1);
@@ -258,14 +259,9 @@ fn used(delays: &[(u64, u64)], per_second: u32) -> f64 {
                 Err(Full { wait: NotYet::UntilAnAnswer, .. }) => now = out[0].0,
             }
         };
-        if now > SPAN {
-            break;
-        }
-        sent += 1;
         out.push((now + there + back, grant));
     }
-    // The first second's worth goes at once and takes no time.
-    f64::from(sent - per_second) / f64::from(per_second) / 15.0
+    f64::from(SECONDS) / ms(now).0.as_secs_f64()
 }
 
 proptest! {
