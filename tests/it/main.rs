@@ -9,6 +9,8 @@ mod backup;
 mod channels;
 // Teams calls, and so do programs on this machine.
 mod calling;
+// A disk that fails for a while.
+mod disk;
 // What a person types, and what comes back.
 mod commands;
 // Stops, starts and buttons.

@@ -224,6 +224,11 @@ impl Running {
         read(&self.log)
     }
 
+    /// Whether it is no more.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it can be asked").is_some()
+    }
+
     fn must_run(&mut self) {
         let ended = self.child.try_wait().expect("it can be asked");
         assert!(ended.is_none(), "the daemon ended: {ended:?}: {}", self.log());
