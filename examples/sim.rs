@@ -1,16 +1,18 @@
-//! The simulator by hand: `cargo run --release --example sim -- --seeds 100000`, or `--seed 4711` for one of them.
+//! The simulator by hand: `cargo run --release --example sim -- --seeds 100000`, `-- --seed 4711` for one of them, and
+//! `-- --years 7` for one large world.
 //!
 //! It is an example and not a command of `nudged`, because it is made of what only tests have.
 
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use sim::campaign::{Sum, campaign, explain};
+use sim::years::{Size, years};
 
 /// Runs seeded worlds, in each of which the promises must hold whatever happens.
 #[derive(Debug, Parser)]
@@ -22,8 +24,20 @@ struct Options {
     #[arg(long, default_value_t = 0)]
     from: u64,
     /// Only this one
-    #[arg(long, conflicts_with_all = ["seeds", "from"])]
+    #[arg(long)]
     seed: Option<u64>,
+    /// One large world for so many years in place of many small ones
+    #[arg(long)]
+    years: Option<f64>,
+    /// How many people live in the large world
+    #[arg(long, default_value_t = 10_000)]
+    people: usize,
+    /// In how many zones, at most 40
+    #[arg(long, default_value_t = 40)]
+    zones: usize,
+    /// With how many schedules
+    #[arg(long, default_value_t = 200)]
+    schedules: usize,
     /// How many of the last lines are shown where something goes wrong
     #[arg(long, default_value_t = 60)]
     lines: usize,
@@ -31,22 +45,47 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    let sum = options.years.map_or_else(|| many(&options), |count| large(&options, count));
+    let Sum { seeds, hours, steps, requests, copies, crashes, rows, failed } = &sum;
+    let states: Vec<String> = rows.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let words = failed.as_ref().map_or_else(|| "no violation".into(), |failed| explain(failed, options.lines));
+    say(
+        &mut stdout(),
+        &format!(
+            "seeds: {seeds}; virtual hours: {hours}; acts of the store: {steps}; requests: {requests}; deaths of the \
+             daemon: {crashes}; second copies, all in doubt and marked: {copies}; deliveries: {}; {words}\n",
+            states.join(", ")
+        ),
+    );
+    if failed.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn many(options: &Options) -> Sum {
     let (first, count) = options.seed.map_or((options.from, options.seeds), |seed| (seed, 1));
     let is_terminal = stderr().is_terminal();
-    let progress = |done: u64| {
+    campaign(first, count, &|done| {
         if is_terminal && (done.is_multiple_of(50) || done == count) {
-            // A progress that can't be shown is no reason to stop.
-            drop(write!(stderr(), "\r{done} of {count} "));
+            say(&mut stderr(), &format!("\r{done} of {count} "));
         }
-    };
-    let sum = campaign(first, count, &progress);
-    let Sum { seeds, hours, steps, requests, copies, crashes, failed } = &sum;
-    let said = failed.as_ref().map(|failed| explain(failed, options.lines));
-    let words = said.unwrap_or_else(|| "no violation".into());
-    let summary = format!(
-        "{seeds} seeds, {hours} h of virtual time, {steps} acts of the store, {requests} requests, {copies} second \
-         copies, {crashes} deaths of the daemon: {words}\n"
-    );
-    drop(std::io::stdout().write_all(summary.as_bytes()));
-    if failed.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    })
+}
+
+fn large(options: &Options, count: f64) -> Sum {
+    #[expect(clippy::cast_possible_truncation, reason = "some years are not many days")]
+    let days = (count * 365.25).ceil() as i64;
+    let size = Size { days, people: options.people, zones: options.zones, schedules: options.schedules };
+    let is_terminal = stderr().is_terminal();
+    let report = years(options.seed.unwrap_or(options.from), size, move |hour| {
+        if is_terminal {
+            say(&mut stderr(), &format!("\r{}", hour.format("%Y-%m-%d %H:%M")));
+        }
+    });
+    let mut sum = Sum::default();
+    sum.add(report);
+    sum
+}
+
+/// What can't be shown is no reason to stop.
+fn say(place: &mut impl Write, words: &str) {
+    drop(place.write_all(words.as_bytes()).and_then(|()| place.flush()));
 }

@@ -10,8 +10,8 @@ const RULES: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("port", &["domain"]),
     ("engine", &["port", "domain"]),
-    // One room for each outside thing: they do not see each other.
-    ("adapter", &["port", "domain"]),
+    // One room for each outside thing: they do not see each other. How a connection is served is one thing for all.
+    ("adapter", &["port", "domain", "adapter::serving"]),
     ("config", &["domain"]),
     // A program of its own: from the rest it takes only what time it is.
     ("emulator", &["port::clock", "domain::time"]),

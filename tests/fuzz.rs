@@ -1,20 +1,16 @@
 //! A storm of files that nobody would write: arbitrary bytes, text that looks like TOML, and examples with all kinds of
-//! damage. Whatever the text, the parser must not panic, every problem must lie inside the file, and what is accepted
-//! must be walkable.
+//! damage. What must hold of each is in `promises`, which the targets of libFuzzer in `fuzz/` share.
 //!
 //! `NUDGED_FUZZ_CASES=1000000 cargo test --release --test fuzz` makes a million of them.
 
 #[path = "fuzz/activities.rs"]
 mod activities;
+#[path = "fuzz/contents.rs"]
+mod contents;
+#[path = "fuzz/promises/mod.rs"]
+mod promises;
 
 use std::thread;
-
-use chrono::{NaiveDateTime, TimeDelta};
-use nudged::domain::holidays;
-use nudged::domain::problem::{Problem, Source};
-use nudged::domain::recurrence::occurrences;
-use nudged::domain::schedule::parse::parse;
-use nudged::domain::supplies::Supplies;
 
 /// As many as are done without being asked: some seconds of an unoptimised build.
 const CASES: u64 = 20_000;
@@ -246,25 +242,6 @@ fn schedule_file(draw: &mut Draw) -> String {
     }
 }
 
-fn assert_inside(source: &Source, problems: &[Problem]) {
-    for problem in problems {
-        let shown = format!("{problem:?}\n{:?}", source.text);
-        assert!(source.text.get(problem.span.clone()).is_some(), "{shown}");
-        assert!(!problem.message.is_empty() && !problem.line(source).contains('\n'), "{shown}");
-    }
-}
-
-fn walk(text: &str) {
-    let source = Source::new("x.toml", text);
-    let (schedules, problems) = parse(&source, &Supplies::none());
-    assert_inside(&source, &problems);
-    let begin: NaiveDateTime = "2026-12-01T00:00:00".parse().expect("a time");
-    for schedule in &schedules {
-        let found: Vec<_> = occurrences(&schedule.when, begin, begin + TimeDelta::days(60)).take(20).collect();
-        assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "{found:?}\n{text}");
-    }
-}
-
 #[test]
 fn whatever_stands_in_a_file() {
     let cases = cases();
@@ -275,12 +252,9 @@ fn whatever_stands_in_a_file() {
                     let mut draw = Draw::new(case + 1);
                     if draw.below(10) == 0 {
                         let (name, example) = CALENDARS[draw.below(CALENDARS.len())];
-                        let source = Source::new(name, damaged(&mut draw, example));
-                        let (calendar, problems) = holidays::read(&source);
-                        assert_inside(&source, &problems);
-                        let _ = calendar.on("2027-12-24".parse().expect("a date"));
+                        promises::calendar::file(name, &damaged(&mut draw, example));
                     } else {
-                        walk(&schedule_file(&mut draw));
+                        promises::schedule::file(&schedule_file(&mut draw));
                     }
                 }
             });

@@ -7,6 +7,7 @@
 mod sim;
 
 use sim::campaign::{campaign, explain, surely};
+use sim::years::{Size, years};
 
 /// How many seeds are run where nobody says otherwise.
 const SEEDS: u64 = 2000;
@@ -19,6 +20,13 @@ fn the_promises_hold_in_every_world() {
         panic!("{}", explain(failed, 60));
     }
     assert_eq!(sum.seeds, seeds);
+}
+
+#[test]
+fn the_promises_hold_in_a_larger_world_for_a_month() {
+    let size = Size { days: 30, people: 100, zones: 40, schedules: 20 };
+    let report = years(0, size, |_| {});
+    assert_eq!(report.violations, [""; 0], "{}", explain(&report, 60));
 }
 
 #[test]

@@ -1,9 +1,15 @@
 //! Schedule files in a directory, and the supplies beside them.
+//!
+//! What is found in a directory is read only if it lies in it, wherever links lead. Whoever may write schedules would
+//! otherwise have the daemon read for them what they must not, such as the bot's secret as the text of a message.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::io::Errno;
 
 use crate::domain::problem::Source;
 use crate::domain::supplies::Kind;
@@ -14,6 +20,9 @@ const MAX_BYTES: u64 = 64 << 20;
 
 /// No message is as large as this, and calendars of a whole country's holidays have a tenth of it.
 const MAX_SUPPLY_BYTES: u64 = 4 << 20;
+
+/// How files are opened. A pipe would otherwise keep us waiting for whoever writes into it.
+const READING: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
 
 /// The `*.toml` files of a directory and of those below it.
 #[derive(Debug, Clone)]
@@ -61,6 +70,8 @@ pub fn read_named(path: &Path) -> Shelf {
 /// `home` is the directory in which the supplies stand.
 fn read(path: &Path, home: Option<&Path>) -> Shelf {
     let mut shelf = Shelf::default();
+    // Where the files of a directory have to lie.
+    let root = home.filter(|home| path.starts_with(home)).unwrap_or(path);
     let rooms: Vec<PathBuf> = home.into_iter().flat_map(rooms).map(|(_, room)| room).collect();
     let is_inside = rooms.iter().any(|room| is_below(path, room));
     if path.is_dir() {
@@ -70,10 +81,10 @@ fn read(path: &Path, home: Option<&Path>) -> Shelf {
         }
         found.sort();
         for path in found {
-            read_file(&path, &mut shelf);
+            shelve(read_below(root, &path, MAX_BYTES), &mut shelf);
         }
     } else if !is_inside {
-        read_file(path, &mut shelf);
+        shelve(read_text(path), &mut shelf);
     }
     if let Some(home) = home {
         read_supplies(home, &mut shelf);
@@ -111,7 +122,7 @@ fn read_supplies(home: &Path, shelf: &mut Shelf) {
             let Ok(below) = file.strip_prefix(home) else { continue };
             let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
             let path = parts.join("/");
-            shelf.supplies.push(FoundSupply { path, text: read_bounded(&file, MAX_SUPPLY_BYTES) });
+            shelf.supplies.push(FoundSupply { path, text: read_below(home, &file, MAX_SUPPLY_BYTES) });
         }
     }
     shelf.supplies.sort_by(|a, b| a.path.cmp(&b.path));
@@ -143,20 +154,42 @@ fn find(
     Ok(())
 }
 
-fn read_file(path: &Path, shelf: &mut Shelf) {
-    match read_text(path) {
+fn shelve(read: Result<Source, UnreadableFile>, shelf: &mut Shelf) {
+    match read {
         Ok(source) => shelf.files.push(source),
         Err(unreadable) => shelf.unreadable.push(unreadable),
     }
 }
 
-/// Reads one file that a person wrote.
+/// Reads one file that a person wrote and named.
 pub fn read_text(path: &Path) -> Result<Source, UnreadableFile> {
-    read_bounded(path, MAX_BYTES)
+    read_bounded(path, open(path, READING, Mode::empty()).map(File::from).map_err(io::Error::from), MAX_BYTES)
 }
 
-fn read_bounded(path: &Path, most: u64) -> Result<Source, UnreadableFile> {
-    let text = std::fs::metadata(path).and_then(|metadata| {
+/// Reads a file that was found below `root`. A link may lead to another place in there, as those do by which Kubernetes
+/// exchanges all files at once.
+fn read_below(root: &Path, path: &Path, most: u64) -> Result<Source, UnreadableFile> {
+    read_bounded(path, open_below(root, path), most)
+}
+
+fn open_below(root: &Path, path: &Path) -> io::Result<File> {
+    let below = path.strip_prefix(root).map_err(io::Error::other)?;
+    // Where we are has no name.
+    let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+    let root = rustix::fs::openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    // The kernel looks where it leads while it opens it, so that nobody can exchange it in between.
+    match openat2(root, below, READING, Mode::empty(), ResolveFlags::BENEATH) {
+        Ok(file) => Ok(File::from(file)),
+        Err(Errno::XDEV) => Err(io::Error::other(
+            "it is a link that leads out of the directory of the schedules; put the file itself there",
+        )),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn read_bounded(path: &Path, file: io::Result<File>, most: u64) -> Result<Source, UnreadableFile> {
+    let text = file.and_then(|file| {
+        let metadata = file.metadata()?;
         // A pipe or a device could be read for ever.
         if !metadata.is_file() {
             return Err(io::Error::other("it is no ordinary file"));
@@ -164,7 +197,10 @@ fn read_bounded(path: &Path, most: u64) -> Result<Source, UnreadableFile> {
         if metadata.len() > most {
             return Err(io::Error::other(format!("it is larger than {} MiB", most >> 20)));
         }
-        std::fs::read_to_string(path)
+        let mut text = String::new();
+        // It may have grown meanwhile; what is cut off is seen as damage.
+        file.take(most).read_to_string(&mut text)?;
+        Ok(text)
     });
     match text {
         // Some editors begin a file with a mark that says it is Unicode. It says nothing else.
@@ -254,6 +290,46 @@ mod tests {
         let shelf = read_directory(directory.path());
         assert!(shelf.unreadable.is_empty());
         assert!(shelf.supplies[0].text.is_err());
+    }
+
+    /// Whoever writes schedules has the daemon read files, and may have less rights than it.
+    #[test]
+    fn a_link_leads_nowhere_else() {
+        use std::os::unix::fs::symlink;
+
+        let directory = tempfile::tempdir().expect("a directory");
+        let (home, secret) = (directory.path().join("schedules"), directory.path().join("bot-secret"));
+        std::fs::create_dir_all(home.join("text")).expect("made");
+        std::fs::create_dir_all(home.join("..data")).expect("made");
+        std::fs::write(&secret, "hunter2").expect("written");
+        std::fs::write(home.join("..data/b.toml"), "b").expect("written");
+        symlink(&secret, home.join("a.toml")).expect("linked");
+        symlink("../bot-secret", home.join("c.toml")).expect("linked");
+        symlink("../../bot-secret", home.join("text/x.md")).expect("linked");
+        symlink("/proc/self/environ", home.join("text/y.md")).expect("linked");
+        // Within the directory is where it belongs.
+        symlink("..data/b.toml", home.join("b.toml")).expect("linked");
+        symlink("../..data/b.toml", home.join("text/z.md")).expect("linked");
+
+        for shelf in [read_directory(&home), read_named(&home)] {
+            assert_eq!(shelf.files.iter().map(|file| &*file.text).collect::<Vec<_>>(), ["b"]);
+            let refused: Vec<_> = shelf.unreadable.iter().map(|file| file.why.as_str()).collect();
+            assert_eq!(refused.len(), 2, "{refused:?}");
+            assert!(refused.iter().all(|why| why.contains("a link that leads out of the directory")), "{refused:?}");
+            let texts: Vec<_> = shelf.supplies.iter().map(|supply| supply.text.as_ref().map(|it| &*it.text)).collect();
+            assert!(matches!(texts[..], [Err(_), Err(_), Ok("b")]), "{texts:?}");
+        }
+        // Who names a file has the right to it.
+        assert_eq!(read_text(&home.join("a.toml")).expect("it can be read").text.to_string(), "hunter2");
+    }
+
+    #[test]
+    fn a_pipe_keeps_nobody_waiting() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let pipe = directory.path().join("a.toml");
+        rustix::fs::mknodat(CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).expect("a pipe");
+        let shelf = read_directory(directory.path());
+        assert_eq!(shelf.unreadable[0].why, "it is no ordinary file");
     }
 
     #[tokio::test]

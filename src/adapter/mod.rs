@@ -1,4 +1,5 @@
-//! One room for each outside thing. Rooms see the ports and the domain, never each other or the engine.
+//! One room for each outside thing. Rooms see the ports and the domain, never each other or the engine; those that are
+//! called have in common how a connection is served.
 
 // The real clock, and a faster one for the demo: the only file that asks what time it is.
 pub mod clock;
@@ -10,6 +11,8 @@ pub mod endpoint;
 pub mod entropy;
 // Schedule files in a directory.
 pub mod files;
+// HTTP connections: accepting, bounding and ending them.
+mod serving;
 // The ledger in SQLite.
 pub mod sqlite;
 // Readiness, status and watchdog for the service manager.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::adapter::clock::SystemClock;
-use crate::adapter::control::{AdminError, ControlClient};
+use crate::adapter::control::{AdminError, ControlClient, TokenFileError};
 use crate::adapter::endpoint::BindError;
 use crate::adapter::entropy::SystemEntropy;
 use crate::adapter::files::DirectoryLibrary;
@@ -104,14 +104,16 @@ pub(super) fn start_exit(error: &StartError) -> Exit {
         StartError::Directory { source, .. }
         | StartError::Socket { source, .. }
         | StartError::Endpoint(BindError::Listen { source, .. })
-        | StartError::Admin(AdminError::Listen { source, .. } | AdminError::Unreadable { source, .. }) => {
-            io_exit(source.kind())
-        }
+        | StartError::Admin(
+            AdminError::Listen { source, .. } | AdminError::Token(TokenFileError::Unreadable { source, .. }),
+        ) => io_exit(source.kind()),
         StartError::Credential(why) => why.io_kind().map_or(Exit::Invalid, io_exit),
         StartError::NoCredential(_)
         | StartError::Client(_)
         | StartError::Endpoint(BindError::OpenIdUrl(_) | BindError::Client(_))
-        | StartError::Admin(AdminError::NotLoopback(_) | AdminError::NoToken(_)) => Exit::Invalid,
+        | StartError::Admin(
+            AdminError::NotLoopback(_) | AdminError::Token(TokenFileError::Open(_) | TokenFileError::NoToken(_)),
+        ) => Exit::Invalid,
         StartError::Open(error) => open_exit(error),
     }
 }

@@ -1,5 +1,6 @@
 //! The only place that prints. Data goes to stdout, talk to stderr; colour is never the message.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{Table, presets};
@@ -14,6 +15,33 @@ pub(super) fn one_line(text: &str, width: usize) -> String {
     }
     let kept: String = line.chars().take(width.saturating_sub(1)).collect();
     format!("{}…", kept.trim_end())
+}
+
+/// A text as a terminal may get it. Names and answers come from outside, and control characters in them could rename the
+/// window, hide lines or type for the operator. Line breaks, tabs and colours, which our own excerpts have, stay.
+fn harmless(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c: char| c.is_control() && c != '\n') {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = colour(rest).unwrap_or(c.len_utf8());
+        if c.is_control() && length == c.len_utf8() && !matches!(c, '\n' | '\t') {
+            shown.push('\u{fffd}');
+        } else {
+            shown.push_str(&rest[..length]);
+        }
+        rest = &rest[length..];
+    }
+    Cow::Owned(shown)
+}
+
+/// The length of the sequence at the beginning of the text that changes the colour, if there is one.
+fn colour(text: &str) -> Option<usize> {
+    let parameters = text.strip_prefix("\x1b[")?;
+    let end = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    parameters[end..].starts_with('m').then_some("\x1b[".len() + end + "m".len())
 }
 
 /// Rows under a header, aligned, one on each line.
@@ -38,13 +66,16 @@ pub(super) struct Screen {
 impl Screen {
     /// One line, or several, of data.
     pub(super) fn data(self, text: impl AsRef<str>) {
+        let mut out = io::stdout().lock();
+        // Programs get what there is, so that an export comes back without loss.
+        let text = if out.is_terminal() { harmless(text.as_ref()) } else { Cow::Borrowed(text.as_ref()) };
         // A reader that went away (`| head`) wants no more; there is nobody left to tell.
-        let _ = writeln!(io::stdout().lock(), "{}", text.as_ref());
+        let _ = writeln!(out, "{text}");
     }
 
     /// One line, or several, of talk.
     pub(super) fn say(self, text: impl AsRef<str>) {
-        let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+        let _ = writeln!(io::stderr().lock(), "{}", harmless(text.as_ref()));
     }
 
     /// A question, to be answered on the same line.
@@ -89,5 +120,23 @@ impl Screen {
     #[must_use]
     pub(super) fn has_colour(self) -> bool {
         io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_writes_into_the_operators_terminal() {
+        let check = |text: &str, expect: &str| assert_eq!(harmless(text), expect, "{text:?}");
+        check("Ana\tRuiz\nBo 😀 é\u{301}", "Ana\tRuiz\nBo 😀 é\u{301}");
+        check("\x1b]0;title\x07", "\u{fffd}]0;title\u{fffd}");
+        check("\x1b[2J\x1b[1;1H", "\u{fffd}[2J\u{fffd}[1;1H");
+        check("one\rtwo\u{8}\u{7f}\u{9b}2J", "one\u{fffd}two\u{fffd}\u{fffd}\u{fffd}2J");
+        check("\x1b", "\u{fffd}");
+        check("\x1b[31", "\u{fffd}[31");
+        // What an excerpt of a file looks like where there is colour.
+        check("\x1b[1m\x1b[38;5;9merror\x1b[0m", "\x1b[1m\x1b[38;5;9merror\x1b[0m");
     }
 }

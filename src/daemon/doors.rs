@@ -23,6 +23,7 @@ pub(super) struct Doors {
     admin: Option<AdminServer>,
     ear: Arc<dyn Ear>,
     service_urls: Arc<dyn ServiceUrls>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Doors {
@@ -39,7 +40,7 @@ impl Doors {
             Some(admin) => Some(AdminServer::bind(admin.listen, &admin.token_file).await?),
             None => None,
         };
-        Ok(Self { socket, endpoint, admin, ear, service_urls: Arc::new(trusted) })
+        Ok(Self { socket, endpoint, admin, ear, service_urls: Arc::new(trusted), clock: Arc::clone(clock) })
     }
 
     /// How the messaging endpoint does, if there is one.
@@ -59,24 +60,15 @@ impl Doors {
 
     /// Answers from now on, until `stop`.
     pub(super) fn open(self, tasks: &mut JoinSet<&'static str>, desk: &Arc<dyn Desk>, stop: &CancellationToken) {
-        let (socket, of_socket, stopped) = (self.socket, Arc::clone(desk), stop.clone());
-        tasks.spawn(named("socket", async move {
-            if let Err(error) = socket.run(of_socket, stopped).await {
-                tracing::error!(%error, "the socket failed");
-            }
-        }));
+        let of_socket = self.socket.run(Arc::clone(desk), Arc::clone(&self.clock), stop.clone());
+        tasks.spawn(named("socket", of_socket));
         if let Some(endpoint) = self.endpoint {
             tracing::info!(address = %endpoint.address(), "Teams may call");
             tasks.spawn(named("endpoint", endpoint.run(self.ear, stop.clone())));
         }
         if let Some(admin) = self.admin {
             tracing::info!(address = %admin.address(), "the admin API listens");
-            let (desk, stopped) = (Arc::clone(desk), stop.clone());
-            tasks.spawn(named("admin API", async move {
-                if let Err(error) = admin.run(desk, stopped).await {
-                    tracing::error!(%error, "the admin API failed");
-                }
-            }));
+            tasks.spawn(named("admin API", admin.run(Arc::clone(desk), self.clock, stop.clone())));
         }
     }
 }

@@ -41,6 +41,8 @@ pub struct Credential {
     pub ends_at: Option<DateTime<Utc>>,
     /// In words, why it can't be used as it stands.
     pub unusable: Option<String>,
+    /// In words, who else could take it, if somebody could.
+    pub exposed: Option<String>,
 }
 
 /// How near the end of a credential is. Each step is announced once.
@@ -79,9 +81,13 @@ impl Credential {
     /// What a person should know about it, in one line; `None` while there is nothing to do.
     #[must_use]
     pub fn note(&self, now: DateTime<Utc>) -> Option<String> {
-        if let Some(unusable) = &self.unusable {
-            return Some(unusable.clone());
-        }
+        let first = self.unusable.clone().or_else(|| self.end_note(now));
+        let notes: Vec<String> = [first, self.exposed.clone()].into_iter().flatten().collect();
+        (!notes.is_empty()).then(|| notes.join("; and "))
+    }
+
+    /// What a person should know about its end.
+    fn end_note(&self, now: DateTime<Utc>) -> Option<String> {
         let Some(ends_at) = self.ends_at else {
             // Entra tells the end of a secret to nobody who only holds the secret.
             return (self.kind == CredentialKind::Secret)
@@ -115,7 +121,7 @@ mod tests {
 
     fn ending(kind: CredentialKind, at: Option<&str>) -> Credential {
         let ends_at = at.map(|at| at.parse().expect("an instant"));
-        Credential { kind, ends_at, unusable: None }
+        Credential { kind, ends_at, unusable: None, exposed: None }
     }
 
     #[test]
@@ -146,5 +152,15 @@ mod tests {
         let unusable = Some("the bot's certificate in /x is empty".to_owned());
         let broken = Credential { unusable: unusable.clone(), ..ending(CredentialKind::Certificate, None) };
         assert_eq!(broken.note(now), unusable);
+    }
+
+    #[test]
+    fn who_else_could_take_it_is_said_besides() {
+        let now = "2027-04-30T00:00:00Z".parse().expect("an instant");
+        let exposed = Some("everybody can read it".to_owned());
+        let open = |credential| Credential { exposed: exposed.clone(), ..credential };
+        assert_eq!(open(ending(CredentialKind::Certificate, Some("2029-01-01T00:00:00Z"))).note(now), exposed);
+        let note = open(ending(CredentialKind::Secret, Some("2027-05-01T00:00:00Z"))).note(now).expect("a note");
+        assert!(note.starts_with("the secret expires") && note.ends_with("; and everybody can read it"), "{note}");
     }
 }

@@ -14,20 +14,22 @@ use crate::port::credentials::Credentials;
 struct Said {
     nearness: Nearness,
     unusable: Option<String>,
+    exposed: Option<String>,
 }
 
 impl Said {
     /// Takes in how the credential stands. Returns whether that is news.
     fn is_news(&mut self, credential: &Credential, now: DateTime<Utc>) -> bool {
         let before = self.clone();
-        *self = Self { nearness: credential.nearness(now), unusable: credential.unusable.clone() };
+        let (unusable, exposed) = (credential.unusable.clone(), credential.exposed.clone());
+        *self = Self { nearness: credential.nearness(now), unusable, exposed };
         *self != before
     }
 }
 
 impl Default for Said {
     fn default() -> Self {
-        Self { nearness: Nearness::Far, unusable: None }
+        Self { nearness: Nearness::Far, unusable: None, exposed: None }
     }
 }
 
@@ -72,7 +74,7 @@ mod tests {
     #[test]
     fn each_step_towards_the_end_is_said_once() {
         let end: DateTime<Utc> = "2027-05-01T00:00:00Z".parse().expect("an instant");
-        let secret = Credential { kind: CredentialKind::Secret, ends_at: Some(end), unusable: None };
+        let secret = Credential { kind: CredentialKind::Secret, ends_at: Some(end), unusable: None, exposed: None };
         let mut said = Said::default();
         // As the hourly beat looks, from 40 days before the end to 2 days after it.
         let looks = (-40 * 24..48).filter(|hour| said.is_news(&secret, end + TimeDelta::hours(*hour)));
@@ -84,5 +86,8 @@ mod tests {
         let broken = Credential { unusable: Some("it is empty".into()), ..renewed };
         assert!(said.is_news(&broken, end));
         assert!(!said.is_news(&broken, end));
+        let open = Credential { exposed: Some("everybody can read it".into()), ..broken };
+        assert!(said.is_news(&open, end));
+        assert!(!said.is_news(&open, end));
     }
 }

@@ -3,17 +3,16 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
 use nudged::adapter::sqlite::SqliteStore;
-use nudged::domain::activity::{self, Activity};
-use nudged::domain::conversation;
-use nudged::domain::news::{self, Fact, News};
-use nudged::domain::recipient::{RecipientKind, ServiceOrigin};
+use nudged::domain::activity;
+use nudged::domain::news::News;
+use nudged::domain::recipient::RecipientKind;
 use nudged::port::desk::Reach;
 use nudged::port::store::Store;
 use serde_json::{Value, json};
 
 use crate::Draw;
+use crate::promises::activity::{now, told};
 
 /// As many as are taken into a ledger, each as a transaction on disk.
 const TAKEN_IN: u64 = 1_500;
@@ -126,41 +125,8 @@ fn body(draw: &mut Draw, examples: &[Value]) -> Vec<u8> {
     bytes
 }
 
-fn assert_plain(told: &Activity) {
-    let Activity { id, service_url, bot_id, tenant_id, from, conversation, .. } = told;
-    let ids = [id, service_url, bot_id, tenant_id, &from.id, &from.entra_object_id, &from.principal_name];
-    for id in ids.into_iter().flatten().chain([&conversation.id]) {
-        assert!(!id.is_empty() && id.len() <= 2_048 && !id.contains(char::is_whitespace), "{id:?}");
-    }
-    for name in [&from.name, &conversation.name].into_iter().flatten() {
-        assert!(name.len() <= 512 && !name.contains(char::is_control), "{name:?}");
-    }
-}
-
-fn assert_whole(told: &Activity, news: &News) {
-    for fact in &news.facts {
-        let Fact::Met(met) = fact else { continue };
-        assert!(met.kind != RecipientKind::Person || !met.addresses.is_empty(), "{met:?}");
-        let Some(id) = &met.reference.conversation_id else {
-            assert!(!met.is_present, "{met:?}");
-            continue;
-        };
-        assert!(told.is_of_teams() && met.reference.service_url.is_some(), "half a reference: {met:?}");
-        assert!(!conversation::is_thread(id), "{met:?}");
-        assert!(conversation::kind_of(id).is_none_or(|kind| kind == met.kind), "{met:?}");
-    }
-}
-
-fn now() -> DateTime<Utc> {
-    "2026-08-03T10:00:00Z".parse().expect("an instant")
-}
-
 fn read(draw: &mut Draw, examples: &[Value]) -> Option<News> {
-    let told = activity::read(&body(draw, examples)).ok()?;
-    assert_plain(&told);
-    let news = news::of(&told, ServiceOrigin::Heard, now());
-    assert_whole(&told, &news);
-    Some(news)
+    told(&body(draw, examples))
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, Running, read};
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// A rig whose daemon can be called.
 pub(crate) struct Called {
@@ -42,7 +42,12 @@ impl Called {
 
     /// Starts the daemon, and waits until it can be called.
     pub(crate) async fn start(&self) -> Running {
-        let running = self.rig.start().await;
+        self.start_with(&[]).await
+    }
+
+    /// With more in its environment.
+    pub(crate) async fn start_with(&self, environment: &[(&str, &str)]) -> Running {
+        let running = self.rig.start_with(environment).await;
         for url in [&self.endpoint, &self.admin] {
             let address = url.trim_start_matches("http://").trim_end_matches("/api/messages");
             self.rig.until("it can be called", || TcpStream::connect(address).is_ok()).await;
@@ -51,11 +56,16 @@ impl Called {
     }
 
     /// Status and body of a request to the admin API.
-    async fn post(&self, path: &str, token: &str, body: String) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, token: &str, body: String) -> (u16, Value) {
         let url = format!("{}{path}", self.admin);
         let answer = self.client.post(url).bearer_auth(token).body(body).send().await.expect("an answer");
         let status = answer.status().as_u16();
         (status, answer.json().await.expect("JSON"))
+    }
+
+    /// A message to the bot, for the emulator to tell.
+    pub(crate) fn message(&self, text: &str) -> Inbound {
+        Inbound::new(&self.endpoint, Telling::Message(text.into())).from("29:1ana")
     }
 
     /// The names of everybody in the ledger.

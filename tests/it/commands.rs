@@ -397,7 +397,7 @@ async fn what_is_wrong_at_the_start_is_said_with_the_right_code() {
     std::fs::create_dir(rig.path("state")).expect("made");
     rig.write("state/nudged.db", "this is no database, and somebody may want it back");
     let output = run();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.status.code(), Some(78), "{output:?}");
     assert!(crate::rig::read(&rig.path("state/nudged.db")).starts_with("this is no database"), "it is left alone");
     rig.write("nudged.toml", "fallback_zone = \"Nowhere\"\n");
     assert_eq!(run().status.code(), Some(78));

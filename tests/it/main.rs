@@ -37,5 +37,7 @@ mod limits;
 mod people;
 // Taking back what was sent.
 mod recall;
+// Where secrets are, and where they are not.
+mod secrets;
 // Where tokens go.
 mod trust;

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -74,9 +77,13 @@ impl Rig {
         self.directory.path().join(name)
     }
 
+    /// For nobody else to read, since secrets are among what is written.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
-        std::fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let written = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        written
+            .and_then(|mut file| file.write_all(text.as_bytes()))
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
     /// A schedule for everyone, once, at an instant.
@@ -130,7 +137,12 @@ impl Rig {
 
     /// Starts the daemon and waits until it answers.
     pub(crate) async fn start(&self) -> Running {
-        let mut running = self.spawn(&mut self.command(&["run"]));
+        self.start_with(&[]).await
+    }
+
+    /// With more in its environment.
+    pub(crate) async fn start_with(&self, environment: &[(&str, &str)]) -> Running {
+        let mut running = self.spawn(self.command(&["run"]).envs(environment.iter().copied()));
         let socket = self.path("state/nudged.sock");
         self.until("the daemon answers", || {
             running.must_run();
@@ -227,6 +239,10 @@ impl Running {
     /// Whether it is no more.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("it can be asked").is_some()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     fn must_run(&mut self) {

@@ -36,6 +36,10 @@ fn library() -> Option<PathBuf> {
 impl Faked {
     /// `None` where there is no libfaketime.
     async fn new(latency: Duration) -> Option<Self> {
+        Self::at_pace(latency, 2000).await
+    }
+
+    async fn at_pace(latency: Duration, per_tenant_per_second: u32) -> Option<Self> {
         let Some(library) = library() else {
             say(
                 "NOT CHECKED: steps of the wall clock and sleep, for want of libfaketime (Debian: apt-get install faketime)",
@@ -43,7 +47,7 @@ impl Faked {
             return None;
         };
         let settings = Settings { windows: Windows::Off, latency, ..Settings::default() };
-        let rig = Rig::with(settings, Pace { per_tenant_per_second: 2000, senders: 8 }).await;
+        let rig = Rig::with(settings, Pace { per_tenant_per_second, senders: 8 }).await;
         rig.import_crowd(PEOPLE);
         let faked = Self { rig, library };
         faked.set(TimeDelta::zero());
@@ -162,6 +166,27 @@ async fn a_step_back_fires_nothing_again() {
         assert_eq!(faked.hellos(), 2 * PEOPLE, "after the clock was set to {hours} h");
     }
     daemon.stop();
+    faked.assert_no_doubts();
+}
+
+/// What a sender has in its hands already is not sent either, when its hour has not come any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_back_stops_what_waits_for_its_turn() {
+    let Some(faked) = Faked::at_pace(Duration::ZERO, 8).await else { return };
+    faked.once("crowd", faked.rig.in_seconds(-1), "");
+    let daemon = faked.start().await;
+    faked.rig.until_taken(8).await;
+    let off = TimeDelta::hours(-1);
+    faked.set(off);
+    let before = faked.hellos();
+    faked.until_all_quiet(&daemon, "quiet", off).await;
+    let after = faked.hellos();
+    // Twice that many were in hand and waited for the limit; some may have been beyond their last look at the clock.
+    assert!(after <= before + 4, "{} left after the clock was set back", after - before);
+    faked.step(&daemon, TimeDelta::zero());
+    faked.rig.until("the rest follows", || faked.count("crowd", State::Sent) == PEOPLE).await;
+    daemon.stop();
+    assert_eq!(faked.hellos(), PEOPLE);
     faked.assert_no_doubts();
 }
 

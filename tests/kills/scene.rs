@@ -13,8 +13,9 @@ use crate::ledger::Ledger;
 use crate::rig::{Rig, Running};
 use crate::step::{Asks, Step};
 
-/// After so long without the step, the daemon is killed where it is.
-const LONG_ENOUGH: Duration = Duration::from_secs(5);
+/// After so long without the step, the daemon is killed where it is. A machine that does ten other things needs seconds
+/// for a start.
+const LONG_ENOUGH: Duration = Duration::from_secs(15);
 
 /// How often the ledger is looked at. The emulator needs no looking: it tells.
 const GLANCE: Duration = Duration::from_millis(1);

@@ -14,7 +14,7 @@ use crate::ledger::Ledger;
 use crate::rig::{Pace, Rig, Running};
 use crate::scene::{EVENTS_OF, Errands, Scene, event_key, ledger_path};
 use crate::step::Step;
-use crate::witness::{TEXT, TEXT_OF_EVENT};
+use crate::witness::{Key, TEXT, TEXT_OF_EVENT};
 use crate::{SENDERS, asked_for, say};
 
 /// How many lives there are without being asked.
@@ -30,6 +30,9 @@ const GROUPS_OF_STRANGERS: u64 = 200;
 
 /// For so many lives the file of a schedule stays where it is.
 const FILES: u64 = 25;
+
+/// So long a request may be under way on a machine that does ten other things.
+const UNDER_WAY: TimeDelta = TimeDelta::seconds(5);
 
 /// An hour apart, so that what comes every other minute is planned for both and is long past for neither.
 const ZONES: [&str; 2] = ["Europe/Paris", "Europe/London"];
@@ -159,11 +162,12 @@ impl Years {
             assert_eq!(step, Step::Starting, "there is no ledger: {log}");
             return;
         };
-        if step == Step::Stopping {
-            self.books.after_stop(&ledger, &self.rig.emulator);
+        let arrived = if step == Step::Stopping {
+            self.books.after_stop(&ledger, &self.rig.emulator)
         } else {
-            self.books.after_kill(&ledger, &self.rig.emulator);
-        }
+            self.books.after_kill(&ledger, &self.rig.emulator)
+        };
+        arrived.iter().for_each(|key| self.check_stop(key));
         match step {
             Step::CatalogKept => self.promise(&late_schedule, CROWD),
             Step::EventTaken | Step::EventAnswered => {
@@ -280,16 +284,27 @@ impl Years {
         self.stoppers += 1;
     }
 
+    /// Whoever said stop gets nothing more, but for what was under way at that moment.
+    fn check_stop(&self, key: &Key) {
+        let Some(stopped) = self.stops.get(&key.conversation) else { return };
+        let after = self.books.witness.arrivals[key].iter().find(|arrival| arrival.at > *stopped + UNDER_WAY);
+        assert!(after.is_none(), "{key:?} came after the stop of {stopped}: {after:?}");
+    }
+
     /// Lets the last daemon finish everything, and closes the books.
     async fn settle(&mut self) -> Closed {
         let daemon = self.rig.start().await;
         let ledger = Ledger::open(&ledger_path(&self.rig)).expect("a ledger");
-        self.rig
-            .until("all is settled", || {
-                let now = self.rig.clock.now().timestamp_micros().to_string();
-                ledger.number_of(OPEN, &now) == Some(0)
-            })
-            .await;
+        let open = || {
+            let now = self.rig.clock.now().timestamp_micros().to_string();
+            ledger.number_of(OPEN, &now).unwrap_or(i64::MAX)
+        };
+        // However much is left over, as long as it gets on.
+        let mut left = open();
+        while left > 0 {
+            self.rig.until("more is settled", || open() != left).await;
+            left = open();
+        }
         daemon.stop();
         let closed = self.books.close(&ledger, &self.rig.emulator, &self.promises);
         let deleted: Vec<_> = self.rig.messages().into_iter().filter(|message| message.deleted_at.is_some()).collect();
@@ -297,12 +312,7 @@ impl Years {
         for id in ledger.taken_back() {
             assert!(deleted.iter().any(|message| message.activity_id == id), "{id} is called taken back, and stands");
         }
-        let grace = TimeDelta::seconds(5);
-        for (key, arrivals) in &self.books.witness.arrivals {
-            let Some(stopped) = self.stops.get(&key.conversation) else { continue };
-            let after = arrivals.iter().find(|arrival| arrival.at > *stopped + grace);
-            assert!(after.is_none(), "{key:?} came after the stop of {stopped}: {after:?}");
-        }
+        self.books.witness.arrivals.keys().for_each(|key| self.check_stop(key));
         for (conversation, replies) in &self.books.witness.replies {
             assert_eq!(*replies, 1, "{conversation} said stop once");
         }

@@ -3,18 +3,16 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use chrono::{NaiveTime, TimeDelta, Utc};
+use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 use nudged::domain::consent::{Choice, Topic, Way, Wish};
 use nudged::domain::event::{Event, Identity};
 use nudged::domain::id::ScheduleName;
 use nudged::domain::news::Who;
 use nudged::domain::recall::Remedy;
-use nudged::port::clock::Clock;
 use nudged::port::recall::RecallOrder;
 use nudged::port::store::{Pause, PausedBy, PlanChange};
 
-use crate::sim::clock::SimClock;
 use crate::sim::plan::{Plan, When};
 use crate::sim::run::Run;
 use crate::sim::teams::Outage;
@@ -29,6 +27,10 @@ impl Run {
     pub(crate) async fn act(&mut self) {
         let chance = &self.chance;
         let eventful = self.mood.people;
+        let is_out = self.around.teams.weather.lock().unwrap_or_else(PoisonError::into_inner).1.is_some();
+        if is_out && chance.hits(40) {
+            return self.teams_goes_or_comes_back();
+        }
         match chance.below(20) {
             0..=2 if eventful => self.somebody_moves().await,
             3 | 4 if eventful => self.somebody_chooses().await,
@@ -46,7 +48,7 @@ impl Run {
         }
     }
 
-    fn note(&self, what: String) {
+    fn note(&self, what: &str) {
         self.truth().note(self.around.time.mono(), what);
     }
 
@@ -63,7 +65,7 @@ impl Run {
     async fn somebody_moves(&mut self) {
         let Some(mut person) = self.plain_no_more() else { return };
         person.zone = self.chance.pick(&self.world.zones);
-        self.note(format!("{} moves to {}", person.name, person.zone));
+        self.note(&format!("{} moves to {}", person.name, person.zone));
         let moved = Span { until: Duration::MAX, value: person.zone };
         self.truth().zones.entry(person.name.clone()).or_default().push(moved);
         if let Some(known) = self.world.people.iter_mut().find(|known| known.name == person.name) {
@@ -89,7 +91,7 @@ impl Run {
         let Some(person) = self.plain_no_more() else { return };
         let wish = if self.chance.hits(60) { Wish::Stop } else { Wish::Start };
         let topic = self.chance.hits(50).then(|| self.chance.pick(&self.world.plans).name);
-        self.note(format!("{} says {wish:?} to {topic:?}", person.name));
+        self.note(&format!("{} says {wish:?} to {topic:?}", person.name));
         self.surely(move |handles| {
             let who = Who { conversation_id: None, addresses: vec![person.address()] };
             let topic = topic.as_deref().and_then(Topic::new);
@@ -114,7 +116,7 @@ impl Run {
             }
             blocked.len() > before
         };
-        self.note(format!("{} blocks the bot: {is_blocked}", person.name));
+        self.note(&format!("{} blocks the bot: {is_blocked}", person.name));
         if is_blocked {
             return;
         }
@@ -140,7 +142,7 @@ impl Run {
             1 => text = Some(String::new()),
             _ => plan = self.edited(plan),
         }
-        self.note(format!("the file of {} changes: {text:?} {plan:?}", plan.name));
+        self.note(&format!("the file of {} changes: {text:?} {plan:?}", plan.name));
         let text = text.unwrap_or_else(|| {
             let edited = Span { until: Duration::MAX, value: plan.clone() };
             self.truth().plans.entry(plan.name.clone()).or_default().push(edited);
@@ -155,9 +157,7 @@ impl Run {
 
     fn edited(&self, mut plan: Plan) -> Plan {
         plan.edition += 1;
-        if let When::Daily(time) | When::Weekdays(time) = &mut plan.when
-            && self.chance.hits(60)
-        {
+        if let Some(time) = plan.when.time_of_day().filter(|_| self.chance.hits(60)) {
             let minutes = TimeDelta::minutes(self.chance.pick(&[-90, -30, -7, 5, 30, 60, 120]));
             let (moved, _) = NaiveTime::overflowing_add_signed(time, minutes);
             *time = moved;
@@ -183,7 +183,7 @@ impl Run {
         let Some(number) = self.plan_to_touch() else { return };
         let schedule = ScheduleName::new(&self.world.plans[number].name).expect("a name");
         let is_held = self.truth().held.contains_key(schedule.as_str());
-        self.note(format!("{schedule} is held: {}", !is_held));
+        self.note(&format!("{schedule} is held: {}", !is_held));
         if is_held {
             self.let_go(schedule).await;
             return;
@@ -217,7 +217,7 @@ impl Run {
     async fn an_occurrence_is_recalled(&mut self) {
         let Some(number) = self.plan_to_touch() else { return };
         let schedule = ScheduleName::new(&self.world.plans[number].name).expect("a name");
-        self.note(format!("the last of {schedule} is recalled"));
+        self.note(&format!("the last of {schedule} is recalled"));
         self.surely(move |handles| {
             let order =
                 RecallOrder { schedule: schedule.clone(), occurrence: None, who: Vec::new(), remedy: Remedy::Delete };
@@ -238,8 +238,8 @@ impl Run {
         }
         let name = self.chance.pick(&waiting);
         let key = self.chance.below(6).to_string();
-        self.note(format!("event {name} {key}"));
-        let at = SimClock(self.around.time.clone()).now();
+        self.note(&format!("event {name} {key}"));
+        let at = self.around.time.wall();
         self.surely(move |handles| {
             let identity = Identity::Key(key.clone());
             let data = serde_json::json!({});
@@ -255,23 +255,23 @@ impl Run {
 
     fn the_clock_is_set(&mut self) {
         let seconds = self.chance.pick(&[-7200, -1800, -60, -2, 3, 90, 1500, 3600]);
-        self.note(format!("the clock is set by {seconds} s"));
+        self.note(&format!("the clock is set by {seconds} s"));
         self.around.time.step(TimeDelta::seconds(seconds));
     }
 
     fn the_machine_sleeps(&mut self) {
         let minutes = self.chance.pick(&[1, 20, 100]);
-        self.note(format!("the machine sleeps for {minutes} min"));
+        self.note(&format!("the machine sleeps for {minutes} min"));
         self.around.time.step(TimeDelta::minutes(minutes));
     }
 
     async fn the_daemon_stops_and_starts(&mut self) {
-        self.note("the daemon stops".into());
+        self.note("the daemon stops");
         self.stop_and_start().await;
     }
 
     async fn the_daemon_is_killed(&mut self) {
-        self.note("the daemon is killed".into());
+        self.note("the daemon is killed");
         self.kill_and_start().await;
     }
 
@@ -281,7 +281,7 @@ impl Run {
         weather.1 = if weather.1.is_some() { None } else { Some(outage) };
         let now = weather.1;
         drop(weather);
-        self.note(format!("outage: {now:?}"));
+        self.note(&format!("outage: {now:?}"));
     }
 
     async fn planning_again_changes_nothing(&mut self) {
@@ -303,9 +303,4 @@ fn end_all_but_last<T>(spans: Option<&mut Vec<Span<T>>>, until: Duration) {
     for span in earlier {
         span.until = span.until.min(until);
     }
-}
-
-/// What the wall clock shows.
-pub(crate) fn wall(run: &Run) -> chrono::DateTime<Utc> {
-    SimClock(run.around.time.clone()).now()
 }

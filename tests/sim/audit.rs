@@ -1,6 +1,6 @@
 //! The ledger, looked at from outside: by triggers that see each change as it is made, and by questions at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -77,7 +77,8 @@ struct Row {
 }
 
 /// What must be true when everything that was due has come to its end.
-pub(crate) fn at_the_end(run: &Run) {
+/// Returns how many deliveries there are in each state.
+pub(crate) fn at_the_end(run: &Run) -> BTreeMap<String, u64> {
     let ledger = Connection::open(run.ledger()).expect("the ledger");
     let mut wrong = faults(&ledger);
     let rows = rows(&ledger);
@@ -88,6 +89,11 @@ pub(crate) fn at_the_end(run: &Run) {
     for what in wrong {
         run.truth().violation(at, what);
     }
+    let mut states = BTreeMap::new();
+    for row in rows.into_values() {
+        *states.entry(row.state).or_default() += 1;
+    }
+    states
 }
 
 fn faults(ledger: &Connection) -> Vec<String> {
@@ -124,13 +130,21 @@ fn unfinished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
 fn untrue(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
     let truth = run.truth();
     let (arrivals, doubted) = (truth.arrivals(), truth.doubted());
+    let delivered: BTreeSet<&Key> =
+        truth.sent.iter().filter(|sent| sent.end == End::Delivered).map(|sent| &sent.key).collect();
     let mut wrong = Vec::new();
     for (key, copies) in &arrivals {
         let Some(row) = rows.get(*key) else {
             wrong.push(format!("P2: it arrived, and the ledger does not know it: {key:?}"));
             continue;
         };
-        if !["sent", "unknown"].contains(&row.state.as_str()) && !(doubted.contains(key) && row.state == "cancelled") {
+        let is_said = match row.state.as_str() {
+            "sent" | "unknown" => true,
+            // A recall takes back what may have arrived, too.
+            "cancelled" => doubted.contains(key),
+            _ => false,
+        };
+        if !is_said {
             wrong.push(format!("P3: it arrived, and the ledger calls it {}: {key:?}", row.state));
         }
         if *copies > 1 && !row.possible_duplicate {
@@ -138,7 +152,7 @@ fn untrue(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
         }
     }
     for (key, row) in rows {
-        if row.state == "sent" && !truth.sent.iter().any(|sent| sent.key == *key && sent.end == End::Delivered) {
+        if row.state == "sent" && !delivered.contains(key) {
             wrong.push(format!("P3: called sent, and nobody said so: {key:?}"));
         }
         if row.state == "unknown" && !doubted.contains(key) {
@@ -154,9 +168,10 @@ fn vanished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
     let truth = run.truth();
     let mut wrong = Vec::new();
     for plan in run.world.plans.iter().filter(|plan| plan.is_plain && !truth.held.contains_key(&plan.name)) {
+        let occurrences = plan.occurrences(begins, now);
         for person in run.world.people.iter().filter(|person| plan.is_for(person)) {
             let zones: Vec<Tz> = truth.zones[&person.name].iter().map(|span| span.value).collect();
-            for occurrence in plan.occurrences(begins, now) {
+            for &occurrence in &occurrences {
                 if !is_certain(plan, occurrence, &zones, begins, now) {
                     continue;
                 }

@@ -1,5 +1,6 @@
 //! Many seeds, shared out between the cores.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,8 +16,28 @@ pub(crate) struct Sum {
     pub(crate) requests: u64,
     pub(crate) copies: u64,
     pub(crate) crashes: u64,
+    /// Deliveries, by their states.
+    pub(crate) rows: BTreeMap<String, u64>,
     /// The first that went wrong.
     pub(crate) failed: Option<Report>,
+}
+
+impl Sum {
+    /// One more.
+    pub(crate) fn add(&mut self, report: Report) {
+        self.seeds += 1;
+        self.hours += report.hours;
+        self.steps += report.steps;
+        self.requests += report.requests;
+        self.copies += report.copies;
+        self.crashes += report.crashes;
+        for (state, count) in &report.rows {
+            *self.rows.entry(state.clone()).or_default() += count;
+        }
+        if !report.violations.is_empty() && self.failed.as_ref().is_none_or(|failed| failed.seed > report.seed) {
+            self.failed = Some(report);
+        }
+    }
 }
 
 /// Runs `count` seeds from `first` on, until one goes wrong. `progress` is told how many are done.
@@ -31,15 +52,7 @@ pub(crate) fn campaign(first: u64, count: u64, progress: &(dyn Fn(u64) + Sync)) 
             }
             let report = surely(seed);
             let mut sum = sum.lock().expect("no panic with it");
-            sum.seeds += 1;
-            sum.hours += report.hours;
-            sum.steps += report.steps;
-            sum.requests += report.requests;
-            sum.copies += report.copies;
-            sum.crashes += report.crashes;
-            if !report.violations.is_empty() && sum.failed.as_ref().is_none_or(|failed| failed.seed > seed) {
-                sum.failed = Some(report);
-            }
+            sum.add(report);
             progress(sum.seeds);
         }
     };

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use nudged::port::entropy::Entropy;
 
-/// A stream of numbers (SplitMix64).
+/// A stream of numbers (`SplitMix64`).
 pub(crate) struct Chance(Mutex<u64>);
 
 impl Chance {

@@ -99,10 +99,16 @@ impl Time {
     /// What the wall clock shows, first, and what it would show had it not been set within the last `lately`.
     pub(crate) fn walls(&self, lately: Duration) -> Vec<DateTime<Utc>> {
         let inner = self.inner();
-        let mono = TimeDelta::from_std(inner.mono).expect("a short run");
+        let mono = TimeDelta::from_std(inner.mono).expect("a run of some years");
         let since = inner.mono.saturating_sub(lately);
-        let earlier = inner.earlier.iter().filter(|(until, _)| *until >= since).map(|(_, origin)| *origin + mono);
-        std::iter::once(inner.origin + mono).chain(earlier).collect()
+        let earlier = inner.earlier.iter().rev().take_while(|(until, _)| *until >= since);
+        std::iter::once(inner.origin + mono).chain(earlier.map(|(_, origin)| *origin + mono)).collect()
+    }
+
+    /// What the wall clock shows.
+    pub(crate) fn wall(&self) -> DateTime<Utc> {
+        let inner = self.inner();
+        inner.origin + TimeDelta::from_std(inner.mono).expect("a run of some years")
     }
 
     /// Waits for a span of monotonic time.
@@ -161,7 +167,7 @@ pub(crate) struct SimClock(pub(crate) Arc<Time>);
 #[async_trait]
 impl Clock for SimClock {
     fn now(&self) -> DateTime<Utc> {
-        self.0.walls(Duration::ZERO)[0]
+        self.0.wall()
     }
 
     fn moment(&self) -> Moment {

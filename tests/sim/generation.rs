@@ -19,6 +19,7 @@ use nudged::engine::chores::Chores;
 use nudged::engine::credentials::CredentialWatch;
 use nudged::engine::dispatcher::Dispatcher;
 use nudged::engine::health::Health;
+use nudged::engine::inquiry::Inquirer;
 use nudged::engine::limiter::Limiter;
 use nudged::engine::planner::Planner;
 use nudged::engine::posting::Turns;
@@ -190,7 +191,11 @@ async fn beat(bell: mpsc::Sender<Beat>, time: Arc<Time>, stop: CancellationToken
             () = stop.cancelled() => return,
             () = time.pass(BEAT) => {}
         }
-        let beat = if number.is_multiple_of(PLANS) { Beat::Plan } else { Beat::Upkeep };
+        let beat = match number {
+            daily if daily.is_multiple_of(298) => Beat::Prune,
+            sometimes if sometimes.is_multiple_of(PLANS) => Beat::Plan,
+            _ => Beat::Upkeep,
+        };
         // A beat that finds no room is lost, as in earnest.
         let _is_lost = bell.try_send(beat).is_err();
     }
@@ -258,6 +263,8 @@ fn chores(handles: &Handles, rosters: &Rosters, term: nudged::domain::id::Term) 
         work: Arc::clone(&handles.work),
         replan: Arc::clone(&handles.replan),
         rosters: Arc::clone(&rosters.wanted),
+        strangers: Arc::default(),
+        backups: None,
         fallback_zone: Tz::UTC,
         keep_attempts: TimeDelta::days(30),
         term,
@@ -267,11 +274,13 @@ fn chores(handles: &Handles, rosters: &Rosters, term: nudged::domain::id::Term) 
 fn rosters(handles: &Handles, sender: &Sender) -> Rosters {
     Rosters {
         store: Arc::clone(&handles.store),
-        connector: Arc::clone(&sender.connector),
-        limiter: Arc::clone(&sender.limiter),
-        clock: Arc::clone(&handles.clock),
+        inquirer: Inquirer {
+            connector: Arc::clone(&sender.connector),
+            limiter: Arc::clone(&sender.limiter),
+            clock: Arc::clone(&handles.clock),
+            home_tenant: sender.home_tenant.clone(),
+        },
         fallback_zone: Tz::UTC,
-        home_tenant: sender.home_tenant.clone(),
         wanted: Arc::default(),
         work: Arc::clone(&handles.work),
         replan: Arc::clone(&handles.replan),

@@ -6,7 +6,7 @@
 //! - [`generation`] is a daemon, put together as the real one is;
 //! - [`truth`] knows what really happened and [`audit`] what the ledger says; both look for what must never be, with
 //!   [`civil`], a reckoning of their own;
-//! - [`run`] is one seed, [`campaign`] many of them.
+//! - [`run`] is one seed, [`campaign`] many of them, [`years`] one large world for long.
 
 pub(crate) mod acts;
 pub(crate) mod audit;
@@ -23,3 +23,4 @@ pub(crate) mod teams;
 pub(crate) mod truth;
 pub(crate) mod windows;
 pub(crate) mod world;
+pub(crate) mod years;

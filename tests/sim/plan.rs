@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc, Weekday};
 use chrono_tz::Tz;
 
 use crate::sim::chance::Chance;
@@ -17,6 +17,10 @@ pub(crate) enum When {
     Daily(NaiveTime),
     /// Monday to Friday at this time.
     Weekdays(NaiveTime),
+    /// On this day of each week at this time.
+    Weekly(Weekday, NaiveTime),
+    /// On this day of each month, which all have, at this time.
+    Monthly(u32, NaiveTime),
     /// Once, at this civil time.
     Once(NaiveDateTime),
     /// So many minutes after that moment, again and again.
@@ -25,13 +29,31 @@ pub(crate) enum When {
     Event,
 }
 
+impl When {
+    /// Whether each recipient gets one for each date at most.
+    pub(crate) fn is_once_a_day(&self) -> bool {
+        match self {
+            When::Daily(_) | When::Weekdays(_) | When::Weekly(..) | When::Monthly(..) | When::Once(_) => true,
+            When::Elapsed { .. } | When::Event => false,
+        }
+    }
+
+    /// The time of day of one that has the same each time.
+    pub(crate) fn time_of_day(&mut self) -> Option<&mut NaiveTime> {
+        match self {
+            When::Daily(time) | When::Weekdays(time) | When::Weekly(_, time) | When::Monthly(_, time) => Some(time),
+            When::Once(_) | When::Elapsed { .. } | When::Event => None,
+        }
+    }
+}
+
 /// One schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) when: When,
     /// A group, or everybody.
-    pub(crate) group: Option<&'static str>,
+    pub(crate) group: Option<String>,
     /// A place whose clock counts for all; else each recipient's own.
     pub(crate) zone: Option<Tz>,
     pub(crate) twists: Twists,
@@ -53,9 +75,16 @@ impl Plan {
     pub(crate) fn new(number: usize, begins_at: DateTime<Utc>, hours: usize, zones: &[Tz], chance: &Chance) -> Self {
         let minutes = |most: usize| TimeDelta::minutes(i64::try_from(chance.below(most)).expect("a small number"));
         let time = (begins_at + minutes(hours * 60)).time();
-        let time = NaiveTime::from_hms_opt(chrono::Timelike::hour(&time), chance.pick(&[0, 0, 30, 30, 17]), 0);
+        let time = NaiveTime::from_hms_opt(time.hour(), chance.pick(&[0, 0, 30, 30, 17]), 0);
         let in_the_night = ["00:00:00", "01:30:00", "02:00:00", "02:30:00", "03:00:00"].map(|time| time.parse().ok());
-        let time = if chance.hits(40) { chance.pick(&in_the_night) } else { time }.expect("a time of day");
+        // Many want the same hour.
+        let rush = (begins_at + TimeDelta::minutes(90)).time().with_minute(30).and_then(|time| time.with_second(0));
+        let time = match chance.below(10) {
+            0..=3 => chance.pick(&in_the_night),
+            4..=6 => rush,
+            _ => time,
+        };
+        let time = time.expect("a time of day");
         let when = match chance.below(10) {
             0..=4 => When::Daily(time),
             5 => When::Weekdays(time),
@@ -69,7 +98,7 @@ impl Plan {
         let quiet = |from: &str, to: &str| Some((from.parse().ok()?, to.parse().ok()?));
         Self {
             name: format!("s{number}"),
-            group: if chance.hits(50) { None } else { Some(chance.pick(&GROUPS)) },
+            group: if chance.hits(50) { None } else { Some(chance.pick(&GROUPS).to_owned()) },
             zone: (place && when != When::Event).then(|| chance.pick(zones)),
             twists: Twists {
                 gap: chance.pick(&[Gap::Shift, Gap::Shift, Gap::FirstValid, Gap::Skip]),
@@ -93,12 +122,17 @@ impl Plan {
 
     /// As a writer writes it.
     pub(crate) fn toml(&self) -> String {
-        let to = self.group.map_or_else(|| "everyone".to_owned(), |group| format!("group:{group}"));
+        let to = self.group.as_ref().map_or_else(|| "everyone".to_owned(), |group| format!("group:{group}"));
         let mut text = format!("[schedule.{}]\nto = \"{to}\"\n", self.name);
         let mut line = |key: &str, value: &str| writeln!(text, "{key} = {value}").expect("room");
         match &self.when {
             When::Daily(time) => line("every", &format!("\"day\"\nat = {time}")),
             When::Weekdays(time) => line("every", &format!("\"weekday\"\nat = {time}")),
+            When::Weekly(day, time) => {
+                let day = format!("{day:?}").to_lowercase();
+                line("every", &format!("\"week\"\non = \"{day}\"\nat = {time}"));
+            }
+            When::Monthly(day, time) => line("every", &format!("\"month\"\non = {day}\nat = {time}")),
             When::Once(civil) => line("at", &civil.format("%Y-%m-%dT%H:%M:%S").to_string()),
             When::Elapsed { from, minutes } => {
                 line("every", &format!("\"{minutes}m\"\nfrom = {}", from.format("%Y-%m-%dT%H:%M:%S")));
@@ -136,7 +170,7 @@ impl Plan {
 
     /// Whether it speaks to this person.
     pub(crate) fn is_for(&self, person: &Person) -> bool {
-        self.group.is_none_or(|group| person.groups.contains(&group))
+        self.group.as_ref().is_none_or(|group| person.groups.contains(group))
     }
 
     /// The occurrences that fall on one of the days around these instants.
@@ -149,6 +183,8 @@ impl Plan {
                 .filter(|day| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun))
                 .map(|day| day.and_time(*time))
                 .collect(),
+            When::Weekly(on, time) => days.filter(|day| day.weekday() == *on).map(|day| day.and_time(*time)).collect(),
+            When::Monthly(on, time) => days.filter(|day| day.day() == *on).map(|day| day.and_time(*time)).collect(),
             When::Once(civil) => vec![*civil],
             When::Elapsed { .. } | When::Event => Vec::new(),
         }
@@ -157,7 +193,7 @@ impl Plan {
     /// When an occurrence is due for somebody who lives in `zone`; `None` where it is left out. The jitter comes on top.
     pub(crate) fn due(&self, occurrence: NaiveDateTime, zone: Tz) -> Option<DateTime<Utc>> {
         match &self.when {
-            When::Daily(_) | When::Weekdays(_) | When::Once(_) => {
+            When::Daily(_) | When::Weekdays(_) | When::Weekly(..) | When::Monthly(..) | When::Once(_) => {
                 instant(occurrence, self.zone.unwrap_or(zone), self.twists)
             }
             When::Elapsed { from, .. } => {

@@ -10,7 +10,6 @@ use nudged::domain::id::ScheduleName;
 use nudged::port::store::StoreError;
 use tempfile::TempDir;
 
-use crate::sim::acts::wall;
 use crate::sim::audit;
 use crate::sim::chance::Chance;
 use crate::sim::clock::Time;
@@ -22,6 +21,7 @@ use crate::sim::world::World;
 
 /// What may happen in a run at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a kind of trouble of its own")]
 pub(crate) struct Mood {
     /// People move, choose and block; files change; messages are taken back.
     pub(crate) people: bool,
@@ -51,7 +51,7 @@ impl Mood {
             daemon: chance.hits(60),
             outages: chance.hits(30),
             weather: Weather {
-                throttled: chance.pick(&[0, 0, 10]),
+                throttled: chance.pick(&[0, 0, 10, 50]),
                 in_doubt: chance.pick(&[0, 10, 30]),
                 refused: chance.pick(&[0, 10]),
                 slow: chance.pick(&[0, 30]),
@@ -86,6 +86,8 @@ pub(crate) struct Report {
     pub(crate) copies: u64,
     pub(crate) crashes: u64,
     pub(crate) hours: u64,
+    /// Deliveries in the ledger, by their states.
+    pub(crate) rows: BTreeMap<String, u64>,
 }
 
 /// A run that goes on.
@@ -93,6 +95,7 @@ pub(crate) struct Run {
     pub(crate) world: World,
     pub(crate) mood: Mood,
     pub(crate) chance: Chance,
+    pace: Pace,
     pub(crate) around: Surroundings,
     files: BTreeMap<String, String>,
     ledger: PathBuf,
@@ -104,9 +107,25 @@ pub(crate) struct Run {
 
 /// One run. Nothing of it depends on anything but the seed.
 pub(crate) fn run(seed: u64) -> Report {
-    let world = World::new(seed);
-    let chance = Chance::new(seed, "acts");
+    let chance = Chance::new(seed, "mood");
     let mood = Mood::new(&chance);
+    let often = Pace { minutes: &[0, 1, 5, 20, 45, 90], senders: chance.pick(&[1, 4, 16]), tell: Box::new(|_| {}) };
+    run_in(World::new(seed), seed, mood, often)
+}
+
+/// How things go in a run.
+pub(crate) struct Pace {
+    /// Something happens after one of these.
+    pub(crate) minutes: &'static [usize],
+    /// How many requests may be under way at once.
+    pub(crate) senders: usize,
+    /// Is told the hour.
+    pub(crate) tell: Box<dyn Fn(chrono::DateTime<chrono::Utc>) + Send>,
+}
+
+/// A run in a world that has been made already.
+pub(crate) fn run_in(world: World, seed: u64, mood: Mood, pace: Pace) -> Report {
+    let chance = Chance::new(seed, "acts");
     let time = Time::new(seed, world.begins_at);
     let truth = Arc::new(Mutex::new(Truth::default()));
     let clock = Arc::clone(&time);
@@ -124,12 +143,13 @@ pub(crate) fn run(seed: u64) -> Report {
             store_chance: Arc::new(Chance::new(seed, "store")),
             entropy: Arc::new(Chance::new(seed, "entropy")),
             per_second: world.per_second,
-            senders: chance.pick(&[1, 4, 16]),
+            senders: pace.senders,
         },
         frailty: mood.frailty,
         world,
         mood,
         chance,
+        pace,
         files: BTreeMap::new(),
         generation: None,
         generations: 0,
@@ -141,7 +161,7 @@ pub(crate) fn run(seed: u64) -> Report {
         run
     });
     let run = runtime.block_on(drive).expect("no run panics");
-    audit::at_the_end(&run);
+    let rows = audit::at_the_end(&run);
     let truth = run.truth();
     let arrived: u64 = truth.sent.iter().filter(|sent| sent.has_arrived).count() as u64;
     Report {
@@ -154,6 +174,7 @@ pub(crate) fn run(seed: u64) -> Report {
         copies: arrived - truth.arrivals().len() as u64,
         crashes: truth.crashes,
         hours: time.mono().as_secs() / 3600,
+        rows,
     }
 }
 
@@ -166,7 +187,8 @@ impl Run {
         self.begin().await;
         let ends_at = Duration::from_secs((self.world.ends_at - self.world.begins_at).num_seconds().unsigned_abs());
         while self.around.time.mono() < ends_at && self.truth().violations.is_empty() {
-            let minutes = self.chance.pick(&[0, 1, 5, 20, 45, 90]);
+            (self.pace.tell)(self.wall());
+            let minutes = self.chance.pick(self.pace.minutes);
             let seconds = 1 + self.chance.below(60) + 60 * minutes;
             self.pass(Duration::from_secs(seconds as u64)).await;
             self.act().await;
@@ -200,7 +222,7 @@ impl Run {
 
     /// All trouble ends, and everything that is due comes to its end.
     async fn come_to_rest(&mut self) {
-        self.truth().note(self.around.time.mono(), "all trouble ends".into());
+        self.truth().note(self.around.time.mono(), "all trouble ends");
         self.frailty = Frailty::default();
         *self.around.teams.weather.lock().unwrap_or_else(PoisonError::into_inner) = (Weather::default(), None);
         self.kill_and_start().await;
@@ -254,7 +276,7 @@ impl Run {
                 }
             };
             self.truth()
-                .note(self.around.time.mono(), format!("daemon {} starts: {}", self.generations, started.is_some()));
+                .note(self.around.time.mono(), &format!("daemon {} starts: {}", self.generations, started.is_some()));
             if let Some(generation) = started {
                 self.generation = Some(generation);
                 return;
@@ -313,7 +335,7 @@ impl Run {
     }
 
     pub(crate) fn wall(&self) -> chrono::DateTime<chrono::Utc> {
-        wall(self)
+        self.around.time.wall()
     }
 
     pub(crate) fn ledger(&self) -> &std::path::Path {

@@ -16,6 +16,7 @@ use nudged::domain::consent::{Choice, Wish};
 use nudged::domain::delivery::Claim;
 use nudged::domain::event::Event;
 use nudged::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
+use nudged::domain::introduction::Stranger;
 use nudged::domain::ladder::HouseZones;
 use nudged::domain::news::{News, TakenIn, Who};
 use nudged::domain::recipient::PersonRecord;
@@ -36,9 +37,6 @@ use nudged::port::store::{
 use crate::sim::clock::Time;
 use crate::sim::life::Life;
 use crate::sim::truth::Truth;
-
-/// More acts than any run has; beyond them something goes round without end.
-const MOST_ACTS: u64 = 2_000_000;
 
 /// The ledger in the hands of one daemon.
 pub(crate) struct MortalStore {
@@ -65,29 +63,28 @@ impl MortalStore {
         self.life.or_never().await;
         let is_last = self.life.is_last_act();
         if is_last && self.life.chance.hits(50) {
-            self.truth().note(self.time.mono(), format!("dies before {name}"));
+            self.truth().note(self.time.mono(), &format!("dies before {name}"));
             self.life.die();
             self.life.or_never().await;
         }
         if self.life.chance.below(1000) < self.life.frailty.disk_errors {
-            self.truth().note(self.time.mono(), format!("{name} fails"));
+            self.truth().note(self.time.mono(), &format!("{name} fails"));
             return Err(StoreError::Failed { doing: name, source: "the disk is full".into() });
         }
         let answer = at_once(call);
         {
             let (at, mut truth) = (self.time.mono(), self.truth());
-            truth.step += 1;
-            assert!(truth.step < MOST_ACTS, "something goes round without end");
+            truth.acts(at);
             match &answer {
                 Ok(value) => {
-                    truth.note(at, name.to_owned());
+                    truth.note(at, name);
                     seen(&mut truth, at, value);
                 }
-                Err(error) => truth.note(at, format!("{name}: {error}")),
+                Err(error) => truth.note(at, &format!("{name}: {error}")),
             }
         }
         if is_last {
-            self.truth().note(self.time.mono(), format!("dies after {name}"));
+            self.truth().note(self.time.mono(), &format!("dies after {name}"));
             self.life.die();
         }
         self.life.or_never().await;
@@ -244,6 +241,8 @@ acts! {
     take_place(delivery: DeliveryId, recipient: RecipientId, day: NaiveDate, most: u32) -> bool;
     remember_conversation(recipient: RecipientId, conversation: Conversation) -> ();
     thread(channel: RecipientId, name: ThreadName) -> Option<Posts>;
+    strangers(now: DateTime<Utc>, at_most: usize) -> Vec<Stranger>;
+    settle_stranger(recipient: RecipientId, again_at: Option<DateTime<Utc>>) -> ();
     named_teams() -> Vec<NamedTeam>;
     keep_roster(roster: Roster, fallback_zone: Tz, now: DateTime<Utc>) -> RosterChange;
     roster_failed(team: String, trouble: String, now: DateTime<Utc>) -> ();

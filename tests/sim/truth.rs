@@ -5,14 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Claim, State};
 use nudged::domain::id::DeliveryId;
 use nudged::port::store::{Outcome, Rescued};
 
 use crate::sim::civil::local;
-use crate::sim::plan::{Plan, When};
+use crate::sim::plan::Plan;
+
+/// More acts than are ever made at one instant; beyond them something goes round without end.
+const MOST_AT_ONCE: u64 = 200_000;
 
 /// How many of the last lines are kept for whoever must understand a violation.
 const LINES: usize = 20_000;
@@ -40,7 +43,6 @@ pub(crate) enum End {
 /// One request to send a message.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
-    pub(crate) delivery: DeliveryId,
     pub(crate) key: Key,
     pub(crate) generation: u32,
     pub(crate) has_arrived: bool,
@@ -67,6 +69,8 @@ pub(crate) struct Span<T> {
 pub(crate) struct Truth {
     /// Acts of the store so far.
     pub(crate) step: u64,
+    /// When the last one was, and how many were made at that instant.
+    last: (Duration, u64),
     hash: u64,
     lines: VecDeque<String>,
     pub(crate) violations: Vec<String>,
@@ -88,16 +92,24 @@ pub(crate) struct Truth {
     /// next one can't know.
     orphans: BTreeSet<Key>,
     by_key: BTreeMap<Key, Vec<usize>>,
+    by_delivery: HashMap<DeliveryId, Vec<usize>>,
     /// Until when Teams wants to hear nothing from a conversation, and since when.
     silences: BTreeMap<String, (Duration, Duration)>,
     pub(crate) crashes: u64,
 }
 
 impl Truth {
+    /// One more act of the store.
+    pub(crate) fn acts(&mut self, at: Duration) {
+        self.step += 1;
+        self.last = if self.last.0 == at { (at, self.last.1 + 1) } else { (at, 1) };
+        assert!(self.last.1 < MOST_AT_ONCE, "something goes round without end");
+    }
+
     /// Writes a line down.
-    pub(crate) fn note(&mut self, at: Duration, line: String) {
+    pub(crate) fn note(&mut self, at: Duration, line: &str) {
         let mut hasher = DefaultHasher::new();
-        (self.hash, at, &line).hash(&mut hasher);
+        (self.hash, at, line).hash(&mut hasher);
         self.hash = hasher.finish();
         if self.lines.len() == LINES {
             self.lines.pop_front();
@@ -107,7 +119,7 @@ impl Truth {
 
     /// What must not happen has happened.
     pub(crate) fn violation(&mut self, at: Duration, what: String) {
-        self.note(at, format!("VIOLATION {what}"));
+        self.note(at, &format!("VIOLATION {what}"));
         self.violations.push(what);
     }
 
@@ -179,7 +191,7 @@ impl Truth {
         let (schedule, occurrence, _) = &key;
         let civil = occurrence.format("%Y-%m-%d|%H:%M");
         let begins = format!("{schedule}|{civil}|");
-        self.note(at, format!("leaves {schedule} {occurrence} {name}"));
+        self.note(at, &format!("leaves {schedule} {occurrence} {name}"));
         if key.2 != name || !text.starts_with(&begins) {
             self.violation(at, format!("delivery {delivery} for {key:?} says {text:?} to {name}"));
         }
@@ -209,8 +221,9 @@ impl Truth {
         }
         let number = self.sent.len();
         self.by_key.entry(key.clone()).or_default().push(number);
+        self.by_delivery.entry(delivery).or_default().push(number);
         let end = End::UnderWay;
-        self.sent.push(Sent { delivery, key, generation, has_arrived: false, end, settled: None });
+        self.sent.push(Sent { key, generation, has_arrived: false, end, settled: None });
         Some(number)
     }
 
@@ -237,10 +250,12 @@ impl Truth {
         if doubts >= 4 {
             wrong = Some("after four doubts");
         }
-        if plan.is_some_and(|plan| matches!(plan.when, When::Daily(_) | When::Weekdays(_))) {
-            let same_date = self.by_key.iter().filter(|(other, _)| {
-                other.0 == key.0 && other.2 == key.2 && other.1 != key.1 && other.1.date() == key.1.date()
-            });
+        if plan.is_some_and(|plan| plan.when.is_once_a_day()) {
+            let date = key.1.date();
+            let bound = |time: NaiveTime| (key.0.clone(), date.and_time(time), String::new());
+            let last = NaiveTime::from_hms_opt(23, 59, 59).expect("a time of day");
+            let of_date = self.by_key.range(bound(NaiveTime::MIN)..=bound(last));
+            let same_date = of_date.filter(|(other, _)| other.2 == key.2 && other.1 != key.1);
             let mut numbers = same_date.flat_map(|(_, numbers)| numbers);
             if numbers.any(|number| self.sent[*number].end != End::Refused) {
                 wrong = Some("at a second hour of one date");
@@ -268,7 +283,7 @@ impl Truth {
     pub(crate) fn arrived(&mut self, at: Duration, number: usize) {
         self.sent[number].has_arrived = true;
         let key = self.sent[number].key.clone();
-        self.note(at, format!("arrived {key:?}"));
+        self.note(at, &format!("arrived {key:?}"));
     }
 
     /// The daemon hears what became of a request; `silence` is what Teams asks of its conversation.
@@ -278,7 +293,7 @@ impl Truth {
             sent.end = end;
         }
         let name = sent.key.2.clone();
-        self.note(at, format!("answered {end:?} {name} {silence:?}"));
+        self.note(at, &format!("answered {end:?} {name} {silence:?}"));
         if let Some(silence) = silence {
             self.silences.insert(name, (at, at + silence));
         }
@@ -294,17 +309,14 @@ impl Truth {
         let state = outcome.settlement.state();
         self.sending.remove(&outcome.delivery);
         let Some(key) = self.claims.get(&outcome.delivery).map(|claimed| claimed.key.clone()) else { return };
-        let mut last = None;
-        let mut may_have_arrived = false;
-        for sent in self.sent.iter_mut().filter(|sent| sent.delivery == outcome.delivery) {
-            may_have_arrived |= sent.end != End::Refused;
-            last = Some(sent);
-        }
-        if let (Some(last), Some(_)) = (last, &outcome.attempt) {
-            last.settled = Some(state);
+        let numbers = self.by_delivery.get(&outcome.delivery).map(Vec::as_slice).unwrap_or_default();
+        let may_have_arrived = numbers.iter().any(|number| self.sent[*number].end != End::Refused);
+        let has_arrived = numbers.iter().any(|number| self.sent[*number].has_arrived);
+        if let (Some(last), Some(_)) = (numbers.last(), &outcome.attempt) {
+            self.sent[*last].settled = Some(state);
         }
         let is_wrong = match state {
-            State::Sent => !self.sent.iter().any(|sent| sent.delivery == outcome.delivery && sent.has_arrived),
+            State::Sent => !has_arrived,
             State::Failed | State::Skipped | State::Expired | State::Cancelled => {
                 may_have_arrived || self.orphans.contains(&key)
             }

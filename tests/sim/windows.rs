@@ -36,7 +36,7 @@ fn beyond(arrivals: &[Duration], limits: &[(usize, u64)]) -> Option<(usize, u64)
     let last = *arrivals.last()?;
     let is_beyond = |(max, seconds): &&(usize, u64)| {
         let earlier = arrivals.len().checked_sub(1 + max).map(|index| arrivals[index]);
-        earlier.is_some_and(|earlier| last - earlier < Duration::from_secs(*seconds))
+        earlier.is_some_and(|earlier| last < earlier + Duration::from_secs(*seconds))
     };
     limits.iter().find(is_beyond).copied()
 }

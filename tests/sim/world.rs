@@ -14,7 +14,7 @@ pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) zone: Tz,
     pub(crate) tenant: &'static str,
-    pub(crate) groups: Vec<&'static str>,
+    pub(crate) groups: Vec<String>,
     /// Whether the import knows their conversation; else it has to be created.
     pub(crate) is_met: bool,
     /// Nothing happens to them in the whole run, so that it can be said beforehand what they get.
@@ -37,7 +37,7 @@ impl Person {
             addresses: vec![self.address()],
             name: Some(self.name.clone()),
             zone: Some(self.zone),
-            groups: Some(self.groups.iter().map(|group| (*group).to_owned()).collect()),
+            groups: Some(self.groups.clone()),
             reference: Reference {
                 conversation_id: self.is_met.then(|| self.conversation()),
                 user_id: Some(format!("29:{}", self.name)),
@@ -52,7 +52,7 @@ impl Person {
 
 pub(crate) const GROUPS: [&str; 2] = ["red", "blue"];
 pub(crate) const HOME: &str = "home";
-const TENANTS: [&str; 2] = [HOME, "away"];
+pub(crate) const TENANTS: [&str; 2] = [HOME, "away"];
 
 /// Where clocks change in the night that begins then, and where they do not.
 const NIGHTS: [(&str, [Tz; 3]); 8] = [
@@ -108,7 +108,7 @@ fn person(number: usize, zones: &[Tz], chance: &Chance) -> Person {
         name: format!("p{number}"),
         zone: chance.pick(zones),
         tenant: TENANTS[usize::from(chance.hits(25))],
-        groups: GROUPS.into_iter().filter(|_| chance.hits(50)).collect(),
+        groups: GROUPS.into_iter().filter(|_| chance.hits(50)).map(str::to_owned).collect(),
         is_met: chance.hits(80),
         is_plain: chance.hits(50),
     }

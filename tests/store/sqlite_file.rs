@@ -1,6 +1,7 @@
 //! The file of the SQLite store: what is opened, and what is refused and left as it is.
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -183,4 +184,16 @@ async fn the_store_commits_in_a_way_that_survives_a_power_cut() {
         std::fs::read_dir(folder.0.path()).expect("the folder").map(|it| it.expect("an entry").file_name()).collect();
     // This connection still looks at the log; without it one file is left.
     assert!(left.iter().any(|name| name == "ledger.db"), "{left:?}");
+}
+
+/// People's names and addresses are in it. The folder may be one that others look into.
+#[tokio::test]
+async fn the_ledger_and_its_log_are_for_their_owner_only() {
+    let folder = Folder::new();
+    let store = folder.open();
+    store.probe().await.expect("a probe");
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
+        let mode = std::fs::metadata(folder.0.path().join(name)).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -13,19 +13,17 @@ use axum::http::header::{AUTHORIZATION, HOST, HeaderMap, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use secrecy::zeroize::Zeroizing;
+use hyper_util::service::TowerToHyperService;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::LAST_WORDS;
 use super::routes::routes;
+use super::token_file::{self, TokenFileError};
+use crate::adapter::serving::{self, Closing};
+use crate::port::clock::Clock;
 use crate::port::desk::{Desk, DeskError};
-
-/// Characters of a token at least: 128 bits, written in hexadecimal.
-const SHORTEST: usize = 32;
-
-/// Bytes of the file at most.
-const LARGEST: usize = 4096;
 
 /// Why the admin API is not there.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +32,8 @@ pub enum AdminError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("the admin API listens on the loopback only, and {0} is not on it; change `listen` below [admin]")]
     NotLoopback(SocketAddr),
-    #[error("the token of the admin API can't be read from {}: {source}; correct token_file below [admin]", path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
-    #[error(
-        "the token of the admin API in {} is not one plain word of at least {SHORTEST} characters; \
-         `openssl rand -hex 32` makes one", .0.display()
-    )]
-    NoToken(PathBuf),
+    #[error(transparent)]
+    Token(#[from] TokenFileError),
 }
 
 /// A port on the loopback that answers those who have the token.
@@ -63,7 +56,7 @@ impl AdminServer {
         if !address.ip().is_loopback() {
             return Err(AdminError::NotLoopback(address));
         }
-        read_token(token_file)?;
+        token_file::read(token_file)?;
         let failed = |source| AdminError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -77,9 +70,10 @@ impl AdminServer {
     }
 
     /// Answers until `stop`.
-    pub async fn run(self, desk: Arc<dyn Desk>, stop: CancellationToken) -> io::Result<()> {
+    pub async fn run(self, desk: Arc<dyn Desk>, clock: Arc<dyn Clock>, stop: CancellationToken) {
         let guarded = routes(desk).layer(middleware::from_fn_with_state(self.guard, check));
-        axum::serve(self.listener, guarded).with_graceful_shutdown(stop.cancelled_owned()).await
+        let closing = Closing { clock, stop, last_words: LAST_WORDS };
+        serving::serve(self.listener, TowerToHyperService::new(guarded), closing).await;
     }
 }
 
@@ -99,7 +93,7 @@ impl Guard {
             let words = format!("ask for http://{}, not for another name of it", self.address);
             return Some(refuse(StatusCode::FORBIDDEN, words));
         }
-        let expected = match read_token(&self.token_file) {
+        let expected = match token_file::read(&self.token_file) {
             Ok(token) => token,
             Err(error) => {
                 tracing::error!(%error, "nobody can use the admin API");
@@ -137,22 +131,16 @@ fn is_same(shown: &[u8], expected: &[u8]) -> bool {
     verify_slices_are_equal(&Sha256::digest(shown), &Sha256::digest(expected)).is_ok()
 }
 
-fn read_token(path: &Path) -> Result<Zeroizing<Vec<u8>>, AdminError> {
-    let bytes = std::fs::read(path).map_err(|source| AdminError::Unreadable { path: path.to_owned(), source })?;
-    let bytes = Zeroizing::new(bytes);
-    let token = bytes.trim_ascii();
-    if bytes.len() > LARGEST || token.len() < SHORTEST || !token.iter().all(u8::is_ascii_graphic) {
-        return Err(AdminError::NoToken(path.to_owned()));
-    }
-    Ok(Zeroizing::new(token.to_vec()))
-}
-
 fn refuse(status: StatusCode, words: String) -> Response {
     (status, Json(DeskError::BadRequest(words))).into_response()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
     use super::*;
 
     const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -161,6 +149,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("admin-token");
         std::fs::write(&path, content).expect("written");
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("ours");
         (directory, path)
     }
 
@@ -225,7 +214,7 @@ mod tests {
         let (_directory, path) = written("short");
         let here = SocketAddr::from(([127, 0, 0, 1], 0));
         let error = AdminServer::bind(here, &path).await.expect_err("no token");
-        assert!(matches!(error, AdminError::NoToken(_)), "{error}");
+        assert!(matches!(error, AdminError::Token(TokenFileError::NoToken(_))), "{error}");
         std::fs::write(&path, TOKEN).expect("written");
         let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let error = AdminServer::bind(everywhere, &path).await.expect_err("not here");

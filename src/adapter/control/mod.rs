@@ -7,7 +7,15 @@ mod events;
 mod people;
 mod routes;
 mod server;
+// The file that holds the token.
+mod token_file;
+
+use std::time::Duration;
 
 pub use admin::{AdminError, AdminServer};
 pub use client::ControlClient;
 pub use server::ControlServer;
+pub use token_file::TokenFileError;
+
+/// How long questions and orders in hand have to come to an end when everything stops: an import takes a while.
+const LAST_WORDS: Duration = Duration::from_secs(30);

@@ -5,10 +5,14 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hyper_util::service::TowerToHyperService;
 use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
+use super::LAST_WORDS;
 use super::routes::routes;
+use crate::adapter::serving::{self, Closing};
+use crate::port::clock::Clock;
 use crate::port::desk::Desk;
 
 /// A socket that answers.
@@ -37,10 +41,31 @@ impl ControlServer {
     }
 
     /// Answers until `stop`.
-    pub async fn run(self, desk: Arc<dyn Desk>, stop: CancellationToken) -> io::Result<()> {
-        let served = axum::serve(self.listener, routes(desk)).with_graceful_shutdown(stop.cancelled_owned()).await;
+    pub async fn run(self, desk: Arc<dyn Desk>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+        let closing = Closing { clock, stop, last_words: LAST_WORDS };
+        serving::serve(self.listener, TowerToHyperService::new(routes(desk)), closing).await;
         // It may have been removed by hand already.
         let _ = std::fs::remove_file(&self.path);
-        served
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_socket_is_for_its_owner_and_group() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("run/nudged.sock");
+        // The second one takes the place of what a dead daemon left behind.
+        for _ in 0..2 {
+            let _server = ControlServer::bind(&path).expect("it binds");
+            let mode = std::fs::metadata(&path).expect("it is there").permissions().mode();
+            assert_eq!(mode & 0o777, 0o660);
+        }
+        let file = directory.path().join("notes");
+        std::fs::write(&file, "kept").expect("written");
+        ControlServer::bind(&file).expect_err("it is no socket");
+        assert_eq!(std::fs::read(&file).expect("it is there"), b"kept");
     }
 }

@@ -1,6 +1,6 @@
 //! The bot's messaging endpoint: where Teams calls.
 //!
-//! One request on its way through the room: `listener` accepts the connection and bounds how long its heads may take;
+//! One request on its way through the room: `listener` has the port, and [`serving`](super::serving) bounds each connection;
 //! `exchange` takes the request apart; `token` reads what it brings, without believing it; `keyring` has the key by which
 //! that is judged, as `publisher` fetched it; `keys` verifies the signature; `claims` says whether the token is for us,
 //! and for this activity; and only then somebody hears of it.
@@ -14,13 +14,15 @@
 mod claims;
 mod discovery;
 mod exchange;
+// What must hold of whatever is shown.
+#[cfg(any(test, fuzzing))]
+pub mod fuzzed;
 mod keyring;
 mod keys;
 mod listener;
 mod publisher;
 mod refusal;
 mod tally;
-mod timer;
 mod token;
 
 pub use listener::{BindError, EndpointSettings, MessagingEndpoint};

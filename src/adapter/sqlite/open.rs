@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ pub(super) fn open(path: &Path) -> Result<Connections, OpenError> {
 }
 
 /// Looks at the file before SQLite does: some broken files it takes for empty ones, a log without its ledger it throws
-/// away, and of a file that may not be written it says so late.
+/// away, and of a file that may not be written it says so late. Where there is no file, there is an empty one then.
 fn check_file(path: &Path) -> Result<(), OpenError> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     /// Of a database, in bytes.
@@ -95,6 +96,9 @@ fn check_file(path: &Path) -> Result<(), OpenError> {
             let failed = |error| OpenError::of_file("reading", path, error);
             length = file.metadata().map_err(failed)?.len();
             file.take(HEADER).read_to_end(&mut header).map_err(failed)?;
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && !has_log => {
+            create(path).map_err(|error| OpenError::of_file("making", path, error))?;
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(OpenError::of_file("opening", path, error)),
@@ -127,6 +131,12 @@ fn least_length(header: &[u8], has_log: bool) -> Option<u64> {
         _ => 1,
     };
     Some(page * pages.max(1))
+}
+
+/// Makes an empty file for its owner only, whatever the umask and the directory: people's names and addresses come to
+/// stand in it. SQLite gives its log the same rights.
+fn create(path: &Path) -> std::io::Result<()> {
+    File::options().write(true).create_new(true).mode(0o600).open(path).map(drop)
 }
 
 /// Makes sure that the database is new or ours, and not of a newer nudged.

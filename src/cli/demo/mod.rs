@@ -4,6 +4,9 @@
 mod shipped;
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +79,7 @@ async fn go(screen: Screen, args: &DemoArgs, directory: &Path) -> Ended {
     std::fs::create_dir_all(directory).map_err(|error| failed("a place for the demo", &error))?;
     let settings = emulator::Settings::default();
     let config = config(&settings, directory);
-    std::fs::write(secret_file(directory), &settings.app_secret).map_err(|error| failed("the secret", &error))?;
+    write_secret(&secret_file(directory), &settings.app_secret).map_err(|error| failed("the secret", &error))?;
     let emulator =
         Emulator::start(settings, Arc::clone(&clock)).await.map_err(|error| failed("the emulator", &error))?;
     let config = aimed_at(config, &emulator)?;
@@ -130,6 +133,11 @@ async fn go(screen: Screen, args: &DemoArgs, directory: &Path) -> Ended {
 
 fn secret_file(directory: &Path) -> PathBuf {
     directory.join("bot-secret")
+}
+
+/// Even that of a stand-in: the daemon says so of any secret that everybody can read.
+fn write_secret(path: &Path, secret: &str) -> io::Result<()> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(secret.as_bytes())
 }
 
 fn config(settings: &emulator::Settings, directory: &Path) -> Config {

@@ -2,7 +2,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::rig::{CHAT, HandClock, Rig, activities};
-use crate::emulator::{Effect, Fault, LoggedRequest, Settings, TokenSeen, When, Windows};
+use crate::emulator::{Effect, Fault, LoggedRequest, Operation, Settings, TokenSeen, When, Windows};
 
 #[tokio::test]
 async fn every_request_is_in_the_log_with_what_it_came_with() {
@@ -64,6 +64,24 @@ async fn a_request_that_is_cut_has_no_status_and_has_ended() {
     ended.wait_for(|ended| *ended == 2).await.unwrap();
     assert_eq!(rig.emulator.requests()[1].status, None);
     assert_eq!(rig.texts(), ["cut"]);
+}
+
+/// Whoever watches can act between a request and its answer.
+#[tokio::test]
+async fn an_arrival_is_told_before_there_is_an_answer() {
+    let rig = Rig::start().await;
+    rig.emulator.add_fault(Fault::new(Effect::Hang(When::After)).on(Operation::Send));
+    let mut arrived = rig.emulator.watch_arrivals();
+    let before = *arrived.borrow();
+    let seen = async {
+        arrived.wait_for(|number| *number > before).await.unwrap();
+        let log = rig.emulator.requests_after(before, 1);
+        (log[0].number, log[0].status)
+    };
+    tokio::select! {
+        seen = seen => assert_eq!(seen, (before + 1, None)),
+        answer = rig.try_say(CHAT, "hang") => panic!("it was answered: {answer:?}"),
+    }
 }
 
 #[tokio::test]

@@ -33,6 +33,15 @@ impl Holds {
         }
     }
 
+    /// Whether who reads the file can pass for the bot, and for how long. A certificate is public, and an assertion is good
+    /// for an hour at most and belongs to whoever writes it.
+    fn is_kept_secret(self) -> bool {
+        match self {
+            Holds::Secret | Holds::CertificateKey => true,
+            Holds::Certificate | Holds::Assertion => false,
+        }
+    }
+
     /// The key of the configuration that names the file.
     fn key(self) -> &'static str {
         match self {
@@ -99,6 +108,19 @@ pub(super) fn read_word(holds: Holds, path: &Path) -> Result<SecretString, Unusa
     Ok(SecretString::from(String::from_utf8_lossy(word).into_owned()))
 }
 
+/// The rights of those who are neither the owner nor of the file's group: to read it, and to write it.
+const OF_OTHERS: u32 = 0o006;
+
+/// In words, that everybody on this machine can read or replace a file of which nobody should; `None` where they can't, or
+/// where it can't be told. The group is not asked about: it is how the service is given the file.
+pub(super) fn exposure(holds: Holds, path: &Path) -> Option<String> {
+    let mode = std::fs::metadata(path).ok()?.mode();
+    (holds.is_kept_secret() && mode & OF_OTHERS != 0).then(|| {
+        let shown = path.display();
+        format!("{} in {shown} is open to everybody on this machine: `chmod o= {shown}`, then replace it", holds.name())
+    })
+}
+
 /// What tells a file from its successor without reading it. Equal for a file that nobody touched, and for one that
 /// is not there and still is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +146,8 @@ impl Print {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use secrecy::ExposeSecret;
 
     use super::*;
@@ -166,6 +190,25 @@ mod tests {
         std::fs::remove_file(&path).expect("removed");
         let said = read_word(Holds::Secret, &path).expect_err("gone");
         assert_eq!(said.io_kind(), Some(io::ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn a_secret_that_everybody_can_read_or_replace_is_told_of() {
+        let (_directory, path) = written(b"hunter2");
+        let check = |holds: Holds, mode: u32, is_told: bool| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("ours");
+            let said = exposure(holds, &path);
+            assert_eq!(said.is_some(), is_told, "{holds:?} {mode:o}");
+            assert!(said.is_none_or(|said| said.contains("chmod o= ") && !said.contains("hunter2")));
+        };
+        for (mode, is_told) in [(0o600, false), (0o440, false), (0o640, false), (0o644, true), (0o602, true)] {
+            check(Holds::Secret, mode, is_told);
+            check(Holds::CertificateKey, mode, is_told);
+            check(Holds::Certificate, mode, false);
+            check(Holds::Assertion, mode, false);
+        }
+        std::fs::remove_file(&path).expect("removed");
+        assert_eq!(exposure(Holds::Secret, &path), None);
     }
 
     #[test]

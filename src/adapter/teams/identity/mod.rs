@@ -126,6 +126,15 @@ impl Identity {
         })
     }
 
+    /// In words, who else could take the credential, if somebody could.
+    fn exposure(&self) -> Option<String> {
+        match self {
+            Identity::Secret { file, .. } => file::exposure(Holds::Secret, file),
+            Identity::Certificate { key, .. } => file::exposure(Holds::CertificateKey, key),
+            Identity::WorkloadIdentity { .. } | Identity::ManagedIdentity(_) => None,
+        }
+    }
+
     /// What tells the files from what may replace them.
     fn prints(&self) -> Vec<Print> {
         match self {
@@ -139,10 +148,11 @@ impl Identity {
 
 impl Credentials for Identity {
     fn look(&self) -> Credential {
-        match self.check() {
-            Ok(ends_at) => Credential { kind: self.kind(), ends_at, unusable: None },
-            Err(why) => Credential { kind: self.kind(), ends_at: None, unusable: Some(why.to_string()) },
-        }
+        let (ends_at, unusable) = match self.check() {
+            Ok(ends_at) => (ends_at, None),
+            Err(why) => (None, Some(why.to_string())),
+        };
+        Credential { kind: self.kind(), ends_at, unusable, exposed: self.exposure() }
     }
 }
 

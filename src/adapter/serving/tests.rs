@@ -1,0 +1,180 @@
+//! Callers with bad manners, on a clock that is set by hand.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use http_body_util::{BodyExt, Collected, Full};
+use hyper::body::Bytes;
+use hyper::service::service_fn;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::watch;
+
+use super::*;
+use crate::domain::time::Moment;
+use crate::port::clock::Woke;
+
+/// Of real time, longer than anything here takes on a busy machine; only a failure ever waits for it.
+const PATIENCE: Duration = Duration::from_mins(3);
+
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// It stands still until it is moved, and knows how often somebody has begun to wait for it.
+struct HandClock {
+    elapsed: watch::Sender<Duration>,
+    waits: watch::Sender<u32>,
+}
+
+#[async_trait]
+impl Clock for HandClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + *self.elapsed.borrow()
+    }
+
+    fn moment(&self) -> Moment {
+        Moment(*self.elapsed.borrow())
+    }
+
+    async fn sleep_until(&self, at: DateTime<Utc>) -> Woke {
+        self.sleep((at - self.now()).to_std().unwrap_or_default()).await;
+        Woke::OnTime
+    }
+
+    async fn sleep(&self, span: Duration) {
+        let until = *self.elapsed.borrow() + span;
+        self.waits.send_modify(|waits| *waits += 1);
+        self.elapsed.subscribe().wait_for(|elapsed| *elapsed >= until).await.expect("the clock lives");
+    }
+}
+
+impl HandClock {
+    fn advance(&self, span: Duration) {
+        self.elapsed.send_modify(|elapsed| *elapsed += span);
+    }
+}
+
+/// A door behind which somebody repeats what is said.
+struct Door {
+    clock: Arc<HandClock>,
+    stop: CancellationToken,
+    task: JoinSet<()>,
+}
+
+impl Door {
+    fn open(listener: impl Listener + Sync + 'static) -> Self {
+        let clock = Arc::new(HandClock { elapsed: watch::Sender::default(), waits: watch::Sender::default() });
+        let (stop, mut task) = (CancellationToken::new(), JoinSet::new());
+        let closing = Closing { clock: Arc::<HandClock>::clone(&clock), stop: stop.clone(), last_words: LAST_WORDS };
+        let echo = service_fn(|request: Request<Incoming>| async {
+            let said = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
+            Ok(Response::new(Full::<Bytes>::new(said)))
+        });
+        task.spawn(serve(listener, echo, closing));
+        Self { clock, stop, task }
+    }
+
+    async fn tcp() -> (Self, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        (Self::open(listener), TcpStream::connect(address).await.expect("it listens"))
+    }
+
+    /// Once `count` heads have been waited for, it is as if all the time for them had gone by.
+    async fn let_heads_time_out(&self, count: u32) {
+        let mut waits = self.clock.waits.subscribe();
+        patient(waits.wait_for(|waits| *waits >= count)).await.expect("the clock lives");
+        self.clock.advance(HEAD_WITHIN);
+    }
+
+    /// Waits until everybody is gone. Whoever still has some time gets all of it at once.
+    async fn has_closed(&mut self) {
+        let mut waits = self.clock.waits.subscribe();
+        patient(async {
+            loop {
+                self.clock.advance(LAST_WORDS);
+                tokio::select! {
+                    Some(ended) = self.task.join_next() => return ended.expect("no task panicked"),
+                    changed = waits.changed() => changed.expect("the clock lives"),
+                }
+            }
+        })
+        .await;
+    }
+}
+
+async fn patient<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, what).await.expect("it happens")
+}
+
+/// All that comes until the other end closes. A reset after an answer is an end too.
+async fn rest(mut stream: impl AsyncRead + Unpin) -> String {
+    let mut said = Vec::new();
+    let _ = patient(stream.read_to_end(&mut said)).await;
+    String::from_utf8(said).expect("text")
+}
+
+#[tokio::test]
+async fn who_is_silent_or_sends_half_a_head_is_hung_up_on() {
+    for (sent, heads, answers) in [
+        ("", 1, 0),
+        ("GET / HTTP/1.1\r\nhost: x", 1, 0),
+        ("GET / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\nGET /", 2, 1),
+    ] {
+        let (door, mut stream) = Door::tcp().await;
+        stream.write_all(sent.as_bytes()).await.expect("it reads");
+        door.let_heads_time_out(heads).await;
+        let said = rest(stream).await;
+        assert_eq!(said.matches("HTTP/1.1 200 ").count(), answers, "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_socket_has_the_same_manners() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("s");
+    let door = Door::open(UnixListener::bind(&path).expect("a socket"));
+    let mut whole = UnixStream::connect(&path).await.expect("it listens");
+    whole
+        .write_all(b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello")
+        .await
+        .expect("sent");
+    assert!(rest(whole).await.ends_with("\r\n\r\nhello"));
+    let mut half = UnixStream::connect(&path).await.expect("it listens");
+    half.write_all(b"POST / HTTP/1.1\r\nhost").await.expect("sent");
+    door.let_heads_time_out(2).await;
+    assert!(!rest(half).await.contains(" 200 "));
+}
+
+#[tokio::test]
+async fn a_head_has_its_bounds() {
+    let large = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "x".repeat(2 * LARGEST_HEAD));
+    let many = format!("GET / HTTP/1.1\r\nhost: x\r\n{}\r\n", "x: y\r\n".repeat(MOST_HEADERS));
+    for head in [large, many] {
+        let (_door, mut stream) = Door::tcp().await;
+        stream.write_all(head.as_bytes()).await.expect("it reads");
+        let said = rest(stream).await;
+        // The end of the connection is an answer as well: the rest of a head may still be on its way.
+        assert!(said.is_empty() || said.starts_with("HTTP/1.1 431 "), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_what_is_in_hand_and_for_nobody_else() {
+    let (mut door, mut silent) = Door::tcp().await;
+    let address = silent.peer_addr().expect("an address");
+    let [mut slow, mut quick] = [
+        TcpStream::connect(address).await.expect("it listens"),
+        TcpStream::connect(address).await.expect("it listens"),
+    ];
+    silent.write_all(b"POST / HTTP/1.1\r\nhost").await.expect("it reads");
+    for stream in [&mut slow, &mut quick] {
+        let head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\nexpect: 100-continue\r\n\r\n";
+        stream.write_all(head).await.expect("it reads");
+        // The request is in hand once its body is asked for.
+        let mut go_on = [0; b"HTTP/1.1 100 Continue\r\n\r\n".len()];
+        patient(stream.read_exact(&mut go_on)).await.expect("an answer");
+    }
+    door.stop.cancel();
+    quick.write_all(b"hello").await.expect("it reads");
+    assert!(rest(quick).await.ends_with("\r\n\r\nhello"));
+    door.has_closed().await;
+    assert_eq!((rest(slow).await, rest(silent).await), (String::new(), String::new()));
+}

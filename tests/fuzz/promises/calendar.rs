@@ -1,0 +1,16 @@
+//! A calendar of holidays, ours or iCalendar: every problem lies inside of it, and each day can be looked up.
+
+use nudged::domain::holidays;
+use nudged::domain::problem::Source;
+
+use super::assert_inside;
+
+/// `name` ends with `.ics` or `.toml`.
+pub fn file(name: &str, text: &str) {
+    let source = Source::new(name, text);
+    let (calendar, problems) = holidays::read(&source);
+    assert_inside(&source, &problems);
+    for day in ["0001-01-01", "2027-12-24", "9999-12-31"] {
+        let _ = calendar.on(day.parse().expect("a date"));
+    }
+}
