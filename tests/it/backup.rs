@@ -58,10 +58,12 @@ async fn a_restored_ledger_sends_nothing_twice_and_goes_on() {
     let [running, between, later] = ["running", "between", "later"].map(|name| rig.status(Some(name)));
     daemon.stop();
 
-    let sent = count(&running, "sent");
-    assert!((20..PEOPLE as u64).contains(&sent), "the backup was made in the middle: {sent}");
-    assert_eq!(in_state(&running, "unknown", "restored") as u64 + sent, PEOPLE as u64);
-    assert_eq!(in_state(&between, "unknown", "restored"), PEOPLE, "{}", between["occurrences"]);
+    assert!(count(&running, "sent") >= 20, "that much the backup knows");
+    // How far both were when the backup was made is a matter of the machine.
+    for status in [&running, &between] {
+        let in_doubt = in_state(status, "unknown", "restored") as u64;
+        assert_eq!(in_doubt + count(status, "sent"), PEOPLE as u64, "{}", status["occurrences"]);
+    }
     assert_eq!((count(&later, "sent"), count(&later, "skipped")), (PEOPLE as u64 - 1, 1));
     let mut copies = rig.copies();
     assert_eq!(copies.remove("a:conversation-7"), Some(2), "who stopped gets nothing more");
