@@ -65,7 +65,7 @@ struct GoodSecret;
 
 impl Credentials for GoodSecret {
     fn look(&self) -> Credential {
-        Credential { kind: CredentialKind::Secret, ends_at: None, unusable: None }
+        Credential { kind: CredentialKind::Secret, ends_at: None, unusable: None, exposed: None }
     }
 }
 
