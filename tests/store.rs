@@ -165,6 +165,7 @@ macro_rules! conformance {
             conformance!(@cases $place, moving, [
                 a_move_before_expansion_counts,
                 a_move_to_where_it_is_over_is_accounted_for,
+                a_new_fallback_zone_where_it_is_over_is_accounted_for,
                 a_move_east_after_expansion_takes_the_delivery_along,
                 a_move_west_after_expansion_takes_the_delivery_along,
                 a_move_to_a_zone_without_a_wave_waits_for_it,

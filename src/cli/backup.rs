@@ -20,7 +20,7 @@ use crate::port::clock::Clock;
                   The copy is complete, checked and durable when the command ends. Nobody waits for it: senders go on.\n\
                   Only its owner may read it. `nudged restore` puts it in the ledger's place.")]
 pub(super) struct BackupArgs {
-    /// The file to make [default: a new one in the directory of [backup]]
+    /// The file to make [default: a new one in the directory that `[backup]` names]
     #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
     /// Replace the file where it is an earlier backup

@@ -197,7 +197,9 @@ impl Plan {
                 instant(occurrence, self.zone.unwrap_or(zone), self.twists)
             }
             When::Elapsed { from, .. } => {
-                let begins = instant(*from, self.zone.unwrap_or(zone), self.twists)?;
+                // A beginning is never skipped: else a span that begins in a gap would be silent for ever.
+                let gap = if self.twists.gap == Gap::Skip { Gap::Shift } else { self.twists.gap };
+                let begins = instant(*from, self.zone.unwrap_or(zone), Twists { gap, ..self.twists })?;
                 Some(begins + (occurrence - *from))
             }
             // It is some microseconds later where several happened at one instant.

@@ -111,6 +111,18 @@ pub(crate) async fn a_wave_for_all_keeps_who_moves(place: &dyn Place) {
     assert_eq!(ledger.claim_one("12:00").await.due_at, at("12:00"));
 }
 
+pub(crate) async fn a_new_fallback_zone_where_it_is_over_is_accounted_for(place: &dyn Place) {
+    let records = [PersonRecord { zone: None, ..person("ana", BERLIN) }, person("kei", TOKYO)];
+    let ledger = Ledger::with(place, &records, &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", NOWHERE), wave("09:00", TOKYO)])], "00:00").await;
+    ledger.expand("02:00").await;
+    // Before those without a zone have a delivery, and long after the hour in Tokyo.
+    ledger.store.sync_schedules(vec![draft("s").build()], TOKYO, at("03:00")).await.expect("syncing");
+    ledger.expand("09:00").await;
+    let ana = ledger.delivery("s", "09:00", "ana").await;
+    assert_eq!((ana.state, ana.reason), (State::Expired, Some(Reason::PastWhenPlanned)));
+}
+
 pub(crate) async fn the_fallback_zone_follows_the_configuration(place: &dyn Place) {
     let records = [PersonRecord { zone: None, ..person("ana", BERLIN) }, person("bo", NOWHERE)];
     let ledger = Ledger::with(place, &records, &[draft("s")]).await;

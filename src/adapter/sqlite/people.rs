@@ -9,7 +9,6 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use super::fault::Fault;
 use super::import;
 use super::person::Person;
-use super::realign::{self, Scope};
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
@@ -79,11 +78,14 @@ fn expand_again(conn: &Connection, zones: &BTreeSet<String>, now: DateTime<Utc>)
 /// as two ranges, which the index can answer.
 const FOLLOW_FALLBACK: &str = "
     UPDATE recipients SET zone = ?1
-    WHERE (zone_source = 'fallback' AND zone < ?1) OR (zone_source = 'fallback' AND zone > ?1)";
+    WHERE (zone_source = 'fallback' AND zone < ?1) OR (zone_source = 'fallback' AND zone > ?1)
+    RETURNING id";
 
 pub(super) fn follow_fallback_zone(conn: &Connection, zone: Tz, now: DateTime<Utc>) -> Result<(), Fault> {
-    if conn.prepare_cached(FOLLOW_FALLBACK)?.execute([zone.name()])? > 0 {
-        realign::move_to_zone(conn, Scope::Everything)?;
+    let movers: BTreeSet<i64> =
+        conn.prepare_cached(FOLLOW_FALLBACK)?.query_map([zone.name()], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    if !movers.is_empty() {
+        zones::take_along(conn, &movers, now)?;
         expand_again(conn, &BTreeSet::from([zone.name().to_owned()]), now)?;
     }
     Ok(())
