@@ -109,6 +109,7 @@ macro_rules! conformance {
                 what_an_older_client_submits_is_shown_in_the_message,
                 a_recall_takes_back_what_was_put_off_and_is_not_about_it,
                 a_recall_takes_the_snoozed_copy_along,
+                a_snooze_does_not_supersede_what_is_planned,
                 what_is_taken_away_for_good_is_not_put_off,
                 what_was_edited_since_is_known_to_be,
             ]);

@@ -67,7 +67,7 @@ pub(super) fn run(screen: Screen, common: &Common, args: &BackupArgs) -> Ended {
 /// Which end it means that a copy was not made.
 pub(super) fn exit(error: &CopyError) -> Exit {
     match error {
-        CopyError::Exists(_) => Exit::Usage,
+        CopyError::Exists(_) | CopyError::Itself(_) => Exit::Usage,
         CopyError::NoLedger(_)
         | CopyError::NotOurs(_)
         | CopyError::Newer { .. }

@@ -94,6 +94,13 @@ async fn only_a_whole_backup_is_restored() {
         let is_ours = says != "is not a ledger";
         assert!(is_ours || !forced.status.success(), "what is no backup is not overwritten");
     }
+    std::os::unix::fs::symlink(rig.path("state/nudged.db"), rig.path("another-name.db")).expect("a link");
+    for itself in ["state/nudged.db", "another-name.db"] {
+        let refused = rig.output(&["backup", "--to", itself, "--force"]);
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("the ledger itself"), "{refused:?}");
+        assert_eq!(ledger(), before);
+    }
     let left: Vec<_> = std::fs::read_dir(rig.path("state")).expect("the state").flatten().collect();
     let names: Vec<_> = left.iter().map(|entry| entry.file_name().into_string().expect("a name")).collect();
     assert!(names.iter().all(|name| !name.contains("restor") && !name.contains("old")), "nothing is left: {names:?}");

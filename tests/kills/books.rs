@@ -58,7 +58,8 @@ impl Books {
         }
         self.compare_doubts(ledger);
         let sending = ledger.sending();
-        assert!(sending.len() <= SENDERS, "{} were under way, with {SENDERS} senders", sending.len());
+        // Whose answer has come has given their place to the next, and their outcome may not be durable yet.
+        assert!(sending.len() <= 2 * SENDERS, "{} were under way, with {SENDERS} senders", sending.len());
         for row in &sending {
             let attempt = row.attempt.unwrap_or_else(|| panic!("{row:?} is sending without an attempt"));
             self.interrupted.entry(row.key.clone()).or_default().insert(attempt);

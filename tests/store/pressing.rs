@@ -165,6 +165,18 @@ pub(crate) async fn a_recall_takes_back_what_was_put_off_and_is_not_about_it(pla
     assert!(shown.is_recalled, "and a press brings nothing of it back");
 }
 
+pub(crate) async fn a_snooze_does_not_supersede_what_is_planned(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("10:00", BERLIN)])], "08:10").await;
+    press(&ledger, "ana", &of_ana, "snooze 1h", "08:30", "09:30").await;
+    ledger.expand("09:31").await;
+    let mut claims: Vec<_> =
+        ledger.claim("09:31").await.into_iter().map(|it| (it.due_at, it.recipient.name, it.later_is_due)).collect();
+    claims.sort();
+    let of = |name: &str, due: &str| (at(due), name.to_owned(), false);
+    assert_eq!(claims, [of("ana", "09:00"), of("ben", "09:00"), of("ana", "09:30")]);
+}
+
 pub(crate) async fn a_recall_takes_the_snoozed_copy_along(place: &dyn Place) {
     let (ledger, of_ana) = delivered(place).await;
     press(&ledger, "ana", &of_ana, "snooze 1h", "08:30", "09:30").await;

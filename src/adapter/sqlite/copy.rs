@@ -4,9 +4,9 @@
 //! In small steps it would begin anew whenever somebody wrote, and under load never end. `VACUUM INTO` makes a copy that
 //! is a little smaller, for four times the processor time.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ pub enum CopyError {
     NoLedger(PathBuf),
     #[error("{} is there already; name another file, or say --force to replace a backup", .0.display())]
     Exists(PathBuf),
+    #[error("{} is the ledger itself; a backup needs a place of its own", .0.display())]
+    Itself(PathBuf),
     #[error("{} is not a ledger of nudged; it is left as it is", .0.display())]
     NotOurs(PathBuf),
     #[error("{} has schema {found}, and this nudged knows schemas up to {known}; use the newer nudged that wrote it", .path.display())]
@@ -67,8 +69,9 @@ fn of_sqlite(doing: &'static str, path: &Path) -> impl FnOnce(rusqlite::Error) -
 /// Only its owner may read it: people's names and addresses are in it. What stands at `to` is replaced only when
 /// `replaces` says so and it is a ledger.
 pub fn back_up(ledger: &Path, to: &Path, replaces: bool, now: DateTime<Utc>) -> Result<u64, CopyError> {
-    match (File::open(to), replaces) {
+    match (std::fs::metadata(to), replaces) {
         (Err(error), _) if error.kind() == io::ErrorKind::NotFound => {}
+        (Ok(there), _) if is_same(&there, ledger) => return Err(CopyError::Itself(to.to_owned())),
         (_, false) => return Err(CopyError::Exists(to.to_owned())),
         (_, true) => check_ours(&open(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?, to).map(drop)?,
     }
@@ -93,6 +96,11 @@ pub fn back_up(ledger: &Path, to: &Path, replaces: bool, now: DateTime<Utc>) -> 
         let _ = std::fs::remove_file(&part);
     }
     made
+}
+
+/// Whether this is the file at `path`, by whatever name.
+fn is_same(there: &Metadata, path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|about| (about.dev(), about.ino()) == (there.dev(), there.ino()))
 }
 
 /// Copies a ledger, with what is in its log, to a new file; one that was left there by an interrupted copy goes.
