@@ -18,6 +18,9 @@ const TRIES: u32 = 3;
 /// The shortest wait before that.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Whoever is asked to wait for longer comes back another time, so that others do not wait as well.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Asks Teams.
 #[derive(Clone)]
 pub struct Inquirer {
@@ -47,7 +50,9 @@ impl Inquirer {
             let answered = request().await;
             permit.complete(answered.as_ref().err().and_then(|answer| silence(&answer.verdict)));
             match &answered {
-                Err(Answer { verdict: Verdict::Retry { after, .. }, .. }) if tries < TRIES => {
+                Err(Answer { verdict: Verdict::Retry { after, .. }, .. })
+                    if tries < TRIES && after.unwrap_or(PAUSE) <= PATIENCE =>
+                {
                     self.clock.sleep(after.unwrap_or(PAUSE).max(PAUSE)).await;
                 }
                 Ok(_) | Err(_) => return answered,

@@ -9,8 +9,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::introduction::{self, Stranger};
+use crate::domain::news::TakenIn;
 use crate::domain::rate::Operation;
-use crate::domain::verdict::Answer;
+use crate::domain::recipient::{AddressKind, Reference};
+use crate::domain::verdict::{Answer, Verdict};
 use crate::engine::inquiry::Inquirer;
 use crate::port::connector::Member;
 use crate::port::store::{Store, StoreError};
@@ -58,39 +60,62 @@ impl Introductions {
                 return Ok(());
             }
             for stranger in &strangers {
-                self.meet(stranger).await?;
+                if !self.meet(stranger).await? {
+                    return Ok(());
+                }
             }
         }
     }
 
-    async fn meet(&self, stranger: &Stranger) -> Result<(), StoreError> {
+    /// Returns whether it makes sense to go on with others.
+    async fn meet(&self, stranger: &Stranger) -> Result<bool, StoreError> {
+        let recipient = stranger.recipient;
+        if !self.is_of_the_house(stranger.reference.tenant_id.as_deref()) {
+            self.store.settle_stranger(recipient, None).await?;
+            return Ok(true);
+        }
         let asked = self.who_is_it(stranger).await;
         let now = self.inquirer.clock.now();
-        let recipient = stranger.recipient;
-        let again_at = match asked {
+        let again_at = now + introduction::wait_after(stranger.tries);
+        match asked {
             Ok(Some(member)) => {
-                let news = introduction::made(stranger, member.name.clone(), member.addresses(), now);
-                let taken = self.store.take_in(news, self.fallback_zone, now).await?;
-                for refused in &taken.refused {
-                    tracing::warn!(refused, "an introduction was not taken in");
-                }
-                if taken.replan {
-                    self.replan.notify_one();
-                }
-                if taken.work {
-                    self.work.notify_one();
-                }
-                None
+                let addresses = member.addresses();
+                let has_a_name = addresses.iter().any(|address| address.kind() == AddressKind::Email);
+                let news = introduction::made(stranger, member.name, addresses, now);
+                self.tell(&self.store.take_in(news, self.fallback_zone, now).await?);
+                self.store.settle_stranger(recipient, (!has_a_name).then_some(again_at)).await?;
             }
-            Ok(None) => None,
+            Ok(None) => {
+                tracing::info!(%recipient, %again_at, "Teams lists nobody who could be this; it is asked again");
+                self.store.settle_stranger(recipient, Some(again_at)).await?;
+            }
+            // It says nothing about them, and the next one would be answered the same.
+            Err(Answer { verdict: Verdict::OurFault { .. }, .. }) => return Ok(false),
             Err(answer) => {
-                let wait = introduction::wait_after(stranger.tries);
                 let (status, detail) = (answer.evidence.status, answer.evidence.detail);
-                tracing::info!(%recipient, status, detail, minutes = wait.num_minutes(), "Teams does not say who this is; it is asked again");
-                Some(now + wait)
+                tracing::info!(%recipient, status, detail, %again_at, "Teams does not say who this is; it is asked again");
+                self.store.settle_stranger(recipient, Some(again_at)).await?;
             }
-        };
-        self.store.settle_stranger(recipient, again_at).await
+        }
+        Ok(true)
+    }
+
+    /// Whether the directory of the bot's own tenant says who somebody is. What another tenant writes there nobody has
+    /// verified: whoever administers it could take any e-mail address, and with it the messages of whoever has it here.
+    fn is_of_the_house(&self, tenant: Option<&str>) -> bool {
+        tenant.is_none() || tenant == self.inquirer.home_tenant.as_deref()
+    }
+
+    fn tell(&self, taken: &TakenIn) {
+        for refused in &taken.refused {
+            tracing::warn!(refused, "an introduction was not taken in");
+        }
+        if taken.replan {
+            self.replan.notify_one();
+        }
+        if taken.work {
+            self.work.notify_one();
+        }
     }
 
     /// The person of the chat, if Teams lists them.
@@ -98,12 +123,17 @@ impl Introductions {
         let reference = &stranger.reference;
         let members = || self.inquirer.connector.members(reference, None);
         let page = self.inquirer.ask(reference, Operation::Members, members).await?;
-        let entra_object_id = reference.entra_object_id.as_deref();
-        let is_they = |member: &Member| {
-            let has_their_id = |id: &str| entra_object_id.is_some_and(|theirs| theirs.eq_ignore_ascii_case(id));
-            reference.user_id.as_ref() == Some(&member.user_id)
-                || member.entra_object_id.as_deref().is_some_and(has_their_id)
-        };
-        Ok(page.members.into_iter().find(is_they))
+        let people = page.members.into_iter().filter(|member| self.is_of_the_house(member.tenant_id.as_deref()));
+        Ok(people.into_iter().find(|member| is_they(reference, member)))
     }
+}
+
+/// By one of the ids. A chat of which none is known has nobody else in it.
+fn is_they(reference: &Reference, member: &Member) -> bool {
+    let is_known = reference.user_id.is_some() || reference.entra_object_id.is_some();
+    let has_object_id = match (&reference.entra_object_id, &member.entra_object_id) {
+        (Some(theirs), Some(id)) => theirs.eq_ignore_ascii_case(id),
+        (None, _) | (_, None) => false,
+    };
+    !is_known || has_object_id || reference.user_id.as_ref() == Some(&member.user_id)
 }

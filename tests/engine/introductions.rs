@@ -43,11 +43,15 @@ async fn import(rig: &Rig) {
 
 /// Mira installs the bot, as Teams tells it.
 async fn install(rig: &Rig) {
+    install_from(rig, "home").await;
+}
+
+async fn install_from(rig: &Rig, tenant: &str) {
     let told = json!({
         "type": "installationUpdate", "action": "add", "id": "f:1", "channelId": "msteams",
         "timestamp": rig.clock.now().to_rfc3339(), "serviceUrl": "https://smba.trafficmanager.net/emea/",
         "from": { "id": "29:mira", "aadObjectId": ENTRA }, "recipient": { "id": "28:bot" },
-        "conversation": { "id": "a:mira", "conversationType": "personal", "tenantId": "t" },
+        "conversation": { "id": "a:mira", "conversationType": "personal", "tenantId": tenant },
     });
     let activity = activity::read(told.to_string().as_bytes()).expect("an activity");
     rig.listener().hear(activity, Via::Endpoint).await.expect("heard");
@@ -60,7 +64,7 @@ fn says(user_id: &str, email: Option<&str>) -> Vec<MemberPage> {
         name: Some("Mira Keller".into()),
         email: email.map(Into::into),
         user_principal_name: Some("m.keller@contoso.example".into()),
-        tenant_id: Some("t".into()),
+        tenant_id: Some("home".into()),
         role: Some("user".into()),
     };
     vec![MemberPage { members: vec![member], continuation: None }]
@@ -143,6 +147,29 @@ async fn teams_is_asked_again_after_it_gave_no_answer() {
     rig.now_is(at("2027-03-01T06:35"));
     rig.introduce().await;
     assert_eq!(rig.store.people().await.expect("people").len(), 1);
+}
+
+#[tokio::test]
+async fn another_tenant_can_claim_nobody() {
+    let rig = rig().await;
+    import(&rig).await;
+    install_from(&rig, "elsewhere").await;
+    rig.teams.has_roster(Ok(says("29:mira", Some("mira@contoso.example"))));
+    rig.introduce().await;
+    assert_eq!(asked(&rig), [""; 0], "what its directory says nobody has verified");
+    assert_eq!(rig.store.people().await.expect("people").len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_the_bots_own_fault_says_nothing_about_anybody() {
+    let rig = rig().await;
+    import(&rig).await;
+    install(&rig).await;
+    rig.teams.has_roster(Err(Verdict::OurFault { reason: Reason::Refused }));
+    rig.introduce().await;
+    rig.teams.has_roster(Ok(says("29:mira", Some("mira@contoso.example"))));
+    rig.introduce().await;
+    assert_eq!(rig.store.people().await.expect("people").len(), 1, "it is asked at once when the bot is well again");
 }
 
 #[tokio::test]
