@@ -127,6 +127,7 @@ fn open_exit(error: &OpenError) -> Exit {
         | OpenError::NotAFile { .. }
         | OpenError::Damaged { .. }
         | OpenError::LogWithoutLedger { .. }
+        | OpenError::HalfRestored { .. }
         | OpenError::NoWriteAheadLog { .. } => Exit::Invalid,
         OpenError::Denied { .. } => Exit::NotPermitted,
         OpenError::ReadOnly { .. } | OpenError::Locked { .. } | OpenError::NoRoom { .. } => Exit::TryAgain,

@@ -197,3 +197,13 @@ async fn the_ledger_and_its_log_are_for_their_owner_only() {
         assert_eq!(mode & 0o777, 0o600, "{name}");
     }
 }
+
+#[test]
+fn a_ledger_that_is_half_restored_is_not_begun_anew() {
+    let folder = Folder::new();
+    let path = folder.path();
+    std::fs::write(path.with_extension("db.restoring"), "what a restore was at").expect("written");
+    let refused = SqliteStore::open(&path).err().expect("refused").to_string();
+    assert!(refused.contains("was interrupted") && refused.contains("nudged restore"), "{refused}");
+    assert!(!path.exists());
+}

@@ -45,6 +45,18 @@ fn failed<'a>(doing: &'a str, path: &'a Path) -> impl Fn(io::Error) -> BackupErr
     move |error| BackupError(format!("{doing} {}: {error}", path.display()))
 }
 
+/// What interrupted backups left behind. Each had a name of its own, so none takes another's place.
+fn remove_parts(directory: &Path) -> Result<(), BackupError> {
+    for entry in std::fs::read_dir(directory).map_err(failed("reading", directory))? {
+        let path = entry.map_err(failed("reading", directory))?.path();
+        let whole = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".part"));
+        if whole.is_some_and(|name| NaiveDateTime::parse_from_str(name, NAME).is_ok()) {
+            std::fs::remove_file(&path).map_err(failed("removing", &path))?;
+        }
+    }
+    Ok(())
+}
+
 fn list(directory: &Path) -> Result<Vec<Backup>, BackupError> {
     let entries = match std::fs::read_dir(directory) {
         Ok(entries) => entries,
@@ -76,6 +88,7 @@ impl Backups for BackupDirectory {
             // People's names and addresses are in it: for its owner only.
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
             made.map_err(failed("making", directory))?;
+            remove_parts(directory)?;
             let path = directory.join(backup_name(now));
             let bytes = back_up(ledger, &path, false, now).map_err(|error| BackupError(error.to_string()))?;
             Ok(Backup { path, made_at: now, bytes })

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::migrations;
 use super::refusal::{OpenError, log};
+use super::restore;
 
 /// How long one connection waits for another program's write lock, such as an operator's `sqlite3`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -96,6 +97,9 @@ fn check_file(path: &Path) -> Result<(), OpenError> {
             let failed = |error| OpenError::of_file("reading", path, error);
             length = file.metadata().map_err(failed)?.len();
             file.take(HEADER).read_to_end(&mut header).map_err(failed)?;
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound && restore::being_made(path).exists() => {
+            return Err(OpenError::HalfRestored { path: path.to_owned() });
         }
         Err(error) if error.kind() == ErrorKind::NotFound && !has_log => {
             create(path).map_err(|error| OpenError::of_file("making", path, error))?;

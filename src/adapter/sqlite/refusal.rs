@@ -21,6 +21,8 @@ pub enum OpenError {
     /// SQLite would throw such a log away as the leftover of another file.
     #[error("{} is there, but its ledger {} is not; nothing was changed. Put the ledger back beside it, or move it away to begin anew", log(path).display(), .path.display())]
     LogWithoutLedger { path: PathBuf },
+    #[error("a restore of {} was interrupted; nothing was changed since. Say `nudged restore FILE` once more", .path.display())]
+    HalfRestored { path: PathBuf },
     #[error("{} can't be read and written by this user ({source}); give it to the user that runs nudged", .path.display())]
     Denied {
         path: PathBuf,

@@ -8,10 +8,12 @@
 //! What people said is kept for ever, so whatever of it can still be read in the old ledger is taken over: who is known,
 //! and every stop and start.
 //!
-//! Nothing is deleted: what stood in the ledger's place is moved aside. The log goes first and the ledger after it, so that
-//! no ledger ever meets the log of another one, whenever this is interrupted.
+//! Nothing is deleted: what stood in the ledger's place is moved aside. The ledger goes first and its log after it, so that
+//! no ledger is ever opened without its log or with that of another one, whenever this is interrupted: what stands there in
+//! between is refused.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -69,7 +71,9 @@ const OLD: &str = "old";
 
 /// Puts the backup `from` in the place of `ledger`. The caller makes sure that nobody works on the ledger.
 pub fn restore(ledger: &Path, from: &Path, fallback_zone: Tz, now: DateTime<Utc>) -> Result<Restored, CopyError> {
-    let (made, old) = (beside(ledger, BEING_MADE), beside(ledger, OLD));
+    let (made, old) = (being_made(ledger), beside(ledger, OLD));
+    let was_interrupted = !ledger.exists() && (made.exists() || refusal::log(ledger).exists());
+    let mut is_moving = false;
     let restored = (|| {
         let mut conn = copy::copy(from, &made)?;
         copy::check(&conn, from)?;
@@ -81,6 +85,10 @@ pub fn restore(ledger: &Path, from: &Path, fallback_zone: Tz, now: DateTime<Utc>
         let made_at = made_at(&transaction).map_err(in_act)?;
         let in_doubt = doubt(&transaction, now).map_err(in_act)?;
         let old_ledger = match old_ledger {
+            None if was_interrupted => {
+                let words = "a restore before this one was interrupted; it is the newest of those set aside beside it";
+                Some(OldLedger::Unreadable(words.to_owned()))
+            }
             None => None,
             Some(Err(why)) => Some(OldLedger::Unreadable(why)),
             Some(Ok(old)) => Some(match take_over(&transaction, &old, fallback_zone, now) {
@@ -92,17 +100,33 @@ pub fn restore(ledger: &Path, from: &Path, fallback_zone: Tz, now: DateTime<Utc>
         transaction.commit().map_err(failed(doing, &made))?;
         copy::check(&conn, &made)?;
         conn.close().map_err(|(_, error)| failed("closing", &made)(error))?;
+        give_to_its_owner(&made)?;
         copy::make_durable(&made)?;
+        is_moving = true;
         let set_aside = set_aside(ledger, now)?;
         fs::rename(&made, ledger).map_err(failed("naming", ledger))?;
         copy::sync_names(ledger)?;
         Ok(Restored { made_at, in_doubt, set_aside, old_ledger })
     })();
-    for left in [&old, &made] {
-        // Where all went well there is none; else it is of no use to anybody, and the error says what is wrong.
-        let _ = fs::remove_file(left);
+    // Where all went well there is none; else it is of no use to anybody, and the error says what is wrong. Except that
+    // nobody begins an empty ledger while the new one is there and the old one may have been moved.
+    let _ = fs::remove_file(&old);
+    if !is_moving {
+        let _ = fs::remove_file(&made);
     }
     restored
+}
+
+/// Whoever restores may be root, and the daemon is not: the ledger belongs to whoever has the directory.
+fn give_to_its_owner(made: &Path) -> Result<(), CopyError> {
+    let directory = made.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let owner = fs::metadata(directory).map_err(failed("looking whose", directory))?;
+    chown(made, Some(owner.uid()), Some(owner.gid())).map_err(failed("giving its owner", made))
+}
+
+/// Where a restore makes the new ledger. It is there without the old one when a restore was interrupted.
+pub(super) fn being_made(ledger: &Path) -> PathBuf {
+    beside(ledger, BEING_MADE)
 }
 
 /// `nudged.db.WORD`.
@@ -193,7 +217,8 @@ fn take_over(
     Ok(taken)
 }
 
-/// Moves what stands in the ledger's place aside, the log first. Returns where it is now.
+/// Moves what stands in the ledger's place aside, the ledger first: one without its log would be an older one, and a log
+/// without its ledger is refused. Returns where it is now.
 fn set_aside(ledger: &Path, now: DateTime<Utc>) -> Result<Vec<PathBuf>, CopyError> {
     let aside = beside(ledger, &format!("before-restore-{}", now.format("%Y%m%dT%H%M%SZ")));
     let mut moved = Vec::new();
@@ -202,7 +227,7 @@ fn set_aside(ledger: &Path, now: DateTime<Utc>) -> Result<Vec<PathBuf>, CopyErro
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("removing", ledger)(error)),
         Ok(()) | Err(_) => {}
     }
-    for (from, to) in [(refusal::log(ledger), refusal::log(&aside)), (ledger.to_owned(), aside)] {
+    for (from, to) in [(ledger.to_owned(), aside.clone()), (refusal::log(ledger), refusal::log(&aside))] {
         let Ok(about) = fs::metadata(&from) else { continue };
         if about.len() == 0 {
             // A log without anything in it is made by whoever looks into a ledger.
