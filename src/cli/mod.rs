@@ -23,6 +23,7 @@ mod times;
 mod world;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
@@ -129,8 +130,13 @@ pub fn main() -> Exit {
             Command::Emulator(args) => emulator::run(screen, &args).await,
         }
     });
+    // A backup whose disk hangs must not keep the process from its end; what it makes has no name before it is whole.
+    runtime.shutdown_timeout(LAST_WORDS);
     exit.unwrap_or_else(|exit| exit)
 }
+
+/// How long work on other threads has to end once everything else has.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The definition of the command line, for its own tests and for documentation.
 #[must_use]

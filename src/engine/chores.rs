@@ -8,6 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::id::Term;
@@ -48,10 +49,18 @@ impl Chores {
     /// Runs until `stop`.
     pub async fn run(self, mut beats: mpsc::Receiver<Beat>, stop: CancellationToken) {
         self.credentials.look();
+        // A disk for backups may hang for ever, and nothing else waits for it: not the plan, and not the stop.
+        let mut backups = JoinSet::new();
         loop {
             let beat = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
+                Some(ended) = backups.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a backup ended badly");
+                    }
+                    continue;
+                }
                 Some(beat) = beats.recv() => beat,
                 () = self.replan.notified() => Beat::Plan,
                 () = self.clock.sleep(SILENCE) => {
@@ -59,6 +68,13 @@ impl Chores {
                     Beat::Plan
                 }
             };
+            if let Some(daily) = self.backups.clone().filter(|_| backups.is_empty()) {
+                match beat {
+                    Beat::Backup => drop(backups.spawn(async move { daily.at_its_time().await })),
+                    Beat::Upkeep => drop(backups.spawn(async move { daily.if_overdue().await })),
+                    Beat::Plan | Beat::Prune => {}
+                }
+            }
             if let Err(error) = self.work_off(beat).await {
                 tracing::error!(?beat, %error, "a chore failed; the next beat tries again");
             }
@@ -96,16 +112,10 @@ impl Chores {
             }
             Beat::Upkeep => {
                 self.credentials.look();
-                if let Some(backups) = &self.backups {
-                    backups.if_overdue().await;
-                }
                 self.store.upkeep().await?;
             }
-            Beat::Backup => {
-                if let Some(backups) = &self.backups {
-                    backups.at_its_time().await;
-                }
-            }
+            // It has a task of its own.
+            Beat::Backup => {}
         }
         Ok(())
     }

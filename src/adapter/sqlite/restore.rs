@@ -102,8 +102,9 @@ pub fn restore(ledger: &Path, from: &Path, fallback_zone: Tz, now: DateTime<Utc>
         conn.close().map_err(|(_, error)| failed("closing", &made)(error))?;
         give_to_its_owner(&made)?;
         copy::make_durable(&made)?;
+        let aside = room_aside(ledger, now)?;
         is_moving = true;
-        let set_aside = set_aside(ledger, now)?;
+        let set_aside = set_aside(ledger, &aside)?;
         fs::rename(&made, ledger).map_err(failed("naming", ledger))?;
         copy::sync_names(ledger)?;
         Ok(Restored { made_at, in_doubt, set_aside, old_ledger })
@@ -217,25 +218,31 @@ fn take_over(
     Ok(taken)
 }
 
+/// A name of which nothing is there yet.
+fn room_aside(ledger: &Path, now: DateTime<Utc>) -> Result<PathBuf, CopyError> {
+    let aside = beside(ledger, &format!("before-restore-{}", now.format("%Y%m%dT%H%M%SZ")));
+    let log = refusal::log(&aside);
+    if log.exists() {
+        return Err(CopyError::Exists(log));
+    }
+    if aside.exists() { Err(CopyError::Exists(aside)) } else { Ok(aside) }
+}
+
 /// Moves what stands in the ledger's place aside, the ledger first: one without its log would be an older one, and a log
 /// without its ledger is refused. Returns where it is now.
-fn set_aside(ledger: &Path, now: DateTime<Utc>) -> Result<Vec<PathBuf>, CopyError> {
-    let aside = beside(ledger, &format!("before-restore-{}", now.format("%Y%m%dT%H%M%SZ")));
+fn set_aside(ledger: &Path, aside: &Path) -> Result<Vec<PathBuf>, CopyError> {
     let mut moved = Vec::new();
     // What is shared about a log belongs to processes that live; SQLite makes it anew.
     match fs::remove_file(refusal::shared(ledger)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("removing", ledger)(error)),
         Ok(()) | Err(_) => {}
     }
-    for (from, to) in [(ledger.to_owned(), aside.clone()), (refusal::log(ledger), refusal::log(&aside))] {
+    for (from, to) in [(ledger.to_owned(), aside.to_owned()), (refusal::log(ledger), refusal::log(aside))] {
         let Ok(about) = fs::metadata(&from) else { continue };
         if about.len() == 0 {
             // A log without anything in it is made by whoever looks into a ledger.
             fs::remove_file(&from).map_err(failed("removing", &from))?;
         } else {
-            if to.exists() {
-                return Err(CopyError::Exists(to));
-            }
             fs::rename(&from, &to).map_err(failed("moving aside", &from))?;
             copy::sync_names(&to)?;
             moved.push(to);
