@@ -48,7 +48,10 @@ mod witness;
 #[path = "kills/years.rs"]
 mod years;
 
+use std::fmt::Write as _;
 use std::io::Write;
+
+use rig::Rig;
 
 /// How many requests the daemons here have under way at most.
 const SENDERS: usize = 32;
@@ -62,4 +65,20 @@ fn say(words: &str) {
 /// A number from the environment, for a longer run than usual.
 fn asked_for(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().map_or(usual, |value| value.parse().expect("a number"))
+}
+
+/// The references of so many people as an SDK writes them, one on each line.
+fn references(rig: &Rig, count: u64) -> String {
+    let mut lines = String::new();
+    for n in 0..count {
+        writeln!(
+            lines,
+            "{{\"user\":{{\"id\":\"29:person-{n}\",\"name\":\"Person {n}\"}},\"bot\":{{\"id\":\"28:bot\"}},\
+             \"conversation\":{{\"id\":\"a:conversation-{n}\",\"conversationType\":\"personal\"}},\
+             \"channelId\":\"msteams\",\"serviceUrl\":\"{}\"}}",
+            rig.emulator.service_url()
+        )
+        .expect("a string takes it");
+    }
+    lines
 }

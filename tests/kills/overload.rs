@@ -16,7 +16,7 @@ use crate::meter::Meter;
 use crate::rig::{Rig, read};
 use crate::scene::ledger_path;
 use crate::stopping::{hurried, rows};
-use crate::{SENDERS, asked_for, say};
+use crate::{SENDERS, asked_for, references, say};
 
 /// How many are due at once without being asked.
 const CROWD: u64 = 20_000;
@@ -85,18 +85,7 @@ async fn a_crowd_due_at_once_stays_within_bounds() {
 
 /// References, one a line: these are read piece by piece, however many there are.
 fn import_lines(rig: &Rig, count: u64) {
-    let mut lines = String::new();
-    for n in 0..count {
-        writeln!(
-            lines,
-            "{{\"user\":{{\"id\":\"29:person-{n}\",\"name\":\"Person {n}\"}},\"bot\":{{\"id\":\"28:bot\"}},\
-             \"conversation\":{{\"id\":\"a:conversation-{n}\",\"conversationType\":\"personal\"}},\
-             \"channelId\":\"msteams\",\"serviceUrl\":\"{}\"}}",
-            rig.emulator.service_url()
-        )
-        .expect("a string takes it");
-    }
-    rig.write("people.jsonl", &lines);
+    rig.write("people.jsonl", &references(rig, count));
     rig.run_ok(&["people", "import", rig.path("people.jsonl").to_str().expect("a plain path")]);
 }
 

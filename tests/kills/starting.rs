@@ -1,6 +1,5 @@
 //! Killed half-way through what changes much at once: a new schema, an import.
 
-use std::fmt::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::chance::Draw;
 use crate::ledger::Ledger;
 use crate::rig::Rig;
 use crate::scene::ledger_path;
-use crate::{asked_for, say};
+use crate::{asked_for, references, say};
 
 /// The schema as the first nudged that had recalls wrote it. Steps, once released, never change.
 const OLD: [&str; 5] = [
@@ -109,18 +108,7 @@ async fn an_import_that_was_killed_is_simply_repeated() {
     const TOGETHER: i64 = 5_000;
     let mut draw = Draw::new(asked_for("NUDGED_KILLS_SEED", 1));
     let rig = Rig::new().await;
-    let mut lines = String::new();
-    for n in 0..PEOPLE {
-        writeln!(
-            lines,
-            "{{\"user\":{{\"id\":\"29:person-{n}\",\"name\":\"Person {n}\"}},\"bot\":{{\"id\":\"28:bot\"}},\
-             \"conversation\":{{\"id\":\"a:conversation-{n}\",\"conversationType\":\"personal\"}},\
-             \"channelId\":\"msteams\",\"serviceUrl\":\"{}\"}}",
-            rig.emulator.service_url()
-        )
-        .expect("a string takes it");
-    }
-    rig.write("people.jsonl", &lines);
+    rig.write("people.jsonl", &references(&rig, PEOPLE.unsigned_abs()));
     let file = rig.path("people.jsonl");
     let args = ["people", "import", file.to_str().expect("a plain path")];
     let began = rig.clock.moment();

@@ -149,4 +149,6 @@ where
 }
 
 #[cfg(test)]
+pub(super) mod hand;
+#[cfg(test)]
 mod tests;

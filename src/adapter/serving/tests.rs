@@ -1,55 +1,17 @@
 //! Callers with bad manners, on a clock that is set by hand.
 
-use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Bytes;
 use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::sync::watch;
 
+use super::hand::HandClock;
 use super::*;
-use crate::domain::time::Moment;
-use crate::port::clock::Woke;
 
 /// Of real time, longer than anything here takes on a busy machine; only a failure ever waits for it.
 const PATIENCE: Duration = Duration::from_mins(3);
 
 const LAST_WORDS: Duration = Duration::from_secs(5);
-
-/// It stands still until it is moved, and knows how often somebody has begun to wait for it.
-struct HandClock {
-    elapsed: watch::Sender<Duration>,
-    waits: watch::Sender<u32>,
-}
-
-#[async_trait]
-impl Clock for HandClock {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + *self.elapsed.borrow()
-    }
-
-    fn moment(&self) -> Moment {
-        Moment(*self.elapsed.borrow())
-    }
-
-    async fn sleep_until(&self, at: DateTime<Utc>) -> Woke {
-        self.sleep((at - self.now()).to_std().unwrap_or_default()).await;
-        Woke::OnTime
-    }
-
-    async fn sleep(&self, span: Duration) {
-        let until = *self.elapsed.borrow() + span;
-        self.waits.send_modify(|waits| *waits += 1);
-        self.elapsed.subscribe().wait_for(|elapsed| *elapsed >= until).await.expect("the clock lives");
-    }
-}
-
-impl HandClock {
-    fn advance(&self, span: Duration) {
-        self.elapsed.send_modify(|elapsed| *elapsed += span);
-    }
-}
 
 /// A door behind which somebody repeats what is said.
 struct Door {
@@ -60,7 +22,7 @@ struct Door {
 
 impl Door {
     fn open(listener: impl Listener + Sync + 'static) -> Self {
-        let clock = Arc::new(HandClock { elapsed: watch::Sender::default(), waits: watch::Sender::default() });
+        let clock = Arc::new(HandClock::default());
         let (stop, mut task) = (CancellationToken::new(), JoinSet::new());
         let closing = Closing { clock: Arc::<HandClock>::clone(&clock), stop: stop.clone(), last_words: LAST_WORDS };
         let echo = service_fn(|request: Request<Incoming>| async {

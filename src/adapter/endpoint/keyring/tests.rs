@@ -5,52 +5,11 @@ use std::sync::Mutex;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::*;
-use crate::domain::time::Moment;
-use crate::port::clock::Woke;
-
-/// It stands still until it is moved, and knows who waits for it.
-struct HandClock {
-    elapsed: watch::Sender<Duration>,
-    sleeps: watch::Sender<u32>,
-}
-
-#[async_trait]
-impl Clock for HandClock {
-    fn now(&self) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + *self.elapsed.borrow()
-    }
-
-    fn moment(&self) -> Moment {
-        Moment(*self.elapsed.borrow())
-    }
-
-    async fn sleep_until(&self, at: DateTime<Utc>) -> Woke {
-        self.sleep((at - self.now()).to_std().unwrap_or_default()).await;
-        Woke::OnTime
-    }
-
-    async fn sleep(&self, span: Duration) {
-        let until = *self.elapsed.borrow() + span;
-        self.sleeps.send_modify(|sleeps| *sleeps += 1);
-        self.elapsed.subscribe().wait_for(|elapsed| *elapsed >= until).await.expect("the clock lives");
-    }
-}
-
-impl HandClock {
-    fn advance(&self, span: Duration) {
-        self.elapsed.send_modify(|elapsed| *elapsed += span);
-    }
-
-    /// Waits until somebody has begun to wait for this clock, `count` times in all.
-    async fn slept_on(&self, count: u32) {
-        self.sleeps.subscribe().wait_for(|sleeps| *sleeps >= count).await.expect("the clock lives");
-    }
-}
+use crate::adapter::serving::hand::HandClock;
 
 /// Publishes what it is told to; then always the last of it.
 struct Press {
@@ -82,7 +41,7 @@ struct Rig {
 
 impl Rig {
     fn start(editions: impl IntoIterator<Item = Result<Vec<&'static str>, &'static str>>) -> Self {
-        let clock = Arc::new(HandClock { elapsed: watch::Sender::default(), sleeps: watch::Sender::default() });
+        let clock = Arc::new(HandClock::default());
         let editions = Mutex::new(editions.into_iter().collect());
         let press = Arc::new(Press { editions, fetched: watch::Sender::default() });
         let keys = Arc::new(Keyring::new(Arc::clone(&clock) as Arc<dyn Clock>));
