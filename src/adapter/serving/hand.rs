@@ -11,7 +11,7 @@ use crate::port::clock::{Clock, Woke};
 
 /// It stands still until it is moved, and knows how often somebody has begun to wait for it.
 #[derive(Default)]
-pub(in crate::adapter) struct HandClock {
+pub(in super::super) struct HandClock {
     elapsed: watch::Sender<Duration>,
     pub waits: watch::Sender<u32>,
 }
@@ -39,12 +39,12 @@ impl Clock for HandClock {
 }
 
 impl HandClock {
-    pub(in crate::adapter) fn advance(&self, span: Duration) {
+    pub(in super::super) fn advance(&self, span: Duration) {
         self.elapsed.send_modify(|elapsed| *elapsed += span);
     }
 
     /// Waits until somebody has begun to wait for this clock, `count` times in all.
-    pub(in crate::adapter) async fn slept_on(&self, count: u32) {
+    pub(in super::super) async fn slept_on(&self, count: u32) {
         self.waits.subscribe().wait_for(|waits| *waits >= count).await.expect("the clock lives");
     }
 }
