@@ -12,7 +12,7 @@ use nudged::adapter::files::DirectoryLibrary;
 use nudged::adapter::ticker::CronTicker;
 use nudged::adapter::zones::ZoneData;
 use nudged::config::Config;
-use nudged::daemon::{Daemon, Outside};
+use nudged::daemon::{self, Daemon, Outside};
 use nudged::domain::delivery::State;
 use nudged::domain::import;
 use nudged::domain::problem::Source;
@@ -115,8 +115,15 @@ impl Rig {
         std::fs::write(self.path().join(name), text).expect("written");
     }
 
-    /// Starts the daemon with these people, as an import has them.
+    /// Starts the daemon with these people. They are in its ledger before it starts, since the clock hurries: whoever is
+    /// imported afterwards may be planned for without what the import says of them.
     pub(crate) async fn start(&self, people: &str) -> Daemon {
+        let (records, problems) = import::people(&Source::new("people.csv", people));
+        assert!(problems.is_empty(), "{problems:?}");
+        let owned = daemon::open_store(&self.config.state_dir).expect("a ledger");
+        let imported = owned.store.import_people(records, self.config.fallback_zone, self.clock.now()).await;
+        assert_eq!(imported.expect("imported").refused, Vec::<String>::new());
+        drop(owned);
         let outside = Outside {
             clock: self.clock.clone(),
             entropy: Arc::new(SystemEntropy),
@@ -124,12 +131,7 @@ impl Rig {
             library: Arc::new(DirectoryLibrary::new(self.config.schedules.clone())),
             ticker: Arc::new(CronTicker::default()),
         };
-        let daemon = Daemon::start(&self.config, outside).await.expect("the daemon starts");
-        let (records, problems) = import::people(&Source::new("people.csv", people));
-        assert!(problems.is_empty(), "{problems:?}");
-        let report = daemon.desk().import_people(records).await.expect("imported");
-        assert_eq!(report.refused, Vec::<String>::new());
-        daemon
+        Daemon::start(&self.config, outside).await.expect("the daemon starts")
     }
 
     /// Waits until `is_so`, which is asked again and again.
