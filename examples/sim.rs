@@ -9,6 +9,7 @@ mod sim;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
 
+use chrono::{Datelike, Timelike};
 use clap::Parser;
 
 use sim::campaign::{Sum, campaign, explain};
@@ -78,6 +79,9 @@ fn large(options: &Options, count: f64) -> Sum {
     let report = years(options.seed.unwrap_or(options.from), size, move |hour| {
         if is_terminal {
             say(&mut stderr(), &format!("\r{}", hour.format("%Y-%m-%d %H:%M")));
+        } else if hour.day() == 1 && hour.hour() == 0 {
+            // A line a month, for a log.
+            say(&mut stderr(), &format!("{}\n", hour.format("%Y-%m")));
         }
     });
     let mut sum = Sum::default();
