@@ -91,7 +91,7 @@ async fn what_was_not_expanded_yet_is_accounted_for() {
     let ledger = planned(&folder, false).await;
     folder.backed_up("07:00");
     ledger.store.close().await;
-    assert_eq!(folder.restored("08:30").in_doubt, 0);
+    assert_eq!(folder.restored("08:30").in_doubt, 5);
     let ledger = folder.opened("08:31").await;
     ledger.store.expand_due(at("16:30"), at("08:31")).await.expect("expanding");
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 1), (State::Unknown, 5)]);
@@ -139,6 +139,44 @@ async fn what_people_said_is_taken_over_from_the_old_ledger() {
     let mut stopped: Vec<_> = claims.iter().filter(|it| it.opted_out).map(|it| it.recipient.name.as_str()).collect();
     stopped.sort_unstable();
     assert_eq!(stopped, ["bo", "cy", "gil"]);
+}
+
+/// The backup knows of no move, and had nobody's delivery as a row yet.
+#[tokio::test]
+async fn a_move_after_the_backup_serves_nobody_twice() {
+    let folder = Folder::new();
+    let ledger = planned(&folder, false).await;
+    folder.backed_up("07:00");
+    // At 09:00 in Berlin, which is 08:00 UTC, all five get it; afterwards Ana goes to Denver.
+    ledger.expand("08:00").await;
+    for claim in ledger.claim("08:00").await {
+        ledger.sent(&claim, "08:00").await;
+    }
+    ledger.import(&[person("ana", DENVER)], "08:10").await;
+    ledger.store.close().await;
+    folder.restored("08:30");
+    let ledger = folder.opened("08:31").await;
+    ledger.expand("16:00").await;
+    assert_eq!(ledger.state("s", "09:00", "ana").await, RESTORED);
+    let claims = ledger.claim("16:00").await;
+    let morning: Vec<_> = claims.into_iter().filter(|claim| claim.occurrence == civil("09:00")).collect();
+    assert_eq!(names(&morning), ["fay"], "09:00 in Denver");
+}
+
+#[tokio::test]
+async fn an_edit_after_a_restore_serves_nobody_twice() {
+    let folder = Folder::new();
+    let ledger = planned(&folder, false).await;
+    folder.backed_up("07:00");
+    ledger.store.close().await;
+    folder.restored("08:30");
+    let ledger = folder.opened("08:31").await;
+    // What was 09:00 in the backup is 11:00 in the files of today.
+    let waves = |zone: Tz| [wave("11:00", zone), wave("12:00", zone)];
+    ledger.plan(&[plan("s", &[waves(BERLIN), waves(DENVER)].concat())], "08:31").await;
+    ledger.expand("10:00").await;
+    assert_eq!(ledger.claim("10:00").await.len(), 0);
+    assert_eq!(ledger.counts("s", "11:00").await, [(State::Planned, 1), (State::Skipped, 5)]);
 }
 
 /// Nothing is deleted, twice in a row neither, and a ledger that is not there is no reason not to restore.

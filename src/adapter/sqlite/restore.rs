@@ -2,8 +2,9 @@
 //!
 //! The trap is what was sent since the backup was made: the backup has it still to be sent. Nobody knows which of it left,
 //! so none of it is sent by itself: every delivery that may have been tried until the moment of the restore ends as
-//! `unknown: restored`, and so does, when it is expanded, whatever was due until then ([`Reason::Restored`]). What is due
-//! later goes on. Replies that wait are dropped for the same reason.
+//! `unknown: restored`, and whatever was due until then is expanded at once and ends so too ([`Reason::Restored`]); of what
+//! the backup had not planned yet, the expansion sees to that when it is. What is due later goes on. Replies that wait are
+//! dropped for the same reason.
 //!
 //! What people said is kept for ever, so whatever of it can still be read in the old ledger is taken over: who is known,
 //! and every stop and start.
@@ -26,7 +27,7 @@ use super::fault::Fault;
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
-use super::{consent, migrations, people, person_file, refusal, rescue};
+use super::{consent, expand, migrations, people, person_file, refusal, rescue};
 use crate::domain::delivery::{Reason, Settlement, State};
 use crate::domain::news::Who;
 use crate::port::store::StoreError;
@@ -83,7 +84,11 @@ pub fn restore(ledger: &Path, from: &Path, fallback_zone: Tz, now: DateTime<Utc>
         let transaction = conn.transaction().map_err(failed(doing, &made))?;
         let in_act = |fault: Fault| failed(doing, &made)(Box::new(fault.while_doing("restoring")));
         let made_at = made_at(&transaction).map_err(in_act)?;
-        let in_doubt = doubt(&transaction, now).map_err(in_act)?;
+        let before = restored(&transaction).map_err(in_act)?;
+        doubt(&transaction, now).map_err(in_act)?;
+        // In the zones of the backup and for its hours: who moves, or is meant at another hour of that day by an edit of
+        // today, has a row of it already. Nothing else would keep them from being served there once more.
+        expand::expand_due(&transaction, now, now).map_err(in_act)?;
         let old_ledger = match old_ledger {
             None if was_interrupted => {
                 let words = "a restore before this one was interrupted; it is the newest of those set aside beside it";
@@ -97,6 +102,9 @@ pub fn restore(ledger: &Path, from: &Path, fallback_zone: Tz, now: DateTime<Utc>
                 Err(TakingFailed::New(fault)) => return Err(in_act(fault)),
             }),
         };
+        // Whom the old ledger knows elsewhere has moved, perhaps to an hour before this one.
+        doubt(&transaction, now).map_err(in_act)?;
+        let in_doubt = restored(&transaction).map_err(in_act)? - before;
         transaction.commit().map_err(failed(doing, &made))?;
         copy::check(&conn, &made)?;
         conn.close().map_err(|(_, error)| failed("closing", &made)(error))?;
@@ -164,10 +172,10 @@ const DROP_REPLIES: &str = "
 const REMEMBER: &str = "
     UPDATE daemon SET restored_at = ?1, went_round_at = max(coalesce(went_round_at, ?1), ?1) WHERE id = 1";
 
-/// Ends everything that may have been tried since the backup was made. Returns how many deliveries that are.
-fn doubt(conn: &Connection, now: DateTime<Utc>) -> Result<u64, Fault> {
-    let held = rescue::end_all(conn, now, &Settlement::Unknown(Reason::Restored))?;
-    let open = conn.execute(
+/// Ends everything that may have been tried since the backup was made.
+fn doubt(conn: &Connection, now: DateTime<Utc>) -> Result<(), Fault> {
+    rescue::end_all(conn, now, &Settlement::Unknown(Reason::Restored))?;
+    conn.execute(
         DOUBT.get(),
         named_params! {
             ":unknown": State::Unknown.word(), ":restored": Reason::Restored.word(), ":now": micros(now),
@@ -175,7 +183,17 @@ fn doubt(conn: &Connection, now: DateTime<Utc>) -> Result<u64, Fault> {
     )?;
     conn.execute(DROP_REPLIES, [micros(now)])?;
     conn.execute(REMEMBER, [micros(now)])?;
-    Ok(held + open as u64)
+    Ok(())
+}
+
+/// How many deliveries are in doubt because of a restore, this one or an earlier one.
+fn restored(conn: &Connection) -> Result<u64, Fault> {
+    let count: i64 = conn.query_row(
+        "SELECT count(*) FROM deliveries WHERE state = ?1 AND reason = ?2",
+        [State::Unknown.word(), Reason::Restored.word()],
+        |row| row.get(0),
+    )?;
+    Ok(count.unsigned_abs())
 }
 
 /// On which side taking over failed.
