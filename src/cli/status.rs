@@ -109,7 +109,7 @@ fn backups_line(backups: &BackupStatus, now: DateTime<Utc>) -> String {
         (None, _) | (_, None) => "backup: none has been seen yet".to_owned(),
     };
     match &backups.trouble {
-        Some(trouble) => format!("{last}; NO NEWER ONE: {trouble}"),
+        Some(trouble) => format!("{last}; TROUBLE: {trouble}"),
         None => last,
     }
 }

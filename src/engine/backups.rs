@@ -51,10 +51,16 @@ impl DailyBackups {
     async fn look_after(&self, age: TimeDelta) {
         let now = self.clock.now();
         let (newest, trouble) = match self.make_if(age, now).await {
-            Ok(newest) => (newest, None),
+            Ok(past) => {
+                let trouble = self.remove_oldest_of(&past).await.err();
+                if let Some(error) = &trouble {
+                    tracing::warn!(%error, "an old backup could not be removed; the next chance tries again");
+                }
+                (past.last().cloned(), trouble.map(|error| format!("an old one stays: {error}")))
+            }
             Err(error) => {
                 tracing::warn!(%error, "no backup was made; the next chance tries again");
-                (self.newest().await, Some(error.to_string()))
+                (self.past(now).await.ok().and_then(|mut past| past.pop()), Some(format!("no newer one: {error}")))
             }
         };
         let seen = BackupStatus {
@@ -66,26 +72,31 @@ impl DailyBackups {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
-    /// Of those that are there, whatever else is wrong.
-    async fn newest(&self) -> Option<Backup> {
-        self.backups.list().await.ok()?.pop()
+    /// Those that are there. One from the future was made before the clock was put right: it says nothing of how old the
+    /// newest is, and takes no place from one that does.
+    async fn past(&self, now: DateTime<Utc>) -> Result<Vec<Backup>, BackupError> {
+        let mut backups = self.backups.list().await?;
+        backups.retain(|backup| backup.made_at <= now);
+        Ok(backups)
     }
 
-    /// Returns the newest one.
-    async fn make_if(&self, age: TimeDelta, now: DateTime<Utc>) -> Result<Option<Backup>, BackupError> {
-        let mut backups = self.backups.list().await?;
-        // One from the future was made before the clock was put right, and says nothing.
-        let is_young = |backup: &Backup| backup.made_at <= now && now - backup.made_at < age;
-        if !backups.iter().any(is_young) {
+    /// Returns those that are there then.
+    async fn make_if(&self, age: TimeDelta, now: DateTime<Utc>) -> Result<Vec<Backup>, BackupError> {
+        let mut past = self.past(now).await?;
+        if past.last().is_none_or(|newest| now - newest.made_at >= age) {
             let made = self.backups.make(now).await?;
             tracing::info!(path = %made.path.display(), bytes = made.bytes, "the ledger is backed up");
-            backups.push(made);
+            past.push(made);
         }
-        let too_many = backups.len().saturating_sub(self.keep);
-        for old in &backups[..too_many] {
+        Ok(past)
+    }
+
+    /// Removes the oldest where there are more than are kept.
+    async fn remove_oldest_of(&self, past: &[Backup]) -> Result<(), BackupError> {
+        for old in &past[..past.len().saturating_sub(self.keep)] {
             self.backups.remove(old).await?;
         }
-        Ok(backups.pop())
+        Ok(())
     }
 }
 
@@ -101,6 +112,7 @@ mod tests {
     struct Shelf {
         there: Mutex<Vec<Backup>>,
         is_full: Mutex<bool>,
+        keeps_all: Mutex<bool>,
     }
 
     #[async_trait]
@@ -119,6 +131,9 @@ mod tests {
         }
 
         async fn remove(&self, backup: &Backup) -> Result<(), BackupError> {
+            if *self.keeps_all.lock().expect("no panic") {
+                return Err(BackupError("not permitted".to_owned()));
+            }
             self.there.lock().expect("no panic").retain(|it| it != backup);
             Ok(())
         }
@@ -173,10 +188,25 @@ mod tests {
         go(day(7));
         daily.at_its_time().await;
         let status = daily.status();
-        assert_eq!((made().len(), status.trouble.as_deref()), (3, Some("no room")));
+        assert_eq!((made().len(), status.trouble.as_deref()), (3, Some("no newer one: no room")));
         assert_eq!(status.last_at, Some(day(5) + TimeDelta::hours(1)));
         *shelf.is_full.lock().expect("no panic") = false;
         daily.if_overdue().await;
         assert_eq!((daily.status().trouble, daily.status().last_at), (None, Some(day(7))));
+
+        // One that can't be removed is another trouble than one that can't be made.
+        *shelf.keeps_all.lock().expect("no panic") = true;
+        go(day(8));
+        daily.at_its_time().await;
+        let status = daily.status();
+        assert_eq!(status.trouble.as_deref(), Some("an old one stays: not permitted"));
+        assert_eq!(status.last_at, Some(day(8)));
+        *shelf.keeps_all.lock().expect("no panic") = false;
+
+        // The clock goes back two days: what was made later takes nobody's place.
+        go(day(6));
+        daily.at_its_time().await;
+        assert_eq!(made(), [day(4), day(5) + TimeDelta::hours(1), day(7), day(8), day(6)]);
+        assert_eq!(daily.status().last_at, Some(day(6)));
     }
 }
