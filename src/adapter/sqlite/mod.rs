@@ -113,8 +113,7 @@ impl SqliteStore {
             })
         };
         let copier = start(copier, Manner::COPIER)?;
-        checkpoint::arrange(&mut writer, copier.bell("copying the log into the file", checkpoint::copy))
-            .map_err(|source| OpenError::of_sqlite("setting up", path, source))?;
+        checkpoint::arrange(&mut writer, &copier).map_err(|source| OpenError::of_sqlite("setting up", path, source))?;
         Ok(Self { writer: start(writer, Manner::WRITER)?, copier, reader: start(reader, Manner::READER)? })
     }
 }

@@ -166,9 +166,13 @@ impl Worker {
 
     /// Something to ring from anywhere, for an act that runs between transactions. Rung again before it has begun, it is
     /// run once.
-    pub(super) fn bell(&self, doing: &'static str, act: fn(&Connection) -> Result<(), Fault>) -> Bell {
+    pub(super) fn bell(
+        &self,
+        doing: &'static str,
+        act: impl Fn(&Connection) -> Result<(), Fault> + Send + Sync + 'static,
+    ) -> Bell {
         let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
-        Bell { queue: queue.as_ref().map(mpsc::Sender::downgrade), is_rung: Arc::default(), doing, act }
+        Bell { queue: queue.as_ref().map(mpsc::Sender::downgrade), is_rung: Arc::default(), doing, act: Arc::new(act) }
     }
 
     /// Takes no more commands, finishes those in the queue and ends the thread.
@@ -196,7 +200,7 @@ pub(super) struct Bell {
     queue: Option<mpsc::WeakSender<Box<dyn Command>>>,
     is_rung: Arc<AtomicBool>,
     doing: &'static str,
-    act: fn(&Connection) -> Result<(), Fault>,
+    act: Arc<dyn Fn(&Connection) -> Result<(), Fault> + Send + Sync>,
 }
 
 impl Bell {
@@ -205,7 +209,7 @@ impl Bell {
         if self.is_rung.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (is_rung, doing, act) = (Arc::clone(&self.is_rung), self.doing, self.act);
+        let (is_rung, doing, act) = (Arc::clone(&self.is_rung), self.doing, Arc::clone(&self.act));
         let run = move |conn: &Connection| {
             is_rung.store(false, Ordering::Relaxed);
             act(conn).inspect_err(|fault| tracing::warn!(?fault, doing, "the ledger could not do this; it tries again"))

@@ -55,7 +55,7 @@ pub(super) fn prune(conn: &Connection, before: DateTime<Utc>, now: DateTime<Utc>
 /// Refreshes the planner's statistics where they have aged, and copies the log into the file.
 pub(super) fn upkeep(conn: &Connection) -> Result<(), Fault> {
     conn.execute_batch("PRAGMA optimize")?;
-    checkpoint::copy(conn)
+    checkpoint::copy(conn).map(drop)
 }
 
 pub(super) fn probe(conn: &Connection) -> Result<(), Fault> {
