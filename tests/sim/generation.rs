@@ -80,6 +80,8 @@ pub(crate) struct Surroundings {
     pub(crate) per_second: usize,
     /// How many requests may be under way at once.
     pub(crate) senders: usize,
+    /// How often a beat of the chores comes.
+    pub(crate) beat: Duration,
 }
 
 /// What an act on the world needs of the daemon that lives.
@@ -139,7 +141,7 @@ impl Generation {
         tasks.spawn(rosters.run(stop.clone()));
         tasks.spawn(recaller(around, &handles, &sender).run(stop.clone()));
         tasks.spawn(replier(&sender).run(stop.clone()));
-        tasks.spawn(beat(bell, Arc::clone(&around.time), stop.clone()));
+        tasks.spawn(beat(around.beat, bell, Arc::clone(&around.time), stop.clone()));
         Ok(Self { life, handles, tasks, stop })
     }
 
@@ -178,21 +180,18 @@ impl Generation {
     }
 }
 
-/// How often a beat comes. Every minute, as in earnest, would be most of a run; after five the chores plan without one.
-const BEAT: Duration = Duration::from_secs(290);
-
 /// One beat of so many asks for a plan.
 const PLANS: u32 = 6;
 
-async fn beat(bell: mpsc::Sender<Beat>, time: Arc<Time>, stop: CancellationToken) {
+async fn beat(every: Duration, bell: mpsc::Sender<Beat>, time: Arc<Time>, stop: CancellationToken) {
     for number in 1_u32.. {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            () = time.pass(BEAT) => {}
+            () = time.pass(every) => {}
         }
         let beat = match number {
-            daily if daily.is_multiple_of(298) => Beat::Prune,
+            seldom if seldom.is_multiple_of(298) => Beat::Prune,
             sometimes if sometimes.is_multiple_of(PLANS) => Beat::Plan,
             _ => Beat::Upkeep,
         };

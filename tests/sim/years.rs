@@ -66,6 +66,9 @@ const ZONES: [Tz; 40] = [
     Tz::Pacific__Pago_Pago,
 ];
 
+/// A beat each half hour: each five minutes of seven years would be most of the run.
+const BEAT: Duration = Duration::from_mins(30);
+
 /// Lives through all of it. `tell` is told the hour, now and then.
 pub(crate) fn years(seed: u64, size: Size, tell: impl Fn(DateTime<Utc>) + Send + 'static) -> Report {
     let mood = Mood {
@@ -76,7 +79,7 @@ pub(crate) fn years(seed: u64, size: Size, tell: impl Fn(DateTime<Utc>) + Send +
         weather: Weather { throttled: 1, in_doubt: 1, refused: 1, slow: 1 },
         frailty: Frailty { lives: 20_000, disk_errors: 0, slow_disk: 0 },
     };
-    let pace = Pace { minutes: &[30, 60, 240, 600, 1200], senders: 16, tell: Box::new(tell) };
+    let pace = Pace { minutes: &[30, 60, 240, 600, 1200], senders: 16, beat: BEAT, tell: Box::new(tell) };
     run_in(world(seed, size), seed, mood, pace)
 }
 
@@ -88,8 +91,11 @@ fn world(seed: u64, size: Size) -> World {
     let mut plans = Vec::new();
     for number in 0..size.schedules {
         let (plan, members) = schedule(number, &chance);
-        for _ in 0..members.min(size.people) {
-            let groups = &mut people[chance.below(size.people)].groups;
+        // A team lives in a few places of the world, not in all of them.
+        let places: Vec<Tz> = (0..chance.between(1, 6)).map(|_| chance.pick(&zones)).collect();
+        let near: Vec<usize> = (0..people.len()).filter(|who| places.contains(&people[*who].zone)).collect();
+        for _ in 0..members.min(near.len()) {
+            let groups = &mut people[chance.pick(&near)].groups;
             if !groups.contains(&plan.name) {
                 groups.push(plan.name.clone());
             }
@@ -118,8 +124,8 @@ fn schedule(number: usize, chance: &Chance) -> (Plan, usize) {
     let (when, members) = match number % 10 {
         0 => (When::Daily(time), 5),
         1 => (When::Weekdays(time), 5),
-        2..=4 => (When::Weekly(chance.pick(&days), time), 100),
-        _ => (When::Monthly(u32::try_from(chance.between(1, 28)).expect("a day"), time), 50),
+        2..=4 => (When::Weekly(chance.pick(&days), time), 50),
+        _ => (When::Monthly(u32::try_from(chance.between(1, 28)).expect("a day"), time), 80),
     };
     let name = format!("s{number}");
     let plan = Plan {
