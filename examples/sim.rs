@@ -8,8 +8,9 @@ mod sim;
 
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use chrono::{Datelike, Timelike};
+use chrono::Datelike;
 use clap::Parser;
 
 use sim::campaign::{Sum, campaign, explain};
@@ -76,11 +77,12 @@ fn large(options: &Options, count: f64) -> Sum {
     let days = (count * 365.25).ceil() as i64;
     let size = Size { days, people: options.people, zones: options.zones, schedules: options.schedules };
     let is_terminal = stderr().is_terminal();
+    let month = AtomicU32::new(0);
     let report = years(options.seed.unwrap_or(options.from), size, move |hour| {
         if is_terminal {
             say(&mut stderr(), &format!("\r{}", hour.format("%Y-%m-%d %H:%M")));
-        } else if hour.day() == 1 && hour.hour() == 0 {
-            // A line a month, for a log.
+        } else if month.swap(hour.month(), Ordering::Relaxed) != hour.month() {
+            // For a log.
             say(&mut stderr(), &format!("{}\n", hour.format("%Y-%m")));
         }
     });

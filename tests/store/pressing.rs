@@ -1,6 +1,7 @@
 //! Buttons that are pressed.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use nudged::domain::activity;
 use nudged::domain::buttons::Outcome;
 use nudged::domain::delivery::{Claim, Reason, State};
@@ -165,9 +166,17 @@ pub(crate) async fn a_recall_takes_back_what_was_put_off_and_is_not_about_it(pla
     assert!(shown.is_recalled, "and a press brings nothing of it back");
 }
 
+/// In UTC, the zone that the wave of a snooze has by its form: elsewhere it would not be taken for a later one of theirs.
 pub(crate) async fn a_snooze_does_not_supersede_what_is_planned(place: &dyn Place) {
-    let (ledger, of_ana) = delivered(place).await;
-    ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("10:00", BERLIN)])], "08:10").await;
+    let ledger = Ledger::with(place, &[person("ana", Tz::UTC), person("ben", Tz::UTC)], &[draft("s")]).await;
+    let waves = ["07:00", "09:00"].map(|time| wave(time, Tz::UTC));
+    ledger.plan(&[plan("s", &waves)], "00:10").await;
+    ledger.expand("07:00").await;
+    let claims = ledger.claim("07:00").await;
+    for claim in &claims {
+        ledger.sent(claim, "07:00").await;
+    }
+    let of_ana = claims.into_iter().find(|claim| claim.recipient.name == "ana").expect("Ana's");
     press(&ledger, "ana", &of_ana, "snooze 1h", "08:30", "09:30").await;
     ledger.expand("09:31").await;
     let mut claims: Vec<_> =
