@@ -124,8 +124,8 @@ fn schedule(number: usize, chance: &Chance) -> (Plan, usize) {
     let (when, members) = match number % 10 {
         0 => (When::Daily(time), 5),
         1 => (When::Weekdays(time), 5),
-        2..=4 => (When::Weekly(chance.pick(&days), time), 50),
-        _ => (When::Monthly(u32::try_from(chance.between(1, 28)).expect("a day"), time), 80),
+        2..=4 => (When::Weekly(chance.pick(&days), time), 25),
+        _ => (When::Monthly(u32::try_from(chance.between(1, 28)).expect("a day"), time), 30),
     };
     let name = format!("s{number}");
     let plan = Plan {
