@@ -2,11 +2,14 @@
 
 mod backup;
 mod check;
+mod completions;
 mod demo;
 mod desk;
 mod emulator;
 mod event;
 mod exit;
+mod man;
+mod manual;
 mod next;
 mod pause;
 mod people;
@@ -90,6 +93,10 @@ enum Command {
     Restore(restore::RestoreArgs),
     /// Run a stand-in for Teams on this machine, for rehearsals and tests
     Emulator(emulator::EmulatorArgs),
+    /// Print the manual: of the program, of nudged.toml, of schedule files
+    Man(man::ManArgs),
+    /// Print what a shell needs to complete commands
+    Completions(completions::CompletionsArgs),
 }
 
 /// Runs one command line.
@@ -128,6 +135,8 @@ pub fn main() -> Exit {
             Command::Backup(args) => backup::run(screen, &cli.common, &args),
             Command::Restore(args) => restore::run(screen, &cli.common, &args),
             Command::Emulator(args) => emulator::run(screen, &args).await,
+            Command::Man(args) => man::run(screen, &args),
+            Command::Completions(args) => completions::run(screen, &args),
         }
     });
     // A backup whose disk hangs must not keep the process from its end; what it makes has no name before it is whole.

@@ -413,4 +413,25 @@ level = "loud"
         insta::assert_snapshot!(problems.join("\n"));
         assert!(!problems.join(" ").contains("hunter2"), "a secret never comes out again");
     }
+
+    /// Each key that CONFIGURATION.md names is one that is read, below the header that it stands under.
+    #[test]
+    fn the_reference_names_no_key_that_nobody_reads() {
+        let mut section = String::new();
+        let mut keys = 0;
+        for line in include_str!("../../CONFIGURATION.md").lines() {
+            if let Some(heading) = line.strip_prefix("## ") {
+                section = heading.strip_prefix('`').map_or_else(String::new, |rest| rest.replace('`', "\n"));
+            }
+            let Some(cell) = line.strip_prefix("| `").and_then(|line| line.split(" |").next()) else { continue };
+            // `[groups.NAME]` `zone` brings its own header.
+            let cell = cell.trim_end_matches('`').replace("` `", "\n");
+            let text = format!("{section}{cell} = 0\n");
+            let problems = parse(&text, "/", &[]).expect_err("it is not all of a configuration");
+            assert!(problems.iter().all(|problem| !problem.contains("unknown key")), "{text}{problems:?}");
+            keys += 1;
+        }
+        assert!(keys > 35, "the reference has {keys} keys");
+        parse(GOOD, "/", &[]).expect("good");
+    }
 }

@@ -1,0 +1,156 @@
+//! Markdown as a manual page: headings, paragraphs, lists, code and tables, which is all that the references have.
+//!
+//! A table becomes a list of terms, since 80 columns hold no four columns of sentences: the first cell is the term, what
+//! the others say stands below it, each behind the words at the head of its column.
+
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+
+/// A page `name` of a `section`. The first heading of the Markdown gives way to the page's own name.
+pub(super) fn page(name: &str, section: &str, about: &str, source: &str, markdown: &str) -> String {
+    let mut writer = Writer::default();
+    writer.roff.push_str(&format!(".TH \"{name}\" \"{section}\" \"\" \"{source}\" \"nudged\"\n"));
+    writer.roff.push_str(&format!(".SH NAME\n{} \\- {}\n.SH DESCRIPTION\n", escaped(name), escaped(about)));
+    for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
+        writer.take(event);
+    }
+    writer.roff.push_str(".SH SEE ALSO\n\\fBnudged\\fR(1), \\fBnudged.toml\\fR(5), \\fBnudged-schedule\\fR(5)\n");
+    writer.roff
+}
+
+#[derive(Default)]
+struct Writer {
+    roff: String,
+    /// What belongs to the line, cell or heading that is being read.
+    words: String,
+    is_code: bool,
+    /// What precedes the text of the item that has begun.
+    item: bool,
+    heads: Vec<String>,
+    cells: Vec<String>,
+    is_title: bool,
+}
+
+impl Writer {
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Start(tag) => self.begin(&tag),
+            Event::End(tag) => self.end(tag),
+            Event::Text(text) if self.is_code => self.roff.push_str(&code(&text)),
+            Event::Text(text) => self.words.push_str(&escaped(&text)),
+            Event::Code(text) => self.words.push_str(&format!("\\fB{}\\fR", escaped(&text))),
+            Event::SoftBreak | Event::HardBreak => self.words.push(' '),
+            // The references have none of these; a new one is seen in their test.
+            Event::Html(_) | Event::InlineHtml(_) | Event::InlineMath(_) | Event::DisplayMath(_) => {}
+            Event::FootnoteReference(_) | Event::Rule | Event::TaskListMarker(_) => {}
+        }
+    }
+
+    fn begin(&mut self, tag: &Tag<'_>) {
+        match tag {
+            Tag::Heading { level, .. } => self.is_title = *level == HeadingLevel::H1,
+            Tag::CodeBlock(_) => {
+                self.is_code = true;
+                self.roff.push_str(".PP\n.RS 4\n.nf\n");
+            }
+            Tag::Item => self.item = true,
+            Tag::Strong => self.words.push_str("\\fB"),
+            Tag::Emphasis => self.words.push_str("\\fI"),
+            Tag::Table(_) => {
+                self.heads.clear();
+                self.cells.clear();
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, tag: TagEnd) {
+        match tag {
+            TagEnd::Heading(level) => {
+                let words = std::mem::take(&mut self.words);
+                if !std::mem::take(&mut self.is_title) {
+                    let macro_name = if level == HeadingLevel::H2 { "SH" } else { "SS" };
+                    let words = if macro_name == "SH" {
+                        words.to_uppercase().replace("\\FB", "").replace("\\FR", "")
+                    } else {
+                        words
+                    };
+                    self.roff.push_str(&format!(".{macro_name} \"{}\"\n", words.replace('"', "\\(dq")));
+                }
+            }
+            TagEnd::Paragraph => self.paragraph(),
+            TagEnd::Item => {
+                if !self.words.is_empty() {
+                    self.paragraph();
+                }
+            }
+            TagEnd::CodeBlock => {
+                self.is_code = false;
+                self.roff.push_str(".fi\n.RE\n");
+            }
+            TagEnd::Strong | TagEnd::Emphasis => self.words.push_str("\\fR"),
+            TagEnd::TableCell => self.cells.push(std::mem::take(&mut self.words)),
+            TagEnd::TableHead => self.heads = std::mem::take(&mut self.cells),
+            TagEnd::TableRow => self.row(),
+            _ => {}
+        }
+    }
+
+    fn paragraph(&mut self) {
+        let words = std::mem::take(&mut self.words);
+        let before = if std::mem::take(&mut self.item) { ".IP \\(bu 2\n" } else { ".PP\n" };
+        self.roff.push_str(before);
+        self.line(&words);
+    }
+
+    /// A line of text that is no request.
+    fn line(&mut self, words: &str) {
+        if words.starts_with(['.', '\'']) {
+            self.roff.push_str("\\&");
+        }
+        self.roff.push_str(words);
+        self.roff.push('\n');
+    }
+
+    fn row(&mut self) {
+        let cells = std::mem::take(&mut self.cells);
+        let Some((term, others)) = cells.split_first() else { return };
+        self.roff.push_str(".TP\n");
+        self.line(if term.is_empty() { "\\ " } else { term });
+        let last = others.len().saturating_sub(1);
+        for (number, (head, cell)) in self.heads.clone().iter().skip(1).zip(others).enumerate() {
+            if cell.is_empty() {
+                continue;
+            }
+            // What the last column says needs no head.
+            if number == last {
+                self.line(cell);
+            } else {
+                self.line(&format!("{head}: {cell}"));
+                self.roff.push_str(".br\n");
+            }
+        }
+    }
+}
+
+/// Text in which nothing is a request or an escape.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga").replace('…', "...")
+}
+
+/// Lines of code, as they are.
+fn code(text: &str) -> String {
+    let line = |line: &str| format!("{}{}\n", if line.starts_with(['.', '\'']) { "\\&" } else { "" }, escaped(line));
+    text.lines().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_becomes_a_page() {
+        let markdown = "# Things\n\nThey are *here*,\nin `a-b`.\n\n## Where `x` is\n\n- one\n- .two\n\n\
+                        | key | default | what |\n|---|---|---|\n| `a` | 1 | it's \\a |\n| | | more |\n\n```toml\n.a = 'b'\n```\n";
+        insta::assert_snapshot!(page("things", "5", "of all kinds", "test 1", markdown));
+    }
+}
