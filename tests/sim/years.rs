@@ -90,9 +90,9 @@ fn world(seed: u64, size: Size) -> World {
     let mut people: Vec<Person> = (0..size.people).map(|number| person(number, &zones, &chance)).collect();
     let mut plans = Vec::new();
     for number in 0..size.schedules {
-        let (plan, members) = schedule(number, &chance);
-        // A team lives in a place or a few, not in all of the world.
+        // A team lives in a place or a few, not in all of the world; and many speak on one clock.
         let places: Vec<Tz> = (0..chance.pick(&[1, 1, 2, 4])).map(|_| chance.pick(&zones)).collect();
+        let (plan, members) = schedule(number, chance.hits(60).then_some(places[0]), &chance);
         let near: Vec<usize> = (0..people.len()).filter(|who| places.contains(&people[*who].zone)).collect();
         for _ in 0..members.min(near.len()) {
             let groups = &mut people[chance.pick(&near)].groups;
@@ -117,14 +117,14 @@ fn person(number: usize, zones: &[Tz], chance: &Chance) -> Person {
 }
 
 /// A schedule for a group of its own, and how many are in that: a few people each day, some each month, many each week.
-fn schedule(number: usize, chance: &Chance) -> (Plan, usize) {
+fn schedule(number: usize, zone: Option<Tz>, chance: &Chance) -> (Plan, usize) {
     let hour = u32::try_from(chance.below(24)).expect("an hour");
     let time = NaiveTime::from_hms_opt(hour, chance.pick(&[0, 0, 0, 30]), 0).expect("a time of day");
     let days = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun];
-    let (when, members) = match number % 10 {
+    let (when, members) = match number % 20 {
         0 => (When::Daily(time), 5),
         1 => (When::Weekdays(time), 5),
-        2..=4 => (When::Weekly(chance.pick(&days), time), 25),
+        2..=9 => (When::Weekly(chance.pick(&days), time), 25),
         _ => (When::Monthly(u32::try_from(chance.between(1, 28)).expect("a day"), time), 30),
     };
     let name = format!("s{number}");
@@ -132,7 +132,7 @@ fn schedule(number: usize, chance: &Chance) -> (Plan, usize) {
         group: Some(name.clone()),
         name,
         when,
-        zone: None,
+        zone,
         twists: Twists { gap: chance.pick(&[Gap::Shift, Gap::FirstValid, Gap::Skip]), second: chance.hits(30) },
         late: Duration::from_mins(chance.pick(&[30, 60, 240])),
         jitter: Duration::ZERO,
