@@ -27,8 +27,7 @@ impl Run {
     pub(crate) async fn act(&mut self) {
         let chance = &self.chance;
         let eventful = self.mood.people;
-        let is_out = self.around.teams.weather.lock().unwrap_or_else(PoisonError::into_inner).1.is_some();
-        if is_out && chance.hits(40) {
+        if self.is_out() && chance.hits(40) {
             return self.teams_goes_or_comes_back();
         }
         match chance.below(20) {

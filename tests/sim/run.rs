@@ -195,7 +195,9 @@ impl Run {
         let ends_at = Duration::from_secs((self.world.ends_at - self.world.begins_at).num_seconds().unsigned_abs());
         while self.around.time.mono() < ends_at && self.truth().violations.is_empty() {
             (self.pace.tell)(self.wall());
-            let minutes = self.chance.pick(self.pace.minutes);
+            // Outages last for hours, not for days.
+            let longest = if self.is_out() { 60 } else { usize::MAX };
+            let minutes = self.chance.pick(self.pace.minutes).min(longest);
             let seconds = 1 + self.chance.below(60) + 60 * minutes;
             self.pass(Duration::from_secs(seconds as u64)).await;
             self.act().await;
@@ -245,6 +247,11 @@ impl Run {
         if let Some(generation) = &mut self.generation {
             generation.stop().await;
         }
+    }
+
+    /// Whether Teams can't be reached at all, or refuses everything.
+    pub(crate) fn is_out(&self) -> bool {
+        self.around.teams.weather.lock().unwrap_or_else(PoisonError::into_inner).1.is_some()
     }
 
     /// The file of a schedule says this now.
