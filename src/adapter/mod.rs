@@ -11,6 +11,8 @@ pub mod endpoint;
 pub mod entropy;
 // Schedule files in a directory.
 pub mod files;
+// What the kernel says of this process.
+pub mod process;
 // HTTP connections: accepting, bounding and ending them.
 mod serving;
 // The ledger in SQLite.

@@ -141,6 +141,7 @@ impl Rig {
             clock: clock.clone(),
             entropy: Arc::new(NoChance),
             health: planner.health.clone(),
+            meter: Arc::default(),
             watch: watch.clone(),
             places: Arc::default(),
             threads: Turns::default(),
