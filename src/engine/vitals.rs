@@ -146,6 +146,7 @@ impl Vitals for VitalSigns {
         Ok(Checkup {
             schema: Checkup::SCHEMA.to_owned(),
             life: self.life().await,
+            is_credential_usable: self.running.credentials.look().unusable.is_none(),
             line: self.line.probe().await,
             queues: self.store.queues(self.now()).await?,
             crowd: self.crowd().await?,

@@ -351,6 +351,8 @@ pub struct Checkup {
     /// `nudged.checkup/1`.
     pub schema: String,
     pub life: Life,
+    /// Whether what the bot proves itself with can be read and makes sense.
+    pub is_credential_usable: bool,
     pub line: LineReport,
     pub queues: Vec<QueueFigures>,
     pub crowd: CrowdFigures,

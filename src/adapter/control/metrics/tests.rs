@@ -125,3 +125,23 @@ fn a_ledger_that_gives_nothing_takes_its_metrics_along_and_says_so() {
     let text = exposition(&Figures { ledger: None, ..figures() });
     assert!(text.contains("\nnudged_ledger_readable 0\n") && !text.contains("nudged_queue_depth"), "{text}");
 }
+
+/// Every name that an alert rule or the dashboard uses is one that a scrape has.
+#[test]
+fn rules_and_dashboard_use_what_there_is() {
+    let text = exposition(&figures());
+    let names: BTreeSet<&str> =
+        text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next()).collect();
+    let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/monitoring");
+    for file in ["alerts.yml", "alerts-test.yml", "dashboard.json"] {
+        let text = std::fs::read_to_string(directory.join(file)).expect("it is shipped");
+        if file.ends_with(".json") {
+            serde_json::from_str::<serde_json::Value>(&text).expect("JSON");
+        }
+        let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let used: BTreeSet<&str> =
+            words.filter(|word| word.starts_with("nudged_") || word.starts_with("process_")).collect();
+        let unknown: Vec<_> = used.difference(&names).collect();
+        assert!(unknown.is_empty() && used.len() > 5, "{file}: {unknown:?}");
+    }
+}
