@@ -112,3 +112,29 @@ async fn the_doctor_sees_through_the_daemon_and_without_it() {
     assert_eq!((exit, found["credential"].as_str()), (Some(1), "fail"), "{found:?}");
     daemon.stop();
 }
+
+/// Everything in which a person can be named is: an import that is refused, a file that is held back, deliveries of each end.
+#[tokio::test]
+async fn the_log_names_nobody() {
+    let rig = Rig::new().await;
+    rig.import_crowd(2);
+    rig.write(
+        "people.csv",
+        "email,teams_id,zone,conversation_id\nana@contoso.example,29:ana,Europe/Paris,a:conversation-ana\n",
+    );
+    rig.run_ok(&["people", "import", rig.path("people.csv").to_str().expect("a plain path")]);
+    rig.schedule_once("hello", rig.clock.now() - TimeDelta::seconds(1), "late = \"1h\"\n");
+    rig.write(
+        "schedules/held.toml",
+        "[schedule.held]\nto = \"ana@contoso.example, ben@contoso.example\"\nevery = \"day\"\n",
+    );
+    let daemon = rig.start_with(&[("NUDGED_LOG", "warn,nudged=trace")]).await;
+    rig.until_taken(3).await;
+    rig.until("an outcome is told", || daemon.log().contains("delivery settled")).await;
+    let log = daemon.log();
+    assert!(log.contains("schedule file held back") && log.contains("[person]"), "{log}");
+    for name in ["contoso.example", "29:", "conversation-"] {
+        assert!(!log.contains(name), "{name}: {log}");
+    }
+    daemon.stop();
+}

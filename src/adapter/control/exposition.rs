@@ -5,7 +5,6 @@
 //! and so has no way in here.
 
 use std::fmt::{self, Display, Write as _};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -90,24 +89,24 @@ impl Metric<'_> {
         let bounds = of.bounds.iter().map(Some).chain(std::iter::once(None));
         for (bound, count) in bounds.zip(&of.counts) {
             so_far += count;
-            page.line(format_args!("{name}_bucket{} {so_far}", Labels(labels, Some(bound))));
+            let bound = bound.map_or_else(|| "+Inf".to_owned(), |bound| bound.as_secs_f64().to_string());
+            page.line(format_args!("{name}_bucket{} {so_far}", Labels(labels, Some(&bound))));
         }
         page.line(format_args!("{name}_sum{} {}", Labels(labels, None), of.sum.as_secs_f64()));
         page.line(format_args!("{name}_count{} {so_far}", Labels(labels, None)));
     }
 }
 
-/// Labels in their braces. Of a bucket with its upper bound, where `None` means that there is none.
-struct Labels<'a>(&'a [Label], Option<Option<&'a Duration>>);
+/// Labels in their braces; of a bucket with its upper bound.
+struct Labels<'a>(&'a [Label], Option<&'a str>);
 
 impl Display for Labels<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bound = self.1.map(|bound| bound.map_or_else(|| "+Inf".to_owned(), |it| it.as_secs_f64().to_string()));
-        if self.0.is_empty() && bound.is_none() {
+        if self.0.is_empty() && self.1.is_none() {
             return Ok(());
         }
         let mut between = '{';
-        for (name, value) in self.0.iter().copied().chain(bound.as_deref().map(|bound| ("le", bound))) {
+        for (name, value) in self.0.iter().copied().chain(self.1.map(|bound| ("le", bound))) {
             write!(f, "{between}{name}=\"{value}\"")?;
             between = ',';
         }
