@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use nudged::port::clock::Clock as _;
 use serde_json::{Value, json};
 
 use crate::calling::{Called, TOKEN};
@@ -50,7 +49,7 @@ async fn a_monitor_reads_what_was_sent_and_who_is_late_and_nobodys_name() {
     check("nudged_reload_last_ok", 1.0);
     check("nudged_ledger_readable", 1.0);
     assert!(samples["nudged_token_expiry_timestamp_seconds"] > 0.0 && samples["process_resident_memory_bytes"] > 0.0);
-    for name in ["Person", "29:", "a:conversation", "hello"] {
+    for name in ["Person 0", "29:", "a:conversation", "hello"] {
         assert!(!text.contains(name), "{name}: {text}");
     }
     daemon.stop();

@@ -291,11 +291,13 @@ fn zone_data(facts: &Facts) -> Check {
         }
         Some(system) => {
             let names: Vec<_> = facts.differing.iter().take(3).map(|zone| zone.name()).collect();
-            let more = if facts.differing.len() > names.len() { ", …" } else { "" };
+            let more = match facts.differing.len() - names.len() {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             let finding = format!(
-                "the rules of {}; the system's of {system} differ for {} zones in use: {}{more}",
+                "the rules of {}; the system's of {system} differ within a year for {}{more}",
                 data.used,
-                facts.differing.len(),
                 names.join(", ")
             );
             Check::warn(NAME, finding, "update the package tzdata, so that other programs show the same hours")

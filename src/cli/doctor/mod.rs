@@ -49,13 +49,18 @@ const WIDTH: usize = 80;
 /// Where findings begin.
 const INDENT: usize = 18;
 
+/// What a cure begins with.
+const MARK: &str = "> ";
+
 /// A line for each finding and one for its cure, aligned; what is longer goes on below.
 fn shown(checks: &[Check]) -> String {
     let mut lines = Vec::new();
     for check in checks {
         let head = format!("{:<5} {:<11} ", check.found.as_str(), check.name);
-        let cure = check.cure.iter().flat_map(|cure| wrapped(&format!("> {cure}")));
-        for (at, line) in wrapped(&check.finding).into_iter().chain(cure).enumerate() {
+        let finding = wrapped(&check.finding, WIDTH - INDENT);
+        let cure = check.cure.iter().flat_map(|cure| wrapped(cure, WIDTH - INDENT - MARK.len()));
+        let cure = cure.enumerate().map(|(at, line)| format!("{}{line}", if at == 0 { MARK } else { "  " }));
+        for (at, line) in finding.into_iter().chain(cure).enumerate() {
             let head = if at == 0 { head.as_str() } else { "" };
             lines.push(format!("{head:<INDENT$}{line}"));
         }
@@ -63,12 +68,12 @@ fn shown(checks: &[Check]) -> String {
     lines.join("\n")
 }
 
-/// The words of a text, in lines that fit beside the names of the checks. A word that is longer has a line of its own.
-fn wrapped(text: &str) -> Vec<String> {
+/// The words of a text, in lines of that width. A word that is longer has a line of its own.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH - INDENT => {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
                 line.push(' ');
                 line.push_str(word);
             }
