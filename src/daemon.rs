@@ -4,8 +4,12 @@
 //! dead daemon held → schedules → first plan → socket → loops. Stopping goes backwards: claim no more, let requests in
 //! flight finish, give the rest back, close the store.
 
+// Tells the service manager what comes next, and that everything is alive.
+mod attendant;
 mod connector;
 mod doors;
+// What those ask who watch over the daemon.
+mod watchers;
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -23,14 +27,14 @@ use crate::adapter::control::AdminError;
 use crate::adapter::endpoint::BindError;
 use crate::adapter::sqlite::{BackupDirectory, OpenError, SqliteStore};
 use crate::adapter::systemd::ServiceManager;
-use crate::adapter::teams::{SetupError, TeamsConnector, Unusable};
+use crate::adapter::teams::{SetupError, Unusable};
 use crate::config::{Backups, Config};
 use crate::domain::id::Term;
 use crate::domain::policy::Downtime;
 use crate::domain::rate::{Book, Windows};
 use crate::domain::time::ZoneRules;
 use crate::engine::backups::DailyBackups;
-use crate::engine::catalog::{CatalogCell, CatalogKeeper};
+use crate::engine::catalog::CatalogKeeper;
 use crate::engine::chores::Chores;
 use crate::engine::credentials::CredentialWatch;
 use crate::engine::desk::{FrontDesk, Running};
@@ -49,16 +53,19 @@ use crate::engine::sender::Sender;
 use crate::engine::shown::Shown;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
+use crate::port::connector::Connector;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
 use crate::port::entropy::Entropy;
 use crate::port::library::Library;
+use crate::port::line::Line;
 use crate::port::store::{Rescued, Store, StoreError, TakeOver};
 use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
 
-pub use connector::identity;
+pub use connector::{identity, line};
 
+use attendant::Attendant;
 use doors::Doors;
 
 /// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.
@@ -149,6 +156,8 @@ impl Daemon {
         let clock = Arc::clone(&outside.clock);
         let (identity, connector) = connector::connector(config, &clock)?;
         let credentials: Arc<dyn Credentials> = identity;
+        let line: Arc<dyn Line> = Arc::clone(&connector) as Arc<dyn Line>;
+        let (meter, connector) = watchers::metered(connector, &clock);
         let owned = wait_for_store(config, clock.as_ref()).await?;
         let store = Arc::clone(&owned.store);
         let started_at = clock.now();
@@ -193,6 +202,7 @@ impl Daemon {
             pid: std::process::id(),
             started_at,
             health: Arc::clone(&health),
+            meter,
             credentials: Arc::clone(&credentials),
             limiter,
             home: Arc::from(config.bot.tenant_id.as_str()),
@@ -212,14 +222,16 @@ impl Daemon {
             entropy: Arc::clone(&outside.entropy),
             keeper: Arc::clone(&keeper),
             house_zones: config.zones.clone(),
-            daemon: Some(running),
+            daemon: Some(running.clone()),
         });
         let rosters = rosters(&sender, config, &replan);
         let introductions = introductions(&rosters, strangers);
         let recaller = recaller(config, &sender, recall);
         let replier = replier(&sender, shown);
+        let pulse = watchers::pulse(config, &sender, &credentials);
+        let vitals = watchers::vitals(running, &pulse, &outside, &keeper, line);
+        let attendant = Attendant::new(pulse, keeper.cell());
         let chores = Chores { backups, ..chores(config, &introductions, &rosters, planner, credentials, taken.term) };
-        let attendant = attendant(config, &sender);
         let dispatcher = dispatcher(config, sender, &replan, taken.term);
         // One beat of each kind: more of a kind would do the same work again.
         let (bell, beats) = mpsc::channel(4);
@@ -233,7 +245,7 @@ impl Daemon {
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("replier", replier.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
-        doors.open(&mut tasks, &(Arc::clone(&desk) as Arc<dyn Desk>), &stop);
+        doors.open(&mut tasks, &(Arc::clone(&desk) as Arc<dyn Desk>), &vitals, &stop);
         tasks.spawn(named("attendant", attendant.run(stop.clone())));
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -346,7 +358,7 @@ fn limiter(config: &Config, clock: &Arc<dyn Clock>) -> Arc<Limiter> {
 fn sender(
     config: &Config,
     outside: &Outside,
-    connector: Arc<TeamsConnector>,
+    connector: Arc<dyn Connector>,
     keeper: &CatalogKeeper,
     running: &Running,
     downtime: Downtime,
@@ -361,6 +373,7 @@ fn sender(
         clock: Arc::clone(&outside.clock),
         entropy: Arc::clone(&outside.entropy),
         health: Arc::clone(&running.health),
+        meter: Arc::clone(&running.meter),
         watch: Arc::clone(&running.watch),
         places: Arc::default(),
         threads: Turns::default(),
@@ -482,119 +495,5 @@ fn chores(
         fallback_zone: config.fallback_zone,
         keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
         term,
-    }
-}
-
-fn attendant(config: &Config, sender: &Sender) -> Attendant {
-    Attendant {
-        store: Arc::clone(&sender.store),
-        clock: Arc::clone(&sender.clock),
-        health: Arc::clone(&sender.health),
-        work: Arc::clone(&sender.work),
-        catalog: Arc::clone(&sender.catalog),
-        longest_request: config.limits.request_timeout * 2 + Duration::from_secs(30),
-    }
-}
-
-/// Tells the service manager what comes next, and that everything is alive: but only when it has just been seen to be.
-struct Attendant {
-    store: Arc<dyn Store>,
-    clock: Arc<dyn Clock>,
-    health: Arc<Health>,
-    work: Arc<Notify>,
-    catalog: Arc<CatalogCell>,
-    /// A request that is older than this hangs, time-outs or not.
-    longest_request: Duration,
-}
-
-/// How often the status line is written anew.
-const STATUS_EVERY: Duration = Duration::from_mins(1);
-/// How long a loop may take to go round once it is asked to.
-///
-/// A large expansion or import holds the store's writer for some seconds; with twice this the watchdog is still fed in
-/// time.
-const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-/// Beats come every minute; without any, the chores plan after five.
-const PLANNER_WITHIN: Duration = Duration::from_mins(7);
-
-impl Attendant {
-    async fn run(self, stop: CancellationToken) {
-        ServiceManager.ready(&self.status().await);
-        let watchdog = ServiceManager.watchdog_interval();
-        let interval = watchdog.map_or(STATUS_EVERY, |interval| interval.min(STATUS_EVERY));
-        let mut planner = (self.health.rounds().planner, self.clock.moment());
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.clock.sleep(interval) => {}
-            }
-            let rounds = self.health.rounds().planner;
-            if rounds != planner.0 {
-                planner = (rounds, self.clock.moment());
-            }
-            let planner_silent_for = self.clock.moment().since(planner.1);
-            match self.first_sign_of_death(planner_silent_for).await {
-                None => {
-                    if watchdog.is_some() {
-                        ServiceManager.alive();
-                    }
-                    ServiceManager.status(&self.status().await);
-                }
-                Some(dead) => tracing::error!(dead, "something hangs; the watchdog is not fed"),
-            }
-        }
-    }
-
-    async fn first_sign_of_death(&self, planner_silent_for: Duration) -> Option<&'static str> {
-        if planner_silent_for > PLANNER_WITHIN {
-            return Some("planner");
-        }
-        if self.health.oldest_request().is_some_and(|age| age > self.longest_request) {
-            return Some("senders");
-        }
-        let before = self.health.rounds().dispatcher;
-        self.work.notify_one();
-        tokio::select! {
-            probed = self.store.probe() => {
-                if let Err(error) = probed {
-                    tracing::error!(%error, "the store does not take a write");
-                    return Some("store");
-                }
-            }
-            () = self.clock.sleep(ANSWER_WITHIN) => return Some("store"),
-        }
-        let began = self.clock.moment();
-        while self.health.rounds().dispatcher == before {
-            if self.clock.moment().since(began) > ANSWER_WITHIN {
-                return Some("dispatcher");
-            }
-            self.clock.sleep(Duration::from_millis(20)).await;
-        }
-        None
-    }
-
-    /// One line on what comes next.
-    async fn status(&self) -> String {
-        let next = match self.store.next_wake(Duration::ZERO, DateTime::<Utc>::MIN_UTC).await {
-            Ok(Some(at)) => self.coming(at),
-            Ok(None) => "nothing due within 48 h".into(),
-            Err(error) => format!("store: {error}"),
-        };
-        let trouble = self.health.trouble().map_or_else(String::new, |trouble| format!("; CANNOT SEND: {trouble}"));
-        let schedules = self.catalog.current().schedules.len();
-        let plural = if schedules == 1 { "" } else { "s" };
-        format!("{schedules} schedule{plural}; {next}{trouble}")
-    }
-
-    fn coming(&self, at: DateTime<Utc>) -> String {
-        let minutes = (at - self.clock.now()).num_minutes();
-        let when = at.format("%Y-%m-%d %H:%MZ");
-        if minutes < 1 {
-            "sending".into()
-        } else if minutes < 120 {
-            format!("next at {when}, in {minutes} min")
-        } else {
-            format!("next at {when}, in {} h", minutes / 60)
-        }
     }
 }

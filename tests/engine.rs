@@ -15,6 +15,8 @@ mod events;
 mod introductions;
 #[path = "engine/outcomes.rs"]
 mod outcomes;
+#[path = "engine/pulse.rs"]
+mod pulse;
 #[path = "engine/recalling.rs"]
 mod recalling;
 #[path = "engine/rig.rs"]

@@ -20,6 +20,8 @@ mod expanding;
 mod exporting;
 #[path = "store/faults/mod.rs"]
 mod faults;
+#[path = "store/figures.rs"]
+mod figures;
 #[path = "store/fixtures.rs"]
 mod fixtures;
 #[path = "store/lanes.rs"]
@@ -339,6 +341,10 @@ macro_rules! conformance {
                 sums_equal_the_audience_at_every_step,
                 recipients_are_listed_on_request,
                 old_occurrences_are_left_out,
+            ]);
+            conformance!(@cases $place, figures, [
+                what_is_due_and_in_nobodys_hands_is_counted_by_its_queue,
+                everybody_is_counted_by_how_they_are_reached_and_who_said_where_they_live,
             ]);
             conformance!(@cases $place, documents, [
                 documents_are_kept_and_found_by_prefix,

@@ -11,6 +11,12 @@ pub mod endpoint;
 pub mod entropy;
 // Schedule files in a directory.
 pub mod files;
+// The log: to the journal, as JSON, or for people.
+pub mod log;
+// Room on a disk, and who keeps the clock.
+pub mod machine;
+// What the kernel says of this process.
+pub mod process;
 // HTTP connections: accepting, bounding and ending them.
 mod serving;
 // The ledger in SQLite.

@@ -85,6 +85,49 @@ impl ZoneData {
     }
 }
 
+/// Where rules can come from, by version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sources {
+    pub used: String,
+    /// `None` where the system has no zone files of which the version can be told.
+    pub system: Option<String>,
+}
+
+/// How often offsets are compared: no zone changes its clock for less than this.
+const COMPARED_EVERY: TimeDelta = TimeDelta::hours(6);
+const COMPARED_FOR: TimeDelta = TimeDelta::days(366);
+
+impl ZoneData {
+    /// The data in use, and that of the system.
+    #[must_use]
+    pub fn sources(&self) -> Sources {
+        Sources { used: self.version().to_string(), system: version_in(&self.directory) }
+    }
+
+    /// Those of `zones` in which the system's own data has another time within a year from `from`.
+    #[must_use]
+    pub fn differing(&self, zones: &[Tz], from: DateTime<Utc>) -> Vec<Tz> {
+        let Sources { used, system } = self.sources();
+        let Ok(of_system) = TimeZoneDatabase::from_dir(&self.directory) else { return Vec::new() };
+        if system.is_none_or(|system| system == used) {
+            return Vec::new();
+        }
+        let differs = |zone: &Tz| {
+            let Ok(rules) = of_system.get(zone.name()) else { return false };
+            let mut at = from;
+            while at < from + COMPARED_FOR {
+                let theirs = Timestamp::from_second(at.timestamp()).ok().and_then(|at| fixed(rules.to_offset(at)));
+                if theirs.is_some_and(|theirs| theirs != self.offset_at(at, *zone)) {
+                    return true;
+                }
+                at += COMPARED_EVERY;
+            }
+            false
+        };
+        zones.iter().copied().filter(differs).collect()
+    }
+}
+
 /// The zone of whoever sits at this machine: the one that `TZ` names, or the one to which `/etc/localtime` leads; UTC
 /// where neither leads to one. Only for showing times to people: nothing is ever sent by it.
 #[must_use]

@@ -58,7 +58,8 @@ pub(super) async fn open(screen: Screen, common: &Common) -> Result<AnyDesk, Exi
     Ok(AnyDesk { desk: Arc::new(over_store(&config, &owned)), owned: Some(owned) })
 }
 
-fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
+/// A desk over the store itself.
+pub(super) fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
     let clock = Arc::new(SystemClock::new());
     let library = Arc::new(DirectoryLibrary::new(config.schedules.clone()));
     let keeper = CatalogKeeper::new(library, Arc::clone(&owned.store), clock.clone(), config.fallback_zone);

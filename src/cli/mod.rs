@@ -5,6 +5,7 @@ mod check;
 mod completions;
 mod demo;
 mod desk;
+mod doctor;
 mod emulator;
 mod event;
 mod exit;
@@ -87,6 +88,8 @@ enum Command {
     Recall(recall::RecallArgs),
     /// Import and list the people who can be reached
     People(people::PeopleArgs),
+    /// Find what keeps messages from arriving, or soon will, with its cure
+    Doctor(doctor::DoctorArgs),
     /// Copy the ledger, also while the daemon works
     Backup(backup::BackupArgs),
     /// Put a backup in the place of the ledger
@@ -132,6 +135,7 @@ pub fn main() -> Exit {
             Command::Event(args) => event::run(screen, &cli.common, &args).await,
             Command::Recall(args) => recall::run(screen, &cli.common, &args).await,
             Command::People(args) => people::run(screen, &cli.common, &args).await,
+            Command::Doctor(args) => doctor::run(screen, &cli.common, &args).await,
             Command::Backup(args) => backup::run(screen, &cli.common, &args),
             Command::Restore(args) => restore::run(screen, &cli.common, &args),
             Command::Emulator(args) => emulator::run(screen, &args).await,

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::entropy::SystemEntropy;
 use crate::adapter::files::DirectoryLibrary;
+use crate::adapter::log::{self, Form, People};
 use crate::adapter::ticker::CronTicker;
 use crate::adapter::zones::ZoneData;
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Ended, Exit, desk, settings};
 use crate::config::{Log, LogFormat};
 use crate::daemon::{Daemon, Outside};
+use crate::port::clock::Clock;
 
 #[derive(Debug, Args)]
 #[command(
@@ -27,9 +28,10 @@ pub(super) struct RunArgs {}
 
 pub(super) async fn run(screen: Screen, common: &Common, _args: &RunArgs) -> Ended {
     let config = settings::load(screen, common)?;
-    start_log(&config.log);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let _log = start_log(&config.log, Arc::clone(&clock));
     let outside = Outside {
-        clock: Arc::new(SystemClock::new()),
+        clock,
         entropy: Arc::new(SystemEntropy),
         zones: Arc::new(ZoneData::newest()),
         library: Arc::new(DirectoryLibrary::new(config.schedules.clone())),
@@ -114,22 +116,19 @@ impl Signals {
     }
 }
 
-/// Lines to stderr. The journal adds the time itself; a terminal gets colour.
-fn start_log(log: &Log) {
+/// The log as the configuration has it. The journal adds the time itself; a terminal gets colour.
+fn start_log(config: &Log, clock: Arc<dyn Clock>) -> log::Log {
     let filter = EnvFilter::try_from_env("NUDGED_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("warn,nudged={}", log.level.as_str())));
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_span_events(FmtSpan::NONE)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .with_writer(std::io::stderr);
-    let has_journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    // A log that somebody has started already, in a test, is as good.
-    let _ = match log.format {
-        LogFormat::Json => lines.json().try_init(),
-        LogFormat::Human => lines.try_init(),
-        LogFormat::Auto if has_journal => lines.without_time().try_init(),
-        LogFormat::Auto => lines.try_init(),
+        .unwrap_or_else(|_| EnvFilter::new(format!("warn,nudged={}", config.level.as_str())));
+    let has_colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let human = Form::Human { has_time: true, has_colour };
+    let form = match config.format {
+        LogFormat::Json => Form::Json,
+        LogFormat::Human => human,
+        LogFormat::Journal => Form::Journal,
+        LogFormat::Auto if log::is_stderr_the_journal() => Form::Journal,
+        LogFormat::Auto => human,
     };
+    let people = if config.shows_people { People::Shown } else { People::Masked };
+    log::start(form, people, filter, clock)
 }

@@ -75,13 +75,17 @@ pub struct Limits {
 pub struct Log {
     pub format: LogFormat,
     pub level: LogLevel,
+    /// Whether addresses and ids of people stand in it as they are.
+    pub shows_people: bool,
 }
 
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people on a terminal, JSON elsewhere.
+    /// To the journal where the service manager leads there, else for people.
     Auto,
+    /// To the journal, with a field for each value.
+    Journal,
     Human,
     Json,
 }
@@ -275,14 +279,21 @@ fn read_messages(root: &mut Table<'_>) -> Option<Template> {
 }
 
 fn read_log(root: &mut Table<'_>) -> Log {
-    let formats = [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
+    let formats = [
+        ("auto", LogFormat::Auto),
+        ("journal", LogFormat::Journal),
+        ("human", LogFormat::Human),
+        ("json", LogFormat::Json),
+    ];
+    let people = [("masked", false), ("shown", true)];
     let levels = [LogLevel::Error, LogLevel::Warn, LogLevel::Info, LogLevel::Debug, LogLevel::Trace]
         .map(|level| (level.as_str(), level));
-    let mut log = Log { format: LogFormat::Auto, level: LogLevel::Info };
+    let mut log = Log { format: LogFormat::Auto, level: LogLevel::Info, shows_people: false };
     if let Some(mut table) = root.table("log") {
         log.format = table.word("format", &formats).map_or(log.format, |format| format.value);
         log.level = table.word("level", &levels).map_or(log.level, |level| level.value);
-        table.finish(&["people"]);
+        log.shows_people = table.word("people", &people).map_or(log.shows_people, |people| people.value);
+        table.finish(&[]);
     }
     log
 }
@@ -340,6 +351,15 @@ secret_file = "bot-secret"
         let wrong = format!("quiet_hours = \"night\"\n{GOOD}[limits]\nper_person_per_day = 0\n");
         let problems = parse(&wrong, "/home/ana", &[]).expect_err("both are wrong");
         assert_eq!(problems.len(), 2, "{problems:?}");
+    }
+
+    #[test]
+    fn people_are_masked_in_the_log_unless_it_is_said() {
+        let log = |text: &str| parse(&format!("{GOOD}{text}"), "/", &[]).map(|config| config.log);
+        assert!(!log("").expect("good").shows_people);
+        let shown = log("[log]\nformat = \"journal\"\npeople = \"shown\"\n").expect("good");
+        assert_eq!((shown.format, shown.shows_people), (LogFormat::Journal, true));
+        log("[log]\npeople = \"some\"\n").expect_err("no such word");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::StartError;
 use crate::adapter::teams::{AppKind, Identity, ManagedIdentity, TeamsConnector, TeamsSettings};
 use crate::config::{Bot, BotCredential, BotKind, Config, IdentityService};
 use crate::port::clock::Clock;
+use crate::port::line::Line;
 
 /// What the bot proves itself with, and the connector that does it.
 pub(super) fn connector(
@@ -34,6 +35,11 @@ pub(super) fn connector(
         senders: config.limits.senders,
     };
     Ok((identity, Arc::new(TeamsConnector::new(settings, Arc::clone(clock))?)))
+}
+
+/// The line to Teams as the configuration has it, for who looks whether it is there.
+pub fn line(config: &Config, clock: &Arc<dyn Clock>) -> Result<Arc<dyn Line>, StartError> {
+    Ok(connector(config, clock)?.1)
 }
 
 /// What the configuration says that the bot proves itself with. Nothing of it is read yet.

@@ -15,6 +15,7 @@ use crate::port::clock::Clock;
 use crate::port::desk::Desk;
 use crate::port::ear::{Ear, ServiceUrls};
 use crate::port::endpoint;
+use crate::port::vitals::Vitals;
 
 /// They have their addresses, and nobody answers yet.
 pub(super) struct Doors {
@@ -59,8 +60,14 @@ impl Doors {
     }
 
     /// Answers from now on, until `stop`.
-    pub(super) fn open(self, tasks: &mut JoinSet<&'static str>, desk: &Arc<dyn Desk>, stop: &CancellationToken) {
-        let of_socket = self.socket.run(Arc::clone(desk), Arc::clone(&self.clock), stop.clone());
+    pub(super) fn open(
+        self,
+        tasks: &mut JoinSet<&'static str>,
+        desk: &Arc<dyn Desk>,
+        vitals: &Arc<dyn Vitals>,
+        stop: &CancellationToken,
+    ) {
+        let of_socket = self.socket.run(Arc::clone(desk), Arc::clone(vitals), Arc::clone(&self.clock), stop.clone());
         tasks.spawn(named("socket", of_socket));
         if let Some(endpoint) = self.endpoint {
             tracing::info!(address = %endpoint.address(), "Teams may call");
@@ -68,7 +75,8 @@ impl Doors {
         }
         if let Some(admin) = self.admin {
             tracing::info!(address = %admin.address(), "the admin API listens");
-            tasks.spawn(named("admin API", admin.run(Arc::clone(desk), self.clock, stop.clone())));
+            let admin = admin.run(Arc::clone(desk), Arc::clone(vitals), self.clock, stop.clone());
+            tasks.spawn(named("admin API", admin));
         }
     }
 }

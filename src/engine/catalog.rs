@@ -8,7 +8,7 @@
 //! does not fit) goes on as it was, with the supplies as they were.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use chrono_tz::Tz;
 
@@ -21,6 +21,7 @@ use crate::port::clock::Clock;
 use crate::port::desk::HeldBackFile;
 use crate::port::library::{Library, Shelf};
 use crate::port::store::{Document, Store, StoreError};
+use crate::port::vitals::Reloads;
 
 /// The names under which the store keeps the last good version of each file.
 pub const LAST_GOOD: &str = "file:";
@@ -68,12 +69,38 @@ pub struct CatalogKeeper {
     cell: Arc<CatalogCell>,
     /// Held while the catalog is read, changed and made known, so that two changes at once do not lose each other.
     turn: tokio::sync::Mutex<()>,
+    reloads: Mutex<Reloads>,
 }
 
 impl CatalogKeeper {
     #[must_use]
     pub fn new(library: Arc<dyn Library>, store: Arc<dyn Store>, clock: Arc<dyn Clock>, fallback_zone: Tz) -> Self {
-        Self { library, store, clock, fallback_zone, cell: Arc::default(), turn: tokio::sync::Mutex::new(()) }
+        Self {
+            library,
+            store,
+            clock,
+            fallback_zone,
+            cell: Arc::default(),
+            turn: tokio::sync::Mutex::new(()),
+            reloads: Mutex::default(),
+        }
+    }
+
+    /// How the files were last read.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        *self.reloads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes down how a reading ended.
+    fn note_reload(&self, reloaded: Result<&Catalog, &StoreError>) {
+        let is_whole = reloaded.is_ok_and(|catalog| catalog.held_back.is_empty());
+        // A plain value that no panic leaves half-changed.
+        let mut reloads = self.reloads.lock().unwrap_or_else(PoisonError::into_inner);
+        reloads.is_last_whole = is_whole;
+        if is_whole {
+            reloads.last_whole_at = Some(self.clock.now());
+        }
     }
 
     /// The catalog that everybody sees.
@@ -91,6 +118,12 @@ impl CatalogKeeper {
     /// into force.
     pub async fn reload(&self) -> Result<Arc<Catalog>, StoreError> {
         let _turn = self.turn.lock().await;
+        let reloaded = self.read_anew().await;
+        self.note_reload(reloaded.as_deref());
+        reloaded
+    }
+
+    async fn read_anew(&self) -> Result<Arc<Catalog>, StoreError> {
         let assembled = self.assemble().await?;
         for name in assembled.gone {
             self.store.forget_document(name).await?;

@@ -20,6 +20,7 @@ use crate::engine::backups::DailyBackups;
 use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
+use crate::engine::meter::Meter;
 use crate::engine::outlook::outlook;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
@@ -69,11 +70,13 @@ pub struct FrontDesk {
 }
 
 /// What the desk knows of the daemon that it stands in.
+#[derive(Clone)]
 pub struct Running {
     pub version: &'static str,
     pub pid: u32,
     pub started_at: DateTime<Utc>,
     pub health: Arc<Health>,
+    pub meter: Arc<Meter>,
     pub limiter: Arc<Limiter>,
     /// The tenant of people of whom no other is known.
     pub home: Arc<str>,

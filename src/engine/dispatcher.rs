@@ -118,6 +118,7 @@ impl Dispatcher {
         let now = self.clock.now();
         let lead = TimeDelta::from_std(LEAD).unwrap_or_default();
         let expanded = self.store.expand_due(now + lead, now).await?;
+        self.sender.meter.expanded(expanded.deliveries);
         if expanded.waves > 0 {
             tracing::info!(waves = expanded.waves, deliveries = expanded.deliveries, "waves expanded");
         }

@@ -19,6 +19,8 @@ pub struct Health {
     clock: Arc<dyn Clock>,
     dispatcher_rounds: AtomicU64,
     planning_passes: AtomicU64,
+    /// When the last of them ended; the start, before the first.
+    planner_passed_at: Mutex<Moment>,
     requests: Mutex<HashMap<DeliveryId, Moment>>,
     /// Rings when one of them has ended.
     ended: Notify,
@@ -36,6 +38,7 @@ impl Health {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
+            planner_passed_at: Mutex::new(clock.moment()),
             clock,
             dispatcher_rounds: AtomicU64::new(0),
             planning_passes: AtomicU64::new(0),
@@ -51,6 +54,13 @@ impl Health {
 
     pub(crate) fn planner_passed(&self) {
         self.planning_passes.fetch_add(1, Ordering::Relaxed);
+        *lock(&self.planner_passed_at) = self.clock.moment();
+    }
+
+    /// How long ago the last planning pass ended.
+    #[must_use]
+    pub fn planner_silent_for(&self) -> Duration {
+        self.clock.moment().since(*lock(&self.planner_passed_at))
     }
 
     #[must_use]

@@ -74,3 +74,15 @@ pub mod outlook;
 
 // Signs of life, and what is wrong with the bot's own set-up.
 pub mod health;
+
+// What is counted while the daemon works.
+pub mod meter;
+
+// The Connector with a stop-watch.
+pub mod metered;
+
+// Whether everything goes round.
+pub mod pulse;
+
+// How the daemon does, for those who watch over it.
+pub mod vitals;

@@ -26,6 +26,7 @@ use crate::engine::asking;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::health::Health;
 use crate::engine::limiter::{Later, Limiter, Permit, Request};
+use crate::engine::meter::Meter;
 use crate::engine::places::Places;
 use crate::engine::posting::{Posting, Said, Turns};
 use crate::engine::watch::{Credit, Watch};
@@ -56,6 +57,7 @@ pub struct Sender {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub health: Arc<Health>,
+    pub meter: Arc<Meter>,
     pub watch: Arc<Watch>,
     pub places: Arc<Places>,
     pub threads: Turns,
@@ -415,6 +417,9 @@ impl Sender {
                 settled => {
                     if waits {
                         self.work.notify_one();
+                    }
+                    if settled.is_ok() {
+                        self.meter.settled(claim, &outcome);
                     }
                     return settled;
                 }

@@ -21,6 +21,8 @@ pub mod entropy;
 pub mod event;
 // Where the schedule files are.
 pub mod library;
+// The line to Teams, for whoever watches over it.
+pub mod line;
 // One recipient in full, and what an operator may say of them.
 pub mod people;
 // What crosses the ports when messages are taken back.
@@ -31,5 +33,7 @@ pub mod reply;
 pub mod store;
 // The heart-beat of the chores.
 pub mod ticker;
+// How the daemon does, for those who watch over it.
+pub mod vitals;
 // The rules of every zone, from data that may be exchanged.
 pub mod zones;

@@ -34,6 +34,7 @@ use crate::port::event::EventAnswer;
 use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
+use crate::port::vitals::{CrowdFigures, QueueFigures};
 
 /// For how long after everything that came of an event is over its key is known: whoever told it may tell it again.
 pub const EVENTS_ARE_KNOWN_FOR: TimeDelta = TimeDelta::days(90);
@@ -575,6 +576,12 @@ pub trait Store: Send + Sync {
     /// Everything that is still to be sent of what is planned, in numbers: open deliveries with the instant from which
     /// they may be tried, and waves that are not deliveries yet. Of recipients whose tenant is not known it is `home`.
     async fn loads(&self, now: DateTime<Utc>, home: Arc<str>) -> Result<Vec<OccurrenceLoad>, StoreError>;
+
+    /// What waits in each queue and may be tried at `now`. Costs what is due, and not what is planned.
+    async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<QueueFigures>, StoreError>;
+
+    /// Everybody who is known, in numbers. It looks at all of them, so it is no question for each moment.
+    async fn crowd(&self) -> Result<CrowdFigures, StoreError>;
 
     /// Removes attempts and documents that ended before `before`, and events that are no longer to be known at `now`. The keys of deliveries stay for ever: they are what
     /// keeps a message from being sent twice. Returns how many rows went.

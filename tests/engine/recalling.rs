@@ -184,6 +184,7 @@ impl Scene {
             clock: Arc::clone(&clock),
             entropy: Arc::new(Certain),
             health: Arc::new(Health::new(Arc::clone(&clock))),
+            meter: Arc::default(),
             watch: Arc::new(Watch::new(clock)),
             threads: Turns::default(),
             places: Arc::default(),

@@ -24,6 +24,7 @@ use nudged::engine::health::Health;
 use nudged::engine::inquiry::Inquirer;
 use nudged::engine::introductions::Introductions;
 use nudged::engine::limiter::Limiter;
+use nudged::engine::meter::Meter;
 use nudged::engine::planner::Planner;
 use nudged::engine::posting::Turns;
 use nudged::engine::replier::Replier;
@@ -141,6 +142,7 @@ impl Rig {
             clock: clock.clone(),
             entropy: Arc::new(NoChance),
             health: planner.health.clone(),
+            meter: Arc::default(),
             watch: watch.clone(),
             places: Arc::default(),
             threads: Turns::default(),
@@ -319,6 +321,10 @@ impl Rig {
     /// One round of the replier.
     pub(crate) async fn reply(&self) {
         self.replier(1).go_round(&CancellationToken::new()).await.expect("a round");
+    }
+
+    pub(crate) fn meter(&self) -> Arc<Meter> {
+        self.sender.meter.clone()
     }
 
     pub(crate) fn limiter(&self) -> Arc<Limiter> {

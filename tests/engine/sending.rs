@@ -134,6 +134,7 @@ async fn serve(rig: &Rig, from: DateTime<Utc>, seconds: u64) -> Vec<(DateTime<Ut
         clock: clock.clone(),
         entropy: Arc::new(NoChance),
         health: Arc::clone(&health),
+        meter: Arc::default(),
         watch: Arc::new(Watch::new(clock.clone())),
         threads: Turns::default(),
         places: Arc::default(),

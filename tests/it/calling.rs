@@ -55,6 +55,11 @@ impl Called {
         running
     }
 
+    /// A question to the admin API, without a token.
+    pub(crate) fn get(&self, path: &str) -> reqwest::RequestBuilder {
+        self.client.get(format!("{}{path}", self.admin))
+    }
+
     /// Status and body of a request to the admin API.
     pub(crate) async fn post(&self, path: &str, token: &str, body: String) -> (u16, Value) {
         let url = format!("{}{path}", self.admin);

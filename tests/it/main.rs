@@ -41,3 +41,5 @@ mod recall;
 mod secrets;
 // Where tokens go.
 mod trust;
+// Those who watch over it.
+mod watching;

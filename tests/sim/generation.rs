@@ -222,6 +222,7 @@ fn sender(
         clock: Arc::clone(&handles.clock),
         entropy: Arc::clone(&around.entropy) as Arc<dyn Entropy>,
         health: Arc::clone(&handles.planner.health),
+        meter: Arc::default(),
         watch: Arc::clone(&handles.watch),
         places: Arc::default(),
         threads: Turns::default(),

@@ -33,6 +33,7 @@ use nudged::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
     PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
+use nudged::port::vitals::{CrowdFigures, QueueFigures};
 
 use crate::sim::clock::Time;
 use crate::sim::life::Life;
@@ -271,6 +272,8 @@ acts! {
     group_size(group: &str) -> u64;
     status(query: StatusQuery, ended_after: DateTime<Utc>, now: DateTime<Utc>) -> LedgerStatus;
     loads(now: DateTime<Utc>, home: Arc<str>) -> Vec<OccurrenceLoad>;
+    queues(now: DateTime<Utc>) -> Vec<QueueFigures>;
+    crowd() -> CrowdFigures;
     prune(before: DateTime<Utc>, now: DateTime<Utc>) -> u64;
     upkeep() -> ();
     probe() -> ();

@@ -21,9 +21,11 @@ use tokio_util::sync::CancellationToken;
 use super::LAST_WORDS;
 use super::routes::routes;
 use super::token_file::{self, TokenFileError};
+use super::vitals;
 use crate::adapter::serving::{self, Closing};
 use crate::port::clock::Clock;
 use crate::port::desk::{Desk, DeskError};
+use crate::port::vitals::Vitals;
 
 /// Why the admin API is not there.
 #[derive(Debug, thiserror::Error)]
@@ -70,8 +72,17 @@ impl AdminServer {
     }
 
     /// Answers until `stop`.
-    pub async fn run(self, desk: Arc<dyn Desk>, clock: Arc<dyn Clock>, stop: CancellationToken) {
-        let guarded = routes(desk).layer(middleware::from_fn_with_state(self.guard, check));
+    pub async fn run(
+        self,
+        desk: Arc<dyn Desk>,
+        vitals: Arc<dyn Vitals>,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) {
+        let guarded = routes(desk)
+            .merge(vitals::routes(Arc::clone(&vitals)))
+            .layer(middleware::from_fn_with_state(self.guard.clone(), check))
+            .merge(vitals::open_routes(vitals).layer(middleware::from_fn_with_state(self.guard, check_name)));
         let closing = Closing { clock, stop, last_words: LAST_WORDS };
         serving::serve(self.listener, TowerToHyperService::new(guarded), closing).await;
     }
@@ -84,14 +95,19 @@ async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Resp
     }
 }
 
+/// For what everybody on this machine may ask.
+async fn check_name(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    match guard.objection_to_name(request.headers()) {
+        None => next.run(request).await,
+        Some(objection) => objection,
+    }
+}
+
 impl Guard {
     /// Why a request is not let in, as the answer to it.
     fn objection(&self, headers: &HeaderMap) -> Option<Response> {
-        // A page in a browser on this machine can have a name of its own resolve to the loopback and then read what
-        // comes from here as its own. Its requests name that host.
-        if !self.is_named_by(headers) {
-            let words = format!("ask for http://{}, not for another name of it", self.address);
-            return Some(refuse(StatusCode::FORBIDDEN, words));
+        if let Some(objection) = self.objection_to_name(headers) {
+            return Some(objection);
         }
         let expected = match token_file::read(&self.token_file) {
             Ok(token) => token,
@@ -110,6 +126,15 @@ impl Guard {
             refuse(StatusCode::UNAUTHORIZED, "send `Authorization: Bearer` and the token of the file".into());
         answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         Some(answer)
+    }
+
+    /// A page in a browser on this machine can have a name of its own resolve to the loopback and then read what comes
+    /// from here as its own. Its requests name that host.
+    fn objection_to_name(&self, headers: &HeaderMap) -> Option<Response> {
+        (!self.is_named_by(headers)).then(|| {
+            let words = format!("ask for http://{}, not for another name of it", self.address);
+            refuse(StatusCode::FORBIDDEN, words)
+        })
     }
 
     fn is_named_by(&self, headers: &HeaderMap) -> bool {

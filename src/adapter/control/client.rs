@@ -19,6 +19,7 @@ use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
 use crate::port::store::StatusQuery;
+use crate::port::vitals::Checkup;
 
 /// A large import takes the store a while.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -45,6 +46,11 @@ impl ControlClient {
     /// Whether a daemon answers.
     pub async fn is_answered(&self) -> bool {
         tokio::net::UnixStream::connect(&self.socket).await.is_ok()
+    }
+
+    /// Has the daemon look at everything, and try its line to Teams.
+    pub async fn checkup(&self) -> Result<Checkup, DeskError> {
+        self.ask(Method::POST, "/v1/checkup", None::<&()>).await
     }
 
     async fn ask<Answer: DeserializeOwned>(

@@ -4,11 +4,17 @@
 mod admin;
 mod client;
 mod events;
+// Figures as Prometheus reads them.
+mod exposition;
+// Which figures there are.
+mod metrics;
 mod people;
 mod routes;
 mod server;
 // The file that holds the token.
 mod token_file;
+// What monitors ask.
+mod vitals;
 
 use std::time::Duration;
 

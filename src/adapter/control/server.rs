@@ -11,9 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::LAST_WORDS;
 use super::routes::routes;
+use super::vitals;
 use crate::adapter::serving::{self, Closing};
 use crate::port::clock::Clock;
 use crate::port::desk::Desk;
+use crate::port::vitals::Vitals;
 
 /// A socket that answers.
 #[derive(Debug)]
@@ -41,9 +43,16 @@ impl ControlServer {
     }
 
     /// Answers until `stop`.
-    pub async fn run(self, desk: Arc<dyn Desk>, clock: Arc<dyn Clock>, stop: CancellationToken) {
+    pub async fn run(
+        self,
+        desk: Arc<dyn Desk>,
+        vitals: Arc<dyn Vitals>,
+        clock: Arc<dyn Clock>,
+        stop: CancellationToken,
+    ) {
+        let all = routes(desk).merge(vitals::routes(Arc::clone(&vitals))).merge(vitals::open_routes(vitals));
         let closing = Closing { clock, stop, last_words: LAST_WORDS };
-        serving::serve(self.listener, TowerToHyperService::new(routes(desk)), closing).await;
+        serving::serve(self.listener, TowerToHyperService::new(all), closing).await;
         // It may have been removed by hand already.
         let _ = std::fs::remove_file(&self.path);
     }

@@ -17,6 +17,7 @@ mod edit;
 mod events;
 mod expand;
 mod fault;
+mod figures;
 mod guard;
 mod import;
 mod lanes;
@@ -91,6 +92,7 @@ use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
     PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
+use crate::port::vitals::{CrowdFigures, QueueFigures};
 
 /// The ledger in one file of SQLite.
 pub struct SqliteStore {
@@ -429,6 +431,14 @@ impl Store for SqliteStore {
 
     async fn loads(&self, now: DateTime<Utc>, home: Arc<str>) -> Result<Vec<OccurrenceLoad>, StoreError> {
         self.reader.call("counting what is to be sent", move |conn| loads::loads(conn, now, &home)).await
+    }
+
+    async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<QueueFigures>, StoreError> {
+        self.reader.call("counting what is due", move |conn| figures::queues(conn, now)).await
+    }
+
+    async fn crowd(&self) -> Result<CrowdFigures, StoreError> {
+        self.reader.call("counting everybody", figures::crowd).await
     }
 
     async fn prune(&self, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -81,10 +81,10 @@ pub struct TeamsConnector {
     bot_id: String,
     home_tenant: String,
     trusted: TrustedHosts,
-    default_service: Option<TrustedUrl>,
-    doors: Arc<Doors>,
-    tokens: Tokens,
-    clock: Arc<dyn Clock>,
+    pub(super) default_service: Option<TrustedUrl>,
+    pub(super) doors: Arc<Doors>,
+    pub(super) tokens: Tokens,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl TeamsConnector {

@@ -22,6 +22,9 @@ pub(super) const LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// as unknown.
 const IDLE_MAX: Duration = Duration::from_secs(30);
 
+/// How long a knock is waited for. Nothing hangs on it, and somebody is looking.
+const KNOCK_WITHIN: Duration = Duration::from_secs(10);
+
 /// The correlation vector, for which Microsoft's support asks.
 const MS_CV: HeaderName = HeaderName::from_static("ms-cv");
 
@@ -129,6 +132,11 @@ impl Doors {
         timeout: Duration,
     ) -> Result<Reply, NoReply> {
         exchange(self.request(Method::GET, url)?.timeout(timeout).header(name, value), WORD_BYTES_MAX).await
+    }
+
+    /// Asks for the place itself, with nothing that says who asks.
+    pub(super) async fn knock(&self, url: &TrustedUrl) -> Result<Reply, NoReply> {
+        exchange(self.request(Method::GET, url)?.timeout(KNOCK_WITHIN), WORD_BYTES_MAX).await
     }
 
     fn request(&self, method: Method, url: &TrustedUrl) -> Result<RequestBuilder, NoReply> {

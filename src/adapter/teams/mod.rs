@@ -12,6 +12,7 @@
 mod client;
 mod http;
 mod identity;
+mod line;
 mod operations;
 mod token;
 mod trust;

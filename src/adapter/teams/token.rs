@@ -10,6 +10,7 @@
 //! five minutes, and that a refusal is remembered for a minute.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::watch;
@@ -100,6 +101,13 @@ impl Tokens {
         if state.held.as_ref().is_some_and(|held| held.token.serial == failed.serial) {
             state.held = None;
         }
+    }
+
+    /// For how long the token in hand is still good. `None` where none is in hand, or it is over.
+    pub(super) fn left(&self) -> Option<Duration> {
+        let now = self.issuer.clock.moment();
+        let expires_at = self.state().held.as_ref()?.expires_at;
+        (now < expires_at).then(|| expires_at.since(now))
     }
 
     fn next_step(&self) -> Step {

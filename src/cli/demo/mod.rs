@@ -171,7 +171,7 @@ fn config(settings: &emulator::Settings, directory: &Path) -> Config {
         keep_attempts: Duration::from_hours(24 * 90),
         backups: None,
         stop: None,
-        log: Log { format: LogFormat::Auto, level: LogLevel::Warn },
+        log: Log { format: LogFormat::Auto, level: LogLevel::Warn, shows_people: false },
     }
 }
 

@@ -1,0 +1,182 @@
+//! What the watchdog, `/healthz` and `/readyz` go by: each organ that can fail, failing.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+use nudged::domain::credential::{Credential, CredentialKind};
+use nudged::domain::delivery::{Reason, State};
+use nudged::domain::time::Moment;
+use nudged::domain::verdict::Verdict;
+use nudged::engine::health::Health;
+use nudged::engine::pulse::{Lately, Pulse};
+use nudged::port::clock::{Clock, Woke};
+use nudged::port::credentials::Credentials;
+use nudged::port::vitals::{Need, Organ};
+use tokio::sync::Notify;
+
+use crate::rig::{Rig, at};
+
+/// A credential that ends in a year, and may become unusable.
+struct Paper(Mutex<Credential>);
+
+impl Credentials for Paper {
+    fn look(&self) -> Credential {
+        self.0.lock().expect("no panic with it").clone()
+    }
+}
+
+/// Time passes when somebody naps for a moment. Who would wait for longer waits for ever.
+struct Naps {
+    began_at: DateTime<Utc>,
+    elapsed: Mutex<Duration>,
+}
+
+#[async_trait]
+impl Clock for Naps {
+    fn now(&self) -> DateTime<Utc> {
+        self.began_at + *self.elapsed.lock().expect("no panic with it")
+    }
+
+    fn moment(&self) -> Moment {
+        Moment(*self.elapsed.lock().expect("no panic with it"))
+    }
+
+    async fn sleep_until(&self, _: DateTime<Utc>) -> Woke {
+        unreachable!("a pulse has no hours")
+    }
+
+    async fn sleep(&self, span: Duration) {
+        if span >= Duration::from_secs(1) {
+            std::future::pending::<()>().await;
+        }
+        *self.elapsed.lock().expect("no panic with it") += span;
+    }
+}
+
+fn paper() -> Arc<Paper> {
+    let ends_at = Some(at("2028-03-01T08:00"));
+    Arc::new(Paper(Mutex::new(Credential { kind: CredentialKind::Secret, ends_at, unusable: None, exposed: None })))
+}
+
+fn pulse(rig: &Rig, clock: Arc<dyn Clock>, health: Arc<Health>, credentials: Arc<Paper>) -> Pulse {
+    Pulse {
+        store: rig.store.clone(),
+        clock,
+        health,
+        credentials,
+        work: Arc::new(Notify::new()),
+        longest_request: Duration::from_mins(2),
+        lately: Lately::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_planner_that_makes_no_passes_is_found() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.plan().await;
+    let pulse = pulse(&rig, rig.clock.clone(), rig.planner.health.clone(), paper());
+    rig.now_is(rig.clock.now() + TimeDelta::minutes(7) + TimeDelta::seconds(1));
+    assert_eq!(pulse.hangs().await, Some(Organ::Planner));
+    assert_eq!(pulse.lacks().await, [Need::Plan]);
+    rig.plan().await;
+    assert_eq!(pulse.hangs().await, Some(Organ::Planner), "what was found holds for some seconds");
+    rig.now_is(rig.clock.now() + TimeDelta::seconds(5));
+    assert_eq!(pulse.lacks().await, []);
+}
+
+#[tokio::test]
+async fn a_dispatcher_that_is_rung_and_does_not_go_round_is_found() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    let clock = Arc::new(Naps { began_at: at("2027-03-01T08:00"), elapsed: Mutex::default() });
+    let health = Arc::new(Health::new(clock.clone()));
+    assert_eq!(pulse(&rig, clock, health, paper()).hangs().await, Some(Organ::Dispatcher));
+}
+
+#[tokio::test]
+async fn a_request_without_an_end_is_found() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.people(&[("ana", Tz::UTC)]).await;
+    rig.file_says("[schedule.s]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n").await;
+    rig.now_is(at("2027-03-01T09:00"));
+    rig.plan().await;
+    rig.expand().await;
+    rig.teams.falls_silent_in("a:ana");
+    let pulse = pulse(&rig, rig.clock.clone(), rig.planner.health.clone(), paper());
+    let rung = rig.teams.rung.notified();
+    let found = async {
+        rung.await;
+        rig.now_is(rig.clock.now() + TimeDelta::minutes(2));
+        rig.now_is(rig.clock.now() + TimeDelta::seconds(1));
+        pulse.hangs().await
+    };
+    tokio::select! {
+        () = rig.deliver() => panic!("there is no answer"),
+        found = found => assert_eq!(found, Some(Organ::Senders)),
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_takes_no_write_is_found() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.plan().await;
+    let pulse = pulse(&rig, rig.clock.clone(), rig.planner.health.clone(), paper());
+    rig.store.close().await;
+    assert_eq!(pulse.hangs().await, Some(Organ::Store));
+    assert_eq!(pulse.lacks().await, [Need::Store]);
+}
+
+#[tokio::test]
+async fn nothing_is_ready_before_the_first_plan() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    let pulse = pulse(&rig, rig.clock.clone(), rig.planner.health.clone(), paper());
+    assert_eq!(pulse.lacks().await, [Need::Plan]);
+}
+
+#[tokio::test]
+async fn a_credential_that_can_not_be_used_or_is_refused_is_found() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.people(&[("ana", Tz::UTC)]).await;
+    rig.file_says("[schedule.s]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n").await;
+    let paper = paper();
+    let pulse = pulse(&rig, rig.clock.clone(), rig.planner.health.clone(), paper.clone());
+    assert_eq!(pulse.lacks().await, []);
+
+    paper.0.lock().expect("no panic with it").unusable = Some("it is empty".into());
+    rig.now_is(rig.clock.now() + TimeDelta::seconds(5));
+    assert_eq!(pulse.lacks().await, [Need::Credential]);
+    paper.0.lock().expect("no panic with it").unusable = None;
+    paper.0.lock().expect("no panic with it").ends_at = Some(rig.clock.now());
+    rig.now_is(rig.clock.now() + TimeDelta::seconds(5));
+    assert_eq!(pulse.lacks().await, [Need::Credential], "it is over");
+
+    paper.0.lock().expect("no panic with it").ends_at = None;
+    rig.now_is(at("2027-03-01T09:00"));
+    rig.plan().await;
+    rig.expand().await;
+    rig.teams.answers(&[Verdict::OurFault { reason: Reason::TokenRefused }]);
+    rig.deliver().await;
+    assert_eq!(pulse.lacks().await, [Need::Credential], "it is refused");
+}
+
+/// Counting is a part of settling: whoever sends has counted.
+#[tokio::test]
+async fn outcomes_are_counted_by_state_and_reason() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.people(&[("ana", Tz::UTC), ("ben", Tz::UTC), ("cem", Tz::UTC)]).await;
+    rig.file_says("[schedule.s]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n").await;
+    rig.now_is(at("2027-03-01T09:00") + TimeDelta::seconds(2));
+    rig.plan().await;
+    rig.expand().await;
+    let blocked = Verdict::Permanent { reason: Reason::Blocked };
+    let busy = Verdict::Retry { reason: Reason::Busy, after: None };
+    rig.teams.answers(&[Verdict::Delivered { activity_id: None }, blocked, busy]);
+    rig.deliver().await;
+    let counted = rig.meter().read();
+    assert_eq!(counted.deliveries, [(State::Sent, None, 1), (State::Skipped, Some(Reason::Blocked), 1)]);
+    assert_eq!(counted.retries, [(Reason::Busy, 1)]);
+    let normal = &counted.lateness[1].1;
+    assert_eq!((normal.counts.iter().sum::<u64>(), normal.sum), (1, Duration::from_secs(2)));
+}
