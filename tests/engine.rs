@@ -23,5 +23,7 @@ mod rig;
 mod sending;
 #[path = "engine/travel.rs"]
 mod travel;
+#[path = "engine/why.rs"]
+mod why;
 #[path = "engine/zones.rs"]
 mod zones;

@@ -12,6 +12,7 @@ mod pause;
 mod people;
 mod preview;
 mod problems;
+mod prose;
 mod recall;
 mod restore;
 mod run;
@@ -20,6 +21,7 @@ mod send;
 mod settings;
 mod status;
 mod times;
+mod why;
 mod world;
 
 use std::path::PathBuf;
@@ -30,6 +32,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use exit::Exit;
 
 use screen::Screen;
+
+pub use why::told as why_in_words;
 
 /// Scheduled messages to Microsoft Teams, each at its recipient's own local hour.
 #[derive(Debug, Parser)]
@@ -72,6 +76,8 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show where every delivery stands
     Status(status::StatusArgs),
+    /// Explain why somebody gets a message, got it, or did not
+    Why(why::WhyArgs),
     /// Hold a schedule: nothing of it is sent until it is resumed
     Pause(pause::PauseArgs),
     /// Let a paused schedule go on
@@ -119,6 +125,7 @@ pub fn main() -> Exit {
             Command::Next(args) => next::run(screen, &cli.common, &args).await,
             Command::Preview(args) => preview::run(screen, &cli.common, &args).await,
             Command::Status(args) => status::run(screen, &cli.common, &args).await,
+            Command::Why(args) => why::run(screen, &cli.common, &args).await,
             Command::Pause(args) => pause::pause(screen, &cli.common, &args).await,
             Command::Resume(args) => pause::resume(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,

@@ -23,6 +23,8 @@ use crate::domain::verdict::Verdict;
 
 // A delivery in the hands of a sender.
 mod claim;
+// What to do about each reason.
+mod cure;
 // Why a delivery is in the state it is in.
 mod reason;
 // A claim for tests.

@@ -13,9 +13,11 @@ use crate::domain::id::ScheduleName;
 use crate::domain::ladder::HouseZones;
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
+use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::parse;
 use crate::domain::supplies::Supplies;
+use crate::domain::time::ZoneRules;
 use crate::engine::backups::DailyBackups;
 use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
@@ -35,6 +37,7 @@ use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
 use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
+use crate::port::why::{Why, WhyQuery};
 
 // What the operator says on somebody's behalf.
 mod consent;
@@ -46,6 +49,8 @@ mod forward;
 mod people;
 // What is asked about recalls.
 mod recall;
+// Why somebody gets a message, or does not.
+mod why;
 
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
@@ -64,6 +69,9 @@ pub struct FrontDesk {
     pub keeper: Arc<CatalogKeeper>,
     /// What the configuration says of zones.
     pub house_zones: HouseZones,
+    pub zones: Arc<dyn ZoneRules>,
+    /// The quiet hours of the configuration.
+    pub house_quiet_hours: Vec<QuietHours>,
     /// `None` where no daemon is running.
     pub daemon: Option<Running>,
 }
@@ -259,6 +267,10 @@ impl Desk for FrontDesk {
         Ok(report)
     }
 
+    async fn why(&self, query: WhyQuery) -> Result<Why, DeskError> {
+        self.explain(query).await
+    }
+
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError> {
         let Some(running) = &self.daemon else {
             return Err(DeskError::NoDaemon("a message can only be sent by a running daemon".into()));
@@ -315,7 +327,7 @@ impl Desk for FrontDesk {
         if let (Some(running), Some(Paused { by: PausedBy::Watch, .. })) = (&self.daemon, &paused) {
             running.watch.believe(schedule.clone());
         }
-        let changed = self.store.resume(schedule).await?;
+        let changed = self.store.resume(schedule, self.clock.now()).await?;
         if let Some(running) = &self.daemon {
             running.work.notify_one();
         }

@@ -22,6 +22,7 @@ use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::{RecallCounts, RecallReport};
 use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
+use crate::port::why::{Why, WhyQuery};
 
 /// Why the desk could not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -137,6 +138,9 @@ pub struct HeldBackFile {
     pub last_good_in_use: bool,
     /// `line:column: CODE message; help`, one for each problem.
     pub problems: Vec<String>,
+    /// The schedules that stand in it, as far as that can be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<String>,
 }
 
 /// A schedule that is held.
@@ -423,6 +427,9 @@ pub trait Desk: Send + Sync {
 
     /// Holds a schedule. Returns whether that is a change.
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError>;
+
+    /// Why somebody gets a message, got it, or did not.
+    async fn why(&self, query: WhyQuery) -> Result<Why, DeskError>;
 
     /// Lets a schedule go on. Where it had paused itself, what Teams says of its recipients is believed for a day. Returns
     /// whether that is a change.

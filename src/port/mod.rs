@@ -31,5 +31,7 @@ pub mod reply;
 pub mod store;
 // The heart-beat of the chores.
 pub mod ticker;
+// Why somebody gets a message, got it, or did not.
+pub mod why;
 // The rules of every zone, from data that may be exchanged.
 pub mod zones;

@@ -34,6 +34,7 @@ use crate::port::event::EventAnswer;
 use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
+use crate::port::why::{Story, StoryQuery};
 
 /// For how long after everything that came of an event is over its key is known: whoever told it may tell it again.
 pub const EVENTS_ARE_KNOWN_FOR: TimeDelta = TimeDelta::days(90);
@@ -465,7 +466,7 @@ pub trait Store: Send + Sync {
     async fn pause(&self, pause: Pause, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Lets a schedule go on. Returns whether that is a change.
-    async fn resume(&self, schedule: ScheduleName) -> Result<bool, StoreError>;
+    async fn resume(&self, schedule: ScheduleName, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// The schedules that are held, in the order of their names.
     async fn paused(&self) -> Result<Vec<Paused>, StoreError>;
@@ -571,6 +572,9 @@ pub trait Store: Send + Sync {
         ended_after: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<LedgerStatus, StoreError>;
+
+    /// What the ledger knows of one schedule and one recipient: what became of it, and what is planned.
+    async fn story(&self, query: StoryQuery, now: DateTime<Utc>) -> Result<Story, StoreError>;
 
     /// Everything that is still to be sent of what is planned, in numbers: open deliveries with the instant from which
     /// they may be tried, and waves that are not deliveries yet. Of recipients whose tenant is not known it is `home`.

@@ -33,6 +33,7 @@ use nudged::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
     PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
+use nudged::port::why::{Story, StoryQuery};
 
 use crate::sim::clock::Time;
 use crate::sim::life::Life;
@@ -199,12 +200,12 @@ acts! {
             self.act("pause", self.inner.pause(pause, now), seen).await
         }
 
-        async fn resume(&self, schedule: ScheduleName) -> Result<bool, StoreError> {
+        async fn resume(&self, schedule: ScheduleName, now: DateTime<Utc>) -> Result<bool, StoreError> {
             let name = schedule.as_str().to_owned();
             let seen = move |truth: &mut Truth, _, _: &bool| {
                 truth.held.remove(&name);
             };
-            self.act("resume", self.inner.resume(schedule), seen).await
+            self.act("resume", self.inner.resume(schedule, now), seen).await
         }
 
         async fn begin_recall(
@@ -271,6 +272,7 @@ acts! {
     group_size(group: &str) -> u64;
     status(query: StatusQuery, ended_after: DateTime<Utc>, now: DateTime<Utc>) -> LedgerStatus;
     loads(now: DateTime<Utc>, home: Arc<str>) -> Vec<OccurrenceLoad>;
+    story(query: StoryQuery, now: DateTime<Utc>) -> Story;
     prune(before: DateTime<Utc>, now: DateTime<Utc>) -> u64;
     upkeep() -> ();
     probe() -> ();

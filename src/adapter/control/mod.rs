@@ -6,6 +6,7 @@ mod client;
 mod events;
 mod people;
 mod routes;
+mod seeing;
 mod server;
 // The file that holds the token.
 mod token_file;

@@ -69,13 +69,14 @@ macro_rules! expand {
             "
             INSERT INTO deliveries
                 (occurrence_id, recipient_id, wave_id, queue, lane, state, reason, due_at, expire_at, planned_at,
-                    not_before)
+                    not_before, ended_at)
             SELECT :occurrence, each.id, :wave, :queue, (each.tenant << 32) + :schedule, CASE
                     WHEN each.is_served THEN :skipped WHEN each.is_in_doubt THEN :unknown ELSE :state
                 END,
                 CASE WHEN each.is_served THEN :served WHEN each.is_in_doubt THEN :restored ELSE :reason END,
                 :due + each.spread, :expire - :jitter + each.spread,
-                :planned_at, :due + each.spread
+                :planned_at, :due + each.spread,
+                CASE WHEN each.is_served OR each.is_in_doubt OR :state <> :planned THEN :now END
             FROM (
                 SELECT member.id, :due + {spread member.id :} <= :restored_at AS is_in_doubt, :replaces AND EXISTS (
                     SELECT 1 FROM occurrences p
@@ -93,7 +94,8 @@ macro_rules! expand {
             ON CONFLICT (occurrence_id, recipient_id) DO UPDATE SET
                 wave_id = excluded.wave_id, queue = excluded.queue, lane = excluded.lane, state = excluded.state,
                 reason = excluded.reason, detail = NULL, due_at = excluded.due_at, expire_at = excluded.expire_at,
-                planned_at = excluded.planned_at, not_before = excluded.not_before
+                planned_at = excluded.planned_at, not_before = excluded.not_before,
+                ended_at = excluded.ended_at
             WHERE deliveries.state IN (:cancelled, :skipped) AND deliveries.possible_duplicate = 0
                 AND deliveries.reason IN ({revived})
                 AND deliveries.reason IS NOT excluded.reason"
@@ -228,6 +230,7 @@ fn expand(
     }
     let words = [
         (":state", state.word()),
+        (":planned", State::Planned.word()),
         (":skipped", State::Skipped.word()),
         (":cancelled", State::Cancelled.word()),
         (":served", Reason::ServedBeforeEdit.word()),
@@ -254,6 +257,7 @@ fn expand(
         (":replaces", i64::from(wave.replaces)),
         (":jitter", wave.jitter),
         (":salt", wave.salt),
+        (":now", micros(now)),
         (":restored_at", if wave.is_recalled { i64::MIN } else { restored_at }),
     ];
     for (name, number) in numbers {

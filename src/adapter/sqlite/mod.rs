@@ -44,6 +44,7 @@ mod rows;
 mod settle;
 mod sql;
 mod status;
+mod story;
 mod strangers;
 mod teams;
 mod thread;
@@ -91,6 +92,7 @@ use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
     PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
+use crate::port::why::{Story, StoryQuery};
 
 /// The ledger in one file of SQLite.
 pub struct SqliteStore {
@@ -306,8 +308,8 @@ impl Store for SqliteStore {
         self.writer.call("pausing a schedule", move |conn| pause::pause(conn, &pause, now)).await
     }
 
-    async fn resume(&self, schedule: ScheduleName) -> Result<bool, StoreError> {
-        self.writer.call("resuming a schedule", move |conn| pause::resume(conn, &schedule)).await
+    async fn resume(&self, schedule: ScheduleName, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.writer.call("resuming a schedule", move |conn| pause::resume(conn, &schedule, now)).await
     }
 
     async fn paused(&self) -> Result<Vec<Paused>, StoreError> {
@@ -426,6 +428,10 @@ impl Store for SqliteStore {
         _now: DateTime<Utc>,
     ) -> Result<LedgerStatus, StoreError> {
         self.reader.call("reading the status", move |conn| status::status(conn, &query, ended_after)).await
+    }
+
+    async fn story(&self, query: StoryQuery, now: DateTime<Utc>) -> Result<Story, StoreError> {
+        self.reader.call("telling a story", move |conn| story::story(conn, &query, now)).await
     }
 
     async fn loads(&self, now: DateTime<Utc>, home: Arc<str>) -> Result<Vec<OccurrenceLoad>, StoreError> {

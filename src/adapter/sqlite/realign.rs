@@ -37,8 +37,8 @@ macro_rules! move_to_zone {
     ($from:literal, $only:literal) => {
         Sql::new(concat!(
             "WITH RECURSIVE {busy}
-            UPDATE deliveries SET (wave_id, due_at, expire_at, planned_at, not_before) = (
-                SELECT n.id, n.due_at + {spread r.id n.}, n.expire_at - n.jitter + {spread r.id n.}, n.planned_at,
+            UPDATE deliveries SET (wave_id, moved_from, due_at, expire_at, planned_at, not_before) = (
+                SELECT n.id, deliveries.wave_id, n.due_at + {spread r.id n.}, n.expire_at - n.jitter + {spread r.id n.}, n.planned_at,
                     iif(
                         deliveries.not_before = deliveries.due_at, n.due_at + {spread r.id n.},
                         max(deliveries.not_before, n.due_at + {spread r.id n.})

@@ -64,6 +64,18 @@ impl Of {
         text.parse().map_err(|_| self.corrupt(column, &text))
     }
 
+    pub(super) fn civil_if_any(
+        self,
+        row: &Row<'_>,
+        index: usize,
+        column: &'static str,
+    ) -> Result<Option<NaiveDateTime>, Fault> {
+        match row.get_ref(index)? {
+            rusqlite::types::ValueRef::Null => Ok(None),
+            _ => self.civil(row, index, column).map(Some),
+        }
+    }
+
     pub(super) fn zone(self, row: &Row<'_>, index: usize, column: &'static str) -> Result<Tz, Fault> {
         let name: String = row.get(index)?;
         name.parse().map_err(|_| self.corrupt(column, &name))
