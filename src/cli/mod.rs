@@ -1,12 +1,15 @@
 //! One file for each command. Commands decide what to ask and how to say the answer; what is true is decided elsewhere.
 
 mod backup;
+mod cancel;
 mod check;
 mod demo;
 mod desk;
 mod emulator;
 mod event;
 mod exit;
+mod export;
+mod failures;
 mod next;
 mod pause;
 mod people;
@@ -15,11 +18,13 @@ mod problems;
 mod prose;
 mod recall;
 mod restore;
+mod retry;
 mod run;
 mod screen;
 mod send;
 mod settings;
 mod status;
+mod test;
 mod times;
 mod why;
 mod world;
@@ -78,6 +83,16 @@ enum Command {
     Status(status::StatusArgs),
     /// Explain why somebody gets a message, got it, or did not
     Why(why::WhyArgs),
+    /// List what failed, expired or is unknown, with what to do about it
+    Failures(failures::FailuresArgs),
+    /// Send again what failed
+    Retry(retry::RetryArgs),
+    /// End what has not left yet of an occurrence
+    Cancel(cancel::CancelArgs),
+    /// Write the ledger as CSV or JSON lines, one delivery a line
+    Export(export::ExportArgs),
+    /// Send a schedule's message to one person now, as a test
+    Test(test::TestArgs),
     /// Hold a schedule: nothing of it is sent until it is resumed
     Pause(pause::PauseArgs),
     /// Let a paused schedule go on
@@ -126,6 +141,11 @@ pub fn main() -> Exit {
             Command::Preview(args) => preview::run(screen, &cli.common, &args).await,
             Command::Status(args) => status::run(screen, &cli.common, &args).await,
             Command::Why(args) => why::run(screen, &cli.common, &args).await,
+            Command::Failures(args) => failures::run(screen, &cli.common, &args).await,
+            Command::Retry(args) => retry::run(screen, &cli.common, &args).await,
+            Command::Cancel(args) => cancel::run(screen, &cli.common, &args).await,
+            Command::Export(args) => export::run(screen, &cli.common, &args).await,
+            Command::Test(args) => test::run(screen, &cli.common, &args).await,
             Command::Pause(args) => pause::pause(screen, &cli.common, &args).await,
             Command::Resume(args) => pause::resume(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,

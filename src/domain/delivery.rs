@@ -133,6 +133,21 @@ impl State {
         }
     }
 
+    /// Whether it is an end that an operator may want to look at.
+    #[must_use]
+    pub fn wants_a_look(self) -> bool {
+        match self {
+            State::Failed | State::Unknown | State::Expired => true,
+            State::Planned
+            | State::Claimed
+            | State::Sending
+            | State::Waiting
+            | State::Sent
+            | State::Skipped
+            | State::Cancelled => false,
+        }
+    }
+
     /// The states that a delivery may be in just before this one. A store changes a state only from these, so the
     /// picture at the top of this page is enforced in one place.
     #[must_use]

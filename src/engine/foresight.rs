@@ -54,11 +54,7 @@ pub fn foresee(
             not_meant(schedule, person.standing).or_else(|| by_policy(schedule, occurrence, person, leaves_at))
         }
     };
-    Foresight {
-        leaves_at: leaves_at.unwrap_or(due_at),
-        is_held: quiet.is_some() && left_out.is_none(),
-        left_out,
-    }
+    Foresight { leaves_at: leaves_at.unwrap_or(due_at), is_held: quiet.is_some() && left_out.is_none(), left_out }
 }
 
 fn by_policy(

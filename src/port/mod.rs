@@ -19,18 +19,24 @@ pub mod endpoint;
 pub mod entropy;
 // What crosses the ports when something happens.
 pub mod event;
+// The ledger, row by row.
+pub mod export;
 // Where the schedule files are.
 pub mod library;
 // One recipient in full, and what an operator may say of them.
 pub mod people;
 // What crosses the ports when messages are taken back.
 pub mod recall;
+// What crosses the ports when a message is tested.
+pub mod rehearsal;
 // What crosses the ports when a person is answered.
 pub mod reply;
 // The durable ledger.
 pub mod store;
 // The heart-beat of the chores.
 pub mod ticker;
+// What went wrong, is sent again, or is cancelled.
+pub mod trouble;
 // Why somebody gets a message, got it, or did not.
 pub mod why;
 // The rules of every zone, from data that may be exchanged.

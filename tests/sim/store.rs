@@ -9,7 +9,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::adapter::sqlite::SqliteStore;
 use nudged::domain::consent::{Choice, Wish};
@@ -26,12 +26,17 @@ use nudged::domain::thread::{Thread as Posts, ThreadName};
 use nudged::port::connector::Conversation;
 use nudged::port::desk::{ImportReport, PersonView};
 use nudged::port::event::EventAnswer;
+use nudged::port::export::{LedgerPage, LedgerQuery};
 use nudged::port::people::{ExportPage, PersonFile};
 use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
+use nudged::port::rehearsal::TestOrder;
 use nudged::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use nudged::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
     PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
+};
+use nudged::port::trouble::{
+    CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport,
 };
 use nudged::port::why::{Story, StoryQuery};
 
@@ -272,6 +277,11 @@ acts! {
     group_size(group: &str) -> u64;
     status(query: StatusQuery, ended_after: DateTime<Utc>, now: DateTime<Utc>) -> LedgerStatus;
     loads(now: DateTime<Utc>, home: Arc<str>) -> Vec<OccurrenceLoad>;
+    failures(query: FailuresQuery, since: DateTime<Utc>, now: DateTime<Utc>) -> Failures;
+    retry(order: RetryOrder, now: DateTime<Utc>) -> Result<RetryReport, NothingThere>;
+    cancel(order: CancelOrder, now: DateTime<Utc>) -> Result<CancelReport, NothingThere>;
+    ledger_page(query: LedgerQuery, limit: usize) -> LedgerPage;
+    rehearse(order: TestOrder, now: DateTime<Utc>) -> Option<NaiveDateTime>;
     story(query: StoryQuery, now: DateTime<Utc>) -> Story;
     prune(before: DateTime<Utc>, now: DateTime<Utc>) -> u64;
     upkeep() -> ();

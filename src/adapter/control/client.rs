@@ -17,9 +17,12 @@ use crate::port::desk::{
     SendReceipt, SendRequest, Status,
 };
 use crate::port::event::{EventReceipt, EventRequest};
+use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
+use crate::port::rehearsal::{TestReceipt, TestRequest};
 use crate::port::store::StatusQuery;
+use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::why::{Why, WhyQuery};
 
 /// A large import takes the store a while.
@@ -184,6 +187,26 @@ impl Desk for ControlClient {
 
     async fn why(&self, query: WhyQuery) -> Result<Why, DeskError> {
         self.look("/v1/why", &query).await
+    }
+
+    async fn failures(&self, query: FailuresQuery) -> Result<Failures, DeskError> {
+        self.look("/v1/failures", &query).await
+    }
+
+    async fn retry(&self, request: RetryRequest) -> Result<RetryReport, DeskError> {
+        self.ask(Method::POST, "/v1/retry", Some(&request)).await
+    }
+
+    async fn export(&self, query: LedgerQuery) -> Result<LedgerPage, DeskError> {
+        self.look("/v1/ledger", &query).await
+    }
+
+    async fn test(&self, request: TestRequest) -> Result<TestReceipt, DeskError> {
+        self.ask(Method::POST, "/v1/test", Some(&request)).await
+    }
+
+    async fn cancel(&self, request: CancelRequest) -> Result<CancelReport, DeskError> {
+        self.ask(Method::POST, "/v1/cancel", Some(&request)).await
     }
 
     async fn resume(&self, schedule: String) -> Result<bool, DeskError> {

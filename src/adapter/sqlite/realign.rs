@@ -192,7 +192,7 @@ pub(super) fn withdraw(conn: &Connection, wave: i64, reason: Reason, now: DateTi
 /// Removes the planned occurrences of a schedule of which nothing is left.
 pub(super) fn remove_empty_occurrences(conn: &Connection, schedule: i64) -> Result<(), Fault> {
     conn.prepare_cached(
-        "DELETE FROM occurrences WHERE schedule_id = ?1 AND recalled_at IS NULL AND cause = 'plan'
+        "DELETE FROM occurrences WHERE schedule_id = ?1 AND recalled_at IS NULL AND cancelled_at IS NULL AND cause = 'plan'
             AND NOT EXISTS (SELECT 1 FROM waves WHERE occurrence_id = occurrences.id)
             AND NOT EXISTS (SELECT 1 FROM deliveries WHERE occurrence_id = occurrences.id)",
     )?

@@ -1,11 +1,11 @@
 //! What the ledger knows of one schedule and one recipient: what became of it, and what is planned.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params};
 
 use super::consent;
 use super::fault::Fault;
-use super::rows::{Of, civil_text, micros};
+use super::rows::{Of, civil_text, micros, texts_of};
 use super::sql::Sql;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::event::Cause;
@@ -15,7 +15,7 @@ use crate::port::desk::DeliveryRecall;
 use crate::port::why::{Attempt, Coming, DeliveryStory, Former, Hold, Span, Story, StoryQuery};
 
 /// So many deliveries of one date are told at most: a schedule may fire every few minutes.
-const OF_A_DATE: i64 = 12;
+const OF_A_DATE: i64 = 100;
 
 pub(super) fn story(conn: &Connection, query: &StoryQuery, now: DateTime<Utc>) -> Result<Story, Fault> {
     let choices = consent::choices(conn, query.recipient.0)?;
@@ -26,38 +26,20 @@ pub(super) fn story(conn: &Connection, query: &StoryQuery, now: DateTime<Utc>) -
     let Some(schedule) = schedule else { return Ok(Story { choices, ..Story::default() }) };
     let subject = Subject { schedule, recipient: query.recipient, now };
     let mut deliveries = Vec::new();
-    match query.on {
-        Some(date) => subject.add(conn, OF_DATE.get(), Dates::of(date), OF_A_DATE, &mut deliveries)?,
-        None => {
-            subject.add(conn, NEXT_OPEN.get(), Dates::ALL, 1, &mut deliveries)?;
-            subject.add(conn, LAST_ENDED.get(), Dates::ALL, 1, &mut deliveries)?;
-        }
+    let range = range(query.on);
+    if query.on.is_some() {
+        subject.add(conn, OF_DATE.get(), &range, OF_A_DATE, &mut deliveries)?;
+    } else {
+        subject.add(conn, NEXT_OPEN.get(), &range, 1, &mut deliveries)?;
+        subject.add(conn, LAST_ENDED.get(), &range, 1, &mut deliveries)?;
     }
-    let coming = subject.coming(conn, query.on.map_or(Dates::ALL, Dates::of))?;
+    let coming = subject.coming(conn, &range)?;
     Ok(Story { is_known: true, deliveries, coming, choices })
 }
 
-/// The civil times that are asked about: from the first, and before the second.
-#[derive(Clone, Copy)]
-struct Dates(NaiveDateTime, NaiveDateTime);
-
-impl Dates {
-    const ALL: Self = Self(NaiveDateTime::MIN, NaiveDateTime::MAX);
-
-    fn of(date: NaiveDate) -> Self {
-        let midnight = date.and_time(NaiveTime::MIN);
-        Self(midnight, midnight.checked_add_signed(TimeDelta::days(1)).unwrap_or(NaiveDateTime::MAX))
-    }
-
-    /// As texts that sort as they do. Years beyond four digits, which no schedule has, would not.
-    fn texts(self) -> (String, String) {
-        let text = |civil: NaiveDateTime| match civil {
-            NaiveDateTime::MIN => "0".to_owned(),
-            NaiveDateTime::MAX => "9999-99".to_owned(),
-            civil => civil_text(civil),
-        };
-        (text(self.0), text(self.1))
-    }
+/// The civil times that are asked about, as texts: from the first on, and before the second.
+fn range(on: Option<NaiveDate>) -> (String, String) {
+    on.map_or_else(|| ("0".to_owned(), "9999-99".to_owned()), texts_of)
 }
 
 /// Writes a statement that reads the deliveries of a recipient, one after the other of the schedule's occurrences.
@@ -84,8 +66,8 @@ macro_rules! deliveries {
 }
 
 static OF_DATE: Sql = deliveries!("true ORDER BY o.civil");
-static NEXT_OPEN: Sql = deliveries!("d.state IN ({unfinished}) ORDER BY o.civil");
-static LAST_ENDED: Sql = deliveries!("d.state NOT IN ({unfinished}) ORDER BY o.civil DESC");
+static NEXT_OPEN: Sql = deliveries!("o.cause <> 'test' AND d.state IN ({unfinished}) ORDER BY o.civil");
+static LAST_ENDED: Sql = deliveries!("o.cause <> 'test' AND d.state NOT IN ({unfinished}) ORDER BY o.civil DESC");
 
 struct Subject {
     schedule: i64,
@@ -98,11 +80,10 @@ impl Subject {
         &self,
         conn: &Connection,
         sql: &str,
-        dates: Dates,
+        (from, before): &(String, String),
         limit: i64,
         deliveries: &mut Vec<DeliveryStory>,
     ) -> Result<(), Fault> {
-        let (from, before) = dates.texts();
         let mut statement = conn.prepare_cached(sql)?;
         let mut rows = statement.query(named_params! {
             ":schedule": self.schedule, ":recipient": self.recipient.0, ":from": from, ":before": before,
@@ -151,8 +132,8 @@ impl Subject {
             possible_duplicate: row.get(17)?,
             open_until: of.instant_if_any(row, 18, "open_until")?,
             holds: holds(conn, of.id)?,
-            downtime: span_between(conn, DOWNTIME, 0, due_at, end)?,
-            paused: span_between(conn, PAUSED, self.schedule, due_at, end)?,
+            downtime: span(conn, DOWNTIME, params![micros(due_at), micros(end)])?,
+            paused: span(conn, PAUSED, params![micros(due_at), micros(end), self.schedule])?,
             superseded_by,
             instead_of: occurrence.civil_if_any(row, 26, "civil")?,
             attempts: attempts(conn, of.id)?,
@@ -169,8 +150,7 @@ impl Subject {
         Of { table: "occurrences", id: row.get(0)? }.civil(row, 1, "civil").map(Some)
     }
 
-    fn coming(&self, conn: &Connection, dates: Dates) -> Result<Option<Coming>, Fault> {
-        let (from, before) = dates.texts();
+    fn coming(&self, conn: &Connection, (from, before): &(String, String)) -> Result<Option<Coming>, Fault> {
         let mut statement = conn.prepare_cached(COMING.get())?;
         let mut rows = statement.query(named_params! {
             ":schedule": self.schedule, ":recipient": self.recipient.0, ":from": from, ":before": before,
@@ -194,7 +174,7 @@ impl Subject {
 
 const NEXT_AFTER: &str = "
     SELECT o.id, o.civil FROM occurrences o CROSS JOIN deliveries d ON d.occurrence_id = o.id AND d.recipient_id = ?2
-    WHERE o.schedule_id = ?1 AND o.civil > ?3 ORDER BY o.civil LIMIT 1";
+    WHERE o.schedule_id = ?1 AND o.civil > ?3 AND o.cause = 'plan' ORDER BY o.civil LIMIT 1";
 
 /// The first wave that waits to be expanded and will take the recipient.
 static COMING: Sql = Sql::new(
@@ -245,27 +225,20 @@ fn holds(conn: &Connection, delivery: i64) -> Result<Vec<Hold>, Fault> {
     Ok(holds)
 }
 
-/// The one that ended last: the one for which it waited longest.
+/// Of several the last one: until its end nothing could be sent.
 const DOWNTIME: &str = "
-    SELECT began_at, ended_at FROM downtimes
-    WHERE ended_at > ?2 AND began_at < ?3 AND ?1 = 0 ORDER BY ended_at LIMIT 1";
+    SELECT began_at, ended_at FROM downtimes WHERE ended_at > ?1 AND began_at < ?2 ORDER BY ended_at DESC LIMIT 1";
 
 const PAUSED: &str = "
     SELECT began_at, ended_at FROM pauses
-    WHERE schedule_id = ?1 AND ended_at > ?2 AND began_at < ?3 ORDER BY ended_at DESC LIMIT 1";
+    WHERE schedule_id = ?3 AND ended_at > ?1 AND began_at < ?2 ORDER BY ended_at DESC LIMIT 1";
 
-fn span_between(
-    conn: &Connection,
-    sql: &str,
-    of: i64,
-    from: DateTime<Utc>,
-    to: DateTime<Utc>,
-) -> Result<Option<Span>, Fault> {
-    let row = Of { table: "downtimes", id: of };
+fn span(conn: &Connection, sql: &str, params: impl Params) -> Result<Option<Span>, Fault> {
     let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query(params![of, micros(from), micros(to)])?;
-    let Some(found) = rows.next()? else { return Ok(None) };
-    Ok(Some(Span { since: row.instant(found, 0, "began_at")?, until: row.instant(found, 1, "ended_at")? }))
+    let mut rows = statement.query(params)?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let of = Of { table: "downtimes", id: row.get(1)? };
+    Ok(Some(Span { since: of.instant(row, 0, "began_at")?, until: of.instant(row, 1, "ended_at")? }))
 }
 
 const ATTEMPTS: &str = "

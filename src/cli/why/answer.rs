@@ -22,7 +22,8 @@ pub(super) fn delivery(why: &Why, story: &DeliveryStory, name: &str) -> String {
         State::Planned | State::Claimed => format!("{name} is about to get {what}: it is due and waits for its turn."),
         State::Sending => format!("{name} is getting {what} just now: the request is on its way."),
         State::Waiting => {
-            let again = story.not_before.map_or_else(String::new, |at| format!("; next try {}", times::distance(at, why.now)));
+            let again =
+                story.not_before.map_or_else(String::new, |at| format!("; next try {}", times::distance(at, why.now)));
             format!("{name} has not got {what} yet: {reason}{again}.")
         }
         State::Unknown => format!("Nobody knows whether {name} got {what}: {reason}."),
@@ -104,7 +105,9 @@ pub(super) fn absent(why: &Why, absent: &Absent, name: &str) -> String {
             format!("{name} gets nothing of \"{schedule}\": its file is held back, and it never had a good version.")
         }
         Absent::NotInForce => {
-            format!("{name} gets nothing of \"{schedule}\": no file has it any more, and the ledger has nothing of theirs.")
+            format!(
+                "{name} gets nothing of \"{schedule}\": no file has it any more, and the ledger has nothing of theirs."
+            )
         }
         Absent::Excepted { address } => {
             format!("{name} is not in the audience of \"{schedule}\": `except_people` names {address}.")
@@ -122,7 +125,10 @@ pub(super) fn absent(why: &Why, absent: &Absent, name: &str) -> String {
             format!("{name} gets nothing of \"{schedule}\" then: it ended on {}.", times::civil(*until))
         }
         Absent::ExceptedDate { date } => {
-            format!("{name} gets nothing of \"{schedule}\" on {}: `except` names that date.", date.format("%a %Y-%m-%d"))
+            format!(
+                "{name} gets nothing of \"{schedule}\" on {}: `except` names that date.",
+                date.format("%a %Y-%m-%d")
+            )
         }
         Absent::Holiday { date, calendar } => format!(
             "{name} gets nothing of \"{schedule}\" on {}: it is a holiday in the calendar \"{calendar}\".",

@@ -3,7 +3,8 @@
 // The first line: the answer.
 mod answer;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use clap::Args;
 
 use self::answer::{absent, coming, delivery};
@@ -152,22 +153,23 @@ fn absent_facts(sheet: &mut Sheet, why: &Why) {
 }
 
 /// `Mon 2027-03-01 09:00 on their own clock`.
-fn occurrence(civil: chrono::NaiveDateTime, cause: Cause, on_own_clock: bool, zone: chrono_tz::Tz) -> String {
+fn occurrence(civil: NaiveDateTime, cause: Cause, on_own_clock: bool, zone: Tz) -> String {
     match cause {
         Cause::Plan if on_own_clock => format!("{} on their own clock", times::civil(civil)),
         Cause::Plan => format!("{} on the clock of {}", times::civil(civil), zone.name()),
         Cause::Event => format!("something happened at {}", times::utc(civil.and_utc())),
+        Cause::Test => format!("a test, asked for at {}", times::utc(civil.and_utc())),
         Cause::Snooze => format!("put off by themselves at {}", times::utc(civil.and_utc())),
     }
 }
 
 /// `Mon 2027-03-01 09:00 Europe/Lisbon = 2027-03-01 09:00Z`.
-fn both_clocks(at: DateTime<Utc>, zone: chrono_tz::Tz, rules: &dyn ZoneRules) -> String {
+fn both_clocks(at: DateTime<Utc>, zone: Tz, rules: &dyn ZoneRules) -> String {
     format!("{} {} = {}", times::local(at, zone, rules), zone.name(), times::utc(at))
 }
 
 /// Which zone is known, who said so and when; and where the delivery has another, that too.
-fn zone(sheet: &mut Sheet, why: &Why, of_delivery: Option<chrono_tz::Tz>) {
+fn zone(sheet: &mut Sheet, why: &Why, of_delivery: Option<Tz>) {
     let (person, said) = (&why.person.person, why.person.zone_said_at);
     let age = said.map_or_else(String::new, |at| format!(" at {}", times::utc(at)));
     let is_another = of_delivery.is_some_and(|zone| zone != person.zone);

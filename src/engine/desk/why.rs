@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use crate::domain::consent::Topic;
 use crate::domain::delivery::Reason;
-use crate::domain::id::ScheduleName;
+use crate::domain::id::{RecipientId, ScheduleName};
 use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
 use crate::domain::recipient::Address;
 use crate::domain::recurrence::{instant, occurrences};
@@ -21,6 +21,9 @@ use crate::port::why::{Absent, Account, Coming, Story, StoryQuery, Why, WhyQuery
 
 /// How far ahead the next occurrence is looked for: first near, since most schedules fire often.
 const AHEAD_DAYS: [i64; 3] = [2, 40, 3 * 366];
+
+/// No recipient has this number.
+const NOBODY: RecipientId = RecipientId(0);
 
 impl FrontDesk {
     pub(super) async fn explain(&self, query: WhyQuery) -> Result<Why, DeskError> {
@@ -64,9 +67,8 @@ impl FrontDesk {
     }
 
     /// Whether the ledger knows a schedule of this name.
-    async fn has_heard_of(&self, schedule: &str) -> Result<bool, DeskError> {
-        let nobody = crate::domain::id::RecipientId(0);
-        let query = StoryQuery { schedule: schedule.to_owned(), recipient: nobody, on: None };
+    pub(super) async fn has_heard_of(&self, schedule: &str) -> Result<bool, DeskError> {
+        let query = StoryQuery { schedule: schedule.to_owned(), recipient: NOBODY, on: None };
         Ok(self.store.story(query, self.clock.now()).await?.is_known)
     }
 
