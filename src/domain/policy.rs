@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_test_comes_in_quiet_hours_too_but_not_to_who_stopped_it() {
-        let quiet = "quiet_hours = \"08:00-12:00\"";
+        let quiet = "quiet_hours = \"08:00-12:00\"\nlate = \"4h\"";
         let downtime = Downtime { since: None, until: claim().due_at - TimeDelta::hours(1) };
         let test = Claim { is_test: true, ..claim() };
         assert!(matches!(decided(&test, test.due_at, &downtime, quiet, &[]), Decision::Send(_)));

@@ -152,7 +152,7 @@ pub struct Attempt {
 }
 
 /// A delivery that will be: of a wave that is planned, or of one that the plan has not come to yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Coming {
     pub occurrence: NaiveDateTime,
     /// Whether its wave is in the plan already; that looks two days ahead.

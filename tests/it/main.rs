@@ -39,5 +39,7 @@ mod people;
 mod recall;
 // Where secrets are, and where they are not.
 mod secrets;
+// What operators ask a running daemon.
+mod seeing;
 // Where tokens go.
 mod trust;

@@ -78,22 +78,18 @@ fn meant(
         Ok((of.id, of.civil(row, 1, "civil")?))
     };
     let mut meant = Vec::new();
-    match order.on {
-        Some(date) => {
-            let (from, before) = texts_of(date);
-            let mut statement = conn.prepare_cached(OF_DATE)?;
-            let mut rows =
-                statement.query(named_params! { ":schedule": schedule, ":from": from, ":before": before })?;
-            while let Some(row) = rows.next()? {
-                meant.push(read(row)?);
-            }
+    if let Some(date) = order.on {
+        let (from, before) = texts_of(date);
+        let mut statement = conn.prepare_cached(OF_DATE)?;
+        let mut rows = statement.query(named_params! { ":schedule": schedule, ":from": from, ":before": before })?;
+        while let Some(row) = rows.next()? {
+            meant.push(read(row)?);
         }
-        None => {
-            let mut statement = conn.prepare_cached(NEXT.get())?;
-            let mut rows = statement.query(named_params! { ":schedule": schedule, ":now": micros(now) })?;
-            if let Some(row) = rows.next()? {
-                meant.push(read(row)?);
-            }
+    } else {
+        let mut statement = conn.prepare_cached(NEXT.get())?;
+        let mut rows = statement.query(named_params! { ":schedule": schedule, ":now": micros(now) })?;
+        if let Some(row) = rows.next()? {
+            meant.push(read(row)?);
         }
     }
     Ok(meant)

@@ -19,6 +19,7 @@ pub(super) fn delivery(why: &Why, story: &DeliveryStory, name: &str) -> String {
         State::Planned | State::Claimed if story.due_at > why.now => {
             format!("{name} is to get {what} {}{}.", times::distance(story.due_at, why.now), moved(story))
         }
+        State::Planned if why.paused.is_some() => format!("{name} has not got {what} yet: the schedule is paused."),
         State::Planned | State::Claimed => format!("{name} is about to get {what}: it is due and waits for its turn."),
         State::Sending => format!("{name} is getting {what} just now: the request is on its way."),
         State::Waiting => {
@@ -43,7 +44,7 @@ fn sent(story: &DeliveryStory, name: &str, what: &str) -> String {
     let late = story.sent_at.map_or(TimeDelta::zero(), |at| at - story.due_at);
     let twice = if story.possible_duplicate { ", perhaps twice" } else { "" };
     if late < ON_TIME {
-        return format!("{name} got {what} on time{}{twice}.", moved(story));
+        return format!("{name} got {what} on time{}{twice}{}.", moved(story), clock_change(story));
     }
     format!("{name} got {what} {} late{twice}: {}{}.", times::span(late), delayed(story), moved(story))
 }
@@ -66,7 +67,7 @@ fn delayed(story: &DeliveryStory) -> String {
     if story.planned_at > story.due_at {
         return "it was planned only after it was due".to_owned();
     }
-    "it waited for its turn: the limits let no more through".to_owned()
+    "it waited for its turn".to_owned()
 }
 
 /// That nobody was there, where that may be why something was too late.
@@ -76,6 +77,10 @@ fn absence(story: &DeliveryStory) -> String {
         (None, Some(span)) => format!("; the schedule was paused until {}", times::utc(span.until)),
         (None, None) => String::new(),
     }
+}
+
+fn clock_change(story: &DeliveryStory) -> String {
+    story.note.map_or_else(String::new, |note| format!(": {}", times::note(note)))
 }
 
 fn moved(story: &DeliveryStory) -> String {

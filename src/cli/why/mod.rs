@@ -117,9 +117,11 @@ fn delivery_facts(sheet: &mut Sheet, why: &Why, story: &DeliveryStory, rules: &d
     }
     if let Some(recalled) = story.recall {
         let done = if recalled.deletes { "deleted" } else { "replaced" };
-        sheet.say("recall", &recall::result(recalled.state, done));
+        sheet.say("recall", recall::result(recalled.state, done));
     }
-    if let Some(reason) = story.reason.filter(|_| story.state != State::Sent) {
+    // Of quiet hours that only hold it the end is known.
+    let passes_by_itself = story.state == State::Waiting && story.reason == Some(Reason::QuietHours);
+    if let Some(reason) = story.reason.filter(|_| story.state != State::Sent && !passes_by_itself) {
         sheet.say("what to do", reason.cure());
     }
 }
