@@ -222,6 +222,8 @@ impl Daemon {
             entropy: Arc::clone(&outside.entropy),
             keeper: Arc::clone(&keeper),
             house_zones: config.zones.clone(),
+            zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
+            house_quiet_hours: config.quiet_hours.clone(),
             daemon: Some(running.clone()),
         });
         let rosters = rosters(&sender, config, &replan);

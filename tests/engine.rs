@@ -25,5 +25,9 @@ mod rig;
 mod sending;
 #[path = "engine/travel.rs"]
 mod travel;
+#[path = "engine/trouble.rs"]
+mod trouble;
+#[path = "engine/why.rs"]
+mod why;
 #[path = "engine/zones.rs"]
 mod zones;

@@ -9,6 +9,7 @@ use crate::adapter::endpoint::BindError;
 use crate::adapter::entropy::SystemEntropy;
 use crate::adapter::files::DirectoryLibrary;
 use crate::adapter::sqlite::OpenError;
+use crate::adapter::zones::ZoneData;
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, settings};
 use crate::config::Config;
@@ -69,6 +70,8 @@ pub(super) fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
         entropy: Arc::new(SystemEntropy),
         keeper: Arc::new(keeper),
         house_zones: config.zones.clone(),
+        zones: Arc::new(ZoneData::newest()),
+        house_quiet_hours: config.quiet_hours.clone(),
         daemon: None,
     }
 }

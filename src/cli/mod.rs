@@ -1,6 +1,7 @@
 //! One file for each command. Commands decide what to ask and how to say the answer; what is true is decided elsewhere.
 
 mod backup;
+mod cancel;
 mod check;
 mod completions;
 mod demo;
@@ -9,6 +10,8 @@ mod doctor;
 mod emulator;
 mod event;
 mod exit;
+mod export;
+mod failures;
 mod man;
 mod manual;
 mod next;
@@ -16,14 +19,18 @@ mod pause;
 mod people;
 mod preview;
 mod problems;
+mod prose;
 mod recall;
 mod restore;
+mod retry;
 mod run;
 mod screen;
 mod send;
 mod settings;
 mod status;
+mod test;
 mod times;
+mod why;
 mod world;
 
 use std::path::PathBuf;
@@ -34,6 +41,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 pub use exit::Exit;
 
 use screen::Screen;
+
+pub use why::told as why_in_words;
 
 /// Scheduled messages to Microsoft Teams, each at its recipient's own local hour.
 #[derive(Debug, Parser)]
@@ -76,6 +85,18 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show where every delivery stands
     Status(status::StatusArgs),
+    /// Explain why somebody gets a message, got it, or did not
+    Why(why::WhyArgs),
+    /// List what failed, expired or is unknown, with what to do about it
+    Failures(failures::FailuresArgs),
+    /// Send again what failed
+    Retry(retry::RetryArgs),
+    /// End what has not left yet of an occurrence
+    Cancel(cancel::CancelArgs),
+    /// Write the ledger as CSV or JSON lines, one delivery a line
+    Export(export::ExportArgs),
+    /// Send a schedule's message to one person now, as a test
+    Test(test::TestArgs),
     /// Hold a schedule: nothing of it is sent until it is resumed
     Pause(pause::PauseArgs),
     /// Let a paused schedule go on
@@ -129,6 +150,12 @@ pub fn main() -> Exit {
             Command::Next(args) => next::run(screen, &cli.common, &args).await,
             Command::Preview(args) => preview::run(screen, &cli.common, &args).await,
             Command::Status(args) => status::run(screen, &cli.common, &args).await,
+            Command::Why(args) => why::run(screen, &cli.common, &args).await,
+            Command::Failures(args) => failures::run(screen, &cli.common, &args).await,
+            Command::Retry(args) => retry::run(screen, &cli.common, &args).await,
+            Command::Cancel(args) => cancel::run(screen, &cli.common, &args).await,
+            Command::Export(args) => export::run(screen, &cli.common, &args).await,
+            Command::Test(args) => test::run(screen, &cli.common, &args).await,
             Command::Pause(args) => pause::pause(screen, &cli.common, &args).await,
             Command::Resume(args) => pause::resume(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,

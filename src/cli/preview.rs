@@ -20,7 +20,7 @@ use crate::domain::id::{DeliveryId, RecipientId};
 use crate::domain::message::Said;
 use crate::domain::nearest::nearest;
 use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
-use crate::domain::policy::{held_until, is_own_holiday, not_meant, quiet_until, without_zone};
+use crate::domain::policy::without_zone;
 use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::{Address, AddressKind, Recipient};
 use crate::domain::recurrence::instant;
@@ -28,6 +28,7 @@ use crate::domain::schedule::model::{Schedule, Target, ZoneUnknown};
 use crate::domain::schedule::when::{Trigger, WhoseClock};
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::{ClockNote, ZoneRules};
+use crate::engine::foresight::{Prospect, foresee};
 use crate::port::clock::Clock;
 use crate::port::desk::{PersonView, Reach};
 
@@ -255,30 +256,10 @@ fn row(
     rules: &dyn ZoneRules,
     now: DateTime<Utc>,
 ) -> Row {
-    let quiet = quiet_until(schedule, wave.due_at, person.zone, &person.details, house.quiet_hours, rules);
-    let due_at = match quiet {
-        None => Some(wave.due_at),
-        Some(end) => held_until(schedule, end, wave.expire_at),
-    };
     let without_zone = without_zone(schedule, person.kind, person.zone_source);
-    let left_out = match person.reach {
-        _ if wave.expire_at < now => Some(Reason::PastWhenPlanned),
-        Reach::NoReference => Some(Reason::NoReference),
-        Reach::Unreachable(why) => Some(Reason::from(why)),
-        Reach::Conversation | Reach::CanBeCreated if not_meant(schedule, person.standing).is_some() => {
-            not_meant(schedule, person.standing)
-        }
-        Reach::Conversation | Reach::CanBeCreated
-            if is_own_holiday(schedule, wave.occurrence, &person.details, &person.groups) =>
-        {
-            Some(Reason::Holiday)
-        }
-        Reach::Conversation | Reach::CanBeCreated if matches!(without_zone, ZoneUnknown::Skip | ZoneUnknown::Hold) => {
-            Some(Reason::ZoneUnknown)
-        }
-        Reach::Conversation | Reach::CanBeCreated => due_at.is_none().then_some(Reason::QuietHours),
-    };
-    let due_at = due_at.unwrap_or(wave.due_at);
+    let prospect = Prospect { occurrence: wave.occurrence, due_at: wave.due_at, expire_at: wave.expire_at };
+    let foresight = foresee(schedule, prospect, person, house.quiet_hours, rules, now);
+    let (due_at, left_out) = (foresight.leaves_at, foresight.left_out);
     let local = rules.civil(due_at, person.zone);
     let said = render(schedule, wave, person, rules.civil(wave.due_at, person.zone), house.stop);
     let error = said.as_ref().err().cloned();
@@ -290,7 +271,7 @@ fn row(
         wave_due_at: wave.due_at,
         local,
         is_created: matches!(person.reach, Reach::CanBeCreated),
-        held: quiet.is_some() && left_out.is_none(),
+        held: foresight.is_held,
         asked_for_zone: without_zone == ZoneUnknown::Ask && left_out.is_none() && error.is_none(),
         left_out: left_out.or(error.as_ref().map(|_| Reason::TemplateFailed)),
         detail: error,

@@ -84,6 +84,14 @@ impl Screen {
         let _ = write!(talk, "{}", text.as_ref()).and_then(|()| talk.flush());
     }
 
+    /// Empties the screen, for what takes the place of what stood there. Only where a person is looking.
+    pub(super) fn clear(self) {
+        let mut out = io::stdout().lock();
+        if out.is_terminal() {
+            let _ = write!(out, "\x1b[2J\x1b[H").and_then(|()| out.flush());
+        }
+    }
+
     /// How far something is: one line that the next one takes the place of. Only where a person is looking.
     pub(super) fn progress(self, text: &str) {
         if io::stderr().is_terminal() {
@@ -106,6 +114,14 @@ impl Screen {
         let printed =
             if io::stdout().is_terminal() { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) };
         match printed {
+            Ok(text) => self.data(text),
+            Err(error) => self.error(format!("the answer could not be written: {error}")),
+        }
+    }
+
+    /// A value as one line of JSON.
+    pub(super) fn json_line(self, value: &impl Serialize) {
+        match serde_json::to_string(value) {
             Ok(text) => self.data(text),
             Err(error) => self.error(format!("the answer could not be written: {error}")),
         }

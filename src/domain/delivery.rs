@@ -23,6 +23,8 @@ use crate::domain::verdict::Verdict;
 
 // A delivery in the hands of a sender.
 mod claim;
+// What to do about each reason.
+mod cure;
 // Why a delivery is in the state it is in.
 mod reason;
 // A claim for tests.
@@ -128,6 +130,21 @@ impl State {
             State::Planned | State::Waiting | State::Skipped | State::Failed | State::Expired | State::Cancelled => {
                 false
             }
+        }
+    }
+
+    /// Whether it is an end that an operator may want to look at.
+    #[must_use]
+    pub fn wants_a_look(self) -> bool {
+        match self {
+            State::Failed | State::Unknown | State::Expired => true,
+            State::Planned
+            | State::Claimed
+            | State::Sending
+            | State::Waiting
+            | State::Sent
+            | State::Skipped
+            | State::Cancelled => false,
         }
     }
 

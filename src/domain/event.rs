@@ -74,6 +74,8 @@ pub enum Cause {
     Event,
     /// Its recipient wants it later.
     Snooze,
+    /// An operator looks what it is like.
+    Test,
 }
 
 /// Whom an event brings along, as an entry of `to`.

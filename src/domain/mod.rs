@@ -34,6 +34,9 @@ pub mod template;
 // Languages of people, and the choice among what there is.
 pub mod language;
 
+// How late messages are.
+pub mod lateness;
+
 // Adaptive Cards: JSON in which every text is a template.
 pub mod card;
 

@@ -195,11 +195,18 @@ impl Assembled {
     }
 
     /// `what` it is, for the log.
-    fn hold_back(&mut self, what: &str, file: String, problems: Vec<String>, last_good_in_use: bool) {
+    fn hold_back(
+        &mut self,
+        what: &str,
+        file: String,
+        schedules: Vec<String>,
+        problems: Vec<String>,
+        last_good_in_use: bool,
+    ) {
         for problem in &problems {
             tracing::error!(file, last_good_in_use, "{what} held back: {problem}");
         }
-        self.catalog.held_back.push(HeldBackFile { file, last_good_in_use, problems });
+        self.catalog.held_back.push(HeldBackFile { file, last_good_in_use, problems, schedules });
     }
 
     /// Whether a schedule in force uses the supply.
@@ -243,7 +250,7 @@ impl<'a> Pantry<'a> {
         let mut now = found.good();
         let mut hold_back = |path: &str, name: &str, problems: Vec<String>| {
             let last = last_good.only(path);
-            assembled.hold_back("supply", name.to_owned(), problems, last.get(path).is_some());
+            assembled.hold_back("supply", name.to_owned(), Vec::new(), problems, last.get(path).is_some());
             now = now.or(&last);
         };
         for supply in &shelf.supplies {
@@ -296,7 +303,8 @@ fn assemble(shelf: &Shelf, kept: &[Document], kept_supplies: &[Document], sends:
                 let lines = problems.iter().map(|problem| problem.line(source)).collect();
                 let goes_on =
                     last_good(&source.name).is_some_and(|kept| go_on(&mut assembled, &source.name, &kept.text));
-                assembled.hold_back(SCHEDULE_FILE, source.name.to_string(), lines, goes_on);
+                let names = parse::names_in(&source.text);
+                assembled.hold_back(SCHEDULE_FILE, source.name.to_string(), names, lines, goes_on);
             }
         }
     }
@@ -306,7 +314,8 @@ fn assemble(shelf: &Shelf, kept: &[Document], kept_supplies: &[Document], sends:
             let file = document.name.strip_prefix(LAST_GOOD).unwrap_or(&document.name);
             let goes_on = go_on(&mut assembled, file, &document.text);
             if shelf.unreadable.is_empty() {
-                assembled.hold_back(SCHEDULE_FILE, file.to_owned(), vec![VANISHED.to_owned()], goes_on);
+                let names = parse::names_in(&document.text);
+                assembled.hold_back(SCHEDULE_FILE, file.to_owned(), names, vec![VANISHED.to_owned()], goes_on);
             } else if !goes_on {
                 tracing::error!(file, "a file that was kept is no longer understood");
             }
@@ -316,7 +325,8 @@ fn assemble(shelf: &Shelf, kept: &[Document], kept_supplies: &[Document], sends:
         let line = format!("it can't be read: {}", unreadable.why);
         let goes_on =
             last_good(&unreadable.name).is_some_and(|kept| go_on(&mut assembled, &unreadable.name, &kept.text));
-        assembled.hold_back(SCHEDULE_FILE, unreadable.name.clone(), vec![line], goes_on);
+        let names = last_good(&unreadable.name).map(|kept| parse::names_in(&kept.text)).unwrap_or_default();
+        assembled.hold_back(SCHEDULE_FILE, unreadable.name.clone(), names, vec![line], goes_on);
     }
     for document in sends {
         // These were checked when they were made; one that a newer release does not understand is left alone.

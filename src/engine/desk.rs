@@ -13,9 +13,11 @@ use crate::domain::id::ScheduleName;
 use crate::domain::ladder::HouseZones;
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
+use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::PersonRecord;
 use crate::domain::schedule::parse;
 use crate::domain::supplies::Supplies;
+use crate::domain::time::ZoneRules;
 use crate::engine::backups::DailyBackups;
 use crate::engine::catalog::{Catalog, CatalogKeeper, SENDS};
 use crate::engine::health::Health;
@@ -27,15 +29,19 @@ use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{
     ConsentRequest, CredentialStatus, DaemonStatus, Desk, DeskError, ForwardReceipt, ImportReport, OccurrenceStatus,
-    PauseRequest, People, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    PauseRequest, People, RateStatus, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
 };
 use crate::port::ear::{Ear, ServiceUrls};
 use crate::port::endpoint::Endpoint;
 use crate::port::entropy::Entropy;
 use crate::port::event::{EventReceipt, EventRequest};
+use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
-use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
+use crate::port::rehearsal::{TestReceipt, TestRequest};
+use crate::port::store::{Pause, Paused, PausedBy, RATE_OVER, StatusQuery, Store, StoreError};
+use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
+use crate::port::why::{Why, WhyQuery};
 
 // What the operator says on somebody's behalf.
 mod consent;
@@ -47,6 +53,12 @@ mod forward;
 mod people;
 // What is asked about recalls.
 mod recall;
+// What is tested.
+mod rehearsal;
+// What went wrong, what is sent again, and what is cancelled.
+mod trouble;
+// Why somebody gets a message, or does not.
+mod why;
 
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
@@ -54,7 +66,7 @@ const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
 /// An import is one act of the store for so many people at a time, so that sending goes on meanwhile.
 const IMPORTED_AT_ONCE: usize = 5_000;
 
-/// So many people are one part of an export: some megabytes.
+/// So many people, or deliveries, are one part of an export: some megabytes.
 const EXPORTED_AT_ONCE: usize = 5_000;
 
 /// The desk.
@@ -65,6 +77,9 @@ pub struct FrontDesk {
     pub keeper: Arc<CatalogKeeper>,
     /// What the configuration says of zones.
     pub house_zones: HouseZones,
+    pub zones: Arc<dyn ZoneRules>,
+    /// The quiet hours of the configuration.
+    pub house_quiet_hours: Vec<QuietHours>,
     /// `None` where no daemon is running.
     pub daemon: Option<Running>,
 }
@@ -206,6 +221,11 @@ impl Desk for FrontDesk {
                 pid: running.pid,
                 started_at: running.started_at,
                 schedules: catalog.schedules.len() as u64,
+                rate: Some(RateStatus {
+                    requests: ledger.requests_lately,
+                    seconds: u32::try_from(RATE_OVER.num_seconds()).unwrap_or(u32::MAX),
+                    limit_per_second: running.limiter.per_tenant().max as u64,
+                }),
                 next_due_at: self.store.next_wake(Duration::ZERO, DateTime::<Utc>::MIN_UTC).await?,
                 trouble: running.health.trouble(),
                 credentials: Some(told(&running.credentials.look(), now)),
@@ -221,6 +241,7 @@ impl Desk for FrontDesk {
             teams: self.store.named_teams().await?.into_iter().map(Into::into).collect(),
             paused: self.store.paused().await?.into_iter().map(Into::into).collect(),
             occurrences: ledger.occurrences,
+            lateness: ledger.lateness,
             deliveries: ledger.deliveries,
         })
     }
@@ -260,6 +281,30 @@ impl Desk for FrontDesk {
             running.replan.notify_one();
         }
         Ok(report)
+    }
+
+    async fn why(&self, query: WhyQuery) -> Result<Why, DeskError> {
+        self.explain(query).await
+    }
+
+    async fn failures(&self, query: FailuresQuery) -> Result<Failures, DeskError> {
+        self.list_failures(query).await
+    }
+
+    async fn retry(&self, request: RetryRequest) -> Result<RetryReport, DeskError> {
+        self.send_again(request).await
+    }
+
+    async fn export(&self, query: LedgerQuery) -> Result<LedgerPage, DeskError> {
+        Ok(self.store.ledger_page(query, EXPORTED_AT_ONCE).await?)
+    }
+
+    async fn test(&self, request: TestRequest) -> Result<TestReceipt, DeskError> {
+        self.rehearse(request).await
+    }
+
+    async fn cancel(&self, request: CancelRequest) -> Result<CancelReport, DeskError> {
+        self.cancel_occurrences(request).await
     }
 
     async fn send(&self, request: SendRequest) -> Result<SendReceipt, DeskError> {
@@ -318,7 +363,7 @@ impl Desk for FrontDesk {
         if let (Some(running), Some(Paused { by: PausedBy::Watch, .. })) = (&self.daemon, &paused) {
             running.watch.believe(schedule.clone());
         }
-        let changed = self.store.resume(schedule).await?;
+        let changed = self.store.resume(schedule, self.clock.now()).await?;
         if let Some(running) = &self.daemon {
             running.work.notify_one();
         }

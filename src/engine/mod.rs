@@ -69,6 +69,9 @@ pub mod credentials;
 // Answers to what people ask.
 pub mod desk;
 
+// What will become of what is not there yet.
+pub mod foresight;
+
 // When what is open will be finished.
 pub mod outlook;
 

@@ -277,7 +277,9 @@ impl Sender {
     /// Takes one of the places that a person has on their day. What is critical takes one too, but always gets it.
     /// Returns whether there was one.
     async fn take_place(&self, claim: &Claim) -> Result<bool, StoreError> {
-        let Some(most) = self.per_person_per_day.filter(|_| claim.recipient.kind == RecipientKind::Person) else {
+        let Some(most) =
+            self.per_person_per_day.filter(|_| claim.recipient.kind == RecipientKind::Person && !claim.is_test)
+        else {
             return Ok(true);
         };
         let day = self.zones.civil(self.clock.now(), claim.recipient.zone).date();

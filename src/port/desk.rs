@@ -16,12 +16,17 @@ use crate::domain::conversation::Standing;
 use crate::domain::credential::CredentialKind;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::id::RecallId;
+use crate::domain::lateness::Lateness;
 use crate::domain::recall::{RecallState, Remedy};
 use crate::domain::recipient::{Details, PersonRecord, RecipientKind, ServiceOrigin, Unreachable, ZoneSource};
 use crate::port::event::{EventReceipt, EventRequest};
+use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::{RecallCounts, RecallReport};
+use crate::port::rehearsal::{TestReceipt, TestRequest};
 use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
+use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
+use crate::port::why::{Why, WhyQuery};
 
 /// Why the desk could not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -61,6 +66,9 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<TeamStatus>,
     pub occurrences: Vec<OccurrenceStatus>,
+    /// How late what was sent of these occurrences was: of the last 24 hours, and of what is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lateness: Option<Lateness>,
     /// Only when one schedule was asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deliveries: Vec<DeliveryStatus>,
@@ -79,6 +87,9 @@ pub struct DaemonStatus {
     pub schedules: u64,
     /// When the next message is due.
     pub next_due_at: Option<DateTime<Utc>>,
+    /// How fast it sends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateStatus>,
     /// In words, when the bot's own set-up keeps it from sending.
     pub trouble: Option<String>,
     /// What the bot proves itself with. A daemon of an earlier version does not say it.
@@ -90,6 +101,16 @@ pub struct DaemonStatus {
     /// `None` where no backups are made by themselves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backups: Option<BackupStatus>,
+}
+
+/// How fast messages leave, and how fast they may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateStatus {
+    /// Requests to Teams that began within the last `seconds`, of all tenants.
+    pub requests: u64,
+    pub seconds: u32,
+    /// How many requests a second one tenant may get.
+    pub limit_per_second: u64,
 }
 
 /// The daily backups of the ledger.
@@ -137,6 +158,9 @@ pub struct HeldBackFile {
     pub last_good_in_use: bool,
     /// `line:column: CODE message; help`, one for each problem.
     pub problems: Vec<String>,
+    /// The schedules that stand in it, as far as that can be seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedules: Vec<String>,
 }
 
 /// A schedule that is held.
@@ -185,6 +209,9 @@ pub struct OccurrenceStatus {
     pub schedule: String,
     /// The civil time that is its identity.
     pub occurrence: NaiveDateTime,
+    /// Whether it is a test of an operator's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub test: bool,
     pub audience: u64,
     pub counts: Counts,
     /// Deliveries of which an earlier attempt has an unknown outcome.
@@ -195,6 +222,9 @@ pub struct OccurrenceStatus {
     /// How far its recall is, where there is one. States with none are left out.
     #[serde(default, skip_serializing_if = "RecallCounts::is_empty")]
     pub recalled: RecallCounts,
+    /// How late what was sent of it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lateness: Option<Lateness>,
     /// About when the last open delivery leaves, where a daemon is sending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<DateTime<Utc>>,
@@ -213,6 +243,16 @@ pub struct ReasonCount {
     pub state: State,
     pub reason: Reason,
     pub count: u64,
+    /// What to do about it, in words.
+    #[serde(default)]
+    pub cure: String,
+}
+
+impl ReasonCount {
+    #[must_use]
+    pub fn new(state: State, reason: Reason, count: u64) -> Self {
+        Self { state, reason, count, cure: reason.cure().to_owned() }
+    }
 }
 
 /// The part of an occurrence whose recipients share a zone.
@@ -423,6 +463,24 @@ pub trait Desk: Send + Sync {
 
     /// Holds a schedule. Returns whether that is a change.
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError>;
+
+    /// Why somebody gets a message, got it, or did not.
+    async fn why(&self, query: WhyQuery) -> Result<Why, DeskError>;
+
+    /// What failed, expired or became unknown, the newest first.
+    async fn failures(&self, query: FailuresQuery) -> Result<Failures, DeskError>;
+
+    /// Has deliveries sent again that failed, or of which nobody knows.
+    async fn retry(&self, request: RetryRequest) -> Result<RetryReport, DeskError>;
+
+    /// The next part of the ledger.
+    async fn export(&self, query: LedgerQuery) -> Result<LedgerPage, DeskError>;
+
+    /// Sends a schedule's message to one person now, as a test.
+    async fn test(&self, request: TestRequest) -> Result<TestReceipt, DeskError>;
+
+    /// Ends what has not left yet of an occurrence.
+    async fn cancel(&self, request: CancelRequest) -> Result<CancelReport, DeskError>;
 
     /// Lets a schedule go on. Where it had paused itself, what Teams says of its recipients is believed for a day. Returns
     /// whether that is a change.

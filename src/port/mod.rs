@@ -19,6 +19,8 @@ pub mod endpoint;
 pub mod entropy;
 // What crosses the ports when something happens.
 pub mod event;
+// The ledger, row by row.
+pub mod export;
 // Where the schedule files are.
 pub mod library;
 // The line to Teams, for whoever watches over it.
@@ -27,6 +29,8 @@ pub mod line;
 pub mod people;
 // What crosses the ports when messages are taken back.
 pub mod recall;
+// What crosses the ports when a message is tested.
+pub mod rehearsal;
 // What crosses the ports when a person is answered.
 pub mod reply;
 // The durable ledger.
@@ -35,5 +39,9 @@ pub mod store;
 pub mod ticker;
 // How the daemon does, for those who watch over it.
 pub mod vitals;
+// What went wrong, is sent again, or is cancelled.
+pub mod trouble;
+// Why somebody gets a message, got it, or did not.
+pub mod why;
 // The rules of every zone, from data that may be exchanged.
 pub mod zones;

@@ -21,6 +21,7 @@ use crate::domain::forecast::Load;
 use crate::domain::id::{AttemptId, DeliveryId, RecallId, RecipientId, ReplyId, ScheduleName, Term};
 use crate::domain::introduction::Stranger;
 use crate::domain::ladder::HouseZones;
+use crate::domain::lateness::Lateness;
 use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::{PersonRecord, Reference};
@@ -31,13 +32,20 @@ use crate::domain::verdict::Evidence;
 use crate::port::connector::{Channel, Conversation, Member, Team};
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
 use crate::port::event::EventAnswer;
+use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
+use crate::port::rehearsal::TestOrder;
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
+use crate::port::trouble::{CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport};
 use crate::port::vitals::{CrowdFigures, QueueFigures};
+use crate::port::why::{Story, StoryQuery};
 
 /// For how long after everything that came of an event is over its key is known: whoever told it may tell it again.
 pub const EVENTS_ARE_KNOWN_FOR: TimeDelta = TimeDelta::days(90);
+
+/// Over which span the rate of requests is taken.
+pub const RATE_OVER: TimeDelta = TimeDelta::seconds(10);
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -291,6 +299,10 @@ pub struct StatusQuery {
 pub struct LedgerStatus {
     pub occurrences: Vec<OccurrenceStatus>,
     pub deliveries: Vec<DeliveryStatus>,
+    /// Of all that was sent of these occurrences.
+    pub lateness: Option<Lateness>,
+    /// How many requests began within [`RATE_OVER`].
+    pub requests_lately: u64,
 }
 
 /// A part of what is still to be sent of an occurrence.
@@ -466,7 +478,7 @@ pub trait Store: Send + Sync {
     async fn pause(&self, pause: Pause, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Lets a schedule go on. Returns whether that is a change.
-    async fn resume(&self, schedule: ScheduleName) -> Result<bool, StoreError>;
+    async fn resume(&self, schedule: ScheduleName, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// The schedules that are held, in the order of their names.
     async fn paused(&self) -> Result<Vec<Paused>, StoreError>;
@@ -572,6 +584,42 @@ pub trait Store: Send + Sync {
         ended_after: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<LedgerStatus, StoreError>;
+
+    /// What the ledger knows of one schedule and one recipient: what became of it, and what is planned.
+    async fn story(&self, query: StoryQuery, now: DateTime<Utc>) -> Result<Story, StoreError>;
+
+    /// What failed, expired or became unknown at `since` or later.
+    async fn failures(
+        &self,
+        query: FailuresQuery,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Failures, StoreError>;
+
+    /// Has deliveries sent again that failed, or of which nobody knows; these are marked as possible duplicates. What was
+    /// recalled or cancelled, or is not meant any more, stays as it is, and so does what is late unless the order says
+    /// until when it may be sent. Beyond that they are deliveries like any other: policies are asked before they leave.
+    async fn retry(
+        &self,
+        order: RetryOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RetryReport, NothingThere>, StoreError>;
+
+    /// The next deliveries behind `query.after`, at most `limit`, in the order in which they came into the ledger.
+    async fn ledger_page(&self, query: LedgerQuery, limit: usize) -> Result<LedgerPage, StoreError>;
+
+    /// Makes an occurrence for one person, due now: a test. It says the civil time that is its identity; `None` where the
+    /// schedule is not in force.
+    async fn rehearse(&self, order: TestOrder, now: DateTime<Utc>) -> Result<Option<NaiveDateTime>, StoreError>;
+
+    /// Ends what has not left yet of an occurrence, as `cancelled: cancelled-by-operator`, also what a sender has in hand and
+    /// those whose wave is still to be expanded. Nothing of it comes to life again, and whoever would join it is
+    /// cancelled too.
+    async fn cancel(
+        &self,
+        order: CancelOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<CancelReport, NothingThere>, StoreError>;
 
     /// Everything that is still to be sent of what is planned, in numbers: open deliveries with the instant from which
     /// they may be tried, and waves that are not deliveries yet. Of recipients whose tenant is not known it is `home`.

@@ -40,6 +40,8 @@ pub(crate) struct FakeTeams {
     /// The conversation in which nothing is answered any more.
     silent: Mutex<Option<&'static str>>,
     said: Mutex<Vec<Said>>,
+    /// What is seen of the answers to sends.
+    evidence: Mutex<Evidence>,
 }
 
 impl FakeTeams {
@@ -49,6 +51,11 @@ impl FakeTeams {
 
     fn always(&self, verdict: Option<Verdict>) {
         *self.always.lock().expect("no panic with it") = verdict;
+    }
+
+    /// What is seen of every answer from now on.
+    pub(crate) fn sees(&self, evidence: Evidence) {
+        *self.evidence.lock().expect("no panic with it") = evidence;
     }
 
     pub(crate) fn creates(&self, id: &'static str) {
@@ -105,7 +112,7 @@ impl Connector for FakeTeams {
         let scripted = self.sends.lock().expect("no panic with it").pop_front();
         let verdict = scripted.or_else(|| self.always.lock().expect("no panic with it").clone());
         let verdict = verdict.unwrap_or(Verdict::Delivered { activity_id: Some("1".into()) });
-        Answer { verdict, evidence: Evidence::default() }
+        Answer { verdict, evidence: self.evidence.lock().expect("no panic with it").clone() }
     }
 
     async fn create_conversation(&self, reference: &Reference) -> Result<Conversation, Answer> {

@@ -10,6 +10,7 @@ use nudged::adapter::sqlite::SqliteStore;
 use nudged::adapter::zones::ZoneData;
 use nudged::domain::delivery::{Claim, Settlement};
 use nudged::domain::id::{ScheduleName, Term};
+use nudged::domain::ladder::HouseZones;
 use nudged::domain::policy::{Circumstances, Decision, Downtime, decide};
 use nudged::domain::problem::Source;
 use nudged::domain::rate::{Book, Windows};
@@ -18,6 +19,7 @@ use nudged::domain::share::Rooms;
 use nudged::domain::time::Moment;
 use nudged::domain::verdict::Evidence;
 use nudged::engine::catalog::{CatalogCell, CatalogKeeper};
+use nudged::engine::desk::FrontDesk;
 use nudged::engine::dispatcher::LEAD;
 use nudged::engine::ear::Listener;
 use nudged::engine::health::Health;
@@ -100,7 +102,7 @@ pub(crate) struct Rig {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<SetClock>,
     file: Arc<OneFile>,
-    pub(crate) keeper: CatalogKeeper,
+    pub(crate) keeper: Arc<CatalogKeeper>,
     pub(crate) planner: Planner,
     pub(crate) term: Term,
     pub(crate) downtime: Downtime,
@@ -123,7 +125,7 @@ impl Rig {
         let downtime = Downtime { since: taken.went_round_at, until: at(now) };
         let clock = Arc::new(SetClock(watch::Sender::new(at(now))));
         let file = Arc::new(OneFile(Mutex::default()));
-        let keeper = CatalogKeeper::new(file.clone(), store.clone(), clock.clone(), Tz::UTC);
+        let keeper = Arc::new(CatalogKeeper::new(file.clone(), store.clone(), clock.clone(), Tz::UTC));
         let planner = Planner {
             store: store.clone(),
             clock: clock.clone(),
@@ -200,6 +202,25 @@ impl Rig {
         let catalog = self.keeper.reload().await.expect("reloading");
         assert!(catalog.held_back.is_empty(), "{:?}", catalog.held_back);
         self.plan().await;
+    }
+
+    /// The file says this now, right or wrong; nobody has read it yet.
+    pub(crate) fn file_is_written(&self, text: &str) {
+        text.clone_into(&mut self.file.0.lock().expect("nobody panics with it"));
+    }
+
+    /// The desk at which operators ask.
+    pub(crate) fn desk(&self) -> FrontDesk {
+        FrontDesk {
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            entropy: Arc::new(NoChance),
+            keeper: self.keeper.clone(),
+            house_zones: HouseZones::default(),
+            zones: Arc::new(ZoneData::newest()),
+            house_quiet_hours: Vec::new(),
+            daemon: None,
+        }
     }
 
     pub(crate) async fn plan(&self) {
@@ -376,7 +397,7 @@ impl Rig {
     pub(crate) async fn resume(&self, schedule: &str) {
         let schedule = ScheduleName::new(schedule).expect("a name");
         self.watch.believe(schedule.clone());
-        assert!(self.store.resume(schedule).await.expect("resuming"));
+        assert!(self.store.resume(schedule, self.clock.now()).await.expect("resuming"));
     }
 
     pub(crate) async fn deliveries(&self, schedule: &str) -> Vec<DeliveryStatus> {

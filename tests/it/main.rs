@@ -39,6 +39,8 @@ mod people;
 mod recall;
 // Where secrets are, and where they are not.
 mod secrets;
+// What operators ask a running daemon.
+mod seeing;
 // Where tokens go.
 mod trust;
 // Those who watch over it.

@@ -205,7 +205,7 @@ impl Run {
             let schedule = schedule.clone();
             async move {
                 handles.watch.believe(schedule.clone());
-                handles.store.resume(schedule).await?;
+                handles.store.resume(schedule, handles.clock.now()).await?;
                 handles.work.notify_one();
                 Ok(())
             }

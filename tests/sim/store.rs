@@ -9,7 +9,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::adapter::sqlite::SqliteStore;
 use nudged::domain::consent::{Choice, Wish};
@@ -26,14 +26,20 @@ use nudged::domain::thread::{Thread as Posts, ThreadName};
 use nudged::port::connector::Conversation;
 use nudged::port::desk::{ImportReport, PersonView};
 use nudged::port::event::EventAnswer;
+use nudged::port::export::{LedgerPage, LedgerQuery};
 use nudged::port::people::{ExportPage, PersonFile};
 use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
+use nudged::port::rehearsal::TestOrder;
 use nudged::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use nudged::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
     PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
+use nudged::port::trouble::{
+    CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport,
+};
 use nudged::port::vitals::{CrowdFigures, QueueFigures};
+use nudged::port::why::{Story, StoryQuery};
 
 use crate::sim::clock::Time;
 use crate::sim::life::Life;
@@ -200,12 +206,12 @@ acts! {
             self.act("pause", self.inner.pause(pause, now), seen).await
         }
 
-        async fn resume(&self, schedule: ScheduleName) -> Result<bool, StoreError> {
+        async fn resume(&self, schedule: ScheduleName, now: DateTime<Utc>) -> Result<bool, StoreError> {
             let name = schedule.as_str().to_owned();
             let seen = move |truth: &mut Truth, _, _: &bool| {
                 truth.held.remove(&name);
             };
-            self.act("resume", self.inner.resume(schedule), seen).await
+            self.act("resume", self.inner.resume(schedule, now), seen).await
         }
 
         async fn begin_recall(
@@ -274,6 +280,12 @@ acts! {
     loads(now: DateTime<Utc>, home: Arc<str>) -> Vec<OccurrenceLoad>;
     queues(now: DateTime<Utc>) -> Vec<QueueFigures>;
     crowd() -> CrowdFigures;
+    failures(query: FailuresQuery, since: DateTime<Utc>, now: DateTime<Utc>) -> Failures;
+    retry(order: RetryOrder, now: DateTime<Utc>) -> Result<RetryReport, NothingThere>;
+    cancel(order: CancelOrder, now: DateTime<Utc>) -> Result<CancelReport, NothingThere>;
+    ledger_page(query: LedgerQuery, limit: usize) -> LedgerPage;
+    rehearse(order: TestOrder, now: DateTime<Utc>) -> Option<NaiveDateTime>;
+    story(query: StoryQuery, now: DateTime<Utc>) -> Story;
     prune(before: DateTime<Utc>, now: DateTime<Utc>) -> u64;
     upkeep() -> ();
     probe() -> ();

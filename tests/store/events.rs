@@ -325,7 +325,7 @@ pub(crate) async fn an_event_of_a_paused_schedule_waits(place: &dyn Place) {
     ledger.happen(failed("1", "08:00", &[])).await;
     ledger.expand("08:00").await;
     assert_eq!(ledger.claim("08:00").await, []);
-    ledger.store.resume(name("s")).await.expect("resuming");
+    ledger.store.resume(name("s"), at("09:00")).await.expect("resuming");
     ledger.claim_one("08:30").await;
 }
 

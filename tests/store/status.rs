@@ -32,7 +32,7 @@ pub(crate) async fn sums_equal_the_audience_at_every_step(place: &dyn Place) {
     let rescued = audience("rescued").await;
     let counts: Vec<_> = rescued.counts.into_iter().collect();
     assert_eq!(counts, [(State::Planned, 2), (State::Waiting, 1), (State::Failed, 1)]);
-    let reason = |state, reason| ReasonCount { state, reason, count: 1 };
+    let reason = |state, reason| ReasonCount::new(state, reason, 1);
     let expect = [reason(State::Waiting, Reason::Interrupted), reason(State::Failed, Reason::Refused)];
     assert_eq!((&rescued.reasons[..], rescued.possible_duplicates), (&expect[..], 1));
     ledger.import(&[person("ana", DENVER), person("kei", BERLIN)], "08:02").await;

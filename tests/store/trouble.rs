@@ -69,8 +69,8 @@ pub(crate) async fn a_paused_schedule_waits(place: &dyn Place) {
     assert_eq!(ledger.expand("09:00").await, made(1, 1), "it is accounted for as ever");
     assert_eq!(ledger.claim("09:00").await, [], "a reload does not let it go");
 
-    assert!(ledger.store.resume(name("s")).await.expect("resuming"));
-    assert!(!ledger.store.resume(name("s")).await.expect("resuming"));
+    assert!(ledger.store.resume(name("s"), at("09:00")).await.expect("resuming"));
+    assert!(!ledger.store.resume(name("s"), at("09:00")).await.expect("resuming"));
     assert_eq!(ledger.store.paused().await.expect("paused"), []);
     assert_eq!(ledger.claim("09:00").await.len(), 2);
 }
@@ -85,7 +85,7 @@ pub(crate) async fn a_claim_of_a_paused_schedule_comes_back_into_the_pause(place
     assert_lost(ledger.store.mark_sending(id, term, at("08:00"), LEASE).await, &claim);
     ledger.release(&claim).await;
     assert_eq!(ledger.claim("08:01").await, []);
-    ledger.store.resume(name("s")).await.expect("resuming");
+    ledger.store.resume(name("s"), at("09:00")).await.expect("resuming");
     let claim = ledger.claim_one("08:01").await;
     ledger.sent(&claim, "08:01").await;
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Sent, 1)]);
@@ -108,7 +108,7 @@ pub(crate) async fn marks_that_are_no_longer_believed_are_taken_back(place: &dyn
     assert_eq!(ledger.store.paused().await.expect("paused")[0].by, PausedBy::Watch);
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Waiting, 1), (State::Skipped, 2)], "one may still get it");
     assert_eq!(ledger.claim("08:01").await, []);
-    ledger.store.resume(name("s")).await.expect("resuming");
+    ledger.store.resume(name("s"), at("09:00")).await.expect("resuming");
     assert_eq!(names(&ledger.claim("08:01").await), ["ana"]);
     let reach: Vec<_> = ledger.store.people().await.expect("people").into_iter().map(|it| it.reach).collect();
     let still = Reach::Unreachable;
@@ -130,7 +130,7 @@ pub(crate) async fn a_place_is_remembered(place: &dyn Place) {
 pub(crate) async fn only_a_known_schedule_can_be_paused(place: &dyn Place) {
     let ledger = Ledger::with(place, &[], &[draft("s")]).await;
     assert!(ledger.store.pause(pause_of("t"), at("08:00")).await.is_err());
-    assert!(ledger.store.resume(name("t")).await.is_err());
+    assert!(ledger.store.resume(name("t"), at("09:00")).await.is_err());
 }
 
 pub(crate) async fn losses_that_come_together_count_once(place: &dyn Place) {

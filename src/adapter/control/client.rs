@@ -8,6 +8,7 @@ use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::events;
 use crate::domain::recipient::PersonRecord;
@@ -16,10 +17,14 @@ use crate::port::desk::{
     SendReceipt, SendRequest, Status,
 };
 use crate::port::event::{EventReceipt, EventRequest};
+use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
+use crate::port::rehearsal::{TestReceipt, TestRequest};
 use crate::port::store::StatusQuery;
+use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::vitals::Checkup;
+use crate::port::why::{Why, WhyQuery};
 
 /// A large import takes the store a while.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -64,6 +69,25 @@ impl ControlClient {
             request = request.json(body);
         }
         Ok(self.answer(request).await?.1)
+    }
+
+    /// Asks with the question in the address, as it is done where nothing is changed.
+    async fn look<Answer: DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &(impl Serialize + Sync),
+    ) -> Result<Answer, DeskError> {
+        let question = serde_json::to_value(question).map_err(|error| DeskError::Failed(error.to_string()))?;
+        let pairs = question.as_object().into_iter().flatten().filter_map(|(key, value)| {
+            let value = match value {
+                Value::Null => return None,
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            Some(format!("{key}={}", percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC)))
+        });
+        let pairs = pairs.collect::<Vec<_>>().join("&");
+        self.ask(Method::GET, &format!("{path}?{pairs}"), None::<&()>).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -165,6 +189,30 @@ impl Desk for ControlClient {
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {
         self.ask(Method::POST, "/v1/pause", Some(&request)).await
+    }
+
+    async fn why(&self, query: WhyQuery) -> Result<Why, DeskError> {
+        self.look("/v1/why", &query).await
+    }
+
+    async fn failures(&self, query: FailuresQuery) -> Result<Failures, DeskError> {
+        self.look("/v1/failures", &query).await
+    }
+
+    async fn retry(&self, request: RetryRequest) -> Result<RetryReport, DeskError> {
+        self.ask(Method::POST, "/v1/retry", Some(&request)).await
+    }
+
+    async fn export(&self, query: LedgerQuery) -> Result<LedgerPage, DeskError> {
+        self.look("/v1/ledger", &query).await
+    }
+
+    async fn test(&self, request: TestRequest) -> Result<TestReceipt, DeskError> {
+        self.ask(Method::POST, "/v1/test", Some(&request)).await
+    }
+
+    async fn cancel(&self, request: CancelRequest) -> Result<CancelReport, DeskError> {
+        self.ask(Method::POST, "/v1/cancel", Some(&request)).await
     }
 
     async fn resume(&self, schedule: String) -> Result<bool, DeskError> {

@@ -10,6 +10,7 @@ mod exposition;
 mod metrics;
 mod people;
 mod routes;
+mod seeing;
 mod server;
 // The file that holds the token.
 mod token_file;

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 
-use super::{events, people};
+use super::{events, people, seeing};
 use crate::port::desk::{
     ConsentRequest, Desk, DeskError, ForwardReceipt, PauseRequest, RecallQuery, RecallRequest, SendReceipt,
     SendRequest, Status,
@@ -39,6 +39,7 @@ pub(super) fn routes(desk: Arc<dyn Desk>) -> Router {
         .route("/v1/resume", post(resume))
         .merge(people::routes())
         .merge(events::routes())
+        .merge(seeing::routes())
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(desk)
 }

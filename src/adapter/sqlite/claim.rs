@@ -23,11 +23,12 @@ use crate::domain::schedule::model::Priority;
 /// Of the later waves of a schedule only those are looked at that are due by now and in which the recipient can be, so a
 /// claim that is on time looks at none. One that is not meant any more, or was stopped, takes nobody's place.
 /// Neither does what an event or a snooze made, and nothing takes its place: of two events, the second says nothing of
-/// the first.
+/// the first. What an operator asked for again goes out whatever is due since, and as long as they said.
 static CLAIMABLE: Sql = Sql::new(
     "
     SELECT {person},
-        d.id, s.id, s.name, o.id, o.civil, w.id, w.zone, d.due_at, d.expire_at, d.planned_at, s.on_unknown,
+        d.id, s.id, s.name, o.id, o.civil, w.id, w.zone, d.due_at,
+        max(d.expire_at, coalesce(d.open_until, d.expire_at)), d.planned_at, s.on_unknown,
         d.attempts, d.possible_duplicate,
         (
             SELECT max(iif({was served}, 2, b.state IN ({held})))
@@ -35,7 +36,7 @@ static CLAIMABLE: Sql = Sql::new(
             WHERE p.schedule_id = s.id AND p.replaced_by = o.civil
         ),
         s.overlap, s.catch_up,
-        o.cause = 'plan' AND s.fires_once = 0 AND (s.overlap = '{supersede}' OR s.catch_up = '{latest}') AND EXISTS (
+        o.cause = 'plan' AND s.fires_once = 0 AND d.open_until IS NULL AND (s.overlap = '{supersede}' OR s.catch_up = '{latest}') AND EXISTS (
             SELECT 1
             FROM waves n INDEXED BY waves_by_due
                 CROSS JOIN occurrences x ON x.id = n.occurrence_id AND x.cause = 'plan'
@@ -55,7 +56,8 @@ static CLAIMABLE: Sql = Sql::new(
         ), 0),
         d.doubts, o.event_id,
         EXISTS (SELECT 1 FROM stops x WHERE x.recipient_id = r.id AND x.topic IN ('', s.topic)),
-        z.occurrence_id, z.civil, z.due_at, EXISTS (SELECT 1 FROM recalled q WHERE q.delivery_id = z.delivery_id)
+        z.occurrence_id, z.civil, z.due_at, EXISTS (SELECT 1 FROM recalled q WHERE q.delivery_id = z.delivery_id),
+        o.cause = 'test'
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
@@ -165,6 +167,7 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         doubts: delivery.count(row, OWN + 20, "doubts")?,
         opted_out: row.get(OWN + 22)?,
         original: original(row, OWN + 23)?,
+        is_test: row.get(OWN + 27)?,
         recipient: person.recipient,
         event: None,
     })

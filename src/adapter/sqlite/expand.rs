@@ -23,7 +23,7 @@ const DUE_WAVES: &str = "
     SELECT w.id, w.occurrence_id, w.schedule_id, w.zone, w.recipients, w.due_at, w.expire_at,
         iif(w.expanded_at IS NULL, w.planned_at, ?2), w.expanded_at IS NOT NULL, s.queue, o.civil,
         EXISTS (SELECT 1 FROM occurrences p WHERE p.schedule_id = w.schedule_id AND p.replaced_by = o.civil),
-        w.jitter, w.salt, s.name, s.max_people, o.recalled_at IS NOT NULL
+        w.jitter, w.salt, s.name, s.max_people, o.recalled_at IS NOT NULL, o.cancelled_at IS NOT NULL
     FROM waves w INDEXED BY waves_to_expand
         CROSS JOIN schedules s ON s.id = w.schedule_id
         CROSS JOIN occurrences o ON o.id = w.occurrence_id
@@ -49,8 +49,8 @@ pub(super) struct DueWave {
     salt: i64,
     pub name: String,
     pub max_people: Option<u32>,
-    /// Whether its occurrence was recalled as a whole.
-    is_recalled: bool,
+    /// Why nothing of its occurrence is sent any more: it was recalled or cancelled as a whole.
+    ended_for: Option<Reason>,
 }
 
 /// A cancelled delivery that nobody can have received comes back to life when the schedule means it again: an edit
@@ -69,13 +69,14 @@ macro_rules! expand {
             "
             INSERT INTO deliveries
                 (occurrence_id, recipient_id, wave_id, queue, lane, state, reason, due_at, expire_at, planned_at,
-                    not_before)
+                    not_before, ended_at)
             SELECT :occurrence, each.id, :wave, :queue, (each.tenant << 32) + :schedule, CASE
                     WHEN each.is_served THEN :skipped WHEN each.is_in_doubt THEN :unknown ELSE :state
                 END,
                 CASE WHEN each.is_served THEN :served WHEN each.is_in_doubt THEN :restored ELSE :reason END,
                 :due + each.spread, :expire - :jitter + each.spread,
-                :planned_at, :due + each.spread
+                :planned_at, :due + each.spread,
+                CASE WHEN each.is_served OR each.is_in_doubt OR :state <> :planned THEN :now END
             FROM (
                 SELECT member.id, :due + {spread member.id :} <= :restored_at AS is_in_doubt, :replaces AND EXISTS (
                     SELECT 1 FROM occurrences p
@@ -93,7 +94,8 @@ macro_rules! expand {
             ON CONFLICT (occurrence_id, recipient_id) DO UPDATE SET
                 wave_id = excluded.wave_id, queue = excluded.queue, lane = excluded.lane, state = excluded.state,
                 reason = excluded.reason, detail = NULL, due_at = excluded.due_at, expire_at = excluded.expire_at,
-                planned_at = excluded.planned_at, not_before = excluded.not_before
+                planned_at = excluded.planned_at, not_before = excluded.not_before,
+                ended_at = excluded.ended_at
             WHERE deliveries.state IN (:cancelled, :skipped) AND deliveries.possible_duplicate = 0
                 AND deliveries.reason IN ({revived})
                 AND deliveries.reason IS NOT excluded.reason"
@@ -153,7 +155,7 @@ pub(super) fn expand_due(conn: &Connection, until: DateTime<Utc>, now: DateTime<
             statement.raw_bind_parameter(":left", Reason::LeftAudience.word())?;
             statement.raw_execute()?;
         }
-        let too_many = if wave.is_recalled { None } else { audiences.too_many(conn, &wave)? };
+        let too_many = if wave.ended_for.is_some() { None } else { audiences.too_many(conn, &wave)? };
         if let Some(people) = too_many {
             expanded.too_many.extend(guard::stop_occurrence(conn, &wave, people)?);
         }
@@ -193,7 +195,11 @@ fn due_waves(conn: &Connection, until: DateTime<Utc>, now: DateTime<Utc>) -> Res
             salt: row.get(13)?,
             name: row.get(14)?,
             max_people: row.get(15)?,
-            is_recalled: row.get(16)?,
+            ended_for: if row.get(16)? {
+                Some(Reason::Recalled)
+            } else {
+                row.get::<_, bool>(17)?.then_some(Reason::CancelledByOperator)
+            },
         });
     }
     Ok(waves)
@@ -210,11 +216,11 @@ fn expand(
     let of = Of { table: "waves", id: wave.id };
     let instant = |column, micros| DateTime::from_timestamp_micros(micros).ok_or_else(|| of.corrupt(column, &micros));
     let over = policy::over(now, instant("planned_at", wave.planned_at)?, instant("expire_at", wave.expire_at)?);
-    let (state, reason) = match over {
-        _ if wave.is_recalled => (State::Cancelled, Some(Reason::Recalled)),
-        Some(reason) => (State::Expired, Some(reason)),
-        None if too_many => (State::Skipped, Some(Reason::TooManyPeople)),
-        None => (State::Planned, None),
+    let (state, reason) = match (wave.ended_for, over) {
+        (Some(reason), _) => (State::Cancelled, Some(reason)),
+        (None, Some(reason)) => (State::Expired, Some(reason)),
+        (None, None) if too_many => (State::Skipped, Some(Reason::TooManyPeople)),
+        (None, None) => (State::Planned, None),
     };
     let sql = match wave.recipients {
         WaveRecipients::OfZone => &EXPAND_ZONE,
@@ -228,6 +234,7 @@ fn expand(
     }
     let words = [
         (":state", state.word()),
+        (":planned", State::Planned.word()),
         (":skipped", State::Skipped.word()),
         (":cancelled", State::Cancelled.word()),
         (":served", Reason::ServedBeforeEdit.word()),
@@ -254,7 +261,8 @@ fn expand(
         (":replaces", i64::from(wave.replaces)),
         (":jitter", wave.jitter),
         (":salt", wave.salt),
-        (":restored_at", if wave.is_recalled { i64::MIN } else { restored_at }),
+        (":now", micros(now)),
+        (":restored_at", if wave.ended_for.is_some() { i64::MIN } else { restored_at }),
     ];
     for (name, number) in numbers {
         statement.raw_bind_parameter(name, number)?;

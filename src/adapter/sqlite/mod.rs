@@ -8,6 +8,7 @@
 
 mod abandon;
 mod backups;
+mod cancel;
 mod catalog;
 mod checkpoint;
 mod claim;
@@ -16,11 +17,14 @@ mod copy;
 mod edit;
 mod events;
 mod expand;
+mod export;
+mod failures;
 mod fault;
 mod figures;
 mod guard;
 mod import;
 mod lanes;
+mod lateness;
 mod loads;
 mod meet;
 mod migrations;
@@ -37,14 +41,17 @@ mod realign;
 mod recall;
 mod recalled;
 mod refusal;
+mod rehearsal;
 mod replies;
 mod rescue;
 mod restore;
+mod retry;
 mod roster;
 mod rows;
 mod settle;
 mod sql;
 mod status;
+mod story;
 mod strangers;
 mod teams;
 mod thread;
@@ -60,7 +67,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::Connection;
 
@@ -85,14 +92,18 @@ use crate::domain::thread::{Thread, ThreadName};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::event::EventAnswer;
+use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
+use crate::port::rehearsal::TestOrder;
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
     PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
+use crate::port::trouble::{CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport};
 use crate::port::vitals::{CrowdFigures, QueueFigures};
+use crate::port::why::{Story, StoryQuery};
 
 /// The ledger in one file of SQLite.
 pub struct SqliteStore {
@@ -307,8 +318,8 @@ impl Store for SqliteStore {
         self.writer.call("pausing a schedule", move |conn| pause::pause(conn, &pause, now)).await
     }
 
-    async fn resume(&self, schedule: ScheduleName) -> Result<bool, StoreError> {
-        self.writer.call("resuming a schedule", move |conn| pause::resume(conn, &schedule)).await
+    async fn resume(&self, schedule: ScheduleName, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.writer.call("resuming a schedule", move |conn| pause::resume(conn, &schedule, now)).await
     }
 
     async fn paused(&self) -> Result<Vec<Paused>, StoreError> {
@@ -419,14 +430,51 @@ impl Store for SqliteStore {
         self.reader.call("counting a group", move |conn| people::group_size(conn, &group)).await
     }
 
-    /// The instant does not matter here: what waits to be expanded counts as planned, late or not.
+    /// What waits to be expanded counts as planned, late or not.
     async fn status(
         &self,
         query: StatusQuery,
         ended_after: DateTime<Utc>,
-        _now: DateTime<Utc>,
+        now: DateTime<Utc>,
     ) -> Result<LedgerStatus, StoreError> {
-        self.reader.call("reading the status", move |conn| status::status(conn, &query, ended_after)).await
+        self.reader.call("reading the status", move |conn| status::status(conn, &query, ended_after, now)).await
+    }
+
+    async fn story(&self, query: StoryQuery, now: DateTime<Utc>) -> Result<Story, StoreError> {
+        self.reader.call("telling a story", move |conn| story::story(conn, &query, now)).await
+    }
+
+    async fn failures(
+        &self,
+        query: FailuresQuery,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Failures, StoreError> {
+        self.reader.call("listing what went wrong", move |conn| failures::failures(conn, &query, since, now)).await
+    }
+
+    async fn retry(
+        &self,
+        order: RetryOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<RetryReport, NothingThere>, StoreError> {
+        self.writer.call("having deliveries sent again", move |conn| retry::retry(conn, &order, now)).await
+    }
+
+    async fn ledger_page(&self, query: LedgerQuery, limit: usize) -> Result<LedgerPage, StoreError> {
+        self.reader.call("reading the ledger", move |conn| export::page(conn, &query, limit)).await
+    }
+
+    async fn rehearse(&self, order: TestOrder, now: DateTime<Utc>) -> Result<Option<NaiveDateTime>, StoreError> {
+        self.writer.call("making a test", move |conn| rehearsal::rehearse(conn, &order, now)).await
+    }
+
+    async fn cancel(
+        &self,
+        order: CancelOrder,
+        now: DateTime<Utc>,
+    ) -> Result<Result<CancelReport, NothingThere>, StoreError> {
+        self.writer.call("cancelling an occurrence", move |conn| cancel::cancel(conn, &order, now)).await
     }
 
     async fn loads(&self, now: DateTime<Utc>, home: Arc<str>) -> Result<Vec<OccurrenceLoad>, StoreError> {

@@ -46,7 +46,15 @@ pub(super) fn pause(conn: &Connection, pause: &Pause, now: DateTime<Utc>) -> Res
     change(conn, schedule, changed, params![schedule, micros(now), pause.why, pause.by.word()])
 }
 
-pub(super) fn resume(conn: &Connection, schedule: &ScheduleName) -> Result<bool, Fault> {
+/// That it was held, for whoever asks later why something came late.
+const KEEP_PAUSE: &str = "
+    INSERT INTO pauses (schedule_id, began_at, ended_at, why)
+    SELECT id, paused_at, max(?2, paused_at), coalesce(paused_why, '') FROM schedules
+    WHERE name = ?1 AND paused_at IS NOT NULL
+    ON CONFLICT DO NOTHING";
+
+pub(super) fn resume(conn: &Connection, schedule: &ScheduleName, now: DateTime<Utc>) -> Result<bool, Fault> {
+    conn.prepare_cached(KEEP_PAUSE)?.execute(params![schedule.as_str(), micros(now)])?;
     let changed = "
         UPDATE schedules SET paused_at = NULL, paused_why = NULL, paused_by = NULL
         WHERE name = ?1 AND paused_at IS NOT NULL RETURNING id";

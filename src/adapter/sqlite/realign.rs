@@ -37,8 +37,8 @@ macro_rules! move_to_zone {
     ($from:literal, $only:literal) => {
         Sql::new(concat!(
             "WITH RECURSIVE {busy}
-            UPDATE deliveries SET (wave_id, due_at, expire_at, planned_at, not_before) = (
-                SELECT n.id, n.due_at + {spread r.id n.}, n.expire_at - n.jitter + {spread r.id n.}, n.planned_at,
+            UPDATE deliveries SET (wave_id, moved_from, due_at, expire_at, planned_at, not_before) = (
+                SELECT n.id, deliveries.wave_id, n.due_at + {spread r.id n.}, n.expire_at - n.jitter + {spread r.id n.}, n.planned_at,
                     iif(
                         deliveries.not_before = deliveries.due_at, n.due_at + {spread r.id n.},
                         max(deliveries.not_before, n.due_at + {spread r.id n.})
@@ -192,7 +192,7 @@ pub(super) fn withdraw(conn: &Connection, wave: i64, reason: Reason, now: DateTi
 /// Removes the planned occurrences of a schedule of which nothing is left.
 pub(super) fn remove_empty_occurrences(conn: &Connection, schedule: i64) -> Result<(), Fault> {
     conn.prepare_cached(
-        "DELETE FROM occurrences WHERE schedule_id = ?1 AND recalled_at IS NULL AND cause = 'plan'
+        "DELETE FROM occurrences WHERE schedule_id = ?1 AND recalled_at IS NULL AND cancelled_at IS NULL AND cause = 'plan'
             AND NOT EXISTS (SELECT 1 FROM waves WHERE occurrence_id = occurrences.id)
             AND NOT EXISTS (SELECT 1 FROM deliveries WHERE occurrence_id = occurrences.id)",
     )?

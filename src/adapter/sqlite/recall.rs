@@ -19,15 +19,15 @@ use crate::domain::recall::{Before, RecallState, Remedy, Standing, recalled};
 use crate::domain::schedule::model::Target;
 use crate::port::recall::{NoRecall, RecallCounts, RecallOrder, RecallReport};
 
-/// What a recall is about, looked up.
-struct Subject {
-    schedule: i64,
-    occurrence: i64,
-    civil: NaiveDateTime,
+/// What a recall, or a cancel, is about, looked up.
+pub(super) struct Subject {
+    pub schedule: i64,
+    pub occurrence: i64,
+    pub civil: NaiveDateTime,
     /// The occurrence that is sent in its place since an edit.
-    moved_to: Option<NaiveDateTime>,
+    pub moved_to: Option<NaiveDateTime>,
     /// The recipients that are meant, as a list in JSON; `None` when all are.
-    who: Option<String>,
+    pub who: Option<String>,
 }
 
 /// What a recall makes of one delivery.
@@ -48,17 +48,14 @@ pub(super) fn try_out(
         Ok(subject) => subject,
         Err(none) => return Ok(Err(none)),
     };
-    let coming: i64 = conn.prepare_cached(COUNT_COMING.get())?.query_row(
-        named_params! { ":schedule": subject.schedule, ":occurrence": subject.occurrence, ":who": subject.who },
-        |row| row.get(0),
-    )?;
+    let coming = count_coming(conn, &subject)?;
     let touched = touched(conn, &subject)?;
     if touched.is_empty() && coming == 0 {
         return Ok(Err(NoRecall::NothingThere(subject.civil)));
     }
     let mut report = report(order, &subject, &touched, None, now);
     if coming > 0 {
-        *report.counts.entry(RecallState::Unsent).or_default() += coming.unsigned_abs();
+        *report.counts.entry(RecallState::Unsent).or_default() += coming;
     }
     Ok(Ok(report))
 }
@@ -77,7 +74,7 @@ pub(super) fn begin(
     if touched.is_empty() {
         return Ok(Err(NoRecall::NothingThere(subject.civil)));
     }
-    seal(conn, &subject)?;
+    seal(conn, &subject, Reason::Recalled)?;
     if subject.who.is_none() {
         conn.prepare_cached("UPDATE occurrences SET recalled_at = ?2 WHERE id = ?1")?
             .execute(params![subject.occurrence, micros(now)])?;
@@ -91,7 +88,7 @@ pub(super) fn begin(
         .insert(params![subject.occurrence, micros(now), replacement])?;
     for touched in &touched {
         if touched.is_stopped {
-            stop(conn, touched.delivery)?;
+            stop(conn, touched.delivery, Reason::Recalled)?;
         }
         // What somebody wanted later is taken back with what it was.
         for wave in presses::open_snoozes(conn, touched.delivery)? {
@@ -168,11 +165,12 @@ fn occurrence(conn: &Connection, schedule: i64, civil: NaiveDateTime) -> Result<
         .optional()?)
 }
 
-/// The latest occurrence of which anything has left. One person's snooze is not what is meant.
+/// The latest occurrence of which anything has left. One person's snooze is not what is meant, nor is a
+/// test.
 static LATEST: Sql = Sql::new(
     "
     SELECT o.id, o.civil FROM occurrences o
-    WHERE o.schedule_id = ?1 AND o.cause <> 'snooze' AND EXISTS (
+    WHERE o.schedule_id = ?1 AND o.cause NOT IN ('snooze', 'test') AND EXISTS (
         SELECT 1 FROM deliveries d
         WHERE d.occurrence_id = o.id AND (d.state IN ({arrived}) OR d.state = 'sending' OR d.possible_duplicate = 1)
     )
@@ -206,7 +204,7 @@ const OF_ADDRESS: &str = "
     SELECT recipient_id FROM addresses WHERE address = ?1
     UNION SELECT id FROM recipients WHERE conversation_id = ?1";
 
-fn recipients(conn: &Connection, who: &[Target]) -> Result<Result<Option<String>, NoRecall>, Fault> {
+pub(super) fn recipients(conn: &Connection, who: &[Target]) -> Result<Result<Option<String>, NoRecall>, Fault> {
     if who.is_empty() || who.contains(&Target::Everyone) {
         return Ok(Ok(None));
     }
@@ -268,8 +266,17 @@ static ADD_COMING: Sql = coming!(
     "RETURNING wave_id"
 );
 
+/// For how many an expansion is still to make a delivery.
+pub(super) fn count_coming(conn: &Connection, subject: &Subject) -> Result<u64, Fault> {
+    let coming: i64 = conn.prepare_cached(COUNT_COMING.get())?.query_row(
+        named_params! { ":schedule": subject.schedule, ":occurrence": subject.occurrence, ":who": subject.who },
+        |row| row.get(0),
+    )?;
+    Ok(coming.unsigned_abs())
+}
+
 /// Makes the deliveries that an expansion would make later, so that they can be stopped one by one.
-fn add_coming(conn: &Connection, subject: &Subject) -> Result<(), Fault> {
+pub(super) fn add_coming(conn: &Connection, subject: &Subject) -> Result<(), Fault> {
     let mut statement = conn.prepare_cached(ADD_COMING.get())?;
     let made = statement.query_map(
         named_params! {
@@ -329,14 +336,14 @@ fn touched(conn: &Connection, subject: &Subject) -> Result<Vec<Touched>, Fault> 
 /// A sender that has it in hand finds its claim lost before anything leaves.
 static STOP: Sql = Sql::new(
     "
-    UPDATE deliveries SET state = :cancelled, reason = :recalled, detail = NULL, term = NULL, lease_until = NULL
+    UPDATE deliveries SET state = :cancelled, reason = :reason, detail = NULL, term = NULL, lease_until = NULL
     WHERE id = :id AND (state IN ({before cancelled}) OR (state = :cancelled AND reason IN ({revived})))",
 );
 
 /// Stops a delivery that has not left, for good.
-pub(super) fn stop(conn: &Connection, delivery: DeliveryId) -> Result<(), Fault> {
+pub(super) fn stop(conn: &Connection, delivery: DeliveryId, reason: Reason) -> Result<(), Fault> {
     conn.prepare_cached(STOP.get())?.execute(named_params! {
-        ":id": delivery.0, ":cancelled": State::Cancelled.word(), ":recalled": Reason::Recalled.word(),
+        ":id": delivery.0, ":cancelled": State::Cancelled.word(), ":reason": reason.word(),
     })?;
     let mut in_doubt = conn.prepare_cached("SELECT 1 FROM deliveries WHERE id = ?1 AND possible_duplicate = 1")?;
     if !in_doubt.exists([delivery.0])? {
@@ -347,16 +354,16 @@ pub(super) fn stop(conn: &Connection, delivery: DeliveryId) -> Result<(), Fault>
 
 static SEAL: Sql = Sql::new(
     "
-    UPDATE deliveries SET state = :cancelled, reason = :recalled
+    UPDATE deliveries SET state = :cancelled, reason = :reason
     WHERE occurrence_id = :occurrence AND reason IN ({revived}) AND state IN (:cancelled, :skipped)
         AND (:who IS NULL OR recipient_id IN (SELECT value FROM json_each(:who)))",
 );
 
 /// What had been stopped already, and would come to life again if the schedule meant it again, does not any more.
-fn seal(conn: &Connection, subject: &Subject) -> Result<(), Fault> {
+pub(super) fn seal(conn: &Connection, subject: &Subject, reason: Reason) -> Result<(), Fault> {
     conn.prepare_cached(SEAL.get())?.execute(named_params! {
         ":occurrence": subject.occurrence, ":who": subject.who, ":cancelled": State::Cancelled.word(),
-        ":skipped": State::Skipped.word(), ":recalled": Reason::Recalled.word(),
+        ":skipped": State::Skipped.word(), ":reason": reason.word(),
     })?;
     Ok(())
 }

@@ -36,6 +36,10 @@ pub(super) fn take_over(conn: &Connection, now: DateTime<Utc>) -> Result<TakeOve
     let went_round_at = conn
         .prepare_cached("SELECT went_round_at FROM daemon WHERE id = 1")?
         .query_row([], |row| Ok(Of { table: "daemon", id: 1 }.instant_if_any(row, 0, "went_round_at")))??;
+    if let Some(began_at) = went_round_at.filter(|began_at| *began_at < now) {
+        conn.prepare_cached("INSERT INTO downtimes (began_at, ended_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute(params![micros(began_at), micros(now)])?;
+    }
     conn.prepare_cached("UPDATE daemon SET term = term + 1, taken_over_at = ?1 WHERE id = 1")?
         .execute(params![micros(now)])?;
     Ok(TakeOver { term: claim::current_term(conn)?, went_round_at, rescued })

@@ -161,7 +161,8 @@ fn made_at(conn: &Connection) -> Result<Option<DateTime<Utc>>, Fault> {
 /// What was to wait until after the restore was certainly not tried before it.
 static DOUBT: Sql = Sql::new(
     "
-    UPDATE deliveries SET state = :unknown, reason = :restored, detail = NULL
+    UPDATE deliveries INDEXED BY deliveries_unfinished
+    SET state = :unknown, reason = :restored, detail = NULL, ended_at = :now
     WHERE state IN ({unfinished}) AND state IN ({open}) AND state IN ({before unknown}) AND not_before <= :now",
 );
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use rusqlite::Row;
 
@@ -27,6 +27,13 @@ pub(super) fn span(span: Duration) -> i64 {
 /// A civil time as it stands in a column. The fraction of a second is there only where it is not zero.
 pub(super) fn civil_text(civil: NaiveDateTime) -> String {
     civil.format("%Y-%m-%dT%H:%M:%S%.f").to_string()
+}
+
+/// The civil times of a date as they stand in columns: from the first text on, and before the second.
+pub(super) fn texts_of(date: NaiveDate) -> (String, String) {
+    let midnight = date.and_time(NaiveTime::MIN);
+    let next = midnight.checked_add_signed(TimeDelta::days(1)).unwrap_or(NaiveDateTime::MAX);
+    (civil_text(midnight), civil_text(next))
 }
 
 /// Some row of some table, of which columns are read.
@@ -62,6 +69,18 @@ impl Of {
     pub(super) fn civil(self, row: &Row<'_>, index: usize, column: &'static str) -> Result<NaiveDateTime, Fault> {
         let text: String = row.get(index)?;
         text.parse().map_err(|_| self.corrupt(column, &text))
+    }
+
+    pub(super) fn civil_if_any(
+        self,
+        row: &Row<'_>,
+        index: usize,
+        column: &'static str,
+    ) -> Result<Option<NaiveDateTime>, Fault> {
+        match row.get_ref(index)? {
+            rusqlite::types::ValueRef::Null => Ok(None),
+            _ => self.civil(row, index, column).map(Some),
+        }
     }
 
     pub(super) fn zone(self, row: &Row<'_>, index: usize, column: &'static str) -> Result<Tz, Fault> {

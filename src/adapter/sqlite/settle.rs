@@ -61,7 +61,8 @@ static LEAVE: LazyLock<BTreeMap<State, String>> = LazyLock::new(|| {
                 state = :state, reason = :reason, detail = :detail,
                 not_before = coalesce(:not_before, not_before),
                 possible_duplicate = max(possible_duplicate, :possible_duplicate),
-                activity_id = :activity_id, sent_in = :sent_in, sent_at = :sent_at, attempts = attempts + :attempts,
+                activity_id = :activity_id, sent_in = :sent_in, sent_at = :sent_at, ended_at = :ended_at,
+                attempts = attempts + :attempts,
                 doubts = doubts + :doubts,
                 term = NULL, lease_until = NULL
             WHERE id = :id AND term = :term AND state = :from AND state IN ({before STATE})";
@@ -102,7 +103,7 @@ pub(super) fn interrupt(
     let outcome = Outcome { delivery, term, at, settlement, attempt: None, detail: None, thread: None, sent_in: None };
     leave(conn, &outcome, State::Sending)?;
     conn.prepare_cached(
-        "UPDATE attempts INDEXED BY attempts_under_way SET ended_at = ?2, state = ?3, reason = ?4
+        "UPDATE attempts INDEXED BY attempts_of_delivery SET ended_at = ?2, state = ?3, reason = ?4
          WHERE delivery_id = ?1 AND ended_at IS NULL",
     )?
     .execute(params![
@@ -139,6 +140,7 @@ fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault>
         ":activity_id": activity_id,
         ":sent_in": outcome.sent_in,
         ":sent_at": sent_at,
+        ":ended_at": settlement.state().is_final().then(|| micros(outcome.at)),
         ":attempts": from == State::Sending,
         ":doubts": from == State::Sending && settlement.reason().is_some_and(Reason::is_doubt),
     })?;
@@ -149,11 +151,24 @@ fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault>
     if settlement.is_over_for_sure() {
         places::give_back(conn, delivery)?;
     }
+    if let (Settlement::Waiting { not_before, reason, .. }, State::Claimed) = (settlement, from) {
+        conn.prepare_cached(HOLD)?.execute(params![
+            delivery.0,
+            reason.word(),
+            micros(outcome.at),
+            micros(*not_before)
+        ])?;
+    }
     if settlement.state() == State::Waiting {
         realign::after_return(conn, delivery)?;
     }
     Ok(())
 }
+
+/// That it was decided to wait, for whoever asks why.
+const HOLD: &str = "
+    INSERT INTO holds (delivery_id, reason, held_at, held_until) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (delivery_id, reason) DO UPDATE SET held_until = max(held_until, excluded.held_until)";
 
 const MARK: &str = "
     UPDATE recipients SET unreachable = ?2
@@ -224,7 +239,7 @@ mod tests {
     fn settling_costs_the_same_however_many_there_are() {
         assert_scans_nothing(SENDING.get());
         assert_scans_nothing(END_ATTEMPT);
-        [MARK, COUNT_LOST, FOUND].into_iter().for_each(assert_scans_nothing);
+        [HOLD, MARK, COUNT_LOST, FOUND].into_iter().for_each(assert_scans_nothing);
         LEAVE.values().for_each(|sql| assert_scans_nothing(sql));
     }
 }

@@ -30,7 +30,8 @@ use crate::domain::spread::Spread;
 ///   is NULL. It hops over the index from one lane to the next, as `{busy}` does;
 /// - `{supersede}`, `{latest}`: those words of `overlap` and `catch_up`; `{too many people}`: the word of that reason;
 /// - `{revived}`: the reasons of deliveries that come to life again when the schedule means them again;
-/// - `{was served}`: whether the delivery `b` may have reached its recipient, or was recalled;
+/// - `{in trouble}`: the states that an operator may want to look at;
+/// - `{was served}`: whether the delivery `b` may have reached its recipient, or was recalled or cancelled;
 /// - `{person}`: the columns of the recipient `r` that [`Person::read`](super::person::Person::read) reads, first;
 /// - `{is member}`: whether the recipient `r` is one of them, for the schedule `:schedule`;
 /// - `{is among}`: whether the recipient `r` is one of those whom an event may name, for the schedule `:schedule`.
@@ -70,6 +71,10 @@ fn arrived() -> String {
     listed(&State::ALL.into_iter().filter(|state| state.may_have_arrived()).collect::<Vec<_>>())
 }
 
+fn in_trouble() -> String {
+    listed(&State::ALL.into_iter().filter(|state| state.wants_a_look()).collect::<Vec<_>>())
+}
+
 /// Deliveries that were ended for these come to life again when the schedule means them again, see `expand.rs`.
 const REVIVED: [Reason; 4] =
     [Reason::ScheduleChanged, Reason::ScheduleRemoved, Reason::LeftAudience, Reason::TooManyPeople];
@@ -80,7 +85,7 @@ fn revived() -> String {
 
 /// Who was not served a second time was served before, and what was recalled is not to come back at another hour.
 const WAS_SERVED: &str = "
-    (b.state IN ({arrived}) OR b.possible_duplicate = 1 OR b.reason IN ('{served before edit}', '{recalled}'))";
+    (b.state IN ({arrived}) OR b.possible_duplicate = 1 OR b.reason IN ('{served before edit}', '{recalled}', '{cancelled by operator}'))";
 
 const BUSY: &str = "
     busy (id) AS (
@@ -188,6 +193,8 @@ pub(super) fn fill(text: &str) -> String {
         .replace("{served before edit}", Reason::ServedBeforeEdit.as_str())
         .replace("{revived}", &revived())
         .replace("{recalled}", Reason::Recalled.as_str())
+        .replace("{cancelled by operator}", Reason::CancelledByOperator.as_str())
+        .replace("{in trouble}", &in_trouble())
         .replace("{zone unknown}", Reason::ZoneUnknown.as_str())
         .replace("{too many people}", Reason::TooManyPeople.as_str())
         .replace("{supersede}", Overlap::Supersede.word())
@@ -247,7 +254,9 @@ mod tests {
     #[test]
     fn the_indexes_know_the_states_of_the_domain() {
         let schema = migrations::ALL.join("\n");
-        for (index, states) in [("claimable", open()), ("held", held()), ("unfinished", unfinished())] {
+        for (index, states) in
+            [("claimable", open()), ("held", held()), ("unfinished", unfinished()), ("in_trouble", in_trouble())]
+        {
             let from = schema.rfind(&format!("CREATE INDEX deliveries_{index} ")).expect("the index");
             let statement = &schema[from..from + schema[from..].find(';').expect("its end")];
             assert!(statement.ends_with(&format!("WHERE state IN ({states})")), "{statement}");

@@ -10,13 +10,15 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use rusqlite::{Connection, Row, named_params};
 
 use super::fault::Fault;
+use super::lateness;
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use crate::domain::delivery::{Reason, State};
+use crate::domain::lateness::Histogram;
 use crate::domain::plan::WaveRecipients;
 use crate::port::desk::{Counts, DeliveryRecall, DeliveryStatus, OccurrenceStatus, ReasonCount, WaveStatus};
 use crate::port::recall::RecallCounts;
-use crate::port::store::{LedgerStatus, StatusQuery};
+use crate::port::store::{LedgerStatus, RATE_OVER, StatusQuery};
 
 static OCCURRENCES: Sql = Sql::new(
     "
@@ -29,7 +31,7 @@ static OCCURRENCES: Sql = Sql::new(
         UNION
         SELECT c.occurrence_id FROM recalls c INDEXED BY recalls_by_time WHERE c.asked_at > :after
     )
-    SELECT o.id, o.schedule_id, s.name, o.civil
+    SELECT o.id, o.schedule_id, s.name, o.civil, o.cause = 'test'
     FROM live CROSS JOIN occurrences o ON o.id = live.id CROSS JOIN schedules s ON s.id = o.schedule_id
     WHERE :schedule IS NULL OR s.name = :schedule
     ORDER BY s.name, o.civil",
@@ -40,6 +42,7 @@ struct Occurrence {
     schedule: i64,
     name: String,
     civil: NaiveDateTime,
+    is_test: bool,
 }
 
 struct Wave {
@@ -55,15 +58,22 @@ pub(super) fn status(
     conn: &Connection,
     query: &StatusQuery,
     ended_after: DateTime<Utc>,
+    now: DateTime<Utc>,
 ) -> Result<LedgerStatus, Fault> {
-    let mut status = LedgerStatus::default();
+    let requests_lately = lateness::requests(conn, RATE_OVER, now)?;
+    let mut status = LedgerStatus { requests_lately, ..LedgerStatus::default() };
+    let mut all = Histogram::default();
     let mut audiences = Audiences::default();
     for occurrence in occurrences(conn, query, ended_after)? {
-        status.occurrences.push(occurrence_status(conn, &occurrence, &mut audiences)?);
+        let lateness = lateness::of_occurrence(conn, occurrence.id)?;
+        all.merge(&lateness);
+        let shown = occurrence_status(conn, &occurrence, &mut audiences)?;
+        status.occurrences.push(OccurrenceStatus { lateness: lateness.lateness(), ..shown });
         if query.schedule.is_some() {
             list_deliveries(conn, &occurrence, &mut status.deliveries)?;
         }
     }
+    status.lateness = all.lateness();
     Ok(status)
 }
 
@@ -74,7 +84,13 @@ fn occurrences(conn: &Connection, query: &StatusQuery, ended_after: DateTime<Utc
     while let Some(row) = rows.next()? {
         let of = Of { table: "occurrences", id: row.get(0)? };
         let civil = of.civil(row, 3, "civil")?;
-        occurrences.push(Occurrence { id: of.id, schedule: row.get(1)?, name: row.get(2)?, civil });
+        occurrences.push(Occurrence {
+            id: of.id,
+            schedule: row.get(1)?,
+            name: row.get(2)?,
+            civil,
+            is_test: row.get(4)?,
+        });
     }
     Ok(occurrences)
 }
@@ -131,12 +147,14 @@ fn occurrence_status(
     Ok(OccurrenceStatus {
         schedule: occurrence.name.clone(),
         occurrence: occurrence.civil,
+        test: occurrence.is_test,
         audience: counts.values().sum(),
         counts,
         possible_duplicates,
-        reasons: reasons.into_iter().map(|((state, reason), count)| ReasonCount { state, reason, count }).collect(),
+        reasons: reasons.into_iter().map(|((state, reason), count)| ReasonCount::new(state, reason, count)).collect(),
         waves: waves.into_iter().map(|wave| wave.status).collect(),
         recalled: recalled(conn, occurrence)?,
+        lateness: None,
         finished_at: None,
         too_late: 0,
     })

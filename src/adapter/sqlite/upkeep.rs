@@ -17,6 +17,8 @@ const PRUNE_ATTEMPTS: &str = "
         (SELECT id FROM attempts WHERE started_at >= ?1 ORDER BY id LIMIT 1), 9223372036854775807
     )";
 
+const PRUNE_HOLDS: &str = "DELETE FROM holds INDEXED BY holds_by_time WHERE held_until < ?1";
+
 /// A document has ended when everything that came from it has: each of its schedules fires once and is over, or has
 /// been missing for as long. A document from which no schedule ever came may still be needed.
 const PRUNE_DOCUMENTS: &str = "
@@ -46,6 +48,8 @@ const PRUNE_EVENTS: &str = "
 pub(super) fn prune(conn: &Connection, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, Fault> {
     let attempts = conn.prepare_cached(PRUNE_ATTEMPTS)?.execute([micros(before)])?;
     let documents = conn.prepare_cached(PRUNE_DOCUMENTS)?.execute([micros(before)])?;
+    // What a delivery waited for is kept as long as its attempts are.
+    conn.prepare_cached(PRUNE_HOLDS)?.execute([micros(before)])?;
     let replies = replies::prune(conn, before)?;
     let events = conn.prepare_cached(PRUNE_EVENTS)?.execute([micros(now - EVENTS_ARE_KNOWN_FOR)])?;
     places::forget(conn, before)?;

@@ -65,7 +65,7 @@ words! {
     Overlap { Supersede = "supersede", Keep = "keep" }
     CatchUp { Latest = "latest", All = "all", None = "none" }
     WaveRecipients { OfZone = "of-zone", All = "all", Invited = "invited" }
-    Cause { Plan = "plan", Event = "event", Snooze = "snooze" }
+    Cause { Plan = "plan", Event = "event", Snooze = "snooze", Test = "test" }
     OncePer { Event = "event", Person = "person" }
     ClockNote {
         ShiftedOverGap = "shifted-over-gap",

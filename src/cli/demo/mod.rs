@@ -251,7 +251,7 @@ impl Show {
             .cloned()
             .collect();
         self.screen.data(format!("\nUp to {}:", times::utc(status.now)));
-        status::occurrences(self.screen, &began, None);
+        self.screen.data(status::occurrences(&began, None, self.rules.as_ref()));
         let audience: u64 = began.iter().map(|occurrence| occurrence.audience).sum();
         let in_states: u64 = began.iter().flat_map(|occurrence| occurrence.counts.values()).sum();
         let sent: u64 = began.iter().filter_map(|occurrence| occurrence.counts.get(&State::Sent)).sum();

@@ -101,6 +101,7 @@ fn ill() -> Facts {
                 file: "/etc/nudged/schedules/standup.toml".into(),
                 last_good_in_use: true,
                 problems: vec!["3:1: N003 unknown key".into()],
+                schedules: vec!["standup".into()],
             }],
             paused: vec![PausedSchedule {
                 schedule: "standup".into(),

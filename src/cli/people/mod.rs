@@ -11,7 +11,7 @@ mod list;
 // Speaking again to somebody who was marked.
 mod revive;
 // One person in full.
-mod show;
+pub(super) mod show;
 // Where somebody lives.
 mod zone;
 

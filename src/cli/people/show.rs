@@ -90,7 +90,7 @@ fn or_none(text: String) -> String {
 }
 
 /// Who said it.
-fn source(source: ZoneSource) -> &'static str {
+pub(in crate::cli) fn source(source: ZoneSource) -> &'static str {
     match source {
         ZoneSource::Own => "chosen by the person",
         ZoneSource::Operator => "given by the operator",

@@ -61,6 +61,8 @@ pub struct Claim {
     /// Whether a later occurrence of the schedule was due for this recipient when this was claimed. Only asked where
     /// `overlap` or `catch_up` want to know.
     pub later_is_due: bool,
+    /// Whether an operator looks what it is like. Then it comes when they ask for it.
+    pub is_test: bool,
     /// What happened, where that is why it is sent.
     pub event: Option<Arc<EventFacts>>,
 }

@@ -65,6 +65,7 @@ reasons! {
     ScheduleRemoved = "schedule-removed", "the schedule was removed";
     Done = "done", "the recipient said that it is done, so it does not come again";
     Recalled = "recalled", "it was recalled before it was sent";
+    CancelledByOperator = "cancelled-by-operator", "an operator cancelled it before it was sent";
     TooManyPeople = "too-many-people", "the audience was larger than the schedule allows, so nobody got it";
     LeftAudience = "left-audience", "the recipient is no longer in the audience";
     ServedBeforeEdit = "served-before-edit", "it was sent or recalled at its earlier hour, before the schedule was edited";
@@ -166,6 +167,7 @@ impl Reason {
             | Reason::ScheduleRemoved
             | Reason::Done
             | Reason::Recalled
+            | Reason::CancelledByOperator
             | Reason::TooManyPeople
             | Reason::LeftAudience
             | Reason::ServedBeforeEdit

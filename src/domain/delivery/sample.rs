@@ -52,6 +52,7 @@ pub(crate) fn claim() -> Claim {
         original: None,
         opted_out: false,
         later_is_due: false,
+        is_test: false,
         event: None,
     }
 }

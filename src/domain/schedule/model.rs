@@ -1,5 +1,6 @@
 //! What a schedule is: checked values that cannot be wrong.
 
+use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,6 +95,19 @@ pub enum Target {
     Conversation(Address),
     /// Whom an event brings along.
     Event(EventTarget),
+}
+
+/// As schedules write it.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Everyone => f.write_str("everyone"),
+            Target::Group(group) => write!(f, "group:{group}"),
+            Target::Team(team) => write!(f, "team:{team}"),
+            Target::Person(address) | Target::Conversation(address) => address.fmt(f),
+            Target::Event(target) => write!(f, "event:{target}"),
+        }
+    }
 }
 
 /// What a schedule decides about lateness, order, backlog and doubt.

@@ -26,6 +26,7 @@ mod cron;
 mod duplicates;
 mod except;
 mod message;
+mod names;
 mod place;
 mod policies;
 mod quiet;
@@ -39,6 +40,7 @@ mod zone_unknown;
 pub use ahead::{nothing_ahead, nothing_ahead_problem};
 pub use capacity::overload;
 pub use duplicates::{Duplicate, duplicates};
+pub use names::names_in;
 pub use target::{Refused, read_target};
 
 /// Keys that the design of the file promises and that are not there yet.

@@ -36,13 +36,13 @@ impl FrontDesk {
         Ok(PersonChange { schema: PersonChange::SCHEMA.to_owned(), changed, file })
     }
 
-    async fn file_of(&self, recipient: RecipientId) -> Result<PersonFile, DeskError> {
+    pub(super) async fn file_of(&self, recipient: RecipientId) -> Result<PersonFile, DeskError> {
         let file = self.store.person(recipient, self.keeper.fallback_zone, self.clock.now()).await?;
         file.ok_or_else(|| DeskError::NotFound(format!("recipient {recipient} is not there any more")))
     }
 
     /// The one who is meant.
-    async fn find_person(&self, who: &str) -> Result<RecipientId, DeskError> {
+    pub(super) async fn find_person(&self, who: &str) -> Result<RecipientId, DeskError> {
         match self.store.find_people(who).await?[..] {
             [recipient] => Ok(recipient),
             [] => Err(DeskError::NotFound(self.nobody(who).await?)),

@@ -267,7 +267,7 @@ pub(super) const ACTS: &[Act] = acts! {
         let outcome = RecallOutcome { recall: task.recall, delivery: task.delivery, at: at("08:13"), settlement, detail };
         w.store()?.settle_recall(outcome).await?;
     };
-    "resume": |w| w.store()?.resume(name("hold")).await?;
+    "resume": |w| w.store()?.resume(name("hold"), at("08:39")).await?;
     "claim again": |w| w.claim("08:40").await?;
     "mark one that is never settled": |w| w.mark(0, "08:40").await?;
     "upkeep": |w| w.store()?.upkeep().await?;

@@ -1,0 +1,247 @@
+//! Why somebody gets a message, got it, or did not: what the ledger knows, and where it has nothing, what the schedules
+//! in force say.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+use crate::domain::consent::Topic;
+use crate::domain::delivery::Reason;
+use crate::domain::id::{RecipientId, ScheduleName};
+use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
+use crate::domain::recipient::Address;
+use crate::domain::recurrence::{instant, occurrences};
+use crate::domain::schedule::model::Schedule;
+use crate::domain::schedule::when::{Exceptions, Trigger, When, WhoseClock};
+use crate::engine::catalog::Catalog;
+use crate::engine::desk::{FrontDesk, unknown_schedule};
+use crate::engine::foresight::{Prospect, foresee};
+use crate::port::desk::{DeskError, HeldBackFile, PausedSchedule};
+use crate::port::people::PersonFile;
+use crate::port::why::{Absent, Account, Coming, Story, StoryQuery, Why, WhyQuery};
+
+/// How far ahead the next occurrence is looked for: first near, since most schedules fire often.
+const AHEAD_DAYS: [i64; 3] = [2, 40, 3 * 366];
+
+/// No recipient has this number.
+const NOBODY: RecipientId = RecipientId(0);
+
+impl FrontDesk {
+    pub(super) async fn explain(&self, query: WhyQuery) -> Result<Why, DeskError> {
+        let now = self.clock.now();
+        let catalog = self.catalog().await?;
+        let schedule = ScheduleName::new(&query.schedule).and_then(|name| catalog.schedules.get(&name));
+        let held_back = held_back(&query.schedule, schedule.map(AsRef::as_ref), &catalog);
+        let recipient = match self.find_person(&query.who).await {
+            Ok(recipient) => recipient,
+            // Of two mistakes the first one is said first.
+            Err(_) if schedule.is_none() && held_back.is_none() && !self.has_heard_of(&query.schedule).await? => {
+                return Err(DeskError::NotFound(unknown_schedule(&query.schedule, &catalog)));
+            }
+            Err(error) => return Err(error),
+        };
+        let story = StoryQuery { schedule: query.schedule.clone(), recipient, on: query.on };
+        let story = self.store.story(story, now).await?;
+        if schedule.is_none() && held_back.is_none() && !story.is_known {
+            return Err(DeskError::NotFound(unknown_schedule(&query.schedule, &catalog)));
+        }
+        let person = self.file_of(recipient).await?;
+        let paused = self.store.paused().await?.into_iter().map(PausedSchedule::from);
+        let topic = schedule.map_or_else(|| Topic::new(&query.schedule), |schedule| Some(schedule.topic.clone()));
+        let choices = story.choices.iter().filter(|choice| choice.topic.is_none() || choice.topic == topic).cloned();
+        let choices = choices.collect();
+        let accounts = match schedule {
+            Some(schedule) => self.accounts(schedule, &person, story, query.on, now),
+            None => of_the_ledger(story, held_back.is_some()),
+        };
+        Ok(Why {
+            schema: Why::SCHEMA.to_owned(),
+            now,
+            paused: paused.into_iter().find(|paused| paused.schedule == query.schedule),
+            in_force: schedule.is_some(),
+            schedule: query.schedule,
+            person,
+            choices,
+            held_back,
+            accounts,
+        })
+    }
+
+    /// Whether the ledger knows a schedule of this name.
+    pub(super) async fn has_heard_of(&self, schedule: &str) -> Result<bool, DeskError> {
+        let query = StoryQuery { schedule: schedule.to_owned(), recipient: NOBODY, on: None };
+        Ok(self.store.story(query, self.clock.now()).await?.is_known)
+    }
+
+    /// What is to be told of a schedule in force.
+    fn accounts(
+        &self,
+        schedule: &Schedule,
+        person: &PersonFile,
+        story: Story,
+        on: Option<NaiveDate>,
+        now: DateTime<Utc>,
+    ) -> Vec<Account> {
+        let has_open = story.deliveries.iter().any(|delivery| !delivery.state.is_final());
+        let has_of_date = on.is_some() && !story.deliveries.is_empty();
+        let ahead = match story.coming {
+            Some(coming) => Some(Account::Coming(self.foreseen(schedule, person, coming, now))),
+            // What is open is what comes next.
+            None if has_open || has_of_date => None,
+            None => Some(self.beyond_the_plan(schedule, person, on, now)),
+        };
+        let told = story.deliveries.into_iter().map(|delivery| Account::Delivery(Box::new(delivery)));
+        if has_open { told.chain(ahead).collect() } else { ahead.into_iter().chain(told).collect() }
+    }
+
+    /// What the plan will come to, or why it never will.
+    fn beyond_the_plan(
+        &self,
+        schedule: &Schedule,
+        person: &PersonFile,
+        on: Option<NaiveDate>,
+        now: DateTime<Utc>,
+    ) -> Account {
+        if let Some(absent) = not_in_audience(schedule, person) {
+            return Account::Absent(absent);
+        }
+        let zone = person.person.zone;
+        let wave = match on {
+            Some(date) => self.wave_on(schedule, zone, date).filter(|wave| wave.expire_at >= now),
+            None => self.next_wave(schedule, zone, now),
+        };
+        match wave {
+            Some(wave) => {
+                let coming = Coming {
+                    occurrence: wave.occurrence,
+                    planned: false,
+                    zone: wave.zone,
+                    on_own_clock: wave.recipients == WaveRecipients::OfZone,
+                    due_at: wave.due_at,
+                    expire_at: wave.expire_at,
+                    note: wave.note,
+                    held_until: None,
+                    left_out: None,
+                };
+                Account::Coming(self.foreseen(schedule, person, coming, now))
+            }
+            None => Account::Absent(match on {
+                Some(date) => self.absent_on(schedule, zone, date),
+                None => nothing_ahead(&schedule.when, now),
+            }),
+        }
+    }
+
+    /// The first wave of a recipient in `zone` that is not over.
+    fn next_wave(&self, schedule: &Schedule, zone: Tz, now: DateTime<Utc>) -> Option<PlannedWave> {
+        AHEAD_DAYS.into_iter().find_map(|days| {
+            let window = Window::Open { now, until: now + TimeDelta::days(days) };
+            let waves = plan(schedule, &[zone], self.zones.as_ref(), window);
+            waves.into_iter().find(|wave| wave.expire_at >= now)
+        })
+    }
+
+    /// The first wave of a recipient in `zone` on a date.
+    fn wave_on(&self, schedule: &Schedule, zone: Tz, date: NaiveDate) -> Option<PlannedWave> {
+        let midnight = date.and_time(NaiveTime::MIN).and_utc();
+        let around = Window::Onward { after: midnight - TimeDelta::days(2), until: midnight + TimeDelta::days(3) };
+        let waves = plan(schedule, &[zone], self.zones.as_ref(), around);
+        waves.into_iter().find(|wave| wave.occurrence.date() == date)
+    }
+
+    /// Why there is nothing on a date for somebody in the audience.
+    fn absent_on(&self, schedule: &Schedule, zone: Tz, date: NaiveDate) -> Absent {
+        let when = &schedule.when;
+        if let Trigger::Event(event) = &when.trigger {
+            return Absent::AwaitsEvent { event: event.name.clone() };
+        }
+        match (when.from, when.until) {
+            (Some(from), _) if date < from.date() => return Absent::BeforeFrom { from },
+            (_, Some(until)) if date > until.date() => return Absent::AfterUntil { until },
+            _ => {}
+        }
+        if let Some(occurrence) = first_of(when, date) {
+            let clock = match when.clock {
+                WhoseClock::Recipient => zone,
+                WhoseClock::Zone(zone) => zone,
+            };
+            return match instant(when, occurrence, clock, self.zones.as_ref()) {
+                None => Absent::SkippedInGap { occurrence },
+                Some(_) => Absent::NoRow { occurrence },
+            };
+        }
+        let without_exceptions = When { exceptions: Exceptions::default(), ..when.clone() };
+        if first_of(&without_exceptions, date).is_some() {
+            if let Some(calendar) = when.exceptions.calendars.iter().find(|calendar| calendar.contains(date)) {
+                return Absent::Holiday { date, calendar: calendar.name.clone() };
+            }
+            if when.exceptions.dates.contains(&date) {
+                return Absent::ExceptedDate { date };
+            }
+        }
+        let end = date.and_time(NaiveTime::MIN) + TimeDelta::days(AHEAD_DAYS[2]);
+        let next = occurrences(when, date.and_time(NaiveTime::MIN), end).next();
+        Absent::NotThatDay { date, next }
+    }
+
+    /// With what the policies will say, as things stand.
+    fn foreseen(&self, schedule: &Schedule, person: &PersonFile, coming: Coming, now: DateTime<Utc>) -> Coming {
+        let Coming { occurrence, due_at, expire_at, .. } = coming;
+        let prospect = Prospect { occurrence, due_at, expire_at };
+        let rules = self.zones.as_ref();
+        let seen = foresee(schedule, prospect, &person.person, &self.house_quiet_hours, rules, now);
+        let is_stopped = person.stops.iter().any(|stop| stop.topic.as_ref().is_none_or(|it| *it == schedule.topic));
+        Coming {
+            held_until: seen.is_held.then_some(seen.leaves_at),
+            left_out: if is_stopped { Some(Reason::OptedOut) } else { seen.left_out },
+            ..coming
+        }
+    }
+}
+
+/// The file in which a schedule stands, or should, where that is held back.
+fn held_back(name: &str, schedule: Option<&Schedule>, catalog: &Catalog) -> Option<HeldBackFile> {
+    let stands_in = |file: &&HeldBackFile| match schedule {
+        Some(schedule) => *schedule.origin.file == *file.file,
+        None => file.schedules.iter().any(|named| named == name),
+    };
+    catalog.held_back.iter().find(stands_in).cloned()
+}
+
+/// What is to be told of a schedule that is not in force.
+fn of_the_ledger(story: Story, is_held_back: bool) -> Vec<Account> {
+    let absent = if is_held_back { Absent::HeldBack } else { Absent::NotInForce };
+    let told = story.deliveries.into_iter().map(|delivery| Account::Delivery(Box::new(delivery)));
+    let has_none = is_held_back.then(|| Account::Absent(absent.clone()));
+    let accounts: Vec<_> = has_none.into_iter().chain(told).collect();
+    if accounts.is_empty() { vec![Account::Absent(absent)] } else { accounts }
+}
+
+fn not_in_audience(schedule: &Schedule, person: &PersonFile) -> Option<Absent> {
+    let view = &person.person;
+    let addresses: Vec<_> = view.addresses.iter().filter_map(|address| Address::new(address)).collect();
+    let audience = &schedule.audience;
+    if let Some(address) = audience.except_people.iter().find(|address| addresses.contains(address)) {
+        return Some(Absent::Excepted { address: address.to_string() });
+    }
+    if audience.includes(view.kind, &addresses, &view.groups) {
+        return None;
+    }
+    if let Trigger::Event(event) = &schedule.when.trigger {
+        return Some(Absent::AwaitsEvent { event: event.name.clone() });
+    }
+    Some(Absent::NotInAudience { to: audience.to.iter().map(ToString::to_string).collect() })
+}
+
+fn nothing_ahead(when: &When, now: DateTime<Utc>) -> Absent {
+    match (&when.trigger, when.until) {
+        (Trigger::Event(event), _) => Absent::AwaitsEvent { event: event.name.clone() },
+        (_, Some(until)) if until.and_utc() < now => Absent::AfterUntil { until },
+        _ => Absent::NothingAhead,
+    }
+}
+
+fn first_of(when: &When, date: NaiveDate) -> Option<NaiveDateTime> {
+    let midnight = date.and_time(NaiveTime::MIN);
+    let end = midnight + TimeDelta::days(1) - TimeDelta::nanoseconds(1);
+    occurrences(when, midnight, end).next()
+}

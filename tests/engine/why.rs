@@ -1,0 +1,258 @@
+//! P8: `nudged why` answers why somebody got a message, did not, or will. Each story is lived through with the real planner,
+//! ledger and sender, and then told; the snapshots are what an operator reads.
+
+use chrono_tz::Tz;
+use nudged::adapter::zones::ZoneData;
+use nudged::cli::why_in_words;
+use nudged::domain::consent::{Choice, Topic, Way, Wish};
+use nudged::domain::delivery::Reason;
+use nudged::domain::id::ScheduleName;
+use nudged::domain::news::Who;
+use nudged::domain::recipient::Address;
+use nudged::domain::verdict::{Evidence, Verdict};
+use nudged::port::desk::{Desk, DeskError};
+use nudged::port::store::{Pause, PausedBy};
+use nudged::port::why::{Why, WhyQuery};
+
+use crate::rig::{Rig, at};
+
+const STANDUP: &str = "[schedule.standup]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n";
+
+/// Ana lives here from the eve on, and the file says `standup` and `lines`.
+async fn rig_in(zone: Tz, day: &str, lines: &str) -> Rig {
+    let rig = Rig::new(&format!("{day}T00:00")).await;
+    rig.people(&[("ana", zone)]).await;
+    rig.file_says(&format!("{STANDUP}{lines}")).await;
+    rig
+}
+
+/// As above in Lisbon, whose clock shows UTC in winter.
+async fn rig(lines: &str) -> Rig {
+    rig_in(Tz::Europe__Lisbon, "2027-03-01", lines).await
+}
+
+async fn answer(rig: &Rig, who: &str, on: Option<&str>) -> Result<Why, DeskError> {
+    let on = on.map(|date| date.parse().expect("a date"));
+    rig.desk().why(WhyQuery { schedule: "standup".into(), who: who.into(), on }).await
+}
+
+/// What an operator reads who asks why Ana got that of the first of March, or did not.
+async fn told(rig: &Rig) -> String {
+    told_of(rig, Some("2027-03-01")).await
+}
+
+async fn told_of(rig: &Rig, on: Option<&str>) -> String {
+    let why = answer(rig, "ana@x", on).await.expect("an answer");
+    let json = serde_json::to_value(&why).expect("JSON");
+    assert_eq!(json["schema"], "nudged.why/1");
+    assert_eq!(serde_json::from_value::<Why>(json).expect("the answer again"), why, "it travels over the socket");
+    let text = why_in_words(&why, &ZoneData::newest());
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "80 columns:\n{text}");
+    text
+}
+
+/// It is this time, and what is due is sent.
+async fn goes_round(rig: &Rig, now: &str) {
+    rig.now_is(at(now));
+    rig.expand().await;
+    rig.deliver().await;
+}
+
+fn evidence(status: u16, code: Option<&str>) -> Evidence {
+    Evidence {
+        status: Some(status),
+        error_code: code.map(str::to_owned),
+        correlation_id: Some("8f1d9a52-3c0e-4b7d-9f57-6f0c2a1be0aa".to_owned()),
+        ..Evidence::default()
+    }
+}
+
+#[tokio::test]
+async fn delivered() {
+    let rig = rig("").await;
+    rig.teams.sees(evidence(201, None));
+    goes_round(&rig, "2027-03-01T09:00").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn delivered_late() {
+    let rig = rig("").await;
+    rig.teams.sees(evidence(429, Some("Throttled")));
+    rig.teams.answers(&[Verdict::Retry { reason: Reason::Throttled, after: Some(std::time::Duration::from_mins(3)) }]);
+    goes_round(&rig, "2027-03-01T09:00").await;
+    insta::assert_snapshot!("not_yet_delivered", told(&rig).await);
+    rig.teams.sees(evidence(201, None));
+    goes_round(&rig, "2027-03-01T09:04").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn delivered_late_after_a_downtime() {
+    let mut rig = rig("").await;
+    rig.expand().await;
+    rig.down_until(at("2027-03-01T09:20")).await;
+    goes_round(&rig, "2027-03-01T09:20").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn delivered_late_after_a_pause() {
+    let rig = rig("").await;
+    let schedule = ScheduleName::new("standup").expect("a name");
+    let pause = Pause { schedule, why: "the office is closed".into(), by: PausedBy::Operator, not_believed: None };
+    rig.store.pause(pause, at("2027-03-01T08:50")).await.expect("pausing");
+    goes_round(&rig, "2027-03-01T09:10").await;
+    insta::assert_snapshot!("paused", told(&rig).await);
+    rig.now_is(at("2027-03-01T09:30"));
+    rig.resume("standup").await;
+    rig.deliver().await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn moved_zone() {
+    let rig = rig("").await;
+    rig.people(&[("bo", Tz::America__New_York)]).await;
+    rig.plan().await;
+    rig.now_is(at("2027-03-01T08:55"));
+    rig.expand().await;
+    rig.people(&[("ana", Tz::America__New_York)]).await;
+    goes_round(&rig, "2027-03-01T14:00").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn shifted_over_a_gap() {
+    let rig = Rig::new("2027-03-27T12:00").await;
+    rig.people(&[("ana", Tz::Europe__Berlin)]).await;
+    rig.file_says(&STANDUP.replace("09:00", "02:30")).await;
+    goes_round(&rig, "2027-03-28T01:30").await;
+    insta::assert_snapshot!(told_of(&rig, Some("2027-03-28")).await);
+}
+
+#[tokio::test]
+async fn opted_out() {
+    let rig = rig("").await;
+    let choice = Choice { wish: Wish::Stop, topic: Topic::new("standup"), way: Way::Typed, at: at("2027-03-01T08:00") };
+    let who = Who { addresses: vec![Address::new("ana@x").expect("an address")], ..Who::default() };
+    rig.store.choose(who, choice).await.expect("choosing");
+    insta::assert_snapshot!("will_not_get_what_they_stopped", told(&rig).await);
+    goes_round(&rig, "2027-03-01T09:00").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn quiet_hours() {
+    let rig = rig("late = \"4h\"\nquiet_hours = \"08:00-11:30\"\n").await;
+    insta::assert_snapshot!("quiet_hours_to_come", told(&rig).await);
+    goes_round(&rig, "2027-03-01T09:00").await;
+    insta::assert_snapshot!("quiet_hours_hold", told(&rig).await);
+    goes_round(&rig, "2027-03-01T11:30").await;
+    insta::assert_snapshot!("quiet_hours_are_over", told(&rig).await);
+}
+
+#[tokio::test]
+async fn quiet_hours_that_are_too_long() {
+    let rig = rig("quiet_hours = \"08:00-11:30\"\n").await;
+    goes_round(&rig, "2027-03-01T09:00").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn uninstalled() {
+    let rig = rig("").await;
+    rig.teams.sees(evidence(403, Some("BotNotInConversationRoster")));
+    rig.teams.answers(&[Verdict::Permanent { reason: Reason::Uninstalled }]);
+    goes_round(&rig, "2027-03-01T09:00").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn expired() {
+    let rig = rig("").await;
+    rig.now_is(at("2027-03-01T08:55"));
+    rig.expand().await;
+    goes_round(&rig, "2027-03-01T10:30").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn superseded() {
+    let rig = Rig::new("2027-03-01T00:00").await;
+    rig.people(&[("ana", Tz::Europe__Lisbon)]).await;
+    rig.file_says(&STANDUP.replace("\"09:00\"", "[\"09:00\", \"09:20\"]")).await;
+    goes_round(&rig, "2027-03-01T09:21").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn failed_for_good() {
+    let rig = rig("").await;
+    rig.teams.sees(evidence(413, Some("MessageSizeTooBig")));
+    rig.teams.answers(&[Verdict::Permanent { reason: Reason::TooLarge }]);
+    goes_round(&rig, "2027-03-01T09:00").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn unknown() {
+    let rig = rig("on_unknown = \"hold\"\n").await;
+    rig.teams.answers(&[Verdict::Unknown { reason: Reason::NoAnswer }]);
+    goes_round(&rig, "2027-03-01T09:00").await;
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+#[tokio::test]
+async fn not_in_the_audience() {
+    let rig = rig("").await;
+    rig.file_says(&STANDUP.replace("everyone", "group:platform")).await;
+    insta::assert_snapshot!(told_of(&rig, None).await);
+    rig.file_says(&format!("{STANDUP}except_people = [\"ana@x\"]\n")).await;
+    insta::assert_snapshot!("excepted", told_of(&rig, None).await);
+}
+
+#[tokio::test]
+async fn the_file_is_held_back() {
+    let rig = Rig::new("2027-03-01T06:00").await;
+    rig.people(&[("ana", Tz::Europe__Lisbon)]).await;
+    rig.file_is_written(&STANDUP.replace("every =", "evry ="));
+    insta::assert_snapshot!(told_of(&rig, None).await);
+    rig.file_says(STANDUP).await;
+    rig.file_is_written(&STANDUP.replace("09:00", "9 o'clock"));
+    insta::assert_snapshot!("the_last_good_version_goes_on", told_of(&rig, None).await);
+}
+
+/// What is asked of dates on which nothing comes, and of the days ahead.
+#[tokio::test]
+async fn other_days() {
+    let lines = "from = 2027-02-15\nuntil = 2027-04-30\nexcept = [2027-03-10]\n";
+    let rig = rig(lines).await;
+    rig.file_says(&format!("{STANDUP}{lines}").replace("\"day\"", "\"weekday\"")).await;
+    let mut lines = Vec::new();
+    for day in ["2027-01-15", "2027-02-17", "2027-02-20", "2027-03-09", "2027-03-10", "2027-05-03"] {
+        let told = told_of(&rig, Some(day)).await;
+        lines.push(format!("{day}: {}", told.split("\n\n").next().expect("a first line").replace('\n', " ")));
+    }
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[tokio::test]
+async fn what_is_next_and_what_was_last() {
+    let rig = rig("").await;
+    goes_round(&rig, "2027-03-01T09:00").await;
+    rig.now_is(at("2027-03-01T12:00"));
+    insta::assert_snapshot!(told_of(&rig, None).await);
+}
+
+#[tokio::test]
+async fn a_slip_of_the_pen_is_told_as_such() {
+    let rig = rig("").await;
+    let why = |schedule: &str, who: &str| {
+        let (desk, query) = (rig.desk(), WhyQuery { schedule: schedule.into(), who: who.into(), on: None });
+        async move { desk.why(query).await.expect_err("nobody knows it").to_string() }
+    };
+    assert_eq!(why("standpu", "ana@x").await, "there is no schedule \"standpu\"; did you mean \"standup\"?");
+    assert_eq!(why("standpu", "anna@x").await, "there is no schedule \"standpu\"; did you mean \"standup\"?");
+    assert_eq!(why("standup", "anna@x").await, "nobody is known as \"anna@x\"; did you mean \"ana@x\"?");
+}
