@@ -135,7 +135,7 @@ fn rules_and_dashboard_use_what_there_is() {
     let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/monitoring");
     for file in ["alerts.yml", "alerts-test.yml", "dashboard.json"] {
         let text = std::fs::read_to_string(directory.join(file)).expect("it is shipped");
-        if file.ends_with(".json") {
+        if file == "dashboard.json" {
             serde_json::from_str::<serde_json::Value>(&text).expect("JSON");
         }
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
