@@ -78,6 +78,7 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         roster: RosterState::Read,
         earlier: Earlier::Nothing,
         later_is_due: false,
+        is_test: false,
         event: None,
     };
     assert_eq!(claim, expect);
