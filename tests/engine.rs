@@ -17,6 +17,8 @@ mod introductions;
 mod outcomes;
 #[path = "engine/recalling.rs"]
 mod recalling;
+#[path = "engine/reloading.rs"]
+mod reloading;
 #[path = "engine/rig.rs"]
 mod rig;
 #[path = "engine/sending.rs"]

@@ -9,6 +9,7 @@ use crate::adapter::endpoint::BindError;
 use crate::adapter::entropy::SystemEntropy;
 use crate::adapter::files::DirectoryLibrary;
 use crate::adapter::sqlite::OpenError;
+use crate::adapter::zones::ZoneData;
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, settings};
 use crate::config::Config;
@@ -61,7 +62,8 @@ pub(super) async fn open(screen: Screen, common: &Common) -> Result<AnyDesk, Exi
 fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
     let clock = Arc::new(SystemClock::new());
     let library = Arc::new(DirectoryLibrary::new(config.schedules.clone()));
-    let keeper = CatalogKeeper::new(library, Arc::clone(&owned.store), clock.clone(), config.fallback_zone);
+    let zones = Arc::new(ZoneData::newest());
+    let keeper = CatalogKeeper::new(library, Arc::clone(&owned.store), clock.clone(), zones, config.fallback_zone);
     FrontDesk {
         store: Arc::clone(&owned.store),
         clock,

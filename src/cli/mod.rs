@@ -13,6 +13,7 @@ mod people;
 mod preview;
 mod problems;
 mod recall;
+mod reload;
 mod restore;
 mod run;
 mod screen;
@@ -72,6 +73,8 @@ enum Command {
     Preview(preview::PreviewArgs),
     /// Show where every delivery stands
     Status(status::StatusArgs),
+    /// Read the schedule files again, and say what that changes
+    Reload(reload::ReloadArgs),
     /// Hold a schedule: nothing of it is sent until it is resumed
     Pause(pause::PauseArgs),
     /// Let a paused schedule go on
@@ -119,6 +122,7 @@ pub fn main() -> Exit {
             Command::Next(args) => next::run(screen, &cli.common, &args).await,
             Command::Preview(args) => preview::run(screen, &cli.common, &args).await,
             Command::Status(args) => status::run(screen, &cli.common, &args).await,
+            Command::Reload(args) => reload::run(screen, &cli.common, &args).await,
             Command::Pause(args) => pause::pause(screen, &cli.common, &args).await,
             Command::Resume(args) => pause::resume(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,

@@ -102,7 +102,10 @@ fn follow_on_date(
 
 /// Pairs what went with what came, the nearest first, until one side is used up. Of two at the same distance the later
 /// one is taken. Both are ascending and have nothing in common.
-fn nearest_pairs(went: &[NaiveDateTime], came: &[NaiveDateTime]) -> Vec<(NaiveDateTime, NaiveDateTime)> {
+pub(in crate::domain) fn nearest_pairs(
+    went: &[NaiveDateTime],
+    came: &[NaiveDateTime],
+) -> Vec<(NaiveDateTime, NaiveDateTime)> {
     let mut left: Vec<(NaiveDateTime, bool)> =
         went.iter().map(|time| (*time, false)).chain(came.iter().map(|time| (*time, true))).collect();
     left.sort_unstable();

@@ -34,6 +34,7 @@ use crate::port::entropy::Entropy;
 use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
+use crate::port::reload::{ReloadRequest, ReloadVerdict};
 use crate::port::store::{Pause, Paused, PausedBy, StatusQuery, Store, StoreError};
 
 // What the operator says on somebody's behalf.
@@ -46,6 +47,8 @@ mod forward;
 mod people;
 // What is asked about recalls.
 mod recall;
+// Schedule files that are read again.
+mod reload;
 
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
@@ -293,6 +296,10 @@ impl Desk for FrontDesk {
 
     async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError> {
         self.choose(request).await
+    }
+
+    async fn reload(&self, request: ReloadRequest) -> Result<ReloadVerdict, DeskError> {
+        self.reload_files(request).await
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {

@@ -21,6 +21,7 @@ use crate::domain::recipient::{Details, PersonRecord, RecipientKind, ServiceOrig
 use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::{RecallCounts, RecallReport};
+use crate::port::reload::{ReloadRequest, ReloadVerdict};
 use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
 
 /// Why the desk could not do what was asked.
@@ -420,6 +421,9 @@ pub trait Desk: Send + Sync {
 
     /// Stops messages to somebody, or lets them go on, on their behalf. Returns whether that is a change.
     async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError>;
+
+    /// Reads the schedule files again and brings what they say into force, or says what that would do.
+    async fn reload(&self, request: ReloadRequest) -> Result<ReloadVerdict, DeskError>;
 
     /// Holds a schedule. Returns whether that is a change.
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError>;

@@ -25,6 +25,8 @@ pub mod library;
 pub mod people;
 // What crosses the ports when messages are taken back.
 pub mod recall;
+// What crosses the ports when the schedule files are read again.
+pub mod reload;
 // What crosses the ports when a person is answered.
 pub mod reply;
 // The durable ledger.

@@ -18,6 +18,7 @@ use crate::port::desk::{
 use crate::port::event::{EventReceipt, EventRequest};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
+use crate::port::reload::{ReloadRequest, ReloadVerdict};
 use crate::port::store::StatusQuery;
 
 /// A large import takes the store a while.
@@ -155,6 +156,10 @@ impl Desk for ControlClient {
 
     async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError> {
         self.ask(Method::POST, "/v1/consent", Some(&request)).await
+    }
+
+    async fn reload(&self, request: ReloadRequest) -> Result<ReloadVerdict, DeskError> {
+        self.ask(Method::POST, "/v1/reload", Some(&request)).await
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {
