@@ -2,7 +2,7 @@
 //!
 //! A file is accepted or refused whole. Of a refused one the last good version goes on, which the store keeps, so that
 //! it outlives a restart too: a reminder must not fall silent because of a typing mistake elsewhere in its file.
-//! [`assemble`] decides what comes into force; the store brings it into force in one act; then everybody sees it. All that
+//! `assemble` decides what comes into force; the store brings it into force in one act; then everybody sees it. All that
 //! can fail has happened by then.
 
 use std::collections::BTreeMap;

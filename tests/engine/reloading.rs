@@ -268,7 +268,7 @@ struct Desk {
 impl Desk {
     fn perform(&mut self, edit: &Edit) {
         let count = self.schedules.len();
-        let at = |which: usize| (count > 0).then(|| which % count.max(1));
+        let at = |which: usize| which.checked_rem(count);
         match edit {
             Edit::Add { file, hour } => {
                 self.made += 1;
@@ -376,7 +376,14 @@ async fn check(edits: &[(Edit, bool)]) {
                 rig.go_round().await;
                 has_rows = true;
             }
-            _ => {}
+            Edit::Add { .. }
+            | Edit::Remove { .. }
+            | Edit::Time { .. }
+            | Edit::Zone { .. }
+            | Edit::Audience { .. }
+            | Edit::Rename { .. }
+            | Edit::Break { .. }
+            | Edit::Mend => {}
         }
         if !is_read {
             continue;

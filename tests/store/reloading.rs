@@ -161,6 +161,7 @@ pub(crate) async fn a_rename_takes_everything_along(place: &dyn Place) {
 pub(crate) async fn nobody_is_renamed_into_somebody_else(place: &dyn Place) {
     let ledger = at_nine(place).await;
     ledger.sync(&[draft("s"), draft("t")], "00:00").await;
+    ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
     let changes = ledger.reload(&[draft("t").renamed_from("s")], &[], ReloadManner::Counted, "00:00").await;
     assert_eq!(told(&changes), [("s", Change::Removed, 0, 3), ("t", Change::Changed, 0, 0)]);
     ledger.store.retire_missing(at("00:20"), at("00:20")).await.expect("retiring");

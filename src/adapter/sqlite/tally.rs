@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::fault::Fault;
-use super::rows::{Of, micros};
+use super::rows::{Of, civil_text, micros};
 use super::sql::Sql;
 use crate::domain::plan::WaveRecipients;
 use crate::domain::shift::Open;
@@ -29,23 +29,23 @@ pub(super) struct Tally {
 struct Wave {
     id: i64,
     occurrence: i64,
-    civil: NaiveDateTime,
-    is_planned: bool,
+    /// Of which hour it is; `None` where an event or a snooze made it.
+    planned_for: Option<NaiveDateTime>,
     zone: Tz,
     recipients: WaveRecipients,
     expire_at: DateTime<Utc>,
+    /// Whether somebody may still get a delivery of it.
     to_expand: bool,
     has_rows: bool,
     /// Whether an edit has put its occurrence in the place of others.
     replaces: bool,
-    is_recalled: bool,
 }
 
 static WAVES: Sql = Sql::new(
     "
-    SELECT w.id, w.occurrence_id, o.civil, o.cause = 'plan', w.zone, w.recipients, w.expire_at, w.to_expand, w.has_rows,
-        EXISTS (SELECT 1 FROM occurrences p WHERE p.schedule_id = w.schedule_id AND p.replaced_by = o.civil),
-        o.recalled_at IS NOT NULL
+    SELECT w.id, w.occurrence_id, o.civil, o.cause = 'plan', w.zone, w.recipients, w.expire_at,
+        w.to_expand = 1 AND o.recalled_at IS NULL, w.has_rows,
+        EXISTS (SELECT 1 FROM occurrences p WHERE p.schedule_id = w.schedule_id AND p.replaced_by = o.civil)
     FROM waves w CROSS JOIN occurrences o ON o.id = w.occurrence_id
     WHERE w.schedule_id = :schedule AND w.withdrawn_at IS NULL AND (
         w.to_expand = 1 OR w.expire_at >= :now OR EXISTS (
@@ -122,7 +122,7 @@ impl Counter {
                 let rows: i64 = conn.prepare_cached(OPEN_ROWS.get())?.query_row([wave.id], |row| row.get(0))?;
                 self.count(&mut tally, wave, rows.unsigned_abs());
             }
-            let to_expand: Vec<&Wave> = of_one.iter().filter(|wave| wave.to_expand && !wave.is_recalled).collect();
+            let to_expand: Vec<&Wave> = of_one.iter().filter(|wave| wave.to_expand).collect();
             let Some(first) = to_expand.first() else { continue };
             let knows_some = of_one.iter().any(|wave| wave.has_rows || wave.recipients == WaveRecipients::Invited);
             let coming = if knows_some || first.replaces || has_deliveries(conn, first.occurrence)? {
@@ -149,9 +149,11 @@ impl Counter {
         if people == 0 {
             return;
         }
-        if !wave.is_planned {
+        let Some(civil) = wave.planned_for else {
             tally.of_events += people;
-        } else if wave.expire_at < self.now {
+            return;
+        };
+        if wave.expire_at < self.now {
             match tally.past.iter_mut().find(|(zone, _)| *zone == wave.zone) {
                 Some((_, past)) => *past += people,
                 None => tally.past.push((wave.zone, people)),
@@ -161,7 +163,7 @@ impl Counter {
                 WaveRecipients::OfZone => None,
                 WaveRecipients::All | WaveRecipients::Invited => Some(wave.zone),
             };
-            tally.planned.add(wave.civil, zone, people);
+            tally.planned.add(civil, zone, people);
         }
     }
 
@@ -189,15 +191,13 @@ fn waves(conn: &Connection, schedule: i64, now: DateTime<Utc>) -> Result<Vec<Wav
         waves.push(Wave {
             id: of.id,
             occurrence: row.get(1)?,
-            civil: of.civil(row, 2, "occurrence_id")?,
-            is_planned: row.get(3)?,
+            planned_for: if row.get(3)? { Some(of.civil(row, 2, "occurrence_id")?) } else { None },
             zone: of.zone(row, 4, "zone")?,
             recipients: of.word(row, 5, "recipients")?,
             expire_at: of.instant(row, 6, "expire_at")?,
             to_expand: row.get(7)?,
             has_rows: row.get(8)?,
             replaces: row.get(9)?,
-            is_recalled: row.get(10)?,
         });
     }
     Ok(waves)
@@ -212,7 +212,7 @@ fn has_deliveries(conn: &Connection, occurrence: i64) -> Result<bool, Fault> {
 fn coming(conn: &Connection, schedule: i64, wave: &Wave) -> Result<ByZone, Fault> {
     let mut statement = conn.prepare_cached(COMING.get())?;
     let named = named_params! {
-        ":schedule": schedule, ":occurrence": wave.occurrence, ":civil": super::rows::civil_text(wave.civil),
+        ":schedule": schedule, ":occurrence": wave.occurrence, ":civil": wave.planned_for.map(civil_text),
         ":replaces": wave.replaces,
     };
     let zones = statement.query_map(named, |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
