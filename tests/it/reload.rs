@@ -46,13 +46,13 @@ async fn a_file_that_breaks_goes_on_as_it_was_until_it_is_mended() {
     let check = |daemon: &Running| {
         let held = &held_back(&rig)[0];
         assert_eq!(held["last_good_in_use"], true, "{held}");
-        assert!(held["problems"][0].as_str().expect("a line").starts_with("4:6: N104"), "{held}");
+        assert!(held["problems"][0].as_str().expect("a line").starts_with("4:7: N104"), "{held}");
         assert_eq!(count(&rig.status(None), "planned"), planned, "what was planned goes on");
-        assert!(daemon.log().contains("schedule file held back: 4:6: N104"), "{}", daemon.log());
+        assert!(daemon.log().contains("schedule file held back: 4:7: N104"), "{}", daemon.log());
         let output = rig.output(&["reload"]);
         assert_eq!(output.status.code(), Some(78), "{output:?}");
         let said = stdout(&output);
-        assert!(said.replace("\n   ", "").contains("standup.toml:4:6: N104"), "{said}");
+        assert!(said.replace("\n   ", "").contains("standup.toml:4:7: N104"), "{said}");
         assert!(said.ends_with("nothing changes\n1 schedule in force, 1 file held back\n"), "{said}");
     };
     check(&daemon);
