@@ -251,6 +251,7 @@ async fn measure(size: Size) {
         entropy: Arc::new(SystemEntropy),
         zones: Arc::new(ZoneData::newest()),
         library: Arc::new(DirectoryLibrary::new(config.schedules.clone())),
+        files: None,
         ticker: Arc::new(CronTicker::default()),
     };
     let daemon = Daemon::start(&config, outside).await.expect("the daemon starts");

@@ -47,6 +47,7 @@ use crate::engine::limiter::Limiter;
 use crate::engine::planner::Planner;
 use crate::engine::posting::Turns;
 use crate::engine::recaller::Recaller;
+use crate::engine::reloader::Reloader;
 use crate::engine::replier::Replier;
 use crate::engine::rosters::Rosters;
 use crate::engine::sender::Sender;
@@ -57,8 +58,9 @@ use crate::port::connector::Connector;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
 use crate::port::entropy::Entropy;
-use crate::port::library::Library;
+use crate::port::library::{FileWatch, Library};
 use crate::port::line::Line;
+use crate::port::reload::ReloadRequest;
 use crate::port::store::{Rescued, Store, StoreError, TakeOver};
 use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
@@ -75,6 +77,8 @@ pub struct Outside {
     pub entropy: Arc<dyn Entropy>,
     pub zones: Arc<dyn ZoneDatabase>,
     pub library: Arc<dyn Library>,
+    /// `None` where files are read again only when somebody asks for it.
+    pub files: Option<Arc<dyn FileWatch>>,
     pub ticker: Arc<dyn Ticker>,
 }
 
@@ -165,8 +169,9 @@ impl Daemon {
         let downtime = Downtime { since: taken.went_round_at, until: started_at };
 
         let library = Arc::clone(&outside.library);
-        let keeper =
-            Arc::new(CatalogKeeper::new(library, Arc::clone(&store), Arc::clone(&clock), config.fallback_zone));
+        let zones = Arc::clone(&outside.zones);
+        let keeper = CatalogKeeper::new(library, Arc::clone(&store), Arc::clone(&clock), zones, config.fallback_zone);
+        let keeper = Arc::new(keeper);
         let schedules = keeper.reload().await?.schedules.len();
         let health = Arc::new(Health::new(Arc::clone(&clock)));
         let planner = Arc::new(Planner {
@@ -244,6 +249,10 @@ impl Daemon {
         tasks.spawn(named("dispatcher", dispatcher.run(stop.clone())));
         tasks.spawn(named("rosters", rosters.run(stop.clone())));
         tasks.spawn(named("introductions", introductions.run(stop.clone())));
+        if let Some(files) = outside.files {
+            let (keeper, clock, replan) = (Arc::clone(&keeper), Arc::clone(&clock), Arc::clone(&replan));
+            tasks.spawn(named("reloader", Reloader { files, keeper, clock, replan }.run(stop.clone())));
+        }
         tasks.spawn(named("recaller", recaller.run(stop.clone())));
         tasks.spawn(named("replier", replier.run(stop.clone())));
         tasks.spawn(named("chores", chores.run(beats, stop.clone())));
@@ -273,12 +282,7 @@ impl Daemon {
 
     /// Reads the schedule files again.
     pub async fn reload(&self) -> Result<(), StoreError> {
-        let catalog = self.keeper.reload().await?;
-        tracing::info!(
-            schedules = catalog.schedules.len(),
-            held_back = catalog.held_back.len(),
-            "schedule files read again"
-        );
+        self.keeper.reload_as_asked(ReloadRequest::default()).await?;
         self.replan.notify_one();
         Ok(())
     }

@@ -19,6 +19,8 @@ mod outcomes;
 mod pulse;
 #[path = "engine/recalling.rs"]
 mod recalling;
+#[path = "engine/reloading.rs"]
+mod reloading;
 #[path = "engine/rig.rs"]
 mod rig;
 #[path = "engine/sending.rs"]

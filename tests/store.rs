@@ -40,6 +40,8 @@ mod pressing;
 mod random_acts;
 #[path = "store/recalling.rs"]
 mod recalling;
+#[path = "store/reloading.rs"]
+mod reloading;
 #[path = "store/restoring.rs"]
 mod restoring;
 #[path = "store/schedules.rs"]
@@ -185,6 +187,16 @@ macro_rules! conformance {
                 a_claim_of_a_retired_schedule_is_cancelled_when_it_returns,
                 an_edited_priority_counts_for_what_is_open,
                 people_whom_a_schedule_names_have_a_place,
+            ]);
+            conformance!(@cases $place, reloading, [
+                what_moves_is_counted_with_and_without_rows,
+                a_dry_run_says_the_same_and_changes_nothing,
+                a_reload_is_all_or_nothing,
+                what_goes_and_comes_back_is_told,
+                who_is_too_late_is_told,
+                who_was_served_before_an_edit_is_not_new,
+                a_rename_takes_everything_along,
+                nobody_is_renamed_into_somebody_else,
             ]);
             conformance!(@cases $place, trouble, [
                 a_conversation_is_gone_after_three_occurrences_in_a_row,

@@ -3,6 +3,8 @@
 //! What is found in a directory is read only if it lies in it, wherever links lead. Whoever may write schedules would
 //! otherwise have the daemon read for them what they must not, such as the bot's secret as the text of a message.
 
+mod watch;
+
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -14,6 +16,8 @@ use rustix::io::Errno;
 use crate::domain::problem::Source;
 use crate::domain::supplies::Kind;
 use crate::port::library::{FoundSupply, Library, Shelf, UnreadableFile};
+
+pub use watch::DirectoryWatch;
 
 /// Larger than this, a file is nothing that a person wrote: a hundred thousand people fit into it.
 const MAX_BYTES: u64 = 64 << 20;

@@ -232,6 +232,13 @@ fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
             }
         }
     }
+    for refused in parse::refused_renames(names.values()) {
+        let of_file = checked.iter_mut().find(|file| file.schedules.is_some() && file.source.name == refused.file);
+        if let Some(file) = of_file {
+            file.problems.push(refused.problem(&file.source));
+            file.problems.sort_by_key(|problem| problem.span.start);
+        }
+    }
     // Two paths may have brought the same supply.
     let mut seen = BTreeSet::new();
     checked.retain(|file| file.schedules.is_some() || seen.insert(file.source.name.clone()));

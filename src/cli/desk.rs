@@ -63,7 +63,8 @@ pub(super) async fn open(screen: Screen, common: &Common) -> Result<AnyDesk, Exi
 pub(super) fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
     let clock = Arc::new(SystemClock::new());
     let library = Arc::new(DirectoryLibrary::new(config.schedules.clone()));
-    let keeper = CatalogKeeper::new(library, Arc::clone(&owned.store), clock.clone(), config.fallback_zone);
+    let zones = Arc::new(ZoneData::newest());
+    let keeper = CatalogKeeper::new(library, Arc::clone(&owned.store), clock.clone(), zones, config.fallback_zone);
     FrontDesk {
         store: Arc::clone(&owned.store),
         clock,

@@ -21,6 +21,7 @@ mod preview;
 mod problems;
 mod prose;
 mod recall;
+mod reload;
 mod restore;
 mod retry;
 mod run;
@@ -97,6 +98,8 @@ enum Command {
     Export(export::ExportArgs),
     /// Send a schedule's message to one person now, as a test
     Test(test::TestArgs),
+    /// Read the schedule files again, and say what that changes
+    Reload(reload::ReloadArgs),
     /// Hold a schedule: nothing of it is sent until it is resumed
     Pause(pause::PauseArgs),
     /// Let a paused schedule go on
@@ -156,6 +159,7 @@ pub fn main() -> Exit {
             Command::Cancel(args) => cancel::run(screen, &cli.common, &args).await,
             Command::Export(args) => export::run(screen, &cli.common, &args).await,
             Command::Test(args) => test::run(screen, &cli.common, &args).await,
+            Command::Reload(args) => reload::run(screen, &cli.common, &args).await,
             Command::Pause(args) => pause::pause(screen, &cli.common, &args).await,
             Command::Resume(args) => pause::resume(screen, &cli.common, &args).await,
             Command::Send(args) => send::run(screen, &cli.common, &args).await,

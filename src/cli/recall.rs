@@ -12,7 +12,7 @@ use crate::adapter::clock::SystemClock;
 use crate::adapter::control::ControlClient;
 use crate::adapter::files::read_text;
 use crate::adapter::zones::ZoneData;
-use crate::cli::screen::{Screen, aligned, one_line};
+use crate::cli::screen::{Screen, aligned, grouped, one_line};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
@@ -174,19 +174,6 @@ fn announce(plan: &RecallReport) -> String {
     said
 }
 
-/// `12,345`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// Asks whoever sits there.
 fn confirm(screen: Screen, remedy: &Remedy) -> Result<(), Exit> {
     if !io::stdin().is_terminal() {
@@ -301,15 +288,6 @@ mod tests {
         check("2026-12-01 09:00:30", Some("2026-12-01 09:00:30"));
         check("2026-12-01T09:00Z", None);
         check("09:00", None);
-    }
-
-    #[test]
-    fn large_numbers_can_be_read() {
-        let check = |number: u64, expect: &str| assert_eq!(grouped(number), expect);
-        check(0, "0");
-        check(999, "999");
-        check(1204, "1,204");
-        check(1_000_000, "1,000,000");
     }
 
     fn report() -> RecallReport {

@@ -1,6 +1,7 @@
 //! `nudged run`: the daemon.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -9,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::entropy::SystemEntropy;
-use crate::adapter::files::DirectoryLibrary;
+use crate::adapter::files::{DirectoryLibrary, DirectoryWatch};
 use crate::adapter::log::{self, Form, People};
 use crate::adapter::ticker::CronTicker;
 use crate::adapter::zones::ZoneData;
@@ -18,11 +19,13 @@ use crate::cli::{Common, Ended, Exit, desk, settings};
 use crate::config::{Log, LogFormat};
 use crate::daemon::{Daemon, Outside};
 use crate::port::clock::Clock;
+use crate::port::library::FileWatch;
 
 #[derive(Debug, Args)]
 #[command(
     after_help = "SIGTERM and SIGINT stop it: nothing new is claimed, requests in flight finish, the rest is given\n\
-                        back. A second one ends it at once. SIGHUP reads the schedule files again."
+                        back. A second one ends it at once. SIGHUP reads the schedule files again, as does\n\
+                        every change of one, and `nudged reload`."
 )]
 pub(super) struct RunArgs {}
 
@@ -35,6 +38,7 @@ pub(super) async fn run(screen: Screen, common: &Common, _args: &RunArgs) -> End
         entropy: Arc::new(SystemEntropy),
         zones: Arc::new(ZoneData::newest()),
         library: Arc::new(DirectoryLibrary::new(config.schedules.clone())),
+        files: watch(&config.schedules),
         ticker: Arc::new(CronTicker::new(config.backups.as_ref().map(|backups| backups.at))),
     };
     // Listened for before anything starts, so that an early stop is a clean one.
@@ -68,6 +72,17 @@ pub(super) async fn run(screen: Screen, common: &Common, _args: &RunArgs) -> End
         () = signals.stop_again() => {
             screen.error("stopped at once; what was in flight is unknown");
             Ok(Exit::Failed)
+        }
+    }
+}
+
+/// Watches the schedule files; from before they are first read, so that no change is missed.
+fn watch(schedules: &Path) -> Option<Arc<dyn FileWatch>> {
+    match DirectoryWatch::new(schedules.to_owned()) {
+        Ok(watch) => Some(Arc::new(watch)),
+        Err(error) => {
+            tracing::warn!(%error, "schedule files can't be watched; after an edit say `nudged reload`");
+            None
         }
     }
 }

@@ -17,6 +17,30 @@ pub(super) fn one_line(text: &str, width: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// How wide a terminal may be expected to be, in characters.
+pub(super) const WIDTH: usize = 80;
+
+/// A line as several, each of at most `width` characters where its words allow it; those behind the first are moved in
+/// by `indent`. What stands in front of the first word stays.
+pub(super) fn folded(line: &str, width: usize, indent: usize) -> String {
+    let begin = line.len() - line.trim_start().len();
+    let (mut text, mut used) = (line[..begin].to_owned(), begin);
+    for (at, word) in line[begin..].split(' ').enumerate() {
+        let length = word.chars().count();
+        if at > 0 && used + 1 + length > width {
+            text.push('\n');
+            text.push_str(&" ".repeat(indent));
+            used = indent;
+        } else if at > 0 {
+            text.push(' ');
+            used += 1;
+        }
+        text.push_str(word);
+        used += length;
+    }
+    text
+}
+
 /// A text as a terminal may get it. Names and answers come from outside, and control characters in them could rename the
 /// window, hide lines or type for the operator. Line breaks, tabs and colours, which our own excerpts have, stay.
 fn harmless(text: &str) -> Cow<'_, str> {
@@ -53,6 +77,19 @@ pub(super) fn aligned(header: &[&str], rows: Vec<Vec<String>>) -> String {
         column.set_padding((0, 2));
     }
     table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+}
+
+/// `12,345`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// Where a command shows its results.
@@ -142,6 +179,23 @@ impl Screen {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lines_are_folded_between_words() {
+        let check = |line: &str, expect: &str| assert_eq!(folded(line, 12, 4), expect, "{line:?}");
+        check("short", "short");
+        check("  one two three four", "  one two\n    three\n    four");
+        check("a-word-that-is-too-long it is", "a-word-that-is-too-long\n    it is");
+    }
+
+    #[test]
+    fn large_numbers_can_be_read() {
+        let check = |number: u64, expect: &str| assert_eq!(grouped(number), expect);
+        check(0, "0");
+        check(999, "999");
+        check(1204, "1,204");
+        check(1_000_000, "1,000,000");
+    }
 
     #[test]
     fn nobody_writes_into_the_operators_terminal() {

@@ -70,12 +70,14 @@ fn follow_on_date(
     let is_meant = |time: NaiveDateTime| meant.binary_search(&time).is_ok();
     let gone: Vec<&&Remembered> = before.iter().filter(|one| !is_meant(one.occurrence)).collect();
     let is_gone = |time: NaiveDateTime| gone.iter().any(|one| one.occurrence == time);
-    // In whose place nothing has come yet, or only something that the ledger has forgotten.
-    let open: Vec<NaiveDateTime> = gone
-        .iter()
-        .filter(|one| one.replaced_by.is_none_or(|by| !is_meant(by) && !is_gone(by)))
-        .map(|one| one.occurrence)
-        .collect();
+    // What stands for one in whose place nothing has come yet: itself; or what had come, and the ledger has forgotten or never
+    // had. That may stand for several, and whatever takes its place takes the place of all of them.
+    let stands_for = |one: &Remembered| match one.replaced_by {
+        None => Some(one.occurrence),
+        Some(by) => (!is_meant(by) && !is_gone(by)).then_some(by),
+    };
+    let open: BTreeSet<NaiveDateTime> = gone.iter().filter_map(|one| stands_for(one)).collect();
+    let open: Vec<NaiveDateTime> = open.into_iter().collect();
     let earliest = before.iter().map(|one| one.occurrence).min();
     let came: Vec<NaiveDateTime> = meant
         .iter()
@@ -92,8 +94,11 @@ fn follow_on_date(
         .map(|one| {
             let by = match one.replaced_by {
                 Some(by) if is_meant(by) => Some(by),
-                Some(by) if is_gone(by) => Some(pairs.get(&by).copied().unwrap_or(by)),
-                Some(_) | None => pairs.get(&one.occurrence).copied(),
+                Some(by) => {
+                    let next = gone.iter().find(|it| it.occurrence == by).and_then(|it| stands_for(it)).unwrap_or(by);
+                    Some(pairs.get(&next).copied().unwrap_or(by))
+                }
+                None => pairs.get(&one.occurrence).copied(),
             };
             (one.occurrence, by)
         })
@@ -102,7 +107,10 @@ fn follow_on_date(
 
 /// Pairs what went with what came, the nearest first, until one side is used up. Of two at the same distance the later
 /// one is taken. Both are ascending and have nothing in common.
-fn nearest_pairs(went: &[NaiveDateTime], came: &[NaiveDateTime]) -> Vec<(NaiveDateTime, NaiveDateTime)> {
+pub(in crate::domain) fn nearest_pairs(
+    went: &[NaiveDateTime],
+    came: &[NaiveDateTime],
+) -> Vec<(NaiveDateTime, NaiveDateTime)> {
     let mut left: Vec<(NaiveDateTime, bool)> =
         went.iter().map(|time| (*time, false)).chain(came.iter().map(|time| (*time, true))).collect();
     left.sort_unstable();
@@ -203,6 +211,23 @@ mod tests {
         let meant = Meant { first: day(), last: day(), times: times("11:00") };
         let after = follow(&before, &meant, &BTreeSet::from([time("11:00")]));
         assert_eq!(after[0].replaced_by, Some(time("11:00")));
+    }
+
+    /// 04:15 could not be sent any more when it was meant, so the ledger never had it; what came after it takes the place of
+    /// both that it had taken the place of.
+    #[test]
+    fn one_that_the_ledger_never_had_stands_for_all_whose_place_it_took() {
+        let remembered =
+            |of: &str, by: &str| Remembered { occurrence: time(of), is_meant: false, replaced_by: Some(time(by)) };
+        let before = [remembered("00:00", "04:15"), remembered("09:00", "04:15")];
+        let follow_to = |revision: &str| -> Vec<_> {
+            let meant = Meant { first: day(), last: day(), times: times(revision) };
+            let after = follow(&before, &meant, &meant.times.iter().copied().collect());
+            after.into_iter().map(|one| one.replaced_by).collect()
+        };
+        assert_eq!(follow_to("08:30"), [Some(time("08:30")); 2]);
+        assert_eq!(follow_to("04:15"), [Some(time("04:15")); 2], "it is meant again");
+        assert_eq!(follow_to(""), [Some(time("04:15")); 2], "it stands there until something comes");
     }
 
     /// 09:00 was over when the schedule came, so the ledger never had it: it is not what 16:00 has moved to.

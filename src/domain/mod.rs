@@ -102,6 +102,9 @@ pub mod spread;
 // Which occurrence of a date takes the place of which when a schedule is edited.
 pub mod edit;
 
+// What an edit does to what is still to be sent, told in people.
+pub mod shift;
+
 // The states of one delivery and what moves it from one to the next.
 pub mod delivery;
 

@@ -154,6 +154,8 @@ codes! {
     NoRecipients = "N123" Error,
     /// People named by the data of an event, and nothing that says whom it may name.
     NoAllowedAudience = "N124" Error,
+    /// A schedule that says it was another one, which can't be.
+    BadRename = "N125" Error,
 
     /// A template that is not understood.
     BadTemplate = "N130" Error,

@@ -39,6 +39,7 @@ use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
 use crate::port::rehearsal::{TestReceipt, TestRequest};
+use crate::port::reload::{ReloadRequest, ReloadVerdict};
 use crate::port::store::{Pause, Paused, PausedBy, RATE_OVER, StatusQuery, Store, StoreError};
 use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::why::{Why, WhyQuery};
@@ -59,6 +60,8 @@ mod rehearsal;
 mod trouble;
 // Why somebody gets a message, or does not.
 mod why;
+// Schedule files that are read again.
+mod reload;
 
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
@@ -341,6 +344,10 @@ impl Desk for FrontDesk {
 
     async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError> {
         self.choose(request).await
+    }
+
+    async fn reload(&self, request: ReloadRequest) -> Result<ReloadVerdict, DeskError> {
+        self.reload_files(request).await
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {

@@ -6,6 +6,9 @@
 // The schedules in force, and the files that are held back.
 pub mod catalog;
 
+// The files, read again when they change.
+pub mod reloader;
+
 // Schedules → waves, over a rolling horizon.
 pub mod planner;
 

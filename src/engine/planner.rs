@@ -17,6 +17,7 @@ use crate::engine::catalog::CatalogCell;
 use crate::engine::cores;
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
+use crate::port::reload::Planning;
 use crate::port::store::{PlanChange, PlanMark, Retired, SchedulePlan, Store, StoreError};
 use crate::port::zones::ZoneDatabase;
 
@@ -28,7 +29,7 @@ const SLACK: TimeDelta = TimeDelta::hours(1);
 
 /// For how long a schedule may be missing before what is open of it is cancelled: an editor's rename or a checkout is
 /// no deletion.
-const MISSING_GRACE: TimeDelta = TimeDelta::minutes(10);
+pub const MISSING_GRACE: TimeDelta = TimeDelta::minutes(10);
 
 /// For how long after they were over occurrences are accounted for person by person. A daemon that was away for longer
 /// says once for each schedule how many there were before that: rows of which nobody could have got anything would fill
@@ -50,6 +51,7 @@ pub struct Planner {
 impl Planner {
     /// One pass over all schedules.
     pub async fn pass(&self) -> Result<PlanChange, StoreError> {
+        let _turn = self.catalog.turn().await;
         let now = self.clock.now();
         let retired = self.store.retire_missing(now - MISSING_GRACE, now).await?;
         if retired != Retired::default() {
@@ -79,8 +81,9 @@ impl Planner {
         let mut total = PlanChange::default();
         let catalog = self.catalog.current();
         let schedules: Vec<&Arc<Schedule>> = catalog.schedules.values().collect();
+        let maker = PlanMaker { zones: Arc::clone(&self.zones), now };
         for batch in schedules.chunks(BATCH) {
-            let plan = |schedule: &&Arc<Schedule>| self.plan(schedule, marks.get(&schedule.name), &people_zones, now);
+            let plan = |schedule: &&Arc<Schedule>| maker.plan(schedule, marks.get(&schedule.name), &people_zones);
             let plans = cores::map(batch, plan);
             for (schedule, _) in batch.iter().zip(&plans).filter(|(_, planned)| planned.is_some()) {
                 let Some(mark) = marks.get(&schedule.name) else { continue };
@@ -113,15 +116,25 @@ impl Planner {
         self.health.planner_passed();
         Ok(total)
     }
+}
 
+/// Makes plans, and keeps none: what the planner and a reload have in common.
+pub struct PlanMaker {
+    pub zones: Arc<dyn ZoneDatabase>,
+    pub now: DateTime<Utc>,
+}
+
+impl Planning for PlanMaker {
+    fn plans(&self, schedules: &[(Arc<Schedule>, Option<PlanMark>)], zones: &[Tz]) -> Vec<SchedulePlan> {
+        let plan = |(schedule, mark): &(Arc<Schedule>, Option<PlanMark>)| self.plan(schedule, mark.as_ref(), zones);
+        cores::map(schedules, plan).into_iter().flatten().collect()
+    }
+}
+
+impl PlanMaker {
     /// What is to be planned of one schedule, if anything.
-    fn plan(
-        &self,
-        schedule: &Arc<Schedule>,
-        mark: Option<&PlanMark>,
-        people_zones: &[Tz],
-        now: DateTime<Utc>,
-    ) -> Option<SchedulePlan> {
+    fn plan(&self, schedule: &Arc<Schedule>, mark: Option<&PlanMark>, people_zones: &[Tz]) -> Option<SchedulePlan> {
+        let now = self.now;
         let signature = signature(schedule, people_zones, &self.zones.version());
         let until = now + HORIZON;
         let (window, planned_until) = match mark.filter(|mark| mark.signature == signature) {

@@ -24,6 +24,7 @@ use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::{RecallCounts, RecallReport};
 use crate::port::rehearsal::{TestReceipt, TestRequest};
+use crate::port::reload::{ReloadRequest, ReloadVerdict};
 use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
 use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::why::{Why, WhyQuery};
@@ -460,6 +461,9 @@ pub trait Desk: Send + Sync {
 
     /// Stops messages to somebody, or lets them go on, on their behalf. Returns whether that is a change.
     async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError>;
+
+    /// Reads the schedule files again and brings what they say into force, or says what that would do.
+    async fn reload(&self, request: ReloadRequest) -> Result<ReloadVerdict, DeskError>;
 
     /// Holds a schedule. Returns whether that is a change.
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError>;

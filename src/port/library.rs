@@ -40,6 +40,13 @@ impl Shelf {
     }
 }
 
+/// Tells when the files may be others than before.
+#[async_trait]
+pub trait FileWatch: Send + Sync {
+    /// Waits until something has changed since this was last asked; at first, since the watch began. Cancel-safe.
+    async fn changed(&self);
+}
+
 /// The schedule files of one directory and those below it, with their supplies.
 #[async_trait]
 pub trait Library: Send + Sync {

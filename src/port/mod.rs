@@ -31,6 +31,8 @@ pub mod people;
 pub mod recall;
 // What crosses the ports when a message is tested.
 pub mod rehearsal;
+// What crosses the ports when the schedule files are read again.
+pub mod reload;
 // What crosses the ports when a person is answered.
 pub mod reply;
 // The durable ledger.

@@ -25,7 +25,6 @@ use crate::domain::lateness::Lateness;
 use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::plan::PlannedWave;
 use crate::domain::recipient::{PersonRecord, Reference};
-use crate::domain::schedule::model::Schedule;
 use crate::domain::share::Rooms;
 use crate::domain::thread::{BegunThread, Thread, ThreadName};
 use crate::domain::verdict::Evidence;
@@ -36,6 +35,7 @@ use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::rehearsal::TestOrder;
+use crate::port::reload::{Reload, ScheduleChange};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use crate::port::trouble::{CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport};
 use crate::port::vitals::{CrowdFigures, QueueFigures};
@@ -326,21 +326,16 @@ pub trait Store: Send + Sync {
     /// The kept documents whose name begins with `prefix`, in the order of the names.
     async fn documents(&self, prefix: &str) -> Result<Vec<Document>, StoreError>;
 
-    /// Keeps a document, in place of an earlier one of the same name.
-    async fn keep_document(&self, document: Document) -> Result<(), StoreError>;
-
-    /// Forgets a document, if it is kept.
-    async fn forget_document(&self, name: String) -> Result<(), StoreError>;
-
-    /// Makes the schedules known: policies, audiences, and a recipient for each person, chat and channel whom they name
-    /// and whom no import has mentioned (in `fallback_zone`). A schedule that is no longer in `schedules` is missing from `now`
-    /// on: nothing of it is expanded or claimed, and [`Store::retire_missing`] ends it after a grace.
-    async fn sync_schedules(
-        &self,
-        schedules: Vec<Arc<Schedule>>,
-        fallback_zone: Tz,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError>;
+    /// Brings schedules into force, all or nothing: keeps and forgets documents, makes the schedules known, and plans what is
+    /// new or another than before.
+    ///
+    /// Known are then policies, audiences, and a recipient for each person, chat and channel whom the schedules name and whom no
+    /// import has mentioned (in the fallback zone). One that was renamed goes on under its new name, with all that was sent.
+    /// One that is not among them is missing from `now` on: nothing of it is expanded or claimed, and
+    /// [`Store::retire_missing`] ends it after a grace.
+    ///
+    /// Says what that changes, in the order of the names; of a [`DryRun`](crate::port::reload::ReloadManner::DryRun) too, which changes nothing.
+    async fn reload(&self, reload: Reload) -> Result<Vec<ScheduleChange>, StoreError>;
 
     /// Cancels what is open of schedules that have been missing since before `missing_since`: their waves are
     /// withdrawn and their open deliveries become `cancelled: schedule-removed`.

@@ -129,6 +129,7 @@ impl Rig {
             entropy: Arc::new(SystemEntropy),
             zones: Arc::new(ZoneData::newest()),
             library: Arc::new(DirectoryLibrary::new(self.config.schedules.clone())),
+            files: None,
             ticker: Arc::new(CronTicker::default()),
         };
         Daemon::start(&self.config, outside).await.expect("the daemon starts")

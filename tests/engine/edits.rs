@@ -60,6 +60,10 @@ async fn an_edit_in_the_middle_of_the_day_serves_everybody_once() {
     check(&[(begin, "at = 2027-03-01T09:00:00"), ("2027-03-01T12:00", "at = 2027-03-01T23:00:00")], [1, 1, 1]).await;
     check(&[(begin, "cron = \"0 9 * * *\""), ("2027-03-01T08:30", "cron = \"30 10 * * mon\"")], [1, 1, 1]).await;
     check(&[(begin, &nine), ("2027-03-01T08:30", "cron = \"0 11 * * *\"")], [1, 1, 1]).await;
+    // Two edits at once, of which the first means what can't be sent any more: it is over in Berlin by then.
+    let (midnight, quarter_past, half_past) = (daily("00:00"), daily("04:15"), daily("08:30"));
+    let (first, then) = ("2027-03-01T00:15", "2027-03-01T16:30");
+    check(&[(begin, &nine), (first, &midnight), (then, &quarter_past), (then, &half_past)], [1, 0, 1]).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! A ledger, its catalog and its planner, with a clock that stands still.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -83,14 +84,16 @@ impl Entropy for NoChance {
     }
 }
 
-/// One schedule file.
-struct OneFile(Mutex<String>);
+/// The schedule files, by their names.
+#[derive(Default)]
+struct Files(Mutex<BTreeMap<String, String>>);
 
 #[async_trait]
-impl Library for OneFile {
+impl Library for Files {
     async fn read(&self) -> Shelf {
-        let text = self.0.lock().expect("nobody panics with it").clone();
-        Shelf { files: vec![Source::new("file.toml", text)], ..Shelf::default() }
+        let files = self.0.lock().expect("nobody panics with it");
+        let files = files.iter().map(|(name, text)| Source::new(name.as_str(), text.as_str())).collect();
+        Shelf { files, ..Shelf::default() }
     }
 }
 
@@ -101,7 +104,7 @@ pub(crate) struct Rig {
     _folder: TempDir,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<SetClock>,
-    file: Arc<OneFile>,
+    files: Arc<Files>,
     pub(crate) keeper: Arc<CatalogKeeper>,
     pub(crate) planner: Planner,
     pub(crate) term: Term,
@@ -124,8 +127,10 @@ impl Rig {
         let taken = store.take_over(at(now)).await.expect("taking over");
         let downtime = Downtime { since: taken.went_round_at, until: at(now) };
         let clock = Arc::new(SetClock(watch::Sender::new(at(now))));
-        let file = Arc::new(OneFile(Mutex::default()));
-        let keeper = Arc::new(CatalogKeeper::new(file.clone(), store.clone(), clock.clone(), Tz::UTC));
+        let files = Arc::new(Files::default());
+        let keeper =
+            CatalogKeeper::new(files.clone(), store.clone(), clock.clone(), Arc::new(ZoneData::newest()), Tz::UTC);
+        let keeper = Arc::new(keeper);
         let planner = Planner {
             store: store.clone(),
             clock: clock.clone(),
@@ -156,7 +161,7 @@ impl Rig {
             per_person_per_day: None,
             house_stop: None,
         };
-        Self { _folder: folder, store, clock, file, keeper, planner, term: taken.term, downtime, teams, sender, watch }
+        Self { _folder: folder, store, clock, files, keeper, planner, term: taken.term, downtime, teams, sender, watch }
     }
 
     /// The daemon ends, and another one starts then.
@@ -198,15 +203,10 @@ impl Rig {
 
     /// The file says this now: read, put into force, planned.
     pub(crate) async fn file_says(&self, text: &str) {
-        text.clone_into(&mut self.file.0.lock().expect("nobody panics with it"));
+        self.files_are(&[("file.toml", text)]);
         let catalog = self.keeper.reload().await.expect("reloading");
         assert!(catalog.held_back.is_empty(), "{:?}", catalog.held_back);
         self.plan().await;
-    }
-
-    /// The file says this now, right or wrong; nobody has read it yet.
-    pub(crate) fn file_is_written(&self, text: &str) {
-        text.clone_into(&mut self.file.0.lock().expect("nobody panics with it"));
     }
 
     /// The desk at which operators ask.
@@ -221,6 +221,12 @@ impl Rig {
             house_quiet_hours: Vec::new(),
             daemon: None,
         }
+    }
+
+    /// The directory has these files now, and nobody has read them.
+    pub(crate) fn files_are(&self, files: &[(&str, &str)]) {
+        let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        *self.files.0.lock().expect("nobody panics with it") = files.collect();
     }
 
     pub(crate) async fn plan(&self) {

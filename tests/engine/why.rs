@@ -216,10 +216,10 @@ async fn not_in_the_audience() {
 async fn the_file_is_held_back() {
     let rig = Rig::new("2027-03-01T06:00").await;
     rig.people(&[("ana", Tz::Europe__Lisbon)]).await;
-    rig.file_is_written(&STANDUP.replace("every =", "evry ="));
+    rig.files_are(&[("file.toml", &STANDUP.replace("every =", "evry ="))]);
     insta::assert_snapshot!(told_of(&rig, None).await);
     rig.file_says(STANDUP).await;
-    rig.file_is_written(&STANDUP.replace("09:00", "9 o'clock"));
+    rig.files_are(&[("file.toml", &STANDUP.replace("09:00", "9 o'clock"))]);
     insta::assert_snapshot!("the_last_good_version_goes_on", told_of(&rig, None).await);
 }
 

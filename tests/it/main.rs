@@ -37,6 +37,8 @@ mod limits;
 mod people;
 // Taking back what was sent.
 mod recall;
+// Files that are read again.
+mod reload;
 // Where secrets are, and where they are not.
 mod secrets;
 // What operators ask a running daemon.

@@ -115,7 +115,8 @@ impl Generation {
         let started_at = clock.now();
         let taken = store.take_over(started_at).await?;
         let downtime = Downtime { since: taken.went_round_at, until: started_at };
-        let keeper = CatalogKeeper::new(around.folder.clone(), Arc::clone(&store), Arc::clone(&clock), Tz::UTC);
+        let keeper =
+            CatalogKeeper::new(around.folder.clone(), Arc::clone(&store), Arc::clone(&clock), ZONES.clone(), Tz::UTC);
         let keeper = Arc::new(keeper);
         keeper.reload().await?;
         let health = Arc::new(Health::new(Arc::clone(&clock)));

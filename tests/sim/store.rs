@@ -20,7 +20,6 @@ use nudged::domain::introduction::Stranger;
 use nudged::domain::ladder::HouseZones;
 use nudged::domain::news::{News, TakenIn, Who};
 use nudged::domain::recipient::PersonRecord;
-use nudged::domain::schedule::model::Schedule;
 use nudged::domain::share::Rooms;
 use nudged::domain::thread::{Thread as Posts, ThreadName};
 use nudged::port::connector::Conversation;
@@ -30,6 +29,7 @@ use nudged::port::export::{LedgerPage, LedgerQuery};
 use nudged::port::people::{ExportPage, PersonFile};
 use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use nudged::port::rehearsal::TestOrder;
+use nudged::port::reload::{Reload, ScheduleChange};
 use nudged::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use nudged::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
@@ -235,9 +235,7 @@ acts! {
     record_plans(plans: Vec<SchedulePlan>, now: DateTime<Utc>) -> PlanChange;
     take_in(news: News, fallback_zone: Tz, now: DateTime<Utc>) -> TakenIn;
     documents(prefix: &str) -> Vec<Document>;
-    keep_document(document: Document) -> ();
-    forget_document(name: String) -> ();
-    sync_schedules(schedules: Vec<Arc<Schedule>>, fallback_zone: Tz, now: DateTime<Utc>) -> ();
+    reload(reload: Reload) -> Vec<ScheduleChange>;
     retire_missing(missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Retired;
     zones() -> Vec<Tz>;
     plan_marks() -> Vec<PlanMark>;

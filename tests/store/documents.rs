@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use nudged::domain::delivery::{Reason, State};
+use nudged::port::reload::Reload;
 use nudged::port::store::{Document, StoreError};
 
 use crate::Place;
@@ -15,16 +16,15 @@ fn document(name: &str, text: &str, kept_at: &str) -> Document {
 pub(crate) async fn documents_are_kept_and_found_by_prefix(place: &dyn Place) {
     let ledger = Ledger::new(place).await;
     for (name, text) in [("file/b", "1"), ("file/a", "2"), ("send/a", "3"), ("file%", "4"), ("file/b", "5")] {
-        ledger.store.keep_document(document(name, text, "00:00")).await.expect("keeping");
+        ledger.keep(document(name, text, "00:00"), &[]).await;
     }
     let find = async |prefix| ledger.store.documents(prefix).await.expect("documents");
     assert_eq!(find("file/").await, [document("file/a", "2", "00:00"), document("file/b", "5", "00:00")]);
     assert_eq!(find("file%").await.len(), 1, "no character has a meaning of its own");
     assert_eq!(find("").await.len(), 4);
     assert_eq!(find("none").await, []);
-    for name in ["file/b", "none"] {
-        ledger.store.forget_document(name.to_owned()).await.expect("forgetting");
-    }
+    let forget = ["file/b", "none"].map(str::to_owned).into();
+    ledger.store.reload(Reload { forget, ..in_force(Vec::new(), NOWHERE, at("00:00")) }).await.expect("forgetting");
     assert_eq!(find("file/").await, [document("file/a", "2", "00:00")]);
 }
 
@@ -34,7 +34,7 @@ pub(crate) async fn pruning_keeps_what_is_needed(place: &dyn Place) {
     let drafts = [drafts[0].clone(), crate::fixtures::Draft { once: false, ..drafts[1].clone() }];
     let ledger = Ledger::with(place, &people, &drafts).await;
     for name in ["send/1", "file/a", "send/2"] {
-        ledger.store.keep_document(document(name, "", "00:00")).await.expect("keeping");
+        ledger.keep(document(name, "", "00:00"), &drafts).await;
     }
     ledger.plan(&[plan("once", &[wave("09:00", BERLIN)]), plan("daily", &[wave("09:00", BERLIN)])], "00:00").await;
     ledger.expand("08:00").await;
@@ -76,7 +76,7 @@ pub(crate) async fn everything_is_there_after_reopening(place: &dyn Place) {
     let claims = ledger.claim("08:00").await;
     ledger.send(&claims[0], "08:00", waiting("08:10", Reason::Throttled)).await;
     ledger.sent(&claims[1], "08:00").await;
-    ledger.store.keep_document(document("d", "text", "08:00")).await.expect("keeping");
+    ledger.keep(document("d", "text", "08:00"), &[draft("s")]).await;
     let before = (
         ledger.deliveries("s").await,
         ledger.occurrences("s").await,

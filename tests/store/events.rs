@@ -376,7 +376,7 @@ pub(crate) async fn the_life_of_a_schedule_bounds_its_events(place: &dyn Place) 
         std::sync::Arc::new(schedule)
     };
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[]).await;
-    ledger.store.sync_schedules(vec![schedule("08:00", "09:00")], NOWHERE, at("07:00")).await.expect("syncing");
+    ledger.store.reload(in_force(vec![schedule("08:00", "09:00")], NOWHERE, at("07:00"))).await.expect("syncing");
     for (time, listens) in [("07:59", false), ("08:00", true), ("09:00", true), ("09:01", false)] {
         let answer = ledger.store.happen(failed(time, time, &[]), at(time)).await.expect("taking in");
         assert_eq!(matches!(answer, EventAnswer::Taken(_)), listens, "{time}");

@@ -17,7 +17,8 @@ use nudged::domain::problem::Place as TextPlace;
 use nudged::domain::quiet::InQuietHours;
 use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
 use nudged::domain::schedule::model::{
-    Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, QuietPolicy, Schedule, Target, ZoneUnknown,
+    Audience, CatchUp, OnUnknown, Origin, Overlap, Policies, Priority, QuietPolicy, Renamed, Schedule, Target,
+    ZoneUnknown,
 };
 use nudged::domain::schedule::parse::read_target;
 use nudged::domain::schedule::when::{
@@ -29,7 +30,10 @@ use nudged::domain::template::Template;
 use nudged::domain::time::ClockChangePolicy;
 use nudged::domain::verdict::Evidence;
 use nudged::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus};
-use nudged::port::store::{AttemptEnd, Expanded, Outcome, PlanChange, SchedulePlan, StatusQuery, Store, StoreError};
+use nudged::port::reload::{Planning, Reload, ReloadManner, ScheduleChange};
+use nudged::port::store::{
+    AttemptEnd, Document, Expanded, Outcome, PlanChange, PlanMark, SchedulePlan, StatusQuery, Store, StoreError,
+};
 
 use crate::Place;
 
@@ -72,6 +76,7 @@ pub(crate) struct Draft {
     pub event: Option<(String, OncePer)>,
     pub file: String,
     pub topic: Option<String>,
+    pub renamed_from: Option<String>,
 }
 
 /// A recurring schedule to everyone.
@@ -90,6 +95,7 @@ pub(crate) fn draft(name: &str) -> Draft {
         event: None,
         file: "file.toml".to_owned(),
         topic: None,
+        renamed_from: None,
     }
 }
 
@@ -147,6 +153,11 @@ impl Draft {
         self
     }
 
+    pub(crate) fn renamed_from(mut self, old: &str) -> Self {
+        self.renamed_from = Some(old.to_owned());
+        self
+    }
+
     pub(crate) fn once_from(mut self, file: &str) -> Self {
         self.once = true;
         file.clone_into(&mut self.file);
@@ -162,8 +173,13 @@ impl Draft {
         } else {
             Trigger::Calendar(Calendar { days: Days::Daily(Rhythm::Each), times: vec![civil("09:00").time()] })
         };
+        let renamed = self
+            .renamed_from
+            .as_deref()
+            .map(|from| Renamed { from: name(from), place: TextPlace { line: 1, column: 1 } });
         Arc::new(Schedule {
             name: name(&self.name),
+            renamed,
             title: None,
             topic: self.topic.as_deref().map_or_else(|| Topic::from(&name(&self.name)), topic),
             origin: Origin { file: self.file.as_str().into(), place: TextPlace { line: 1, column: 1 } },
@@ -282,6 +298,29 @@ pub(crate) fn made(waves: u64, deliveries: u64) -> Expanded {
     Expanded { waves, deliveries, too_many: Vec::new() }
 }
 
+/// Plans that were made beforehand.
+pub(crate) struct Planned(pub Vec<SchedulePlan>);
+
+impl Planning for Planned {
+    fn plans(&self, schedules: &[(Arc<Schedule>, Option<PlanMark>)], _zones: &[Tz]) -> Vec<SchedulePlan> {
+        let is_wanted = |plan: &&SchedulePlan| schedules.iter().any(|(schedule, _)| schedule.name == plan.schedule);
+        self.0.iter().filter(is_wanted).cloned().collect()
+    }
+}
+
+/// These schedules and no others are to be in force. Nothing is planned: the suite does that by hand.
+pub(crate) fn in_force(schedules: Vec<Arc<Schedule>>, fallback_zone: Tz, now: DateTime<Utc>) -> Reload {
+    Reload {
+        keep: Vec::new(),
+        forget: Vec::new(),
+        schedules,
+        fallback_zone,
+        now,
+        planning: Arc::new(Planned(Vec::new())),
+        manner: ReloadManner::Uncounted,
+    }
+}
+
 /// A store and short ways to act on it.
 pub(crate) struct Ledger {
     pub store: Arc<dyn Store>,
@@ -310,8 +349,28 @@ impl Ledger {
     }
 
     pub(crate) async fn sync(&self, schedules: &[Draft], now: &str) {
+        self.reload(schedules, &[], ReloadManner::Uncounted, now).await;
+    }
+
+    /// Brings schedules into force, with these plans where they are wanted.
+    pub(crate) async fn reload(
+        &self,
+        schedules: &[Draft],
+        plans: &[SchedulePlan],
+        manner: ReloadManner,
+        now: &str,
+    ) -> Vec<ScheduleChange> {
         let schedules = schedules.iter().map(Draft::build).collect();
-        self.store.sync_schedules(schedules, NOWHERE, at(now)).await.expect("syncing");
+        let reload =
+            Reload { planning: Arc::new(Planned(plans.to_vec())), manner, ..in_force(schedules, NOWHERE, at(now)) };
+        self.store.reload(reload).await.expect("reloading")
+    }
+
+    /// Keeps a document, and leaves these schedules in force.
+    pub(crate) async fn keep(&self, document: Document, schedules: &[Draft]) {
+        let schedules = schedules.iter().map(Draft::build).collect();
+        let reload = Reload { keep: vec![document], ..in_force(schedules, NOWHERE, at("00:00")) };
+        self.store.reload(reload).await.expect("keeping");
     }
 
     pub(crate) async fn plan(&self, plans: &[SchedulePlan], now: &str) -> PlanChange {

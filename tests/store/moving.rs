@@ -117,7 +117,7 @@ pub(crate) async fn a_new_fallback_zone_where_it_is_over_is_accounted_for(place:
     ledger.plan(&[plan("s", &[wave("09:00", NOWHERE), wave("09:00", TOKYO)])], "00:00").await;
     ledger.expand("02:00").await;
     // Before those without a zone have a delivery, and long after the hour in Tokyo.
-    ledger.store.sync_schedules(vec![draft("s").build()], TOKYO, at("03:00")).await.expect("syncing");
+    ledger.store.reload(in_force(vec![draft("s").build()], TOKYO, at("03:00"))).await.expect("syncing");
     ledger.expand("09:00").await;
     let ana = ledger.delivery("s", "09:00", "ana").await;
     assert_eq!((ana.state, ana.reason), (State::Expired, Some(Reason::PastWhenPlanned)));
@@ -128,7 +128,7 @@ pub(crate) async fn the_fallback_zone_follows_the_configuration(place: &dyn Plac
     let ledger = Ledger::with(place, &records, &[draft("s")]).await;
     ledger.plan(&[plan("s", &[wave("09:00", NOWHERE), wave("09:00", DENVER)])], "00:00").await;
     ledger.expand("09:00").await;
-    ledger.store.sync_schedules(vec![draft("s").build()], DENVER, at("09:00")).await.expect("syncing");
+    ledger.store.reload(in_force(vec![draft("s").build()], DENVER, at("09:00"))).await.expect("syncing");
     let ana = ledger.delivery("s", "09:00", "ana").await;
     assert_eq!((ana.zone, ana.not_before), (DENVER, Some(at("16:00"))));
     assert_eq!(names(&ledger.claim("09:00").await), ["bo"], "who told us their zone stays in it");

@@ -121,7 +121,7 @@ impl World {
                     [&["everyone"][..], &["group:g"], &["p0@x", "p3@x", "group:h"], &["group:g", "p1@x"]][*audience];
                 let drafts = SCHEDULES.iter().enumerate().filter(|(bit, _)| present & (1 << bit) != 0);
                 let schedules = drafts.map(|(_, name)| draft(name).to(to).build()).collect();
-                store.sync_schedules(schedules, NOWHERE, now).await.expect("syncing");
+                store.reload(in_force(schedules, NOWHERE, now)).await.expect("syncing");
             }
             Act::Plan { schedule, hours, zones, minutes, replaces } => {
                 let mut waves = Vec::new();

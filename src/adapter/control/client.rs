@@ -21,6 +21,7 @@ use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, PersonQuery, ZoneOrder};
 use crate::port::recall::RecallReport;
 use crate::port::rehearsal::{TestReceipt, TestRequest};
+use crate::port::reload::{ReloadRequest, ReloadVerdict};
 use crate::port::store::StatusQuery;
 use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::vitals::Checkup;
@@ -185,6 +186,10 @@ impl Desk for ControlClient {
 
     async fn consent(&self, request: ConsentRequest) -> Result<bool, DeskError> {
         self.ask(Method::POST, "/v1/consent", Some(&request)).await
+    }
+
+    async fn reload(&self, request: ReloadRequest) -> Result<ReloadVerdict, DeskError> {
+        self.ask(Method::POST, "/v1/reload", Some(&request)).await
     }
 
     async fn pause(&self, request: PauseRequest) -> Result<bool, DeskError> {

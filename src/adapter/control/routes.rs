@@ -18,6 +18,7 @@ use crate::port::desk::{
     SendRequest, Status,
 };
 use crate::port::recall::RecallReport;
+use crate::port::reload::{ReloadRequest, ReloadVerdict};
 use crate::port::store::StatusQuery;
 
 /// Room for an import of some 100,000 people.
@@ -35,6 +36,7 @@ pub(super) fn routes(desk: Arc<dyn Desk>) -> Router {
         .route("/v1/recalls", get(recall_report))
         .route("/v1/recalls", post(recall))
         .route("/v1/consent", post(consent))
+        .route("/v1/reload", post(reload))
         .route("/v1/pause", post(pause))
         .route("/v1/resume", post(resume))
         .merge(people::routes())
@@ -69,6 +71,10 @@ async fn recall_report(State(desk): Asked, Query(query): Query<RecallQuery>) -> 
 
 async fn consent(State(desk): Asked, Json(request): Json<ConsentRequest>) -> Result<Json<bool>, DeskError> {
     desk.consent(request).await.map(Json)
+}
+
+async fn reload(State(desk): Asked, Json(request): Json<ReloadRequest>) -> Result<Json<ReloadVerdict>, DeskError> {
+    desk.reload(request).await.map(Json)
 }
 
 async fn pause(State(desk): Asked, Json(request): Json<PauseRequest>) -> Result<Json<bool>, DeskError> {

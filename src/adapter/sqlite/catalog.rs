@@ -1,7 +1,7 @@
 //! Schedules and documents: what the ledger knows of the files.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -130,6 +130,41 @@ pub(super) fn requeue(conn: &Connection, schedules: &[i64]) -> Result<(), Fault>
     let schedules = serde_json::json!(schedules).to_string();
     conn.prepare_cached(REQUEUE.get())?.execute(named_params! { ":schedules": schedules })?;
     Ok(())
+}
+
+const KNOWN_AS: &str = "SELECT id, topic FROM schedules WHERE name = ?1";
+
+/// Who stopped what the schedule spoke of under its old name has stopped what it speaks of under its new one, unless they
+/// have said something about that since.
+const TAKE_STOPS_ALONG: &str = "
+    INSERT INTO stops (recipient_id, topic, since)
+    SELECT x.recipient_id, :to, x.since FROM stops x
+    WHERE x.topic = :from AND NOT EXISTS (
+        SELECT 1 FROM consents c WHERE c.recipient_id = x.recipient_id AND c.topic = :to AND c.at >= x.since
+    )
+    ON CONFLICT (recipient_id, topic) DO NOTHING";
+
+/// Gives schedules their new names, once: where the ledger knows the old one, nobody has it any more, and nobody has had
+/// the new one. Everything that was sent belongs to the row and goes along. Returns the old names by the new ones.
+pub(super) fn rename(conn: &Connection, schedules: &[Arc<Schedule>]) -> Result<BTreeMap<String, String>, Fault> {
+    let mut renamed = BTreeMap::new();
+    for schedule in schedules {
+        let Some(old) = schedule.renamed.as_ref().map(|renamed| &renamed.from) else { continue };
+        let known = |name: &str| -> Result<Option<(i64, String)>, Fault> {
+            let mut statement = conn.prepare_cached(KNOWN_AS)?;
+            Ok(statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+        };
+        let is_taken = known(schedule.name.as_str())?.is_some() || schedules.iter().any(|other| other.name == *old);
+        let Some((id, topic)) = known(old.as_str())?.filter(|_| !is_taken) else { continue };
+        conn.prepare_cached("UPDATE schedules SET name = ?2 WHERE id = ?1")?
+            .execute(params![id, schedule.name.as_str()])?;
+        if topic != schedule.topic.as_str() {
+            conn.prepare_cached(TAKE_STOPS_ALONG)?
+                .execute(named_params! { ":from": topic, ":to": schedule.topic.as_str() })?;
+        }
+        renamed.insert(schedule.name.to_string(), old.to_string());
+    }
+    Ok(renamed)
 }
 
 fn known_schedules(conn: &Connection) -> Result<HashMap<String, Known>, Fault> {
@@ -275,12 +310,17 @@ pub(super) fn keep_document(conn: &Connection, document: &Document) -> Result<()
     Ok(())
 }
 
+/// The row of a schedule, if it has one.
+pub(super) fn find_schedule(conn: &Connection, name: &str) -> Result<Option<i64>, Fault> {
+    Ok(conn
+        .prepare_cached("SELECT id FROM schedules WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?)
+}
+
 /// The row of a schedule.
 pub(super) fn schedule_id(conn: &Connection, name: &str) -> Result<i64, Fault> {
-    conn.prepare_cached("SELECT id FROM schedules WHERE name = ?1")?
-        .query_row([name], |row| row.get(0))
-        .optional()?
-        .ok_or_else(|| Fault::Said(format!("the schedule {name} has not been made known")))
+    find_schedule(conn, name)?.ok_or_else(|| Fault::Said(format!("the schedule {name} has not been made known")))
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ mod recall;
 mod recalled;
 mod refusal;
 mod rehearsal;
+mod reload;
 mod replies;
 mod rescue;
 mod restore;
@@ -53,6 +54,7 @@ mod sql;
 mod status;
 mod story;
 mod strangers;
+mod tally;
 mod teams;
 mod thread;
 mod threads;
@@ -86,7 +88,6 @@ use crate::domain::introduction::Stranger;
 use crate::domain::ladder::HouseZones;
 use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::recipient::PersonRecord;
-use crate::domain::schedule::model::Schedule;
 use crate::domain::share::Rooms;
 use crate::domain::thread::{Thread, ThreadName};
 use crate::port::connector::Conversation;
@@ -96,6 +97,7 @@ use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::rehearsal::TestOrder;
+use crate::port::reload::{Reload, ScheduleChange};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
@@ -146,25 +148,8 @@ impl Store for SqliteStore {
         self.writer.call("reading documents", move |conn| catalog::documents(conn, &prefix)).await
     }
 
-    async fn forget_document(&self, name: String) -> Result<(), StoreError> {
-        self.writer.call("forgetting a document", move |conn| catalog::forget_document(conn, &name)).await
-    }
-
-    async fn keep_document(&self, document: Document) -> Result<(), StoreError> {
-        self.writer.call("keeping a document", move |conn| catalog::keep_document(conn, &document)).await
-    }
-
-    async fn sync_schedules(
-        &self,
-        schedules: Vec<Arc<Schedule>>,
-        fallback_zone: Tz,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        self.writer
-            .call("making the schedules known", move |conn| {
-                catalog::sync_schedules(conn, &schedules, fallback_zone, now)
-            })
-            .await
+    async fn reload(&self, reload: Reload) -> Result<Vec<ScheduleChange>, StoreError> {
+        self.writer.call("bringing schedules into force", move |conn| reload::reload(conn, &reload)).await
     }
 
     async fn retire_missing(&self, missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Result<Retired, StoreError> {

@@ -94,6 +94,7 @@ async fn go(screen: Screen, args: &DemoArgs, directory: &Path) -> Ended {
         entropy: Arc::new(SystemEntropy),
         zones: zones.clone(),
         library,
+        files: None,
         ticker: Arc::new(CronTicker::default()),
     };
     let daemon = Daemon::start(&config, outside).await.map_err(|error| failed("the daemon", &error))?;

@@ -23,6 +23,8 @@ use crate::domain::thread::ThreadPolicy;
 #[derive(Debug, Clone)]
 pub struct Schedule {
     pub name: ScheduleName,
+    /// What it was called before, where it says so.
+    pub renamed: Option<Renamed>,
     pub title: Option<String>,
     /// What its recipients can stop.
     pub topic: Topic,
@@ -50,6 +52,14 @@ impl Schedule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
     pub file: Arc<str>,
+    pub place: Place,
+}
+
+/// That a schedule had another name: what was sent under that is not sent again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renamed {
+    pub from: ScheduleName,
+    /// Where that is written.
     pub place: Place,
 }
 

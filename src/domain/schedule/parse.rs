@@ -30,6 +30,7 @@ mod names;
 mod place;
 mod policies;
 mod quiet;
+mod renamed;
 mod target;
 mod thread;
 mod topic;
@@ -41,6 +42,7 @@ pub use ahead::{nothing_ahead, nothing_ahead_problem};
 pub use capacity::overload;
 pub use duplicates::{Duplicate, duplicates};
 pub use names::names_in;
+pub use renamed::{RefusedRename, refused_renames};
 pub use target::{Refused, read_target};
 
 /// Keys that the design of the file promises and that are not there yet.
@@ -104,6 +106,7 @@ fn read_entry(source: &Source, supplies: &Supplies, name: &Placed<&str>, value: 
     let beside = Beside::new(supplies);
     let schedule = read_schedule(&mut table, &beside, name.value);
     let topic = topic::read(&mut table);
+    let renamed = renamed::read(&mut table, source, name.value);
     table.finish(LATER);
     let revision = revision(name.value, value, &beside);
     let Parts { title, when, audience, policies, thread, message } = schedule?;
@@ -111,6 +114,7 @@ fn read_entry(source: &Source, supplies: &Supplies, name: &Placed<&str>, value: 
     Some(Schedule {
         topic: topic.unwrap_or_else(|| Topic::from(&name)),
         name,
+        renamed,
         title,
         origin: Origin { file: Arc::clone(&source.name), place: source.place(header.start) },
         revision,

@@ -23,6 +23,7 @@ use nudged::domain::schedule::when::OncePer;
 use nudged::domain::share::Rooms;
 use nudged::port::connector::{Conversation, Member, Team};
 use nudged::port::recall::{RecallOrder, RecallOutcome};
+use nudged::port::reload::Reload;
 use nudged::port::reply::ReplyOutcome;
 use nudged::port::store::{Document, Outcome, Pause, PausedBy, Roster, RosterMember, Store};
 use serde_json::{Value, json};
@@ -74,7 +75,8 @@ impl World {
 
     async fn sync(&self, schedules: &[Draft], now: &str) -> Result<(), Failure> {
         let schedules = schedules.iter().map(Draft::build).collect();
-        Ok(self.store()?.sync_schedules(schedules, NOWHERE, at(now)).await?)
+        self.store()?.reload(in_force(schedules, NOWHERE, at(now))).await?;
+        Ok(())
     }
 
     async fn expand(&self, now: &str) -> Result<(), Failure> {
@@ -170,7 +172,7 @@ pub(super) const ACTS: &[Act] = acts! {
     };
     "keep a document": |w| {
         let document = Document { name: "file.toml".into(), text: "kept ".repeat(900), kept_at: at("00:02") };
-        w.store()?.keep_document(document).await?;
+        w.store()?.reload(Reload { keep: vec![document], ..in_force(Vec::new(), NOWHERE, at("00:02")) }).await?;
     };
     "sync": |w| w.sync(&schedules(), "00:03").await?;
     "keep a roster": |w| w.store()?.keep_roster(crew(), NOWHERE, at("00:04")).await?;

@@ -1,0 +1,132 @@
+//! Files that are read again while the daemon runs: what is broken goes on as it was, what is mended is picked up, and what
+//! would go all at once is held.
+
+use std::process::Output;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::rig::{Rig, Running, count};
+
+const STANDUP: &str = "[schedule.standup]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n";
+
+/// Within this an edit is in force; the rest is for machines that have other things to do.
+const SOON: Duration = Duration::from_secs(2);
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn verdict(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// The files that `status` shows as held back.
+fn held_back(rig: &Rig) -> Vec<Value> {
+    rig.status(None)["held_back"].as_array().expect("a list").clone()
+}
+
+fn schedules(rig: &Rig) -> u64 {
+    rig.status(None)["daemon"]["schedules"].as_u64().expect("a number")
+}
+
+/// The story of an edit that goes wrong: `status`, the log and `nudged reload` name file, line and column; the old version goes
+/// on, over a restart too; mended, the file is picked up without being asked for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_breaks_goes_on_as_it_was_until_it_is_mended() {
+    let rig = Rig::new().await;
+    rig.import_crowd(3);
+    rig.write("schedules/standup.toml", STANDUP);
+    let daemon = rig.start().await;
+    let planned = count(&rig.status(None), "planned");
+    assert!(planned >= 3, "{planned}");
+
+    rig.write("schedules/standup.toml", &STANDUP.replace("\"09:00\"", "\"nine\""));
+    rig.until("the daemon has seen it", || !held_back(&rig).is_empty()).await;
+    let check = |daemon: &Running| {
+        let held = &held_back(&rig)[0];
+        assert_eq!(held["last_good_in_use"], true, "{held}");
+        assert!(held["problems"][0].as_str().expect("a line").starts_with("4:7: N104"), "{held}");
+        assert_eq!(count(&rig.status(None), "planned"), planned, "what was planned goes on");
+        assert!(daemon.log().contains("schedule file held back: 4:7: N104"), "{}", daemon.log());
+        let output = rig.output(&["reload"]);
+        assert_eq!(output.status.code(), Some(78), "{output:?}");
+        let said = stdout(&output);
+        assert!(said.replace("\n   ", "").contains("standup.toml:4:7: N104"), "{said}");
+        assert!(said.ends_with("nothing changes\n1 schedule in force, 1 file held back\n"), "{said}");
+    };
+    check(&daemon);
+    daemon.stop();
+    let daemon = rig.start().await;
+    check(&daemon);
+
+    let began = rig.clock.moment();
+    rig.write("schedules/standup.toml", &STANDUP.replace("09:00", "09:30"));
+    rig.until("it is mended", || held_back(&rig).is_empty()).await;
+    let took = rig.clock.moment().since(began);
+    // Each look at the status starts a process, which takes its time on a busy machine.
+    assert!(took < SOON * 5, "{took:?}");
+    let output = rig.output(&["reload", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(
+        (&verdict(&output)["schema"], &verdict(&output)["changes"]),
+        (&"nudged.reload/1".into(), &Value::Array(vec![]))
+    );
+    daemon.stop();
+}
+
+/// A dry run says what a reload then does, with a daemon and without one; and a reload needs one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_needs_no_daemon() {
+    let rig = Rig::new().await;
+    rig.import_crowd(3);
+    rig.write("schedules/standup.toml", STANDUP);
+    let output = rig.output(&["reload", "--dry-run", "--json"]);
+    let told = verdict(&output);
+    assert_eq!((&told["schema"], &told["dry_run"]), (&"nudged.reload/1".into(), &true.into()));
+    assert_eq!((&told["changes"][0]["schedule"], &told["changes"][0]["change"]), (&"standup".into(), &"added".into()));
+    assert!(told["changes"][0]["added"].as_u64().expect("a number") >= 3, "{told}");
+    assert_eq!(rig.status(None)["occurrences"], Value::Array(vec![]), "nothing was done");
+    let output = rig.output(&["reload"]);
+    assert_eq!(output.status.code(), Some(69), "{output:?}");
+
+    let daemon = rig.start().await;
+    let said = rig.run_ok(&["reload", "--dry-run"]);
+    assert_eq!(said, "a dry run, nothing was done; a reload does this:\nnothing changes\n1 schedule in force\n");
+    daemon.stop();
+    rig.write("schedules/standup.toml", &STANDUP.replace("09:00", "09:30"));
+    let said = rig.run_ok(&["reload", "--dry-run"]);
+    assert!(said.contains("move 09:00 → 09:30, each on their own clock"), "{said}");
+    assert!(said.ends_with("1 changed\n1 schedule in force\n"), "{said}");
+}
+
+/// Half of the files go, as if a disk were not mounted: they go on, by whatever way that is noticed, until it is said to be
+/// meant.
+#[tokio::test(flavor = "multi_thread")]
+async fn schedules_that_go_all_at_once_are_held() {
+    let rig = Rig::new().await;
+    let file = |n: usize| format!("schedules/s{n}.toml");
+    for n in 0..10 {
+        rig.write(&file(n), &STANDUP.replace("standup", &format!("s{n}")));
+    }
+    let daemon = rig.start().await;
+    for n in 0..6 {
+        std::fs::remove_file(rig.path(&file(n))).expect("removed");
+    }
+    rig.until("the watch has seen it", || held_back(&rig).len() == 6).await;
+    daemon.signal("HUP");
+    rig.until("it was read again", || daemon.log().matches("schedule files read again").count() >= 2).await;
+    assert_eq!((held_back(&rig).len(), schedules(&rig)), (6, 10));
+    daemon.stop();
+    let daemon = rig.start().await;
+    assert_eq!((held_back(&rig).len(), schedules(&rig)), (6, 10), "also after a restart");
+    let output = rig.output(&["reload", "--json"]);
+    assert_eq!(output.status.code(), Some(78), "{output:?}");
+    assert_eq!(verdict(&output)["guard"]["schedules"].as_array().map(Vec::len), Some(6));
+    assert!(daemon.log().contains("say `nudged reload --prune`"), "{}", daemon.log());
+
+    let said = rig.run_ok(&["reload", "--prune"]);
+    assert!(said.ends_with("6 removed\n4 schedules in force\n"), "{said}");
+    assert_eq!((held_back(&rig).len(), schedules(&rig)), (0, 4));
+    daemon.stop();
+}
