@@ -132,7 +132,7 @@ mod tests {
         );
         check(
             &format!("{}{}", schedule("old", ""), schedule("new", "renamed_from = \"old\"")),
-            &["13:16: N125 `old` is still there: a.toml:1:1; remove that one, or remove `renamed_from` here"],
+            &["12:16: N125 `old` is still there: a.toml:1:1; remove that one, or remove `renamed_from` here"],
         );
         check(
             &format!("{}{}", schedule("b", "renamed_from = \"old\""), schedule("c", "renamed_from = \"old\"")),
