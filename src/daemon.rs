@@ -168,10 +168,7 @@ impl Daemon {
         let taken = take_over(store.as_ref(), config, started_at).await?;
         let downtime = Downtime { since: taken.went_round_at, until: started_at };
 
-        let library = Arc::clone(&outside.library);
-        let zones = Arc::clone(&outside.zones);
-        let keeper = CatalogKeeper::new(library, Arc::clone(&store), Arc::clone(&clock), zones, config.fallback_zone);
-        let keeper = Arc::new(keeper);
+        let keeper = keeper(config, &outside, &store);
         let schedules = keeper.reload().await?.schedules.len();
         let health = Arc::new(Health::new(Arc::clone(&clock)));
         let planner = Arc::new(Planner {
@@ -221,16 +218,7 @@ impl Daemon {
             recall: Arc::clone(&recall),
         };
         let sender = Arc::new(sender(config, &outside, connector, &keeper, &running, downtime, reply));
-        let desk = Arc::new(FrontDesk {
-            store: Arc::clone(&store),
-            clock: Arc::clone(&clock),
-            entropy: Arc::clone(&outside.entropy),
-            keeper: Arc::clone(&keeper),
-            house_zones: config.zones.clone(),
-            zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
-            house_quiet_hours: config.quiet_hours.clone(),
-            daemon: Some(running.clone()),
-        });
+        let desk = Arc::new(desk(config, &outside, &keeper, running.clone()));
         let rosters = rosters(&sender, config, &replan);
         let introductions = introductions(&rosters, strangers);
         let recaller = recaller(config, &sender, recall);
@@ -316,6 +304,25 @@ impl Daemon {
 async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
     task.await;
     name
+}
+
+fn keeper(config: &Config, outside: &Outside, store: &Arc<dyn Store>) -> Arc<CatalogKeeper> {
+    let (library, zones) = (Arc::clone(&outside.library), Arc::clone(&outside.zones));
+    let (store, clock) = (Arc::clone(store), Arc::clone(&outside.clock));
+    Arc::new(CatalogKeeper::new(library, store, clock, zones, config.fallback_zone))
+}
+
+fn desk(config: &Config, outside: &Outside, keeper: &Arc<CatalogKeeper>, running: Running) -> FrontDesk {
+    FrontDesk {
+        store: Arc::clone(&keeper.store),
+        clock: Arc::clone(&outside.clock),
+        entropy: Arc::clone(&outside.entropy),
+        keeper: Arc::clone(keeper),
+        house_zones: config.zones.clone(),
+        zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
+        house_quiet_hours: config.quiet_hours.clone(),
+        daemon: Some(running),
+    }
 }
 
 /// How long a start waits for whoever holds the store: a command that looks into it takes moments, a daemon for ever.

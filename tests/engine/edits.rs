@@ -62,8 +62,9 @@ async fn an_edit_in_the_middle_of_the_day_serves_everybody_once() {
     check(&[(begin, &nine), ("2027-03-01T08:30", "cron = \"0 11 * * *\"")], [1, 1, 1]).await;
     // Two edits at once, of which the first means what can't be sent any more: it is over in Berlin by then.
     let (midnight, quarter_past, half_past) = (daily("00:00"), daily("04:15"), daily("08:30"));
-    let (first, then) = ("2027-03-01T00:15", "2027-03-01T16:30");
-    check(&[(begin, &nine), (first, &midnight), (then, &quarter_past), (then, &half_past)], [1, 0, 1]).await;
+    let (morning, afternoon) = ("2027-03-01T00:15", "2027-03-01T16:30");
+    check(&[(begin, &nine), (morning, &midnight), (afternoon, &quarter_past), (afternoon, &half_past)], [1, 0, 1])
+        .await;
 }
 
 #[tokio::test]

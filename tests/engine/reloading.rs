@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use nudged::domain::delivery::{Reason, State};
+use nudged::domain::delivery::Reason;
 use nudged::domain::shift::{Hour, Moved};
 use nudged::port::clock::Clock as _;
 use nudged::port::desk::DeliveryStatus;

@@ -30,7 +30,8 @@ async fn a_token_never_goes_to_a_stranger() {
     let status = rig.status(Some("hello"));
     assert_eq!((count(&status, "failed"), count(&status, "sent")), (2, 1));
     let reasons = &status["occurrences"][0]["reasons"];
-    assert_eq!(reasons, &serde_json::json!([{ "state": "failed", "reason": "untrusted-host", "count": 2 }]));
+    let found: Vec<_> = reasons.as_array().expect("a list").iter().map(|it| (&it["reason"], &it["count"])).collect();
+    assert_eq!(found, [(&serde_json::json!("untrusted-host"), &serde_json::json!(2))]);
     assert!(stranger.accept().is_err(), "nobody knocked at the stranger's door");
     assert_eq!(rig.copies().keys().collect::<Vec<_>>(), ["a:cid"]);
 }

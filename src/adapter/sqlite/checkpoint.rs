@@ -35,16 +35,16 @@ const LITTLE: c_int = 1_000;
 pub(super) fn arrange(writer: &mut Connection, copier: &Worker) -> rusqlite::Result<()> {
     // How much of the log had been copied when the copier was last done. Of a log that was begun anew since it is too much;
     // the writer then copies as much as there is, once.
-    let copied = Arc::new(AtomicI32::new(0));
-    let by_copier = Arc::clone(&copied);
+    let done = Arc::new(AtomicI32::new(0));
+    let done_by_copier = Arc::clone(&done);
     let bell = copier.bell("copying the log into the file", move |conn| {
-        by_copier.store(copy(conn)?, Ordering::Relaxed);
+        done_by_copier.store(copy(conn)?, Ordering::Relaxed);
         Ok(())
     });
     writer.wal_hook(Some(move |log: &mut Wal, pages: c_int| {
         if pages < WORTH_IT {
-            copied.store(0, Ordering::Relaxed);
-        } else if pages >= TOO_LONG && pages - copied.load(Ordering::Relaxed) <= LITTLE {
+            done.store(0, Ordering::Relaxed);
+        } else if pages >= TOO_LONG && pages - done.load(Ordering::Relaxed) <= LITTLE {
             copy_the_rest(log, pages);
         } else {
             bell.ring();

@@ -195,12 +195,15 @@ impl Worker {
     }
 }
 
+/// What a thread does when it is rung for.
+type Chore = dyn Fn(&Connection) -> Result<(), Fault> + Send + Sync;
+
 /// Asks a thread for one act, and waits for nothing. It does not keep the thread alive.
 pub(super) struct Bell {
     queue: Option<mpsc::WeakSender<Box<dyn Command>>>,
     is_rung: Arc<AtomicBool>,
     doing: &'static str,
-    act: Arc<dyn Fn(&Connection) -> Result<(), Fault> + Send + Sync>,
+    act: Arc<Chore>,
 }
 
 impl Bell {

@@ -7,9 +7,12 @@ use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// A page `name` of a `section`. The first heading of the Markdown gives way to the page's own name.
 pub(super) fn page(name: &str, section: &str, about: &str, source: &str, markdown: &str) -> String {
-    let mut writer = Writer::default();
-    writer.roff.push_str(&format!(".TH \"{name}\" \"{section}\" \"\" \"{source}\" \"nudged\"\n"));
-    writer.roff.push_str(&format!(".SH NAME\n{} \\- {}\n.SH DESCRIPTION\n", escaped(name), escaped(about)));
+    let roff = format!(
+        ".TH \"{name}\" \"{section}\" \"\" \"{source}\" \"nudged\"\n.SH NAME\n{} \\- {}\n.SH DESCRIPTION\n",
+        escaped(name),
+        escaped(about)
+    );
+    let mut writer = Writer { roff, ..Writer::default() };
     for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
         writer.take(event);
     }
@@ -37,7 +40,7 @@ impl Writer {
             Event::End(tag) => self.end(tag),
             Event::Text(text) if self.is_code => self.roff.push_str(&code(&text)),
             Event::Text(text) => self.words.push_str(&escaped(&text)),
-            Event::Code(text) => self.words.push_str(&format!("\\fB{}\\fR", escaped(&text))),
+            Event::Code(text) => self.words.extend(["\\fB", &escaped(&text), "\\fR"]),
             Event::SoftBreak | Event::HardBreak => self.words.push(' '),
             // The references have none of these; a new one is seen in their test.
             Event::Html(_) | Event::InlineHtml(_) | Event::InlineMath(_) | Event::DisplayMath(_) => {}
@@ -68,21 +71,18 @@ impl Writer {
             TagEnd::Heading(level) => {
                 let words = std::mem::take(&mut self.words);
                 if !std::mem::take(&mut self.is_title) {
-                    let macro_name = if level == HeadingLevel::H2 { "SH" } else { "SS" };
-                    let words = if macro_name == "SH" {
-                        words.to_uppercase().replace("\\FB", "").replace("\\FR", "")
+                    let quoted = |title: &str| title.replace('"', "\\(dq");
+                    if level == HeadingLevel::H2 {
+                        // In capitals as is the custom, in which an escape would mean something else.
+                        let title = words.replace("\\fB", "").replace("\\fR", "").to_uppercase();
+                        self.roff.extend([".SH \"", &quoted(&title), "\"\n"]);
                     } else {
-                        words
-                    };
-                    self.roff.push_str(&format!(".{macro_name} \"{}\"\n", words.replace('"', "\\(dq")));
+                        self.roff.extend([".SS \"", &quoted(&words), "\"\n"]);
+                    }
                 }
             }
             TagEnd::Paragraph => self.paragraph(),
-            TagEnd::Item => {
-                if !self.words.is_empty() {
-                    self.paragraph();
-                }
-            }
+            TagEnd::Item if !self.words.is_empty() => self.paragraph(),
             TagEnd::CodeBlock => {
                 self.is_code = false;
                 self.roff.push_str(".fi\n.RE\n");
