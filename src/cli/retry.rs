@@ -38,7 +38,7 @@ pub(super) struct RetryArgs {
 /// Which of them.
 #[derive(Debug, Clone, Copy, Args)]
 struct Which {
-    /// What failed, so that certainly nothing arrived [default]
+    /// What failed, so that certainly nothing arrived (the default)
     #[arg(long, conflicts_with = "unknown")]
     failed: bool,
     /// What nobody knows of: it may arrive twice
