@@ -22,6 +22,9 @@ use crate::port::ticker::Beat;
 /// After this long without a beat, planning happens without one.
 const SILENCE: Duration = Duration::from_mins(5);
 
+/// A plan that failed is made again after this: who has moved meanwhile has no wave of their new zone before it is.
+const AGAIN: Duration = Duration::from_secs(5);
+
 /// The caretaker.
 pub struct Chores {
     pub store: Arc<dyn Store>,
@@ -76,7 +79,14 @@ impl Chores {
                 }
             }
             if let Err(error) = self.work_off(beat).await {
-                tracing::error!(?beat, %error, "a chore failed; the next beat tries again");
+                tracing::error!(?beat, %error, "a chore failed; it is tried again");
+                if beat == Beat::Plan {
+                    tokio::select! {
+                        biased;
+                        () = stop.cancelled() => return,
+                        () = self.clock.sleep(AGAIN) => self.replan.notify_one(),
+                    }
+                }
             }
         }
     }
