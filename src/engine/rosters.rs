@@ -19,7 +19,8 @@ use crate::domain::recipient::Reference;
 use crate::domain::verdict::{Answer, Verdict};
 use crate::engine::inquiry::Inquirer;
 use crate::port::connector::{Member, Team};
-use crate::port::store::{KnownTeam, NamedTeam, Roster, RosterMember, Store, StoreError};
+use crate::port::store::{Store, StoreError};
+use crate::port::team::{KnownTeam, NamedTeam, Roster, RosterMember};
 
 /// How old a roster may become. A little less than a day, so that one that is used is not older than that.
 const READ_EVERY: TimeDelta = TimeDelta::hours(23);

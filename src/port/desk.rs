@@ -25,7 +25,8 @@ use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, Per
 use crate::port::recall::{RecallCounts, RecallReport};
 use crate::port::rehearsal::{TestReceipt, TestRequest};
 use crate::port::reload::{ReloadRequest, ReloadVerdict};
-use crate::port::store::{KnownTeam, NamedTeam, Paused, StatusQuery};
+use crate::port::store::{Paused, StatusQuery};
+use crate::port::team::{KnownTeam, NamedTeam};
 use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::why::{Why, WhyQuery};
 

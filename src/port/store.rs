@@ -13,7 +13,6 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::consent::Choice;
-use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Claim, Reason, Settlement};
 use crate::domain::edit::Meant;
 use crate::domain::event::Event;
@@ -24,11 +23,11 @@ use crate::domain::ladder::HouseZones;
 use crate::domain::lateness::Lateness;
 use crate::domain::news::{News, TakenIn, Who};
 use crate::domain::plan::PlannedWave;
-use crate::domain::recipient::{PersonRecord, Reference};
+use crate::domain::recipient::PersonRecord;
 use crate::domain::share::Rooms;
 use crate::domain::thread::{BegunThread, Thread, ThreadName};
 use crate::domain::verdict::Evidence;
-use crate::port::connector::{Channel, Conversation, Member, Team};
+use crate::port::connector::Conversation;
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
 use crate::port::event::EventAnswer;
 use crate::port::export::{LedgerPage, LedgerQuery};
@@ -37,6 +36,7 @@ use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, Re
 use crate::port::rehearsal::TestOrder;
 use crate::port::reload::{Reload, ScheduleChange};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
+use crate::port::team::{NamedTeam, Roster, RosterChange};
 use crate::port::trouble::{CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport};
 use crate::port::vitals::{CrowdFigures, QueueFigures};
 use crate::port::why::{Story, StoryQuery};
@@ -214,69 +214,6 @@ pub struct Outcome {
     pub thread: Option<BegunThread>,
     /// The conversation in which the message stands, where that is a thread in its recipient's channel.
     pub sent_in: Option<String>,
-}
-
-/// A team as schedules name it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedTeam {
-    /// The name as it is compared, or the id.
-    pub word: String,
-    /// None when no team of this name is known; several when they share it.
-    pub teams: Vec<KnownTeam>,
-}
-
-impl NamedTeam {
-    /// In words, when nobody can be reached by this name, or what is known of the team may be stale.
-    #[must_use]
-    pub fn trouble(&self) -> Option<String> {
-        match self.teams.as_slice() {
-            [] => Some(
-                "no team of this name is known; write its id, or import a reference from one of its channels".into(),
-            ),
-            [team] => team.trouble.clone(),
-            [..] => Some(format!("{} teams have this name; write the id of the one that is meant", self.teams.len())),
-        }
-    }
-}
-
-/// A team that is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownTeam {
-    pub id: String,
-    pub name: Option<String>,
-    /// With the id as that of the conversation.
-    pub reference: Reference,
-    /// When its channels and members were last read as a whole.
-    pub read_at: Option<DateTime<Utc>>,
-    pub tried_at: Option<DateTime<Utc>>,
-    /// In words, when the last try to read it failed.
-    pub trouble: Option<String>,
-    pub channels: u64,
-    pub members: u64,
-}
-
-/// All that was read of a team.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Roster {
-    pub team: Team,
-    /// How it was reached.
-    pub reference: Reference,
-    pub channels: Vec<Channel>,
-    pub members: Vec<RosterMember>,
-}
-
-/// A member of a team.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RosterMember {
-    pub member: Member,
-    pub standing: Standing,
-}
-
-/// What reading a team changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RosterChange {
-    pub joined: u64,
-    pub left: u64,
 }
 
 /// How an attempt ended.

@@ -32,9 +32,10 @@ use nudged::port::rehearsal::TestOrder;
 use nudged::port::reload::{Reload, ScheduleChange};
 use nudged::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use nudged::port::store::{
-    Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
-    PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
+    Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
+    Retired, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
+use nudged::port::team::{NamedTeam, Roster, RosterChange};
 use nudged::port::trouble::{
     CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport,
 };

@@ -7,7 +7,8 @@ use nudged::domain::recipient::{PersonRecord, RecipientKind, Reference, ServiceO
 use nudged::domain::thread::{BegunThread, Thread, ThreadName};
 use nudged::port::connector::{Channel, Conversation, Member, Team};
 use nudged::port::desk::PersonView;
-use nudged::port::store::{NamedTeam, Outcome, Roster, RosterChange, RosterMember};
+use nudged::port::store::Outcome;
+use nudged::port::team::{NamedTeam, Roster, RosterChange, RosterMember};
 
 use crate::Place;
 use crate::fixtures::*;

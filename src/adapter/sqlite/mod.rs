@@ -100,9 +100,10 @@ use crate::port::rehearsal::TestOrder;
 use crate::port::reload::{Reload, ScheduleChange};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use crate::port::store::{
-    Abandoned, Document, Expanded, LedgerStatus, NamedTeam, OccurrenceLoad, Outcome, Pause, Paused, PlanChange,
-    PlanMark, Rescued, Retired, Roster, RosterChange, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
+    Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
+    Retired, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
+use crate::port::team::{NamedTeam, Roster, RosterChange};
 use crate::port::trouble::{CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport};
 use crate::port::vitals::{CrowdFigures, QueueFigures};
 use crate::port::why::{Story, StoryQuery};

@@ -15,7 +15,7 @@ use super::words::Word;
 use super::zones;
 use crate::domain::conversation::{ChannelPlace, GENERAL, TEAM, team_group};
 use crate::domain::recipient::{Details, RecipientKind, Reference, ZoneSource};
-use crate::port::store::{Roster, RosterChange, RosterMember};
+use crate::port::team::{Roster, RosterChange, RosterMember};
 
 pub(super) fn keep(
     conn: &Connection,

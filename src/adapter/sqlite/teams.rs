@@ -11,7 +11,7 @@ use super::people;
 use super::rows::{Of, micros};
 use crate::domain::conversation::{self, ChannelPlace, TEAM, fold, split_channel, team_group};
 use crate::domain::recipient::{Address, Reference};
-use crate::port::store::{KnownTeam, NamedTeam};
+use crate::port::team::{KnownTeam, NamedTeam};
 
 const KNOW: &str = "
     INSERT INTO teams (id, name, name_key, tenant_id, service_url, entra_group_id)

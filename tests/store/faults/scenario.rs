@@ -25,7 +25,8 @@ use nudged::port::connector::{Conversation, Member, Team};
 use nudged::port::recall::{RecallOrder, RecallOutcome};
 use nudged::port::reload::Reload;
 use nudged::port::reply::ReplyOutcome;
-use nudged::port::store::{Document, Outcome, Pause, PausedBy, Roster, RosterMember, Store};
+use nudged::port::store::{Document, Outcome, Pause, PausedBy, Store};
+use nudged::port::team::{Roster, RosterMember};
 use serde_json::{Value, json};
 
 use crate::fixtures::*;
