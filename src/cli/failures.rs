@@ -9,7 +9,8 @@ use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk, next, times};
 use crate::domain::delivery::Reason;
 use crate::port::clock::Clock as _;
-use crate::port::trouble::{Failure, Failures, FailuresQuery};
+use crate::port::export::LedgerRow;
+use crate::port::trouble::{Failures, FailuresQuery};
 
 #[derive(Debug, Args)]
 #[command(after_help = "What failed, has expired, or of which nobody knows whether it arrived.\n\n\
@@ -98,11 +99,12 @@ fn told(failures: &Failures) -> String {
     lines.join("\n")
 }
 
-fn one(failure: &Failure) -> String {
+fn one(failure: &LedgerRow) -> String {
     let who = one_line(&failure.recipient, 40);
     let address = failure.address.as_deref().filter(|address| *address != failure.recipient);
     let address = address.map_or_else(String::new, |address| format!(" <{}>", one_line(address, 50)));
-    let head = format!("{}  {} {}: {who}{address}", times::utc(failure.ended_at), failure.state, failure.schedule);
+    let ended = failure.ended_at.map_or_else(String::new, times::utc);
+    let head = format!("{ended}  {} {}: {who}{address}", failure.state, failure.schedule);
     let mut sheet = Sheet::default();
     let clock = failure.zone.name();
     sheet.say(
@@ -135,6 +137,8 @@ mod tests {
 
     use super::*;
     use crate::domain::delivery::State;
+    use crate::domain::event::Cause;
+    use crate::domain::id::DeliveryId;
     use crate::port::trouble::FailureGroup;
 
     #[test]
@@ -155,14 +159,18 @@ mod tests {
     #[test]
     fn failures_come_with_their_reasons_and_cures() {
         let now: DateTime<Utc> = "2027-03-01T12:00:00Z".parse().expect("an instant");
-        let failed = Failure {
+        let failed = LedgerRow {
+            delivery: DeliveryId(7),
+            cause: Cause::Plan,
+            sent_at: None,
+            activity_id: None,
             schedule: "standup".into(),
             occurrence: "2027-03-01T09:00:00".parse().expect("a civil time"),
             recipient: "Ana Silva".into(),
             address: Some("ana@contoso.example".into()),
             zone: Tz::Europe__Lisbon,
             due_at: now - TimeDelta::hours(3),
-            ended_at: now - TimeDelta::hours(3) + TimeDelta::seconds(2),
+            ended_at: Some(now - TimeDelta::hours(3) + TimeDelta::seconds(2)),
             state: State::Failed,
             reason: Some(Reason::TooLarge),
             detail: Some("The message is too large for this conversation".into()),
@@ -172,7 +180,7 @@ mod tests {
             error_code: Some("MessageSizeTooBig".into()),
             correlation_id: Some("8f1d9a52-3c0e-4b7d-9f57-6f0c2a1be0aa".into()),
         };
-        let unknown = Failure {
+        let unknown = LedgerRow {
             recipient: "bo@contoso.example".into(),
             address: Some("bo@contoso.example".into()),
             state: State::Unknown,

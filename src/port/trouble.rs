@@ -3,12 +3,12 @@
 //! These shapes are what `--json` prints, so they are stable: a field is added, never renamed.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::{Reason, State};
 use crate::domain::id::ScheduleName;
 use crate::domain::schedule::model::Target;
+use crate::port::export::LedgerRow;
 
 /// Which failures are asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub struct Failures {
     /// All of them, by what went wrong, the most frequent first.
     pub reasons: Vec<FailureGroup>,
     /// The newest first.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<LedgerRow>,
 }
 
 impl Failures {
@@ -56,28 +56,6 @@ pub struct FailureGroup {
     pub meaning: Option<String>,
     /// What to do about it, in words.
     pub cure: Option<String>,
-}
-
-/// One delivery that failed, is unknown or has expired.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    pub schedule: String,
-    pub occurrence: NaiveDateTime,
-    pub recipient: String,
-    pub address: Option<String>,
-    /// The zone whose clock gave the due instant.
-    pub zone: Tz,
-    pub due_at: DateTime<Utc>,
-    pub ended_at: DateTime<Utc>,
-    pub state: State,
-    pub reason: Option<Reason>,
-    pub detail: Option<String>,
-    pub attempts: u32,
-    pub possible_duplicate: bool,
-    /// Of the last attempt, where one was made and is still kept.
-    pub status: Option<u16>,
-    pub error_code: Option<String>,
-    pub correlation_id: Option<String>,
 }
 
 /// What is to be sent again.

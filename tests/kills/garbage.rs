@@ -45,6 +45,10 @@ pub(crate) enum Way {
     Silence,
 }
 
+/// An answer that is whole says that the connection ends with it, as it does: otherwise the next request might go out on it
+/// just before its end is seen, and nobody would have been asked.
+const LAST: &str = "Connection: close\r\n";
+
 /// So much is too much.
 const HUGE: usize = 10 * 1024 * 1024;
 
@@ -89,14 +93,12 @@ impl Way {
         let json = "Content-Type: application/json\r\n";
         match self {
             Way::Html => {
-                say(
-                    &mut stream,
-                    "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20\r\n\r\n<html>log in</html>\n",
-                )
-                .await
+                let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20\r\n";
+                say(&mut stream, &format!("{head}{LAST}\r\n<html>log in</html>\n")).await
             }
             Way::HalfJson => {
-                say(&mut stream, &format!("HTTP/1.1 201 Created\r\n{json}Content-Length: 8\r\n\r\n{{\"id\":\"1")).await
+                say(&mut stream, &format!("HTTP/1.1 201 Created\r\n{LAST}{json}Content-Length: 8\r\n\r\n{{\"id\":\"1"))
+                    .await
             }
             Way::Huge => {
                 say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{json}Content-Length: {HUGE}\r\n\r\n")).await?;
@@ -106,7 +108,7 @@ impl Way {
                 say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{json}Content-Length: 999\r\n\r\n{{}}")).await
             }
             Way::TooLong => {
-                say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{json}Content-Length: 2\r\n\r\n{{}}{{}}{{}}")).await
+                say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{LAST}{json}Content-Length: 2\r\n\r\n{{}}{{}}{{}}")).await
             }
             Way::NoLength => {
                 say(&mut stream, &format!("HTTP/1.1 200 OK\r\n{json}Content-Length: many\r\n\r\n{{}}")).await
@@ -133,8 +135,8 @@ impl Way {
                 Ok(())
             }
             Way::Redirect => {
-                say(&mut stream, "HTTP/1.1 307 Temporary Redirect\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n")
-                    .await
+                let head = "HTTP/1.1 307 Temporary Redirect\r\nLocation: /again\r\nContent-Length: 0\r\n";
+                say(&mut stream, &format!("{head}{LAST}\r\n")).await
             }
             // Until whoever asked goes away.
             Way::Silence => stream.read(&mut [0; 1]).await.map(drop),

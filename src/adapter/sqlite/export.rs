@@ -8,19 +8,30 @@ use super::sql::Sql;
 use crate::domain::id::DeliveryId;
 use crate::port::export::{LedgerPage, LedgerQuery, LedgerRow};
 
-static ROWS: Sql = Sql::new(
-    "
-    SELECT {person}, d.id, s.name, o.id, o.civil, o.cause, w.id, w.zone, d.due_at, d.state, d.reason, d.detail,
-        d.attempts, d.possible_duplicate, d.sent_at, d.ended_at, d.activity_id,
-        (SELECT address FROM addresses WHERE recipient_id = r.id ORDER BY position LIMIT 1),
-        a.status, a.error_code, a.correlation_id
-    FROM deliveries d
-        CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN schedules s ON s.id = w.schedule_id
-        CROSS JOIN occurrences o ON o.id = d.occurrence_id CROSS JOIN recipients r ON r.id = d.recipient_id
-        LEFT JOIN attempts a ON a.id = (SELECT max(id) FROM attempts WHERE delivery_id = d.id)
-    WHERE d.id > :after AND (:since IS NULL OR d.due_at >= :since) AND (:schedule IS NULL OR s.name = :schedule)
-    ORDER BY d.id LIMIT :limit",
-);
+/// Writes a statement that reads whole deliveries `d`, as [`delivery`] takes them, in this order and from this table.
+macro_rules! ledger_rows {
+    ($from:literal, $which:literal) => {
+        Sql::new(concat!(
+            "
+            SELECT {person}, d.id, s.name, o.id, o.civil, o.cause, w.id, w.zone, d.due_at, d.state, d.reason, d.detail,
+                d.attempts, d.possible_duplicate, d.sent_at, d.ended_at, d.activity_id,
+                (SELECT address FROM addresses WHERE recipient_id = r.id ORDER BY position LIMIT 1),
+                a.status, a.error_code, a.correlation_id
+            FROM ",
+            $from,
+            "
+                CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN schedules s ON s.id = w.schedule_id
+                CROSS JOIN occurrences o ON o.id = d.occurrence_id CROSS JOIN recipients r ON r.id = d.recipient_id
+                LEFT JOIN attempts a ON a.id = (SELECT max(id) FROM attempts WHERE delivery_id = d.id)
+            WHERE (:schedule IS NULL OR s.name = :schedule) AND ",
+            $which
+        ))
+    };
+}
+pub(super) use ledger_rows;
+
+static ROWS: Sql =
+    ledger_rows!("deliveries d", "d.id > :after AND (:since IS NULL OR d.due_at >= :since) ORDER BY d.id LIMIT :limit");
 
 /// The next deliveries behind `query.after`, in the order in which they came.
 pub(super) fn page(conn: &Connection, query: &LedgerQuery, limit: usize) -> Result<LedgerPage, Fault> {
@@ -39,7 +50,7 @@ pub(super) fn page(conn: &Connection, query: &LedgerQuery, limit: usize) -> Resu
     Ok(page)
 }
 
-fn delivery(row: &Row<'_>) -> Result<LedgerRow, Fault> {
+pub(super) fn delivery(row: &Row<'_>) -> Result<LedgerRow, Fault> {
     const OWN: usize = super::person::COLUMN_COUNT;
     let of = Of { table: "deliveries", id: row.get(OWN)? };
     let occurrence = Of { table: "occurrences", id: row.get(OWN + 2)? };
