@@ -8,7 +8,7 @@ use nudged::emulator::{Answer, Effect, Fault, Operation};
 use crate::rig::{Rig, count};
 
 /// 2,000 conversations of one tenant, with every published window enforced by the other side. How much of the budget they
-/// use depends on the machine and what else it does: `cargo bench --bench budget` measures it.
+/// use depends on the machine and what else it does: `cargo bench --bench numbers -- budget` measures it.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_within_the_published_windows() {
     const PEOPLE: u64 = 2000;
