@@ -177,8 +177,10 @@ async fn raw_inserts(path: &Path, people: usize, rig: &Rig) -> Duration {
     let schema: Vec<String> =
         statement.query_map([], |row| row.get(0)).expect("the schema").collect::<Result<_, _>>().expect("texts");
     let conn = Connection::open(path).expect("a database");
-    conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;")
-        .expect("set up");
+    conn.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA foreign_keys = OFF;",
+    )
+    .expect("set up");
     for sql in schema {
         conn.execute_batch(&sql).expect("made");
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use chrono_tz::Tz;
+use chrono_tz::{TZ_VARIANTS, Tz};
 use nudged::adapter::sqlite::SqliteStore;
 use nudged::domain::delivery::{Claim, Settlement};
 use nudged::domain::id::{AttemptId, Term};
 use nudged::domain::import;
 use nudged::domain::plan::{PlannedWave, WaveRecipients};
 use nudged::domain::problem::Source;
+use nudged::domain::schedule::model::Schedule;
 use nudged::domain::schedule::parse;
 use nudged::domain::share::Rooms;
 use nudged::domain::spread::Spread;
@@ -23,17 +24,34 @@ use tokio::task::JoinSet;
 
 const AT_ONCE: usize = 64;
 
-/// As many as are sent in the longer run; to be there costs the same in both.
-const PEOPLE: usize = 1024;
+/// What the ledger holds while messages are sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct World {
+    /// All of them are due, however few are sent.
+    pub(crate) people: usize,
+    /// One is due; the others are planned for later.
+    pub(crate) schedules: usize,
+    pub(crate) zones: usize,
+}
+
+impl World {
+    /// To be there costs the same in the shorter run and in the longer, in which each gets a message.
+    pub(crate) const USUAL: World = World { people: 1024, schedules: 1, zones: 1 };
+}
 const LEASE: Duration = Duration::from_mins(5);
 
 pub(crate) fn send(times: usize) {
+    send_in(World::USUAL, times);
+}
+
+/// Sends so many messages in such a world.
+pub(crate) fn send_in(world: World, times: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let folder = tempfile::tempdir().expect("a folder");
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("nudged.db")).expect("a ledger"));
         let now: DateTime<Utc> = "2026-11-23T09:00:00Z".parse().expect("an instant");
-        let term = fill(store.as_ref(), now).await;
+        let term = fill(store.as_ref(), world, now).await;
         let mut sent = 0;
         while sent < times {
             let claims = store.claim_due(term, now, Rooms::for_anybody(AT_ONCE), LEASE).await.expect("claims");
@@ -68,57 +86,62 @@ fn outcome(claim: &Claim, attempt: AttemptId, now: DateTime<Utc>) -> Outcome {
     }
 }
 
-/// People, a schedule for all of them, and its wave as deliveries.
-async fn fill(store: &dyn Store, now: DateTime<Utc>) -> Term {
+/// The people, a schedule for all of them with its waves as deliveries, and the other schedules.
+async fn fill(store: &dyn Store, world: World, now: DateTime<Utc>) -> Term {
     let term = store.take_over(now).await.expect("it is ours").term;
-    let lines = (0..PEOPLE).map(|n| format!("29:person-{n},Person {n},Europe/Lisbon,a:conversation-{n}\n"));
+    let zones: Vec<Tz> =
+        TZ_VARIANTS.iter().copied().filter(|zone| zone.name().contains('/')).step_by(13).take(world.zones).collect();
+    let lines = (0..world.people)
+        .map(|n| format!("29:person-{n},Person {n},{},a:conversation-{n}\n", zones[n % zones.len()].name()));
     let csv = format!("teams_id,name,zone,conversation_id\n{}", lines.collect::<String>());
     let (records, problems) = import::people(&Source::new("people.csv", csv));
     assert!(problems.is_empty(), "{problems:?}");
     store.import_people(records, Tz::UTC, now).await.expect("people");
-    let text = "[schedule.all]\nto = \"everyone\"\nat = 2026-11-23T09:00:00Z\nzone = \"UTC\"\ntext = \"Hello\"\n";
-    let accepted = parse::accept(&Source::new("all.toml", text), &Supplies::none()).expect("nothing is wrong");
-    let schedules: Vec<_> = accepted.schedules.into_iter().map(Arc::new).collect();
-    let plan = SchedulePlan {
-        schedule: schedules[0].name.clone(),
-        signature: "1".to_owned(),
-        planned_until: now + TimeDelta::hours(48),
-        replaces: None,
-        waves: vec![PlannedWave {
-            occurrence: now.naive_utc(),
-            zone: Tz::UTC,
-            recipients: WaveRecipients::All,
-            due_at: now,
-            expire_at: now + TimeDelta::hours(1),
+    let texts = (0..world.schedules)
+        .map(|n| format!("[schedule.s{n}]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n"));
+    let accepted = parse::accept(&Source::new("all.toml", texts.collect::<String>()), &Supplies::none());
+    let schedules: Vec<_> = accepted.expect("nothing is wrong").schedules.into_iter().map(Arc::new).collect();
+    let plans = schedules.iter().enumerate().map(|(n, schedule)| {
+        let due_at = if n == 0 { now } else { now + TimeDelta::hours(24) };
+        let waves = zones.iter().map(|zone| PlannedWave {
+            occurrence: due_at.naive_utc(),
+            zone: *zone,
+            recipients: WaveRecipients::OfZone,
+            due_at,
+            expire_at: due_at + TimeDelta::hours(1),
             spread: Spread::default(),
             note: None,
-        }],
-    };
+        });
+        SchedulePlan {
+            schedule: schedule.name.clone(),
+            signature: "1".to_owned(),
+            planned_until: now + TimeDelta::hours(48),
+            replaces: None,
+            waves: waves.collect(),
+        }
+    });
+    let plans = plans.collect();
     let reload = Reload {
         keep: Vec::new(),
         forget: Vec::new(),
         schedules,
         fallback_zone: Tz::UTC,
         now,
-        planning: Arc::new(Planned(Vec::new())),
+        planning: Arc::new(NoPlans),
         manner: ReloadManner::Uncounted,
     };
     store.reload(reload).await.expect("in force");
-    store.record_plans(vec![plan], now).await.expect("planned");
+    store.record_plans(plans, now).await.expect("planned");
     let expanded = store.expand_due(now, now).await.expect("expanded");
-    assert_eq!(expanded.deliveries, PEOPLE as u64);
+    assert_eq!(expanded.deliveries, world.people as u64);
     term
 }
 
-/// Plans that were made beforehand.
-struct Planned(Vec<SchedulePlan>);
+/// The plans are recorded apart.
+struct NoPlans;
 
-impl Planning for Planned {
-    fn plans(
-        &self,
-        _: &[(Arc<nudged::domain::schedule::model::Schedule>, Option<PlanMark>)],
-        _: &[Tz],
-    ) -> Vec<SchedulePlan> {
-        self.0.clone()
+impl Planning for NoPlans {
+    fn plans(&self, _: &[(Arc<Schedule>, Option<PlanMark>)], _: &[Tz]) -> Vec<SchedulePlan> {
+        Vec::new()
     }
 }

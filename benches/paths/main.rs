@@ -5,11 +5,15 @@
 //! falls out of the difference; it prints the table, and fails where a path takes more than [`TOLERANCE`] percent more
 //! than `instructions.tsv` says. `cargo bench --bench paths -- --record` writes that file anew.
 //!
+//! `cargo bench --bench paths -- --growth` prints what a message costs the ledger against how many people, schedules and
+//! zones it holds.
+//!
 //! Another compiler makes other code, so the file names the one that it was recorded with, and with any other the table
 //! is printed and nothing fails.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints a table")]
 
+mod growth;
 mod ledger;
 mod pure;
 
@@ -45,12 +49,20 @@ fn main() -> ExitCode {
     match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => guard(false),
         ["--record"] => guard(true),
+        ["--growth"] => {
+            growth::show();
+            ExitCode::SUCCESS
+        }
+        [growth::ROLE, ref world @ ..] => {
+            growth::be(world);
+            ExitCode::SUCCESS
+        }
         [name, times] => {
             let path = PATHS.iter().find(|path| path.name == name).expect("a path of this name");
             (path.run)(times.parse().expect("a number"));
             ExitCode::SUCCESS
         }
-        _ => panic!("nothing, --record, or the name of a path and how often: not {words:?}"),
+        _ => panic!("nothing, --record, --growth, or the name of a path and how often: not {words:?}"),
     }
 }
 
@@ -63,8 +75,8 @@ fn guard(record: bool) -> ExitCode {
     let mut worse = 0;
     println!("{:<8} {:>12} {:>12} {:>8}  for each", "path", "instructions", "recorded", "change");
     for path in &PATHS {
-        let (once, twice) = (instructions(path, path.times), instructions(path, path.times * 2));
-        let each = twice.saturating_sub(once) / path.times as u64;
+        let count = |times: usize| instructions(&[path.name, &times.to_string()]);
+        let each = count(path.times * 2).saturating_sub(count(path.times)) / path.times as u64;
         writeln!(text, "{}\t{each}", path.name).expect("a string takes it");
         let before = recorded.get(path.name).copied();
         #[expect(clippy::cast_precision_loss, reason = "a percentage")]
@@ -106,12 +118,12 @@ fn compiler() -> String {
     String::from_utf8(output.stdout).expect("text").trim().to_owned()
 }
 
-/// What Valgrind counts while this program does a path so often.
-fn instructions(path: &Path, times: usize) -> u64 {
+/// What Valgrind counts while this program does what it is told.
+fn instructions(words: &[&str]) -> u64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe().expect("this program"))
-        .args([path.name, &times.to_string()])
+        .args(words)
         .stdin(Stdio::null())
         .output()
         .expect("Valgrind runs; it is Debian's package valgrind");
