@@ -3,6 +3,7 @@
 //! It reads the ledger itself instead of asking the daemon: the copy belongs to whoever asks for it, stands where they may
 //! write, and is to be had also of a daemon that hangs.
 
+use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -68,10 +69,15 @@ pub(super) fn run(screen: Screen, common: &Common, args: &BackupArgs) -> Ended {
 pub(super) fn exit(error: &CopyError) -> Exit {
     match error {
         CopyError::Exists(_) | CopyError::Itself(_) => Exit::Usage,
+        CopyError::Failed { source, .. } if is_denied(source.as_ref()) => Exit::NotPermitted,
         CopyError::NoLedger(_)
         | CopyError::NotOurs(_)
         | CopyError::Newer { .. }
         | CopyError::Damaged { .. }
         | CopyError::Failed { .. } => Exit::Failed,
     }
+}
+
+fn is_denied(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }

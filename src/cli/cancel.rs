@@ -23,7 +23,7 @@ pub(super) struct CancelArgs {
     /// The schedule
     schedule: String,
     /// All of this date, as it stands in the schedule, such as 2026-12-24
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = times::date)]
     on: Option<NaiveDate>,
     /// Only say what would be done
     #[arg(long)]

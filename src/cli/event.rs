@@ -78,7 +78,7 @@ fn show(screen: Screen, receipt: &EventReceipt) {
     if rows.is_empty() {
         screen.data("it speaks to nobody");
     } else {
-        screen.table(&["SCHEDULE", "OCCURRENCE (UTC)", "PEOPLE"], rows);
+        screen.table(&["SCHEDULE", "OCCURRENCE (UTC)", "PEOPLE"], &rows);
     }
     for refused in &receipt.refused {
         screen.say(format!("{}: not to {}: {}", refused.schedule, refused.who, refused.why.explain()));

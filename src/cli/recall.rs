@@ -224,8 +224,8 @@ fn progress(report: &RecallReport) -> String {
 
 /// The report for people.
 fn told(report: &RecallReport, rules: &dyn ZoneRules) -> String {
-    let rows = report.messages.iter().map(|message| row(message, &report.remedy, rules)).collect();
-    let table = aligned(&["RECIPIENT", "SENT, LOCAL TIME", "ZONE", "RESULT", "WHY"], rows);
+    let rows: Vec<_> = report.messages.iter().map(|message| row(message, &report.remedy, rules)).collect();
+    let table = aligned(&["RECIPIENT", "SENT, LOCAL TIME", "ZONE", "RESULT", "WHY"], &rows);
     format!("{table}\n\n{}", summary(report))
 }
 

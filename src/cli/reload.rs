@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use crate::cli::screen::{Screen, WIDTH, folded, grouped};
+use crate::cli::problems::{FILES_SHOWN, more_files};
+use crate::cli::prose::WIDTH;
+use crate::cli::screen::{Screen, folded, grouped};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::domain::shift::{Hour, Moved};
 use crate::port::desk::{Desk as _, HeldBackFile};
@@ -60,8 +62,12 @@ fn told(verdict: &ReloadVerdict) -> String {
     for change in &verdict.changes {
         tell_change(&mut said, change, verdict);
     }
-    for file in &verdict.held_back {
+    for file in verdict.held_back.iter().take(FILES_SHOWN) {
         tell_held_back(&mut said, file);
+    }
+    if let Some(more) = more_files(verdict.held_back.len()) {
+        // A string takes it.
+        let _ = writeln!(said, "! {more}");
     }
     said.push_str(&summary(verdict));
     said

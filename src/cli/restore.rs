@@ -49,6 +49,11 @@ pub(super) fn run(screen: Screen, common: &Common, args: &RestoreArgs) -> Ended 
         }
         desk::start_exit(&error)
     })?;
+    if let Err(error) = std::fs::File::open(&args.file) {
+        let file = args.file.display();
+        screen.error(format!("nothing was restored: {file} can't be read: {error}; check the path and its rights"));
+        return Err(if error.kind() == io::ErrorKind::PermissionDenied { Exit::NotPermitted } else { Exit::Failed });
+    }
     if !args.yes {
         confirm(screen, &ledger, &args.file)?;
     }

@@ -23,7 +23,7 @@ pub(super) struct RetryArgs {
     #[arg(long, value_name = "WHO")]
     who: Vec<String>,
     /// Only of this date, as it stands in the schedule, such as 2027-03-14
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = times::date)]
     on: Option<NaiveDate>,
     #[command(flatten)]
     which: Which,

@@ -65,7 +65,8 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
             "refused": report.refused,
             "problems": problems,
         }));
-    } else {
+    } else if ended.is_ok() || report != ImportReport::default() {
+        // What came in before a file that can't be read has come in.
         for (source, problem) in &problems {
             screen.say(render(source, problem, false));
         }
@@ -77,7 +78,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
 
 async fn take_in(screen: Screen, desk: &dyn Desk, path: &Path, sum: &mut Sum) -> Result<(), Exit> {
     let cannot = |why: &dyn std::fmt::Display| {
-        screen.error(format!("{} can't be read: {why}", path.display()));
+        screen.error(format!("{} can't be read: {why}; check the path and its rights", path.display()));
         Exit::Failed
     };
     if !is_json_lines(path).map_err(|error| cannot(&error))? {
