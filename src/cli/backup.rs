@@ -18,7 +18,7 @@ use crate::port::clock::Clock;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nudged backup\n  nudged backup --to /mnt/usb/ledger.db\n\n\
-                  The copy is complete, checked and durable when the command ends. Nobody waits for it: senders go on.\n\
+                  The copy is complete, checked and durable when the command ends. Nobody waits for it: senders go on. \
                   Only its owner may read it. `nudged restore` puts it in the ledger's place.")]
 pub(super) struct BackupArgs {
     /// The file to make [default: a new one in the directory that `[backup]` names]

@@ -17,8 +17,7 @@ pub(super) fn unparted<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> 
         number.starts_with(|c: char| c.is_ascii_digit())
             && number.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ','))
     };
-    let is_unit =
-        |word: &str| UNITS.contains(&word.trim_end_matches(|c: char| matches!(c, ')' | ',' | ';' | '.' | ':')));
+    let is_unit = |word: &str| UNITS.contains(&word.trim_end_matches([')', ',', ';', '.', ':']));
     let mut kept: Vec<String> = Vec::new();
     for word in words {
         match kept.last_mut() {

@@ -26,10 +26,10 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Args)]
 #[command(after_help = "Without --occurrence it is the latest of which anything has been sent, which is the one that \
-                        is going out\njust now if one is. What of it has not been sent yet is cancelled, so that \
-                        nothing more arrives,\nalso nothing by a later edit of the schedule. It says what it will do \
-                        and asks; --yes does not ask.\nMessages are taken back at the pace of the limits; that goes on \
-                        without this command and over a restart.\nAsking again tries again what failed.\n\n\
+                        is going out just now if one is. What of it has not been sent yet is cancelled, so that \
+                        nothing more arrives, also nothing by a later edit of the schedule. It says what it will do \
+                        and asks; --yes does not ask. Messages are taken back at the pace of the limits; that goes on \
+                        without this command and over a restart. Asking again tries again what failed.\n\n\
                         Examples:\n  nudged recall standup --dry-run\n  \
                         nudged recall standup --yes\n  \
                         nudged recall standup --occurrence 2026-12-01T09:00 --who group:field\n  \

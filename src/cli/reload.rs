@@ -18,10 +18,10 @@ const MOVES_SHOWN: usize = 6;
 #[derive(Debug, Args)]
 #[command(
     after_help = "The daemon reads its files by itself when they change; this waits, and says what came of it. A \
-                        file with a mistake\nis held back and its last good version goes on: then this ends with 78. \
-                        A dry run does all of it and takes it back,\nso it says what a reload does; without a daemon, \
+                        file with a mistake is held back and its last good version goes on: then this ends with 78. \
+                        A dry run does all of it and takes it back, so it says what a reload does; without a daemon, \
                         what the next start does.\n\nA reload that would take away more than a fifth of the schedules, \
-                        and five at least, or all files at once, holds\nthem: a disk that is not mounted must not look \
+                        and five at least, or all files at once, holds them: a disk that is not mounted must not look \
                         like \"cancel everything\". --prune says that it is meant.\n\n\
                         Examples:\n  nudged reload\n  nudged reload --dry-run\n  nudged reload --prune"
 )]

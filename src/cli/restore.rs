@@ -16,9 +16,9 @@ use crate::port::clock::Clock;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Stop the daemon first. Nothing is deleted: what stood in the ledger's place is moved aside.\n\n\
-                  A backup does not know what was sent after it was made. So nothing that was due until now is sent by\n\
-                  itself: it is listed as unknown (restored), and what is due later goes on. Stops and people are taken\n\
-                  over from the old ledger where that can still be read; pauses, recalls, zones and events that came after\n\
+                  A backup does not know what was sent after it was made. So nothing that was due until now is sent by \
+                  itself: it is listed as unknown (restored), and what is due later goes on. Stops and people are taken \
+                  over from the old ledger where that can still be read; pauses, recalls, zones and events that came after \
                   the backup have to be said again."
 )]
 pub(super) struct RestoreArgs {

@@ -10,8 +10,8 @@ use crate::port::trouble::{Retried, RetryReport, RetryRequest};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without --on it is about the occurrence of which something ended so last. What was recalled or\n\
-                        cancelled does not come back, and opt-outs, quiet hours and limits hold as ever.\n\
+    after_help = "Without --on it is about the occurrence of which something ended so last. What was recalled or \
+                        cancelled does not come back, and opt-outs, quiet hours and limits hold as ever. \
                         --unknown sends again what may have arrived: people may get it twice.\n\n\
                         Examples:\n  nudged retry standup\n  nudged retry standup --who ana@contoso.example --late\n  \
                         nudged retry standup --unknown --dry-run"

@@ -40,6 +40,7 @@ fn schedules(rig: &Rig) -> u64 {
 /// The story of an edit that goes wrong: `status`, the log and `nudged reload` name file, line and column; the old version goes
 /// on, over a restart too; mended, the file is picked up without being asked for.
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "how soon it is, for whoever asks with --nocapture")]
 async fn a_file_that_breaks_goes_on_as_it_was_until_it_is_mended() {
     let rig = Rig::new().await;
     rig.import_crowd(3);
