@@ -7,7 +7,7 @@ pub(super) const WIDTH: usize = 80;
 const INDENT: usize = 16;
 
 /// Units that stand behind a number.
-const UNITS: [&str; 9] = ["d", "h", "min", "s", "ms", "kB", "MB", "GB", "%"];
+const UNITS: [&str; 10] = ["days", "d", "h", "min", "s", "ms", "kB", "MB", "GB", "%"];
 
 /// The words of a text between which a line may end: not between a number and its unit. They are those of the iterator
 /// otherwise, so that whoever puts a space between them has the text again.

@@ -80,17 +80,20 @@ fn colour(text: &str) -> Option<usize> {
 }
 
 /// Rows under a header, in columns. What would end beyond the width of a screen stands below its row, moved in; so a long
-/// reason costs the other rows nothing.
+/// reason costs the other rows nothing. Where all columns would not fit, neither does a long name: its row is moved alone.
 pub(super) fn aligned(header: &[&str], rows: &[Vec<String>]) -> String {
-    let widest = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
-        cells.chain(std::iter::once(header[column].width())).max().unwrap_or_default()
-    };
-    let mut begins = vec![0];
-    for column in 0..header.len().saturating_sub(1) {
-        begins.push(begins[column] + widest(column) + GAP);
-    }
     let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
+    let widest = |column: usize| {
+        let cells = std::iter::once(&header).chain(rows).filter_map(|row| row.get(column));
+        cells.map(|cell| cell.width()).max().unwrap_or_default()
+    };
+    let natural: Vec<usize> = (0..header.len().saturating_sub(1)).map(widest).collect();
+    let is_roomy = natural.iter().map(|width| width + GAP).sum::<usize>() < WIDTH;
+    let mut begins = vec![0];
+    for width in natural {
+        let width = if is_roomy { width } else { width.min(COLUMN) };
+        begins.push(begins.last().copied().unwrap_or_default() + width + GAP);
+    }
     let lines: Vec<String> = std::iter::once(&header).chain(rows).map(|row| in_columns(row, &begins)).collect();
     lines.join("\n")
 }
@@ -98,17 +101,28 @@ pub(super) fn aligned(header: &[&str], rows: &[Vec<String>]) -> String {
 /// Between two columns.
 const GAP: usize = 2;
 
+/// How wide a column is at most where there is no room for all of them: a date with its time, and most zones.
+const COLUMN: usize = 20;
+
 /// One row: the cells that fit at their places, and the others below.
 fn in_columns(row: &[String], begins: &[usize]) -> String {
-    let fits = row.iter().zip(begins).take_while(|(cell, begin)| **begin + cell.width() <= WIDTH).count();
     let mut line = String::new();
-    for (cell, begin) in row[..fits].iter().zip(begins) {
-        line.push_str(&" ".repeat(begin.saturating_sub(line.width())));
-        line.push_str(cell);
+    let mut cells = row.iter().zip(begins).peekable();
+    while let Some((cell, begin)) = cells.peek() {
+        let behind = if line.is_empty() { 0 } else { line.width() + GAP };
+        let at = behind.max(**begin);
+        if at + cell.width() > WIDTH {
+            break;
+        }
+        // An empty cell leaves its place to a long one before it.
+        if !cell.is_empty() {
+            line.push_str(&" ".repeat(at - line.width()));
+            line.push_str(cell);
+        }
+        cells.next();
     }
-    let below: Vec<&str> = row[fits..].iter().map(String::as_str).filter(|cell| !cell.is_empty()).collect();
-    let line = line.trim_end().to_owned();
-    if below.is_empty() { line } else { format!("{line}\n{}", paragraph(&below.join(", "), 4)) }
+    let below: Vec<&str> = cells.map(|(cell, _)| cell.as_str()).filter(|cell| !cell.is_empty()).collect();
+    if below.is_empty() { line } else { format!("{line}\n{}", paragraph(&below.join("; "), 4)) }
 }
 
 /// `12,345`.
@@ -243,6 +257,17 @@ mod tests {
                       no: neither a conversation nor a Teams or Entra id is known; import a\n    reference\n\
                       東京  UTC";
         assert_eq!(aligned(&["NAME", "ZONE", "REACHABLE"], &rows), expect);
+    }
+
+    #[test]
+    fn a_long_name_moves_its_own_row_alone() {
+        let row = |zone: &str| ["Mon 2027-03-01 09:00", zone, "12:00Z", "3 h 0 min", "1", "standup"].map(str::to_owned);
+        let rows = [row("Europe/Berlin").to_vec(), row("America/Argentina/ComodRivadavia").to_vec()];
+        let table = aligned(&["LOCAL TIME", "ZONE", "UTC", "IN", "PEOPLE", "SCHEDULE"], &rows);
+        let expect = "LOCAL TIME            ZONE                  UTC     IN         PEOPLE  SCHEDULE\n\
+                      Mon 2027-03-01 09:00  Europe/Berlin         12:00Z  3 h 0 min  1       standup\n\
+                      Mon 2027-03-01 09:00  America/Argentina/ComodRivadavia  12:00Z  3 h 0 min  1\n    standup";
+        assert_eq!(table, expect);
     }
 
     #[test]

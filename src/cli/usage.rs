@@ -66,7 +66,7 @@ mod tests {
         check(&["doctor", "--nope"], "unexpected argument '--nope' found; see `nudged doctor --help`");
         check(
             &["retry", "standup", "--on", "2027-02-30"],
-            "invalid value '2027-02-30' for '--on <DATE>': there is no such date; write a date, such as 2027-03-14",
+            "invalid value '2027-02-30' for '--on <DATE>': 2027-02-30 is not in the calendar; write a date, such as 2027-03-14",
         );
         check(&["man", "x"], "invalid value 'x' for '[PAGE]' [possible values: nudged, config, schedule]");
     }

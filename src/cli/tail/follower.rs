@@ -50,3 +50,73 @@ impl Follower {
 fn end(row: &LedgerRow) -> Option<(DateTime<Utc>, DeliveryId)> {
     Some((row.ended_at?, row.delivery))
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::Tz;
+
+    use super::*;
+    use crate::domain::delivery::State;
+    use crate::domain::event::Cause;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000 + second, 0).expect("an instant")
+    }
+
+    fn ended(delivery: i64, second: i64) -> LedgerRow {
+        LedgerRow {
+            delivery: DeliveryId(delivery),
+            schedule: "standup".into(),
+            occurrence: at(0).naive_utc(),
+            cause: Cause::Plan,
+            recipient: "Ana".into(),
+            address: None,
+            zone: Tz::UTC,
+            due_at: at(0),
+            state: State::Sent,
+            reason: None,
+            detail: None,
+            attempts: 1,
+            possible_duplicate: false,
+            sent_at: None,
+            ended_at: Some(at(second)),
+            activity_id: None,
+            status: None,
+            error_code: None,
+            correlation_id: None,
+        }
+    }
+
+    #[track_caller]
+    fn check(follower: &mut Follower, now: i64, rows: &[LedgerRow], expect: &[i64]) {
+        let rows: Vec<_> = rows.iter().filter(|row| row.ended_at >= Some(follower.since())).cloned().collect();
+        let news: Vec<_> = follower.news(at(now), &rows).iter().map(|row| row.delivery.0).collect();
+        assert_eq!(news, expect);
+    }
+
+    #[test]
+    fn each_end_is_shown_once_also_one_that_was_written_late() {
+        let mut follower = Follower::behind(at(100), &[ended(1, 90)]);
+        check(&mut follower, 101, &[ended(1, 90)], &[]);
+        check(&mut follower, 101, &[ended(1, 90), ended(3, 101)], &[3]);
+        check(&mut follower, 102, &[ended(2, 100), ended(3, 101)], &[2]);
+        check(&mut follower, 102, &[ended(2, 100), ended(3, 101)], &[]);
+        // It was sent again.
+        check(&mut follower, 110, &[ended(3, 101), ended(2, 110)], &[2]);
+    }
+
+    #[test]
+    fn what_was_before_the_first_lines_is_not_shown() {
+        let mut follower = Follower::behind(at(100), &[ended(2, 99)]);
+        check(&mut follower, 100, &[ended(1, 98), ended(2, 99)], &[]);
+        let mut follower = Follower::behind(at(100), &[]);
+        check(&mut follower, 100, &[ended(1, 99)], &[]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_hides_nothing() {
+        let mut follower = Follower::behind(at(100), &[ended(1, 100)]);
+        check(&mut follower, 40, &[ended(1, 100)], &[]);
+        check(&mut follower, 41, &[ended(2, 41), ended(1, 100)], &[2]);
+    }
+}
