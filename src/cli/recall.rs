@@ -12,6 +12,7 @@ use crate::adapter::clock::SystemClock;
 use crate::adapter::control::ControlClient;
 use crate::adapter::files::read_text;
 use crate::adapter::zones::ZoneData;
+use crate::cli::prose::paragraph;
 use crate::cli::screen::{Screen, aligned, grouped, one_line};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::domain::id::RecallId;
@@ -267,7 +268,8 @@ fn summary(report: &RecallReport) -> String {
         .iter()
         .map(|(state, count)| format!("{} {}", grouped(*count), result(*state, report.remedy.done())))
         .collect();
-    format!("{}, occurrence {}: {}", report.schedule, times::civil(report.occurrence), parts.join(", "))
+    let line = format!("{}, occurrence {}: {}", report.schedule, times::civil(report.occurrence), parts.join(", "));
+    paragraph(&line, 0)
 }
 
 #[cfg(test)]
