@@ -12,8 +12,8 @@ use crate::adapter::clock::SystemClock;
 use crate::adapter::control::ControlClient;
 use crate::adapter::files::read_text;
 use crate::adapter::zones::ZoneData;
-use crate::cli::prose::paragraph;
-use crate::cli::screen::{Screen, aligned, grouped, one_line};
+use crate::cli::prose::{WIDTH, paragraph};
+use crate::cli::screen::{Screen, aligned, folded, grouped, one_line};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
@@ -139,8 +139,9 @@ fn announce(plan: &RecallReport) -> String {
     let mut line = |number: u64, one: &str, many: &str| {
         if number > 0 {
             let words = if number == 1 { one } else { many };
-            // A string takes it.
-            let _ = write!(said, "\n  {:>7}  {}", grouped(number), words.replace("{verb}", verb));
+            let line = format!("  {:>7}  {}", grouped(number), words.replace("{verb}", verb));
+            said.push('\n');
+            said.push_str(&folded(&line, WIDTH, 11));
         }
     };
     line(count(RecallState::Pending), "message was sent: {verb} it", "messages were sent: {verb} them");
@@ -162,12 +163,15 @@ fn announce(plan: &RecallReport) -> String {
         "of these may have arrived twice: only the copies whose ids are known can be recalled",
     );
     if let Some(other) = plan.moved_to {
+        let moved = format!(
+            "An edit has moved it to {}, which is not recalled by this; to stop that too:",
+            times::civil(other)
+        );
         // A string takes it.
         let _ = write!(
             said,
-            "\nAn edit has moved it to {}, which is not recalled by this; to stop that too:\n  nudged recall {} \
-             --occurrence {}",
-            times::civil(other),
+            "\n{}\n  nudged recall {} --occurrence {}",
+            paragraph(&moved, 0),
             plan.schedule,
             other.format("%Y-%m-%dT%H:%M:%S")
         );

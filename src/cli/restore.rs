@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::sqlite::{OldLedger, Restored, restore};
-use crate::cli::screen::Screen;
+use crate::cli::prose::WIDTH;
+use crate::cli::screen::{Screen, folded};
 use crate::cli::{Common, Ended, Exit, backup, desk, settings, times};
 use crate::daemon::{self, StartError};
 use crate::port::clock::Clock;
@@ -117,7 +118,7 @@ fn told(ledger: &Path, restored: &Restored) -> String {
         }
     }
     lines.push(format!("pauses, recalls, zones and events that came after {since} have to be said again"));
-    lines.join("\n")
+    lines.iter().map(|line| folded(line, WIDTH, 2)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
