@@ -9,6 +9,7 @@ pub(super) fn wrong<T>(parsed: &Parsed<T>) -> Option<String> {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             None
         }
+        ErrorKind::MissingSubcommand => Some("no command is given; `nudged --help` lists them".to_owned()),
         _ => Some(one_line(&error.render().to_string())),
     }
 }
@@ -39,7 +40,16 @@ fn one_line(text: &str) -> String {
         line.push_str(between);
         line.push_str(part);
     }
-    line
+    in_our_words(line)
+}
+
+/// What the standard library says of a value, so that it says what to write.
+fn in_our_words(line: String) -> String {
+    const WORDS: [(&str, &str); 2] = [
+        ("invalid digit found in string", "write a whole number"),
+        ("invalid socket address syntax", "write an address with a port, such as 127.0.0.1:3978"),
+    ];
+    WORDS.iter().fold(line, |line, (theirs, ours)| line.replace(theirs, ours))
 }
 
 #[cfg(test)]
@@ -68,6 +78,8 @@ mod tests {
             &["retry", "standup", "--on", "2027-02-30"],
             "invalid value '2027-02-30' for '--on <DATE>': 2027-02-30 is not in the calendar; write a date, such as 2027-03-14",
         );
+        check(&["tail", "--lines", "x"], "invalid value 'x' for '--lines <N>': write a whole number");
+        check(&["--json"], "no command is given; `nudged --help` lists them");
         check(&["man", "x"], "invalid value 'x' for '[PAGE]' [possible values: nudged, config, schedule]");
     }
 

@@ -1,5 +1,7 @@
 //! What went wrong is listed; what failed is sent again when somebody asks; what is cancelled stays so.
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::ScheduleName;
@@ -145,8 +147,11 @@ async fn a_date_is_cancelled_as_a_whole_and_what_has_left_stays() {
     let rig = rig(&[]).await;
     let nothing = cancel(&rig, Some("2027-03-01")).await;
     assert!(matches!(nothing, Err(DeskError::NotFound(_))), "all of it has left: {nothing:?}");
+    let to_come = || rig.store.loads(at("2027-03-01T09:00"), Arc::from("home"));
+    assert_eq!(to_come().await.expect("loads").len(), 1);
     let report = cancel(&rig, Some("2027-03-02")).await.expect("a report");
     assert_eq!(report.occurrences[0].cancelled, 2);
+    assert_eq!(to_come().await.expect("loads").len(), 0, "nobody waits for what is not sent");
     rig.now_is(at("2027-03-02T09:00"));
     rig.plan().await;
     assert_eq!(rig.go_round().await, []);
