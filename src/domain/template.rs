@@ -17,6 +17,7 @@ use crate::domain::id::ScheduleName;
 use crate::domain::nearest::{nearest, nearest_name};
 use crate::domain::recipient::Recipient;
 
+mod civil;
 mod escape;
 // What a text may say of an event.
 mod event;
@@ -26,6 +27,7 @@ mod lexer;
 // A template, or its problems at their places.
 mod read;
 
+use self::civil::Civil;
 use self::event::SpeaksOf;
 use self::lexer::Role;
 
@@ -396,17 +398,9 @@ fn values(facts: &Facts<'_>) -> Value {
             language => known(&recipient.language),
         },
         schedule => context! { name => facts.schedule.as_str(), title => facts.title },
-        occurrence => civil(facts.occurrence),
-        local => civil(facts.local),
+        occurrence => Value::from_object(Civil(facts.occurrence)),
+        local => Value::from_object(Civil(facts.local)),
         event => facts.event.map_or(Value::UNDEFINED, event::value),
-    }
-}
-
-fn civil(at: NaiveDateTime) -> Value {
-    context! {
-        date => at.format("%Y-%m-%d").to_string(),
-        time => at.format("%H:%M").to_string(),
-        weekday => at.format("%A").to_string(),
     }
 }
 

@@ -50,6 +50,8 @@ impl InHand {
             Priority::Normal | Priority::Bulk => &mut self.ordinary,
         };
         let counted = tally.count(tenant);
+        // All that a sending keeps in mind is some kilobytes, which the spawning would move from place to place.
+        let work = Box::pin(work);
         self.tasks.spawn(async move {
             work.await;
             drop(counted);

@@ -21,7 +21,7 @@ static NEXT: Sql = Sql::new(
     WHERE w.schedule_id = :schedule AND w.expire_at >= :now AND w.withdrawn_at IS NULL
         AND o.cancelled_at IS NULL AND o.recalled_at IS NULL
         AND (w.to_expand = 1 OR EXISTS (
-            SELECT 1 FROM deliveries d INDEXED BY deliveries_unfinished WHERE d.wave_id = w.id AND d.state IN ({unfinished})
+            SELECT 1 FROM deliveries d INDEXED BY deliveries_unfinished WHERE d.wave_id = w.id AND {unfinished d.}
         ))
     ORDER BY w.due_at, w.id LIMIT 1",
 );

@@ -51,7 +51,7 @@ static REQUEUE: Sql = Sql::new(
             CROSS JOIN waves w ON w.id = busy.id
             CROSS JOIN schedules s ON s.id = w.schedule_id
             CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
-        WHERE d.state IN ({unfinished}) AND d.queue <> s.queue
+        WHERE {unfinished d.} AND d.queue <> s.queue
             AND s.id IN (SELECT value FROM json_each(:schedules))
     )",
 );
@@ -245,7 +245,7 @@ static OPEN_WAVES: Sql = Sql::new(
     WHERE w.schedule_id = :schedule AND w.withdrawn_at IS NULL AND (
         w.to_expand = 1 OR w.expire_at >= :now OR EXISTS (
             SELECT 1 FROM deliveries d INDEXED BY deliveries_unfinished
-            WHERE d.wave_id = w.id AND d.state IN ({unfinished})
+            WHERE d.wave_id = w.id AND {unfinished d.}
         )
     )",
 );

@@ -113,7 +113,7 @@ static CANCEL_LEFT: Sql = Sql::new(
     UPDATE deliveries SET state = :cancelled, reason = :left, detail = NULL
     WHERE id IN (
         SELECT d.id FROM deliveries d INDEXED BY deliveries_unfinished CROSS JOIN recipients r ON r.id = d.recipient_id
-        WHERE d.wave_id = :wave AND d.state IN ({unfinished}) AND d.state IN ({open})
+        WHERE d.wave_id = :wave AND {unfinished d.} AND d.state IN ({open})
             AND d.state IN ({before cancelled}) AND NOT {is member}
     )",
 );
@@ -124,7 +124,7 @@ static CANCEL_UNINVITED: Sql = Sql::new(
     UPDATE deliveries SET state = :cancelled, reason = :left, detail = NULL
     WHERE id IN (
         SELECT d.id FROM deliveries d INDEXED BY deliveries_unfinished
-        WHERE d.wave_id = :wave AND d.state IN ({unfinished}) AND d.state IN ({open})
+        WHERE d.wave_id = :wave AND {unfinished d.} AND d.state IN ({open})
             AND d.state IN ({before cancelled}) AND d.recipient_id NOT IN ({invited})
     )",
 );

@@ -15,13 +15,13 @@ static COUNTS: Sql = Sql::new(
     SELECT min(d.id), d.state, d.reason, count(*)
     FROM deliveries d INDEXED BY deliveries_in_trouble
         CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN schedules s ON s.id = w.schedule_id
-    WHERE d.state IN ({in trouble}) AND d.ended_at >= :since AND (:schedule IS NULL OR s.name = :schedule)
+    WHERE {in trouble d.} AND d.ended_at >= :since AND (:schedule IS NULL OR s.name = :schedule)
     GROUP BY d.state, d.reason ORDER BY 4 DESC, 2, 3",
 );
 
 static NEWEST: Sql = ledger_rows!(
     "deliveries d INDEXED BY deliveries_in_trouble",
-    "d.state IN ({in trouble}) AND d.ended_at >= :since ORDER BY d.ended_at DESC, d.id DESC LIMIT :limit"
+    "{in trouble d.} AND d.ended_at >= :since ORDER BY d.ended_at DESC, d.id DESC LIMIT :limit"
 );
 
 pub(super) fn failures(

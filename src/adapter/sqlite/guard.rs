@@ -58,7 +58,7 @@ static STOP_OPEN: Sql = Sql::new(
     WHERE id IN (
         SELECT d.id
         FROM waves w CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
-        WHERE w.occurrence_id = :occurrence AND d.state IN ({unfinished}) AND d.state IN ({open})
+        WHERE w.occurrence_id = :occurrence AND {unfinished d.} AND d.state IN ({open})
             AND d.state IN ({before skipped}) AND d.possible_duplicate = 0
     )",
 );

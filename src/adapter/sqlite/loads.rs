@@ -28,7 +28,7 @@ static OPEN: Sql = Sql::new(
         CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
         CROSS JOIN recipients r ON r.id = d.recipient_id
         LEFT JOIN tenants t ON t.id = d.lane >> 32
-    WHERE d.state IN ({unfinished}) AND s.missing_since IS NULL
+    WHERE {unfinished d.} AND s.missing_since IS NULL
     GROUP BY w.id, d.lane, max(d.not_before, :now) / 10000000",
 );
 

@@ -189,7 +189,7 @@ impl Store for SqliteStore {
         lease: Duration,
     ) -> Result<Vec<Claim>, StoreError> {
         let hold = Hold { term, now, lease };
-        self.writer.call("claiming deliveries", move |conn| lanes::claim_due(conn, hold, rooms)).await
+        self.writer.call("claiming deliveries", move |conn| lanes::claim_due(conn, hold, rooms.clone())).await
     }
 
     async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {

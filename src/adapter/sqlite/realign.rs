@@ -55,7 +55,7 @@ macro_rules! move_to_zone {
                     CROSS JOIN recipients r ON r.id = d.recipient_id AND r.zone <> w.zone
                     CROSS JOIN waves n ON n.occurrence_id = w.occurrence_id AND n.zone = r.zone
                 WHERE w.recipients = 'of-zone' AND n.recipients = 'of-zone' AND n.withdrawn_at IS NULL
-                    AND d.state IN ({unfinished}) AND d.state IN ({open}) AND ",
+                    AND {unfinished d.} AND d.state IN ({open}) AND ",
             $only,
             "
             )
@@ -92,7 +92,7 @@ macro_rules! wake {
                 FROM ",
             $from,
             " CROSS JOIN recipients r ON r.id = d.recipient_id AND r.zone_source <> 'fallback'
-                WHERE d.reason = '{zone unknown}' AND d.state IN ({unfinished}) AND d.state IN ({open})
+                WHERE d.reason = '{zone unknown}' AND {unfinished d.} AND d.state IN ({open})
                     AND EXISTS (
                         SELECT 1 FROM waves n
                         WHERE n.occurrence_id = d.occurrence_id AND n.zone = r.zone AND n.withdrawn_at IS NULL
@@ -149,7 +149,7 @@ macro_rules! follow_wave {
                     FROM waves w WHERE w.id = deliveries.wave_id
                 ) AS own
             )
-            WHERE state IN ({unfinished}) AND state IN ({open}) AND ",
+            WHERE {unfinished} AND state IN ({open}) AND ",
             $which
         ))
     };
@@ -167,7 +167,7 @@ pub(super) fn follow_wave(conn: &Connection, wave: i64) -> Result<(), Fault> {
 static CANCEL_OF_WAVE: Sql = Sql::new(
     "
     UPDATE deliveries INDEXED BY deliveries_unfinished SET state = :state, reason = :reason, detail = NULL
-    WHERE wave_id = :wave AND state IN ({unfinished}) AND state IN ({open}) AND state IN ({before cancelled})",
+    WHERE wave_id = :wave AND {unfinished} AND state IN ({open}) AND state IN ({before cancelled})",
 );
 
 /// Withdraws a wave: its open deliveries become `cancelled` for `reason`. Returns how many. The wave itself goes when

@@ -163,7 +163,7 @@ static DOUBT: Sql = Sql::new(
     "
     UPDATE deliveries INDEXED BY deliveries_unfinished
     SET state = :unknown, reason = :restored, detail = NULL, ended_at = :now
-    WHERE state IN ({unfinished}) AND state IN ({open}) AND state IN ({before unknown}) AND not_before <= :now",
+    WHERE {unfinished} AND state IN ({open}) AND state IN ({before unknown}) AND not_before <= :now",
 );
 
 const DROP_REPLIES: &str = "

@@ -23,7 +23,7 @@ static LATEST: Sql = Sql::new(
     SELECT o.id, o.civil
     FROM deliveries d INDEXED BY deliveries_in_trouble
         CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN occurrences o ON o.id = d.occurrence_id
-    WHERE d.state IN ({in trouble}) AND d.ended_at > 0 AND d.state = :state AND w.schedule_id = :schedule
+    WHERE {in trouble d.} AND d.ended_at > 0 AND d.state = :state AND w.schedule_id = :schedule
         AND (:who IS NULL OR d.recipient_id IN (SELECT value FROM json_each(:who)))
     ORDER BY d.ended_at DESC, d.id DESC LIMIT 1",
 );

@@ -66,8 +66,8 @@ macro_rules! deliveries {
 }
 
 static OF_DATE: Sql = deliveries!("true ORDER BY o.civil");
-static NEXT_OPEN: Sql = deliveries!("o.cause <> 'test' AND d.state IN ({unfinished}) ORDER BY o.civil");
-static LAST_ENDED: Sql = deliveries!("o.cause <> 'test' AND d.state NOT IN ({unfinished}) ORDER BY o.civil DESC");
+static NEXT_OPEN: Sql = deliveries!("o.cause <> 'test' AND {unfinished d.} ORDER BY o.civil");
+static LAST_ENDED: Sql = deliveries!("o.cause <> 'test' AND NOT {unfinished d.} ORDER BY o.civil DESC");
 
 struct Subject {
     schedule: i64,

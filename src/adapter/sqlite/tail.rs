@@ -17,7 +17,7 @@ static SINCE: Sql = ledger_rows!(
 
 static FAILED_SINCE: Sql = ledger_rows!(
     "deliveries d INDEXED BY deliveries_in_trouble",
-    "d.state IN ({in trouble}) AND d.ended_at >= :since AND (d.ended_at > :since OR d.id > :after)
+    "{in trouble d.} AND d.ended_at >= :since AND (d.ended_at > :since OR d.id > :after)
      ORDER BY d.ended_at, d.id LIMIT :limit"
 );
 
@@ -28,7 +28,7 @@ static NEWEST: Sql = ledger_rows!(
 
 static NEWEST_FAILED: Sql = ledger_rows!(
     "deliveries d INDEXED BY deliveries_in_trouble",
-    "d.state IN ({in trouble}) AND d.ended_at >= :since ORDER BY d.ended_at DESC, d.id DESC LIMIT :limit"
+    "{in trouble d.} AND d.ended_at >= :since ORDER BY d.ended_at DESC, d.id DESC LIMIT :limit"
 );
 
 /// What has ended since the mark of the query, `limit` at most.

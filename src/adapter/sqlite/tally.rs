@@ -50,7 +50,7 @@ static WAVES: Sql = Sql::new(
     WHERE w.schedule_id = :schedule AND w.withdrawn_at IS NULL AND (
         w.to_expand = 1 OR w.expire_at >= :now OR EXISTS (
             SELECT 1 FROM deliveries d INDEXED BY deliveries_unfinished
-            WHERE d.wave_id = w.id AND d.state IN ({unfinished})
+            WHERE d.wave_id = w.id AND {unfinished d.}
         )
     )
     ORDER BY w.occurrence_id, w.due_at, w.id",
@@ -59,7 +59,7 @@ static WAVES: Sql = Sql::new(
 static OPEN_ROWS: Sql = Sql::new(
     "
     SELECT count(*) FROM deliveries INDEXED BY deliveries_unfinished
-    WHERE wave_id = ?1 AND state IN ({unfinished}) AND state IN ({open})",
+    WHERE wave_id = ?1 AND {unfinished} AND state IN ({open})",
 );
 
 /// Who was served by an occurrence that this one replaces gets nothing of it; what was cancelled by an edit and is meant

@@ -6,10 +6,7 @@
 //! the machine's: its hours, its windows and its waits all go by as many times as fast. (A request takes its real time, so
 //! on that clock it is as many times as slow.)
 //!
-//! `cargo bench --bench budget`, with `BUDGET_PEOPLE` (100000), `BUDGET_SPEED` (5) and `BUDGET_LATENCY_MS` (0, of the
-//! fast clock) in the environment.
-
-#![allow(clippy::print_stdout, reason = "it prints a table")]
+//! `BUDGET_PEOPLE` (100000), `BUDGET_SPEED` (5) and `BUDGET_LATENCY_MS` (0, of the fast clock) may be set in the environment.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -35,10 +32,10 @@ use nudged::port::clock::{Clock, Woke};
 use nudged::port::desk::{Desk, OccurrenceStatus};
 use nudged::port::store::StatusQuery;
 
-const PER_SECOND: f64 = 50.0;
+use crate::process::memory;
+use crate::table::Row;
 
-/// In the environment of the process that is Teams: when the fast clock began.
-const BEGAN: &str = "BUDGET_BEGAN";
+const PER_SECOND: f64 = 50.0;
 
 /// The size of a run, from the environment.
 #[derive(Clone, Copy)]
@@ -100,17 +97,13 @@ impl Clock for FastClock {
     }
 }
 
-fn main() {
-    let size = Size::of_environment();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
-    match std::env::var(BEGAN) {
-        Ok(began) => runtime.block_on(be_teams(size, began.parse().expect("an instant"))),
-        Err(_) => runtime.block_on(measure(size)),
-    }
-}
+/// What this program is told to be Teams with.
+pub(crate) const ROLE: &str = "teams";
 
-/// Says where it listens, and then a line when the first message has come, the tenth part of them, and all.
-async fn be_teams(size: Size, began: DateTime<Utc>) {
+/// That other process. It says where it listens, and then a line when the first message has come, the tenth part of them,
+/// and all.
+pub(crate) async fn be_teams(began: &str) {
+    let (size, began) = (Size::of_environment(), began.parse().expect("an instant"));
     let settings = Settings { latency: size.latency, ..Settings::default() };
     let emulator = Emulator::start(settings, Arc::new(FastClock::new(began, size.speed))).await.expect("it starts");
     println!("{}", emulator.address());
@@ -132,7 +125,7 @@ impl Teams {
     fn start(began: DateTime<Utc>) -> Self {
         let program = std::env::current_exe().expect("a program has a path");
         let mut child = Command::new(program)
-            .env(BEGAN, began.to_rfc3339())
+            .args([ROLE, &began.to_rfc3339()])
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program runs a second time");
@@ -162,7 +155,8 @@ impl Drop for Teams {
     }
 }
 
-async fn measure(size: Size) {
+pub(crate) async fn rows() -> Vec<Row> {
+    let size = Size::of_environment();
     let began = SystemClock::new().now();
     let clock: Arc<dyn Clock> = Arc::new(FastClock::new(began, size.speed));
     let mut teams = Teams::start(began);
@@ -188,34 +182,56 @@ async fn measure(size: Size) {
     fs::write(config.schedules.join("run.toml"), text).expect("a schedule");
     daemon.reload().await.expect("the schedule is read");
 
-    println!(
-        "{} messages to {} conversations of one tenant, {PER_SECOND} a second, answered after {:?}, clock x{}",
-        size.people, size.people, size.latency, size.speed
-    );
     let (first, _) = teams.mark();
     let at_first = status(desk.as_ref()).await.finished_at;
     let (_, _) = teams.mark();
     let at_tenth = status(desk.as_ref()).await.finished_at;
-    let memory_at_tenth = memory();
+    let at_tenth_mib = memory(std::process::id()).most_mib;
     let (last, throttled) = teams.mark();
-    let memory_at_end = memory();
+    let at_end_mib = memory(std::process::id()).most_mib;
     daemon.stop().await;
 
     let took = (last - first).as_seconds_f64();
     // The first window may go at once, so as many less take time.
     let used = (f64::from(size.people) - PER_SECOND).max(1.0) / took / PER_SECOND;
-    let error = |said: Option<DateTime<Utc>>| {
-        said.map_or_else(
-            || "none was made".to_owned(),
-            |said| format!("{:+.1} %", (said - last).as_seconds_f64() / took * 100.0),
-        )
-    };
-    println!("refused with 429        {throttled}   (goal: 0)");
-    println!("budget used             {:.1} %   (goal: 95)", used * 100.0);
-    println!("forecast, at the start  {}   (goal: within 5)", error(at_first));
-    println!("forecast, at a tenth    {}   (goal: within 5)", error(at_tenth));
-    println!("memory at a tenth       {memory_at_tenth}");
-    println!("memory at the end       {memory_at_end}");
+    let error =
+        |said: Option<DateTime<Utc>>| said.map_or(f64::INFINITY, |said| (said - last).as_seconds_f64() / took * 100.0);
+    let (early, later) = (error(at_first), error(at_tenth));
+    let what = format!("a run of {} at {PER_SECOND} a second", size.people);
+    vec![
+        Row {
+            what: format!("{what}: budget used"),
+            goal: "95 %".into(),
+            measured: format!("{:.1} %", used * 100.0),
+            baseline: format!("{PER_SECOND}/s"),
+            ratio: format!("{used:.3}"),
+            is_met: used >= 0.95,
+        },
+        Row {
+            what: "refused with 429".into(),
+            goal: "0".into(),
+            measured: throttled.to_string(),
+            baseline: String::new(),
+            ratio: String::new(),
+            is_met: throttled == 0,
+        },
+        Row {
+            what: "forecast of its end, at the start and at a tenth".into(),
+            goal: "within 5 %".into(),
+            measured: format!("{early:+.1} %, {later:+.1} %"),
+            baseline: String::new(),
+            ratio: String::new(),
+            is_met: early.abs() <= 5.0 && later.abs() <= 5.0,
+        },
+        Row {
+            what: "memory at most, at a tenth and at the end".into(),
+            goal: "-".into(),
+            measured: format!("{at_tenth_mib:.0}, {at_end_mib:.0} MiB"),
+            baseline: String::new(),
+            ratio: format!("{:.2}", at_end_mib / at_tenth_mib),
+            is_met: true,
+        },
+    ]
 }
 
 fn config(directory: &Path, address: &str) -> Config {
@@ -245,15 +261,4 @@ async fn import_crowd(desk: &dyn Desk, people: u32) {
 async fn status(desk: &dyn Desk) -> OccurrenceStatus {
     let status = desk.status(StatusQuery::default()).await.expect("a status");
     status.occurrences.into_iter().next().expect("the occurrence")
-}
-
-/// What the kernel says of this process: resident now, and at most.
-fn memory() -> String {
-    let status = fs::read_to_string("/proc/self/status").expect("the kernel's word");
-    let mib = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
-        let kib: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
-        kib / 1024
-    };
-    format!("{} MiB, at most {} MiB", mib("VmRSS:"), mib("VmHWM:"))
 }

@@ -1,14 +1,6 @@
 //! How late is a message of a due second when no limit stands in the way, and how does that compare with the fastest
 //! way there is: a bare loop over the same HTTP client, with the same concurrency, against the same server, in the same
 //! run?
-//!
-//! `cargo bench --bench lateness` prints the table. Times are of this machine; the ratio is what counts.
-
-#![allow(clippy::print_stdout, reason = "it prints a table")]
-
-#[path = "../tests/it/rig.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the tests use more of it")]
-mod rig;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,48 +8,46 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use rig::Rig;
+use crate::rig::Rig;
+use crate::table::{Row, Runs};
 
 const PEOPLE: usize = 1000;
 const SENDERS: usize = 64;
-const RUNS: usize = 5;
 
-fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
-    runtime.block_on(measure());
-}
+/// The 99th hundredth comes no later than this, in milliseconds.
+const GOAL: f64 = 250.0;
 
-async fn measure() {
-    println!(
-        "{PEOPLE} messages due in one second, {SENDERS} at once, no limit in the way; milliseconds after the due instant"
-    );
-    println!(
-        "{:>4}  {:>8} {:>8} {:>8} {:>8}   {:>16} {:>8}",
-        "run", "p50", "p90", "p99", "max", "bare loop, all", "ratio"
-    );
-    let mut worst = Vec::new();
-    for run in 1..=RUNS {
+pub(crate) async fn rows(runs: usize) -> Vec<Row> {
+    let (mut medians, mut p99s, mut bares, mut ratios) =
+        (Runs::default(), Runs::default(), Runs::default(), Runs::default());
+    for _ in 0..runs {
         let rig = Rig::fast(1_000_000, Duration::ZERO).await;
         let lateness = daemon(&rig).await;
         let bare = bare_loop(&rig).await;
-        let p = |percent: usize| lateness[(lateness.len() * percent / 100).min(lateness.len() - 1)];
-        let max = lateness[lateness.len() - 1];
-        println!(
-            "{run:>4}  {:>8.1} {:>8.1} {:>8.1} {max:>8.1}   {bare:>16.1} {:>8.2}",
-            p(50),
-            p(90),
-            p(99),
-            max / bare
-        );
-        worst.push(p(99));
+        let percentile = |percent: usize| lateness[(lateness.len() * percent / 100).min(lateness.len() - 1)];
+        medians.push(percentile(50));
+        p99s.push(percentile(99));
+        bares.push(bare);
+        ratios.push(lateness[lateness.len() - 1] / bare);
     }
-    worst.sort_by(f64::total_cmp);
-    println!(
-        "p99 of {RUNS} runs: best {:.1}, median {:.1}, worst {:.1} (goal: 250)",
-        worst[0],
-        worst[RUNS / 2],
-        worst[RUNS - 1]
-    );
+    vec![
+        Row {
+            what: format!("lateness of {PEOPLE} in one second, p50"),
+            goal: "-".into(),
+            measured: medians.show(0, " ms"),
+            baseline: String::new(),
+            ratio: String::new(),
+            is_met: true,
+        },
+        Row {
+            what: "the same, p99; ratio: the last of all".into(),
+            goal: format!("{GOAL} ms"),
+            measured: p99s.show(0, " ms"),
+            baseline: format!("{} for all", bares.show(0, " ms")),
+            ratio: ratios.show(1, ""),
+            is_met: p99s.median() <= GOAL,
+        },
+    ]
 }
 
 /// Milliseconds from the due instant to the arrival of each message, ascending.

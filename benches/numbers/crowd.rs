@@ -1,0 +1,191 @@
+//! A million people: how long until a schedule for all of them is planned and its wave expanded, what an idle daemon costs
+//! that knows them, and how soon one sends that starts with a million open rows.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use chrono_tz::{TZ_VARIANTS, Tz};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::process::{memory, processor_time};
+use crate::rig::{Rig, Running};
+use crate::table::Row;
+
+const ZONES: usize = 40;
+const SCHEDULES: usize = 10_000;
+const PER_FILE: usize = 100;
+
+/// For how long an idle daemon is looked at.
+const IDLE_FOR: Duration = Duration::from_secs(60);
+
+pub(crate) async fn rows(people: usize) -> Vec<Row> {
+    let rig = Rig::fast(1_000_000, Duration::ZERO).await;
+    let began = rig.clock.moment();
+    import(&rig, people);
+    let import = rig.clock.moment().since(began);
+    let (idle, expand) = idle_and_expand(&rig, people).await;
+    let start = start(&rig).await;
+    let baseline = raw_inserts(&rig.path("raw.db"), people, &rig).await;
+    let percent = idle.processor.as_secs_f64() / IDLE_FOR.as_secs_f64() * 100.0;
+    let expanded = expand.took.as_secs_f64();
+    vec![
+        Row {
+            what: format!("import of {people} people"),
+            goal: "-".into(),
+            measured: format!("{:.1} s", import.as_secs_f64()),
+            baseline: String::new(),
+            ratio: String::new(),
+            is_met: true,
+        },
+        Row {
+            what: format!("plan and expand a wave of {people} in {ZONES} zones"),
+            goal: "10 s".into(),
+            measured: format!("{expanded:.1} s"),
+            baseline: format!("{:.1} s of bare inserts", baseline.as_secs_f64()),
+            ratio: format!("{:.1}", expanded / baseline.as_secs_f64()),
+            is_met: expanded <= 10.0,
+        },
+        Row {
+            what: "memory after that, at most".into(),
+            goal: "64 MiB".into(),
+            measured: format!("{:.0} MiB", expand.most_mib),
+            baseline: String::new(),
+            ratio: String::new(),
+            is_met: expand.most_mib <= 64.0,
+        },
+        Row {
+            what: format!("idle with {people} people and {SCHEDULES} schedules"),
+            goal: "0.1 %, 50 MiB".into(),
+            measured: format!("{percent:.3} %, {:.0} MiB", idle.mib),
+            baseline: String::new(),
+            ratio: String::new(),
+            is_met: percent < 0.1 && idle.mib <= 50.0,
+        },
+        Row {
+            what: format!("start to first request, {people} open rows"),
+            goal: "2 s".into(),
+            measured: format!("{:.2} s", start.as_secs_f64()),
+            baseline: String::new(),
+            ratio: String::new(),
+            is_met: start <= Duration::from_secs(2),
+        },
+    ]
+}
+
+fn import(rig: &Rig, people: usize) {
+    let zones: Vec<Tz> = TZ_VARIANTS.iter().copied().filter(|zone| zone.name().contains('/')).step_by(13).collect();
+    let mut csv = String::from("teams_id,name,zone,conversation_id,groups\n");
+    for n in 0..people {
+        let zone = zones[n % ZONES].name();
+        // A thousand teams, for the schedules that speak to one.
+        writeln!(csv, "29:person-{n},Person {n},{zone},a:conversation-{n},team-{}", n % 1000).expect("written");
+    }
+    rig.write("people.csv", &csv);
+    rig.run_ok(&["people", "import", rig.path("people.csv").to_str().expect("a plain path")]);
+}
+
+struct Idle {
+    processor: Duration,
+    mib: f64,
+}
+
+struct Expand {
+    took: Duration,
+    most_mib: f64,
+}
+
+async fn idle_and_expand(rig: &Rig, people: usize) -> (Idle, Expand) {
+    for file in 0..SCHEDULES / PER_FILE {
+        let mut text = String::new();
+        for n in 0..PER_FILE {
+            let team = (file * PER_FILE + n) % 1000;
+            // Every day but one, in four months' time: they are planned for, and nothing is due.
+            write!(
+                text,
+                "[schedule.s{file}-{n}]\nto = \"group:team-{team}\"\nevery = \"day\"\nat = \"09:00\"\n\
+                 from = {}\ntext = \"Hello\"\n",
+                (rig.clock.now() + TimeDelta::days(120)).date_naive()
+            )
+            .expect("written");
+        }
+        rig.write(&format!("schedules/file-{file:03}.toml"), &text);
+    }
+    let daemon = rig.start().await;
+    rig.until("nothing is done any more", || is_quiet(&daemon)).await;
+    let before = processor_time(daemon.id());
+    rig.clock.sleep(IDLE_FOR).await;
+    let idle = Idle { processor: processor_time(daemon.id()).saturating_sub(before), mib: memory(daemon.id()).now_mib };
+
+    // Within the ten minutes in which a wave is expanded at once, and late enough that nothing of it is sent here.
+    let at = rig.in_seconds(90);
+    let began = rig.clock.moment();
+    rig.schedule_once("all", at, "max_people = 2000000\nlate = \"12h\"\n");
+    rig.run_ok(&["reload"]);
+    let ledger = ledger(rig);
+    rig.until("the wave is expanded", || {
+        let sql = "SELECT count(*) FROM waves w JOIN schedules s ON s.id = w.schedule_id
+                   WHERE s.name = 'all' AND w.expanded_at IS NOT NULL";
+        ledger.query_row(sql, [], |row| row.get::<_, u32>(0)).expect("a count") == 1
+    })
+    .await;
+    let expand = Expand { took: rig.clock.moment().since(began), most_mib: memory(daemon.id()).most_mib };
+    let rows = "SELECT count(*) FROM deliveries";
+    let rows: u32 = ledger.query_row(rows, [], |row| row.get(0)).expect("a count");
+    assert_eq!(usize::try_from(rows), Ok(people));
+    daemon.stop();
+    (idle, expand)
+}
+
+/// Whether it has not been on a processor for a fifth of a second.
+fn is_quiet(daemon: &Running) -> bool {
+    let before = processor_time(daemon.id());
+    std::thread::sleep(Duration::from_millis(200));
+    processor_time(daemon.id()) == before
+}
+
+fn ledger(rig: &Rig) -> Connection {
+    let path = rig.path("state/nudged.db");
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).expect("the ledger")
+}
+
+/// From the start of the process to its first request, when all of them are due.
+async fn start(rig: &Rig) -> Duration {
+    let due: i64 = ledger(rig)
+        .query_row("SELECT min(not_before) FROM deliveries WHERE state = 'planned'", [], |row| row.get(0))
+        .expect("an instant");
+    rig.until("they are due", || rig.clock.now().timestamp_micros() > due).await;
+    let before = *rig.emulator.watch().borrow();
+    let began = rig.clock.moment();
+    let daemon = rig.start().await;
+    rig.until_taken(before + 1).await;
+    let took = rig.clock.moment().since(began);
+    daemon.kill();
+    took
+}
+
+/// The same number of rows into a table of the same columns and indexes, in one transaction and with nothing asked.
+async fn raw_inserts(path: &Path, people: usize, rig: &Rig) -> Duration {
+    let shape = ledger(rig);
+    let mut statement = shape
+        .prepare("SELECT sql FROM sqlite_master WHERE tbl_name = 'deliveries' AND sql IS NOT NULL ORDER BY type DESC")
+        .expect("the schema");
+    let schema: Vec<String> =
+        statement.query_map([], |row| row.get(0)).expect("the schema").collect::<Result<_, _>>().expect("texts");
+    let conn = Connection::open(path).expect("a database");
+    conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384;")
+        .expect("set up");
+    for sql in schema {
+        conn.execute_batch(&sql).expect("made");
+    }
+    let began = rig.clock.moment();
+    conn.execute(
+        "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ?1)
+         INSERT INTO deliveries (occurrence_id, recipient_id, wave_id, queue, lane, state, due_at, expire_at, planned_at, not_before)
+         SELECT 1, n, 1, 'normal', 1, 'planned', 1800000000000000, 1800043200000000, 1799990000000000, 1800000000000000 FROM n",
+        [i64::try_from(people).expect("a count")],
+    )
+    .expect("written");
+    rig.clock.moment().since(began)
+}

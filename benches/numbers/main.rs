@@ -1,0 +1,56 @@
+//! The numbers to reach, each beside what the least that could be done takes in the same run.
+//!
+//! `cargo bench --bench numbers` prints the table; with names behind `--` only those parts of it: `sending`, `lateness`,
+//! `budget`, `crowd`. `NUMBERS_RUNS` (5) says how often what is quick is run, `NUMBERS_MESSAGES` (60000) how many
+//! messages are sent, and `NUMBERS_PEOPLE` (1000000) how many a crowd are. It takes a quarter of an hour. Times are of this machine, and noise where it has other work; the ratios are what
+//! counts.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints a table, and how far it is")]
+
+mod bare;
+mod budget;
+mod connector;
+mod crowd;
+mod lateness;
+mod process;
+#[path = "../../tests/it/rig.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the tests use more of it")]
+mod rig;
+mod sending;
+mod table;
+
+const PARTS: [&str; 4] = ["sending", "lateness", "crowd", "budget"];
+
+fn main() {
+    // Cargo says what it runs it as.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    runtime.block_on(async {
+        match words.split_first() {
+            Some((first, words)) if first == bare::ROLE => bare::be(words).await,
+            Some((first, words)) if first == budget::ROLE => budget::be_teams(&words[0]).await,
+            Some(_) => measure(&words).await,
+            None => measure(&PARTS.map(str::to_owned)).await,
+        }
+    });
+}
+
+async fn measure(parts: &[String]) {
+    let number = |name, default| match std::env::var(name) {
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, and is {text}")),
+        Err(_) => default,
+    };
+    let (runs, people) = (number("NUMBERS_RUNS", 5).max(1), number("NUMBERS_PEOPLE", 1_000_000));
+    let mut rows = Vec::new();
+    for part in parts {
+        eprintln!("measuring: {part}");
+        rows.extend(match part.as_str() {
+            "sending" => sending::rows(runs, number("NUMBERS_MESSAGES", 60_000) as u64).await,
+            "lateness" => lateness::rows(runs).await,
+            "crowd" => crowd::rows(people).await,
+            "budget" => budget::rows().await,
+            other => panic!("there is no part {other}; there are {}", PARTS.join(", ")),
+        });
+    }
+    println!("{}", table::show(&rows));
+}
