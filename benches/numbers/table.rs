@@ -1,6 +1,6 @@
 //! The table: what was to be reached, what was measured, and beside what.
 
-use comfy_table::{CellAlignment, Table, presets};
+use std::fmt::Write as _;
 
 /// One number to reach.
 pub(crate) struct Row {
@@ -37,14 +37,21 @@ impl Runs {
 }
 
 pub(crate) fn show(rows: &[Row]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["what", "goal", "measured", "baseline", "ratio", ""]);
-    for row in rows {
-        let verdict = if row.is_met { "met" } else { "NOT MET" };
-        table.add_row([&row.what, &row.goal, &row.measured, &row.baseline, &row.ratio, verdict]);
-    }
-    for column in table.column_iter_mut().skip(1).take(4) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table.trim_fmt()
+    let header = ["what", "goal", "measured", "baseline", "ratio", ""].map(str::to_owned);
+    let cells = |row: &Row| {
+        let verdict = if row.is_met { "met" } else { "NOT MET" }.to_owned();
+        let Row { what, goal, measured, baseline, ratio, .. } = row;
+        [what.clone(), goal.clone(), measured.clone(), baseline.clone(), ratio.clone(), verdict]
+    };
+    let lines: Vec<[String; 6]> = std::iter::once(header).chain(rows.iter().map(cells)).collect();
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: [usize; 6] = std::array::from_fn(width);
+    let aligned = |line: &[String; 6]| {
+        let mut text = format!("{:<1$}", line[0], widths[0]);
+        for (cell, width) in line.iter().zip(widths).skip(1).take(4) {
+            write!(text, "  {cell:>width$}").expect("a string takes it");
+        }
+        format!("{text}  {}", line[5]).trim_end().to_owned()
+    };
+    lines.iter().map(aligned).collect::<Vec<_>>().join("\n")
 }

@@ -3,6 +3,7 @@
 //! It reads the ledger itself instead of asking the daemon: the copy belongs to whoever asks for it, stands where they may
 //! write, and is to be had also of a daemon that hangs.
 
+use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -17,7 +18,7 @@ use crate::port::clock::Clock;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nudged backup\n  nudged backup --to /mnt/usb/ledger.db\n\n\
-                  The copy is complete, checked and durable when the command ends. Nobody waits for it: senders go on.\n\
+                  The copy is complete, checked and durable when the command ends. Nobody waits for it: senders go on. \
                   Only its owner may read it. `nudged restore` puts it in the ledger's place.")]
 pub(super) struct BackupArgs {
     /// The file to make [default: a new one in the directory that `[backup]` names]
@@ -68,10 +69,15 @@ pub(super) fn run(screen: Screen, common: &Common, args: &BackupArgs) -> Ended {
 pub(super) fn exit(error: &CopyError) -> Exit {
     match error {
         CopyError::Exists(_) | CopyError::Itself(_) => Exit::Usage,
+        CopyError::Failed { source, .. } if is_denied(source.as_ref()) => Exit::NotPermitted,
         CopyError::NoLedger(_)
         | CopyError::NotOurs(_)
         | CopyError::Newer { .. }
         | CopyError::Damaged { .. }
         | CopyError::Failed { .. } => Exit::Failed,
     }
+}
+
+fn is_denied(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
 }

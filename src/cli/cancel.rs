@@ -14,8 +14,8 @@ use crate::port::trouble::{CancelReport, CancelRequest, CancelledOccurrence};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without --on it is the occurrence that is going out, or else the next one. What has left stays: \
-                        `nudged recall`\ntakes it back. It says what it will do and asks; --yes does not ask. It can't \
-                        be undone, also not by an edit\nof the schedule. To stop a schedule for a while: `nudged pause`.\
+                        `nudged recall` takes it back. It says what it will do and asks; --yes does not ask. It can't \
+                        be undone, also not by an edit of the schedule. To stop a schedule for a while: `nudged pause`.\
                         \n\n\
                         Examples:\n  nudged cancel standup --dry-run\n  nudged cancel standup --on 2026-12-24 --yes"
 )]
@@ -23,7 +23,7 @@ pub(super) struct CancelArgs {
     /// The schedule
     schedule: String,
     /// All of this date, as it stands in the schedule, such as 2026-12-24
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = times::date)]
     on: Option<NaiveDate>,
     /// Only say what would be done
     #[arg(long)]

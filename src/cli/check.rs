@@ -80,6 +80,9 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &CheckArgs) -> En
     let checked = check_all(named(screen, common, args)?, &crowd);
     let sum = |severity| checked.iter().map(|file| file.count(severity)).sum::<usize>();
     let (errors, warnings) = (sum(Severity::Error), sum(Severity::Warning));
+    if checked.is_empty() {
+        screen.say("no schedule file is there: their names end with .toml");
+    }
     if screen.json {
         screen.json(&report(&checked));
     } else {

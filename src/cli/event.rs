@@ -18,8 +18,8 @@ use crate::port::event::{EventReceipt, EventRequest};
 #[command(
     after_help = "Examples:\n  nudged event build-failed --key 4711 --data '{\"authors\": [\"ana@contoso.example\"]}'\n  \
                         nudged event order-shipped --key A-17 --data @order.json\n\n\
-                        Schedules with event = \"NAME\" speak then. The same key with the same data is the same event,\n\
-                        so a script that is not sure may ask again. Programs do the same over HTTP:\n\
+                        Schedules with event = \"NAME\" speak then. The same key with the same data is the same event, \
+                        so a script that is not sure may ask again. Programs do the same over HTTP: \
                         POST /v1/events/NAME with the header Idempotency-Key."
 )]
 pub(super) struct EventArgs {
@@ -78,7 +78,7 @@ fn show(screen: Screen, receipt: &EventReceipt) {
     if rows.is_empty() {
         screen.data("it speaks to nobody");
     } else {
-        screen.table(&["SCHEDULE", "OCCURRENCE (UTC)", "PEOPLE"], rows);
+        screen.table(&["SCHEDULE", "OCCURRENCE (UTC)", "PEOPLE"], &rows);
     }
     for refused in &receipt.refused {
         screen.say(format!("{}: not to {}: {}", refused.schedule, refused.who, refused.why.explain()));

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
+use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
 use crate::cli::failures::{Since, since};
@@ -28,6 +29,17 @@ pub(super) struct ExportArgs {
     since: Option<Since>,
 }
 
+/// What each line of `--json` is.
+const SCHEMA: &str = "nudged.delivery/1";
+
+/// A line of `--json`.
+#[derive(Debug, Serialize)]
+pub(super) struct Line<'a> {
+    pub(super) schema: &'static str,
+    #[serde(flatten)]
+    pub(super) row: &'a LedgerRow,
+}
+
 const HEADER: &str = "delivery,schedule,occurrence,cause,recipient,address,zone,due_at,state,reason,detail,attempts,\
                       possible_duplicate,sent_at,ended_at,activity_id,status,error_code,correlation_id";
 
@@ -39,15 +51,15 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ExportArgs) -> E
     let any = desk::open(screen, common).await?;
     let since = args.since.map(|since| since.instant(SystemClock::new().now()));
     let mut query = LedgerQuery { schedule: args.schedule.clone(), since, after: 0 };
-    if !screen.json {
-        screen.data(HEADER);
-    }
     let ended = loop {
         match any.desk.export(query.clone()).await {
             Ok(page) => {
+                if query.after == 0 && !screen.json {
+                    screen.data(HEADER);
+                }
                 for row in &page.deliveries {
                     if screen.json {
-                        screen.json_line(row);
+                        screen.json_line(&Line { schema: SCHEMA, row });
                     } else {
                         screen.data(line(row));
                     }

@@ -70,15 +70,16 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &FailuresArgs) ->
     if screen.json {
         screen.json(&failures);
     } else {
-        screen.data(told(&failures));
+        screen.data(told(&failures, args.schedule.as_deref()));
     }
     Ok(Exit::Done)
 }
 
-fn told(failures: &Failures) -> String {
+fn told(failures: &Failures, schedule: Option<&str>) -> String {
     let since = times::utc(failures.since);
     if failures.reasons.is_empty() {
-        return format!("nothing has failed, expired or become unknown since {since}");
+        let of = schedule.map_or_else(String::new, |name| format!(" of \"{name}\""));
+        return paragraph(&format!("nothing{of} has failed, expired or become unknown since {since}"), 0);
     }
     let mut lines = vec![format!("{} since {since}:", failures.total()), String::new()];
     for group in &failures.reasons {
@@ -200,7 +201,7 @@ mod tests {
             reasons: vec![group(State::Failed, Reason::TooLarge, 12), group(State::Unknown, Reason::NoAnswer, 1)],
             failures: vec![failed, unknown],
         };
-        let told = told(&failures);
+        let told = told(&failures, None);
         assert!(told.lines().all(|line| line.chars().count() <= 80), "80 columns:\n{told}");
         insta::assert_snapshot!(told);
         assert_eq!(serde_json::to_value(&failures).expect("JSON")["schema"], "nudged.failures/1");

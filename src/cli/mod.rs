@@ -29,8 +29,10 @@ mod screen;
 mod send;
 mod settings;
 mod status;
+mod tail;
 mod test;
 mod times;
+mod usage;
 mod why;
 mod world;
 
@@ -50,7 +52,8 @@ pub use why::told as why_in_words;
 #[command(
     name = "nudged",
     version,
-    max_term_width = 100,
+    max_term_width = 80,
+    arg_required_else_help = true,
     after_help = "Exit codes: 0 done; 1 failed; 2 usage; 3 warnings with --strict; 4 some recipients failed; \
                   69 daemon not reachable; 75 try again; 77 not permitted; 78 config or schedule invalid."
 )]
@@ -90,6 +93,8 @@ enum Command {
     Why(why::WhyArgs),
     /// List what failed, expired or is unknown, with what to do about it
     Failures(failures::FailuresArgs),
+    /// Follow what happens to deliveries, one line each
+    Tail(tail::TailArgs),
     /// Send again what failed
     Retry(retry::RetryArgs),
     /// End what has not left yet of an occurrence
@@ -129,7 +134,12 @@ enum Command {
 /// Runs one command line.
 #[must_use]
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    let parsed = Cli::try_parse();
+    if let Some(wrong) = usage::wrong(&parsed) {
+        Screen { json: false }.error(wrong);
+        return Exit::Usage;
+    }
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers, not errors; clap knows which goes where.
@@ -155,6 +165,7 @@ pub fn main() -> Exit {
             Command::Status(args) => status::run(screen, &cli.common, &args).await,
             Command::Why(args) => why::run(screen, &cli.common, &args).await,
             Command::Failures(args) => failures::run(screen, &cli.common, &args).await,
+            Command::Tail(args) => tail::run(screen, &cli.common, &args).await,
             Command::Retry(args) => retry::run(screen, &cli.common, &args).await,
             Command::Cancel(args) => cancel::run(screen, &cli.common, &args).await,
             Command::Export(args) => export::run(screen, &cli.common, &args).await,

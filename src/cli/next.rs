@@ -134,21 +134,21 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
         tell_events(screen, &events);
         return Ok(exit);
     }
-    let rows = items
+    let rows: Vec<_> = items
         .iter()
         .map(|item| {
             vec![
                 times::local(item.due_at, item.zone, &rules),
                 item.zone.name().to_owned(),
-                times::utc(item.due_at),
-                times::distance(item.due_at, now),
+                times::utc_beside(item.due_at, item.zone, &rules),
+                times::ahead_by(item.due_at, now),
                 item.people.map_or_else(|| "?".into(), |people| people.to_string()),
                 item.schedule.clone(),
                 item.note.map_or("", times::note).to_owned(),
             ]
         })
         .collect();
-    screen.table(&["LOCAL TIME", "ZONE", "UTC", "IN", "PEOPLE", "SCHEDULE", "NOTE"], rows);
+    screen.table(&["LOCAL TIME", "ZONE", "UTC", "IN", "PEOPLE", "SCHEDULE", "NOTE"], &rows);
     if left_out > 0 {
         screen.say(format!("{left_out} more; see them with --limit"));
     }

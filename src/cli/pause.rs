@@ -8,7 +8,7 @@ use crate::port::desk::PauseRequest;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nudged pause standup\n  nudged pause standup --why 'the office is closed'\n\n\
-                        What is due meanwhile waits, and expires where its lateness limit says so.\n\
+                        What is due meanwhile waits, and expires where its lateness limit says so. \
                         A schedule also pauses itself when too many of its recipients can't be reached all at once.")]
 pub(super) struct PauseArgs {
     /// The schedule
@@ -20,7 +20,7 @@ pub(super) struct PauseArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nudged resume standup\n\n\
-                        If it paused itself because too many could not be reached, what Teams says of its recipients\n\
+                        If it paused itself because too many could not be reached, what Teams says of its recipients \
                         is believed from now on for a day: whoever is not reachable is marked so.")]
 pub(super) struct ResumeArgs {
     /// The schedule

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::zones::ZoneData;
+use crate::cli::prose::paragraph;
 use crate::cli::screen::{Screen, one_line};
 use crate::cli::world::{Sources, World, includes};
 use crate::cli::{Common, Ended, Exit, next, times};
@@ -18,7 +19,6 @@ use crate::domain::document::civil::Civil;
 use crate::domain::forecast::{Budget, Forecast, Load, forecast};
 use crate::domain::id::{DeliveryId, RecipientId};
 use crate::domain::message::Said;
-use crate::domain::nearest::nearest;
 use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
 use crate::domain::policy::without_zone;
 use crate::domain::quiet::QuietHours;
@@ -28,6 +28,7 @@ use crate::domain::schedule::model::{Schedule, Target, ZoneUnknown};
 use crate::domain::schedule::when::{Trigger, WhoseClock};
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::{ClockNote, ZoneRules};
+use crate::engine::desk::unknown_schedule;
 use crate::engine::foresight::{Prospect, foresee};
 use crate::port::clock::Clock;
 use crate::port::desk::{PersonView, Reach};
@@ -137,13 +138,13 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
     let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else {
         screen.error(match (&schedule.when.trigger, args.at) {
             (Trigger::Event(event), _) => format!(
-                "`{}` speaks when \"{}\" happens, and to whom is known then; `nudged status {}` tells what became of it",
+                "\"{}\" speaks when \"{}\" happens, and to whom is known then; `nudged status {}` tells what became of it",
                 schedule.name, event.name, schedule.name
             ),
             (_, Some(at)) => {
-                format!("`{}` does not fire at {}; see `nudged next`", schedule.name, times::civil(at))
+                format!("\"{}\" does not fire at {}; see `nudged next`", schedule.name, times::civil(at))
             }
-            (_, None) => format!("nothing of `{}` is ahead", schedule.name),
+            (_, None) => format!("nothing of \"{}\" is ahead", schedule.name),
         });
         return Err(Exit::Failed);
     };
@@ -151,7 +152,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
     if let Some(person) = only
         && !includes(schedule, person)
     {
-        screen.error(format!("{} is not in the audience of `{}`", person.name, schedule.name));
+        screen.error(format!("{} is not in the audience of \"{}\"", person.name, schedule.name));
         return Err(Exit::Failed);
     }
 
@@ -197,13 +198,7 @@ fn find_schedule<'w>(screen: Screen, world: &'w World, name: &str) -> Result<&'w
     if let Some(schedule) = world.schedules.iter().find(|schedule| schedule.name.as_str() == name) {
         return Ok(schedule);
     }
-    let names = world.schedules.iter().map(|schedule| schedule.name.as_str());
-    let help = match nearest(name, names.clone()) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None if world.schedules.len() <= 12 => format!("there are {}", names.collect::<Vec<_>>().join(", ")),
-        None => "see `nudged check` for the files that are read".into(),
-    };
-    screen.error(format!("there is no schedule `{name}`; {help}"));
+    screen.error(unknown_schedule(name, world.schedules.iter().map(|schedule| schedule.name.as_str())));
     Err(Exit::Failed)
 }
 
@@ -444,9 +439,10 @@ impl View<'_> {
         ));
         if !schedule.policies.jitter.is_zero() {
             let jitter = times::span(TimeDelta::from_std(schedule.policies.jitter).unwrap_or_default());
-            self.screen.data(format!("each person up to {jitter} after the times below, as `jitter` says\n"));
+            let words = format!("each person up to {jitter} after the times below, as `jitter` says");
+            self.screen.data(format!("{}\n", paragraph(&words, 0)));
         }
-        let rows = self
+        let rows: Vec<_> = self
             .waves
             .iter()
             .zip(self.people)
@@ -456,13 +452,13 @@ impl View<'_> {
                     times::local(wave.due_at, wave.zone, self.rules),
                     wave.zone.name().to_owned(),
                     times::utc(wave.due_at),
-                    times::distance(wave.due_at, self.now),
+                    times::ahead_by(wave.due_at, self.now),
                     people.to_string(),
                     wave.note.map_or("", times::note).to_owned(),
                 ]
             })
             .collect();
-        self.screen.table(&["LOCAL TIME", "ZONE", "UTC", "IN", "PEOPLE", "NOTE"], rows);
+        self.screen.table(&["LOCAL TIME", "ZONE", "UTC", "IN", "PEOPLE", "NOTE"], &rows);
     }
 
     fn end(&self, forecast: Forecast, per_second: usize) {
@@ -471,20 +467,20 @@ impl View<'_> {
         let end = forecast.finished_at.map_or_else(String::new, |at| {
             format!("; the last one about {}, at {per_second} a second, answered within 50 ms", times::utc(at))
         });
-        let line = format!("\n{getting} of {all} get it{end}");
-        self.screen.data(line);
+        self.screen.data(format!("\n{}", paragraph(&format!("{getting} of {all} get it{end}"), 0)));
         if forecast.too_late > 0 {
             let late = times::span(TimeDelta::from_std(self.schedule.policies.late).unwrap_or_default());
-            self.screen.data(format!(
+            let words = format!(
                 "{} will expire in the queue: it may be {late} late, and that is not long enough; raise `late`, or split \
                  the audience",
                 forecast.too_late
-            ));
+            );
+            self.screen.data(paragraph(&words, 0));
         }
     }
 
     fn people(&self, limit: usize) {
-        let rows = self
+        let rows: Vec<_> = self
             .rows
             .iter()
             .take(limit)
@@ -513,7 +509,7 @@ impl View<'_> {
             })
             .collect();
         self.screen.data("");
-        self.screen.table(&["RECIPIENT", "ADDRESS", "LOCAL TIME", "ZONE", ""], rows);
+        self.screen.table(&["RECIPIENT", "ADDRESS", "LOCAL TIME", "ZONE", ""], &rows);
         if self.rows.len() > limit {
             self.screen.say(format!("{} more; see them with --limit", self.rows.len() - limit));
         }

@@ -6,6 +6,16 @@ use serde::Serialize;
 use crate::cli::screen::Screen;
 use crate::domain::problem::{Place, Problem, Severity, Source};
 
+/// So many files are named one by one where something is wrong with many: a directory that lost its rights is one fault.
+pub(super) const FILES_SHOWN: usize = 10;
+
+/// What is said of the files behind the first [`FILES_SHOWN`] of `count`.
+pub(super) fn more_files(count: usize) -> Option<String> {
+    let more = count.saturating_sub(FILES_SHOWN);
+    let files = if more == 1 { "file" } else { "files" };
+    (more > 0).then(|| format!("{more} more {files}; `nudged check` names them all"))
+}
+
 /// A problem as `--json` prints it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ProblemView {

@@ -6,19 +6,45 @@ pub(super) const WIDTH: usize = 80;
 /// Where the text begins behind its label.
 const INDENT: usize = 16;
 
-/// `text` in lines of at most `width` characters, broken between words. A word that is longer has a line of its own.
+/// Units that stand behind a number.
+const UNITS: [&str; 10] = ["days", "d", "h", "min", "s", "ms", "kB", "MB", "GB", "%"];
+
+/// The words of a text between which a line may end: not between a number and its unit. They are those of the iterator
+/// otherwise, so that whoever puts a space between them has the text again.
+pub(super) fn unparted<'a>(words: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let is_number = |word: &str| {
+        let number = word.rsplit(' ').next().unwrap_or(word).trim_start_matches('(');
+        number.starts_with(|c: char| c.is_ascii_digit())
+            && number.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ','))
+    };
+    let is_unit = |word: &str| UNITS.contains(&word.trim_end_matches([')', ',', ';', '.', ':']));
+    let mut kept: Vec<String> = Vec::new();
+    for word in words {
+        match kept.last_mut() {
+            Some(before) if is_unit(word) && is_number(before) => {
+                before.push(' ');
+                before.push_str(word);
+            }
+            _ => kept.push(word.to_owned()),
+        }
+    }
+    kept
+}
+
+/// `text` in lines of at most `width` characters, broken between words, but never between a number and
+/// its unit. A word that is longer has a line of its own.
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in unparted(text.split_whitespace()) {
         let line = lines.last_mut().expect("there is one from the beginning");
         let length = line.chars().count();
         if length == 0 {
-            line.push_str(word);
+            line.push_str(&word);
         } else if length + 1 + word.chars().count() <= width {
             line.push(' ');
-            line.push_str(word);
+            line.push_str(&word);
         } else {
-            lines.push(word.to_owned());
+            lines.push(word);
         }
     }
     lines
@@ -59,6 +85,13 @@ mod tests {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("a verylongword b", 5), ["a", "verylongword", "b"]);
         assert_eq!(wrapped("", 5), [""]);
+    }
+
+    #[test]
+    fn a_number_stays_with_its_unit() {
+        assert_eq!(wrapped("next (in 1 d 7 h)", 14), ["next (in 1 d", "7 h)"]);
+        assert_eq!(wrapped("half within 0.4 s", 15), ["half within", "0.4 s"]);
+        assert_eq!(wrapped("5 senders", 5), ["5", "senders"]);
     }
 
     #[test]

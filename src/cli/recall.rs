@@ -12,7 +12,8 @@ use crate::adapter::clock::SystemClock;
 use crate::adapter::control::ControlClient;
 use crate::adapter::files::read_text;
 use crate::adapter::zones::ZoneData;
-use crate::cli::screen::{Screen, aligned, grouped, one_line};
+use crate::cli::prose::{WIDTH, paragraph};
+use crate::cli::screen::{Screen, aligned, folded, grouped, one_line};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
@@ -26,10 +27,10 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Debug, Args)]
 #[command(after_help = "Without --occurrence it is the latest of which anything has been sent, which is the one that \
-                        is going out\njust now if one is. What of it has not been sent yet is cancelled, so that \
-                        nothing more arrives,\nalso nothing by a later edit of the schedule. It says what it will do \
-                        and asks; --yes does not ask.\nMessages are taken back at the pace of the limits; that goes on \
-                        without this command and over a restart.\nAsking again tries again what failed.\n\n\
+                        is going out just now if one is. What of it has not been sent yet is cancelled, so that \
+                        nothing more arrives, also nothing by a later edit of the schedule. It says what it will do \
+                        and asks; --yes does not ask. Messages are taken back at the pace of the limits; that goes on \
+                        without this command and over a restart. Asking again tries again what failed.\n\n\
                         Examples:\n  nudged recall standup --dry-run\n  \
                         nudged recall standup --yes\n  \
                         nudged recall standup --occurrence 2026-12-01T09:00 --who group:field\n  \
@@ -138,8 +139,9 @@ fn announce(plan: &RecallReport) -> String {
     let mut line = |number: u64, one: &str, many: &str| {
         if number > 0 {
             let words = if number == 1 { one } else { many };
-            // A string takes it.
-            let _ = write!(said, "\n  {:>7}  {}", grouped(number), words.replace("{verb}", verb));
+            let line = format!("  {:>7}  {}", grouped(number), words.replace("{verb}", verb));
+            said.push('\n');
+            said.push_str(&folded(&line, WIDTH, 11));
         }
     };
     line(count(RecallState::Pending), "message was sent: {verb} it", "messages were sent: {verb} them");
@@ -161,12 +163,15 @@ fn announce(plan: &RecallReport) -> String {
         "of these may have arrived twice: only the copies whose ids are known can be recalled",
     );
     if let Some(other) = plan.moved_to {
+        let moved = format!(
+            "An edit has moved it to {}, which is not recalled by this; to stop that too:",
+            times::civil(other)
+        );
         // A string takes it.
         let _ = write!(
             said,
-            "\nAn edit has moved it to {}, which is not recalled by this; to stop that too:\n  nudged recall {} \
-             --occurrence {}",
-            times::civil(other),
+            "\n{}\n  nudged recall {} --occurrence {}",
+            paragraph(&moved, 0),
             plan.schedule,
             other.format("%Y-%m-%dT%H:%M:%S")
         );
@@ -224,8 +229,8 @@ fn progress(report: &RecallReport) -> String {
 
 /// The report for people.
 fn told(report: &RecallReport, rules: &dyn ZoneRules) -> String {
-    let rows = report.messages.iter().map(|message| row(message, &report.remedy, rules)).collect();
-    let table = aligned(&["RECIPIENT", "SENT, LOCAL TIME", "ZONE", "RESULT", "WHY"], rows);
+    let rows: Vec<_> = report.messages.iter().map(|message| row(message, &report.remedy, rules)).collect();
+    let table = aligned(&["RECIPIENT", "SENT, LOCAL TIME", "ZONE", "RESULT", "WHY"], &rows);
     format!("{table}\n\n{}", summary(report))
 }
 
@@ -267,7 +272,8 @@ fn summary(report: &RecallReport) -> String {
         .iter()
         .map(|(state, count)| format!("{} {}", grouped(*count), result(*state, report.remedy.done())))
         .collect();
-    format!("{}, occurrence {}: {}", report.schedule, times::civil(report.occurrence), parts.join(", "))
+    let line = format!("{}, occurrence {}: {}", report.schedule, times::civil(report.occurrence), parts.join(", "));
+    paragraph(&line, 0)
 }
 
 #[cfg(test)]

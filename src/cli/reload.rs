@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use clap::Args;
 
-use crate::cli::screen::{Screen, WIDTH, folded, grouped};
+use crate::cli::problems::{FILES_SHOWN, more_files};
+use crate::cli::prose::WIDTH;
+use crate::cli::screen::{Screen, folded, grouped};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::domain::shift::{Hour, Moved};
 use crate::port::desk::{Desk as _, HeldBackFile};
@@ -16,10 +18,10 @@ const MOVES_SHOWN: usize = 6;
 #[derive(Debug, Args)]
 #[command(
     after_help = "The daemon reads its files by itself when they change; this waits, and says what came of it. A \
-                        file with a mistake\nis held back and its last good version goes on: then this ends with 78. \
-                        A dry run does all of it and takes it back,\nso it says what a reload does; without a daemon, \
+                        file with a mistake is held back and its last good version goes on: then this ends with 78. \
+                        A dry run does all of it and takes it back, so it says what a reload does; without a daemon, \
                         what the next start does.\n\nA reload that would take away more than a fifth of the schedules, \
-                        and five at least, or all files at once, holds\nthem: a disk that is not mounted must not look \
+                        and five at least, or all files at once, holds them: a disk that is not mounted must not look \
                         like \"cancel everything\". --prune says that it is meant.\n\n\
                         Examples:\n  nudged reload\n  nudged reload --dry-run\n  nudged reload --prune"
 )]
@@ -60,8 +62,12 @@ fn told(verdict: &ReloadVerdict) -> String {
     for change in &verdict.changes {
         tell_change(&mut said, change, verdict);
     }
-    for file in &verdict.held_back {
+    for file in verdict.held_back.iter().take(FILES_SHOWN) {
         tell_held_back(&mut said, file);
+    }
+    if let Some(more) = more_files(verdict.held_back.len()) {
+        // A string takes it.
+        let _ = writeln!(said, "! {more}");
     }
     said.push_str(&summary(verdict));
     said

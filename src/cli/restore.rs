@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::sqlite::{OldLedger, Restored, restore};
-use crate::cli::screen::Screen;
+use crate::cli::prose::WIDTH;
+use crate::cli::screen::{Screen, folded};
 use crate::cli::{Common, Ended, Exit, backup, desk, settings, times};
 use crate::daemon::{self, StartError};
 use crate::port::clock::Clock;
@@ -16,9 +17,9 @@ use crate::port::clock::Clock;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Stop the daemon first. Nothing is deleted: what stood in the ledger's place is moved aside.\n\n\
-                  A backup does not know what was sent after it was made. So nothing that was due until now is sent by\n\
-                  itself: it is listed as unknown (restored), and what is due later goes on. Stops and people are taken\n\
-                  over from the old ledger where that can still be read; pauses, recalls, zones and events that came after\n\
+                  A backup does not know what was sent after it was made. So nothing that was due until now is sent by \
+                  itself: it is listed as unknown (restored), and what is due later goes on. Stops and people are taken \
+                  over from the old ledger where that can still be read; pauses, recalls, zones and events that came after \
                   the backup have to be said again."
 )]
 pub(super) struct RestoreArgs {
@@ -49,6 +50,11 @@ pub(super) fn run(screen: Screen, common: &Common, args: &RestoreArgs) -> Ended 
         }
         desk::start_exit(&error)
     })?;
+    if let Err(error) = std::fs::File::open(&args.file) {
+        let file = args.file.display();
+        screen.error(format!("nothing was restored: {file} can't be read: {error}; check the path and its rights"));
+        return Err(if error.kind() == io::ErrorKind::PermissionDenied { Exit::NotPermitted } else { Exit::Failed });
+    }
     if !args.yes {
         confirm(screen, &ledger, &args.file)?;
     }
@@ -112,7 +118,7 @@ fn told(ledger: &Path, restored: &Restored) -> String {
         }
     }
     lines.push(format!("pauses, recalls, zones and events that came after {since} have to be said again"));
-    lines.join("\n")
+    lines.iter().map(|line| folded(line, WIDTH, 2)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

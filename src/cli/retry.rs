@@ -10,8 +10,8 @@ use crate::port::trouble::{Retried, RetryReport, RetryRequest};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Without --on it is about the occurrence of which something ended so last. What was recalled or\n\
-                        cancelled does not come back, and opt-outs, quiet hours and limits hold as ever.\n\
+    after_help = "Without --on it is about the occurrence of which something ended so last. What was recalled or \
+                        cancelled does not come back, and opt-outs, quiet hours and limits hold as ever. \
                         --unknown sends again what may have arrived: people may get it twice.\n\n\
                         Examples:\n  nudged retry standup\n  nudged retry standup --who ana@contoso.example --late\n  \
                         nudged retry standup --unknown --dry-run"
@@ -23,7 +23,7 @@ pub(super) struct RetryArgs {
     #[arg(long, value_name = "WHO")]
     who: Vec<String>,
     /// Only of this date, as it stands in the schedule, such as 2027-03-14
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = times::date)]
     on: Option<NaiveDate>,
     #[command(flatten)]
     which: Which,

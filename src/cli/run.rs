@@ -23,8 +23,8 @@ use crate::port::library::FileWatch;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "SIGTERM and SIGINT stop it: nothing new is claimed, requests in flight finish, the rest is given\n\
-                        back. A second one ends it at once. SIGHUP reads the schedule files again, as does\n\
+    after_help = "SIGTERM and SIGINT stop it: nothing new is claimed, requests in flight finish, the rest is given \
+                        back. A second one ends it at once. SIGHUP reads the schedule files again, as does \
                         every change of one, and `nudged reload`."
 )]
 pub(super) struct RunArgs {}

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{Table, presets};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+use crate::cli::prose::{WIDTH, paragraph, unparted};
 
 /// A text that may be long or hold line breaks, fit for one line of at most `width` characters.
 pub(super) fn one_line(text: &str, width: usize) -> String {
@@ -17,15 +19,24 @@ pub(super) fn one_line(text: &str, width: usize) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// How wide a terminal may be expected to be, in characters.
-pub(super) const WIDTH: usize = 80;
+/// A text in exactly `width` columns of the screen: filled up, or shortened.
+pub(super) fn in_width(text: &str, width: usize) -> String {
+    let line = one_line(text, usize::MAX);
+    let mut shown = line.clone();
+    while shown.width() > width {
+        // Room for the mark that something is missing.
+        shown = line.chars().take(shown.chars().count().saturating_sub(2)).chain(['…']).collect();
+    }
+    shown.push_str(&" ".repeat(width - shown.width()));
+    shown
+}
 
 /// A line as several, each of at most `width` characters where its words allow it; those behind the first are moved in
 /// by `indent`. What stands in front of the first word stays.
 pub(super) fn folded(line: &str, width: usize, indent: usize) -> String {
     let begin = line.len() - line.trim_start().len();
     let (mut text, mut used) = (line[..begin].to_owned(), begin);
-    for (at, word) in line[begin..].split(' ').enumerate() {
+    for (at, word) in unparted(line[begin..].split(' ')).iter().enumerate() {
         let length = word.chars().count();
         if at > 0 && used + 1 + length > width {
             text.push('\n');
@@ -68,15 +79,50 @@ fn colour(text: &str) -> Option<usize> {
     parameters[end..].starts_with('m').then_some("\x1b[".len() + end + "m".len())
 }
 
-/// Rows under a header, aligned, one on each line.
-pub(super) fn aligned(header: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    table.add_rows(rows);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+/// Rows under a header, in columns. What would end beyond the width of a screen stands below its row, moved in; so a long
+/// reason costs the other rows nothing. Where all columns would not fit, neither does a long name: its row is moved alone.
+pub(super) fn aligned(header: &[&str], rows: &[Vec<String>]) -> String {
+    let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
+    let widest = |column: usize| {
+        let cells = std::iter::once(&header).chain(rows).filter_map(|row| row.get(column));
+        cells.map(|cell| cell.width()).max().unwrap_or_default()
+    };
+    let natural: Vec<usize> = (0..header.len().saturating_sub(1)).map(widest).collect();
+    let is_roomy = natural.iter().map(|width| width + GAP).sum::<usize>() < WIDTH;
+    let mut begins = vec![0];
+    for width in natural {
+        let width = if is_roomy { width } else { width.min(COLUMN) };
+        begins.push(begins.last().copied().unwrap_or_default() + width + GAP);
     }
-    table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    let lines: Vec<String> = std::iter::once(&header).chain(rows).map(|row| in_columns(row, &begins)).collect();
+    lines.join("\n")
+}
+
+/// Between two columns.
+const GAP: usize = 2;
+
+/// How wide a column is at most where there is no room for all of them: a date with its time, and most zones.
+const COLUMN: usize = 20;
+
+/// One row: the cells that fit at their places, and the others below.
+fn in_columns(row: &[String], begins: &[usize]) -> String {
+    let mut line = String::new();
+    let mut cells = row.iter().zip(begins).peekable();
+    while let Some((cell, begin)) = cells.peek() {
+        let behind = if line.is_empty() { 0 } else { line.width() + GAP };
+        let at = behind.max(**begin);
+        if at + cell.width() > WIDTH {
+            break;
+        }
+        // An empty cell leaves its place to a long one before it.
+        if !cell.is_empty() {
+            line.push_str(&" ".repeat(at - line.width()));
+            line.push_str(cell);
+        }
+        cells.next();
+    }
+    let below: Vec<&str> = cells.map(|(cell, _)| cell.as_str()).filter(|cell| !cell.is_empty()).collect();
+    if below.is_empty() { line } else { format!("{line}\n{}", paragraph(&below.join("; "), 4)) }
 }
 
 /// `12,345`.
@@ -108,6 +154,18 @@ impl Screen {
         let text = if out.is_terminal() { harmless(text.as_ref()) } else { Cow::Borrowed(text.as_ref()) };
         // A reader that went away (`| head`) wants no more; there is nobody left to tell.
         let _ = writeln!(out, "{text}");
+    }
+
+    /// One line of data that goes on: whoever follows has it at once, and whoever is gone is noticed.
+    pub(super) fn stream(self, line: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        let line = if out.is_terminal() { harmless(line) } else { Cow::Borrowed(line) };
+        writeln!(out, "{line}").and_then(|()| out.flush())
+    }
+
+    /// The same of a value as JSON.
+    pub(super) fn stream_json(self, value: &impl Serialize) -> io::Result<()> {
+        self.stream(&serde_json::to_string(value)?)
     }
 
     /// One line, or several, of talk.
@@ -164,8 +222,8 @@ impl Screen {
         }
     }
 
-    /// Rows under a header, aligned.
-    pub(super) fn table(self, header: &[&str], rows: Vec<Vec<String>>) {
+    /// Rows under a header, in columns.
+    pub(super) fn table(self, header: &[&str], rows: &[Vec<String>]) {
         self.data(aligned(header, rows));
     }
 
@@ -186,6 +244,38 @@ mod tests {
         check("short", "short");
         check("  one two three four", "  one two\n    three\n    four");
         check("a-word-that-is-too-long it is", "a-word-that-is-too-long\n    it is");
+    }
+
+    #[test]
+    fn what_does_not_fit_stands_below_its_row() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let long = "no: neither a conversation nor a Teams or Entra id is known; import a reference";
+        let rows = [row(["Ana", "Europe/Lisbon", "yes"]), row(["Bo", "Asia/Tokyo", long]), row(["東京", "UTC", ""])];
+        let expect = "NAME  ZONE           REACHABLE\n\
+                      Ana   Europe/Lisbon  yes\n\
+                      Bo    Asia/Tokyo\n    \
+                      no: neither a conversation nor a Teams or Entra id is known; import a\n    reference\n\
+                      東京  UTC";
+        assert_eq!(aligned(&["NAME", "ZONE", "REACHABLE"], &rows), expect);
+    }
+
+    #[test]
+    fn a_long_name_moves_its_own_row_alone() {
+        let row = |zone: &str| ["Mon 2027-03-01 09:00", zone, "12:00Z", "3 h 0 min", "1", "standup"].map(str::to_owned);
+        let rows = [row("Europe/Berlin").to_vec(), row("America/Argentina/ComodRivadavia").to_vec()];
+        let table = aligned(&["LOCAL TIME", "ZONE", "UTC", "IN", "PEOPLE", "SCHEDULE"], &rows);
+        let expect = "LOCAL TIME            ZONE                  UTC     IN         PEOPLE  SCHEDULE\n\
+                      Mon 2027-03-01 09:00  Europe/Berlin         12:00Z  3 h 0 min  1       standup\n\
+                      Mon 2027-03-01 09:00  America/Argentina/ComodRivadavia  12:00Z  3 h 0 min  1\n    standup";
+        assert_eq!(table, expect);
+    }
+
+    #[test]
+    fn a_name_fills_its_columns() {
+        let check = |text: &str, expect: &str| assert_eq!(in_width(text, 6), expect, "{text:?}");
+        check("Ana", "Ana   ");
+        check("Ana\nRuiz", "Ana R…");
+        check("東京支社", "東京… ");
     }
 
     #[test]

@@ -22,7 +22,7 @@ const ASK_AT_MOST: u32 = 120;
 #[derive(Debug, Args)]
 #[command(
     after_help = "It is sent past quiet hours, holidays and daily limits, but not to who stopped it or can't be \
-                        reached. It is\naccounted for as a test: who gets it now gets the real one as well.\n\n\
+                        reached. It is accounted for as a test: who gets it now gets the real one as well.\n\n\
                         Examples:\n  nudged test standup --to me@contoso.example"
 )]
 pub(super) struct TestArgs {

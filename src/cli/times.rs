@@ -1,9 +1,19 @@
 //! Times as people read them: local, with the zone, and how far off.
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 
+use crate::domain::document::civil::Civil;
 use crate::domain::time::{ClockNote, ZoneRules};
+
+/// A date that somebody typed.
+pub(super) fn date(text: &str) -> Result<NaiveDate, String> {
+    match Civil::read(text) {
+        Ok(Civil::Date(date)) => Ok(date),
+        Ok(Civil::DateTime(_) | Civil::Time(_) | Civil::Instant(_)) => Err("write a date, such as 2027-03-14".into()),
+        Err(fault) => Err(format!("{}; write a date, such as 2027-03-14", fault.message)),
+    }
+}
 
 /// `Mon 2027-03-01 09:00`, on the clock of `zone`.
 pub(super) fn local(at: DateTime<Utc>, zone: Tz, rules: &dyn ZoneRules) -> String {
@@ -18,6 +28,12 @@ pub(super) fn civil(at: NaiveDateTime) -> String {
 /// `2027-03-01 08:00Z`, with seconds where there are any.
 pub(super) fn utc(at: DateTime<Utc>) -> String {
     at.format(if at.second() == 0 { "%Y-%m-%d %H:%MZ" } else { "%Y-%m-%d %H:%M:%SZ" }).to_string()
+}
+
+/// The same instant in UTC, beside the time on the clock of `zone`: `08:00Z`, and `Sun 23:00Z` where the date is another.
+pub(super) fn utc_beside(at: DateTime<Utc>, zone: Tz, rules: &dyn ZoneRules) -> String {
+    let (here, there) = (at.naive_utc(), rules.civil(at, zone));
+    here.format(if here.date() == there.date() { "%H:%MZ" } else { "%a %H:%MZ" }).to_string()
 }
 
 /// `09:33 (in 28 min)` on the clock of `zone`, with the date where it is not that of `now`.
@@ -38,6 +54,11 @@ pub(super) fn distance(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     } else {
         format!("{words} ago")
     }
+}
+
+/// `3 h 12 min`, below a heading that says "in"; `5 min ago` for what is over.
+pub(super) fn ahead_by(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    distance(at, now).trim_start_matches("in ").to_owned()
 }
 
 /// `3 h 12 min`.
@@ -77,6 +98,16 @@ mod tests {
         };
         check(28, "23:28 (in 28 min)");
         check(63, "Tue 2027-03-02 00:03 (in 1 h 3 min)");
+    }
+
+    #[test]
+    fn utc_has_its_day_only_when_it_is_another() {
+        let rules = crate::adapter::zones::ZoneData::newest();
+        let check = |at: &str, zone: Tz, expect: &str| {
+            assert_eq!(utc_beside(at.parse().expect("an instant"), zone, &rules), expect);
+        };
+        check("2027-03-01T08:00:00Z", Tz::Europe__Berlin, "08:00Z");
+        check("2027-02-28T23:00:00Z", Tz::Asia__Tokyo, "Sun 23:00Z");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use clap::Args;
 
 use crate::adapter::files::{read_named, read_text};
-use crate::cli::problems::show;
+use crate::cli::problems::{FILES_SHOWN, more_files, show};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, desk, settings};
 use crate::config::Config;
@@ -22,6 +22,7 @@ use crate::domain::recipient::{Address, AddressKind, PersonRecord, ServiceOrigin
 use crate::domain::schedule::model::{Schedule, Target};
 use crate::domain::schedule::parse;
 use crate::domain::template::Template;
+use crate::engine::desk::nobody;
 use crate::port::desk::{PersonView, Reach, Service};
 
 /// Where to look.
@@ -153,7 +154,7 @@ impl Crowd {
             has_address || person.name.eq_ignore_ascii_case(who)
         };
         self.people.iter().find(is_meant).ok_or_else(|| {
-            screen.error(format!("nobody is known as \"{who}\"; see `nudged people list`"));
+            screen.error(nobody(who, self.people.iter().flat_map(PersonView::names)));
             Exit::Failed
         })
     }
@@ -168,27 +169,33 @@ pub(super) fn includes(schedule: &Schedule, person: &PersonView) -> bool {
 fn read_schedules(screen: Screen, directory: &Path) -> (Vec<Arc<Schedule>>, bool) {
     let found = read_named(directory);
     let supplies = found.understand();
-    for file in &found.unreadable {
-        screen.error(format!("{} can't be read: {}", file.name, file.why));
-    }
-    let mut is_incomplete = !found.unreadable.is_empty();
+    let mut wrong: Vec<String> = found
+        .unreadable
+        .iter()
+        .map(|file| format!("{} can't be read: {}; check the path and its rights", file.name, file.why))
+        .collect();
     let mut schedules = Vec::new();
     for source in &found.files {
         match parse::accept(source, &supplies) {
             Ok(accepted) => schedules.extend(accepted.schedules.into_iter().map(Arc::new)),
             Err(problems) => {
-                is_incomplete = true;
                 let errors = problems.iter().filter(|problem| problem.severity() == Severity::Error).count();
-                screen.error(format!("{} is left out: {errors} to mend; see `nudged check`", source.name));
+                wrong.push(format!("{} is left out: {errors} to mend; see `nudged check`", source.name));
             }
         }
     }
-    (schedules, is_incomplete)
+    for line in wrong.iter().take(FILES_SHOWN) {
+        screen.error(line);
+    }
+    if let Some(more) = more_files(wrong.len()) {
+        screen.error(format!("left out: {more}"));
+    }
+    (schedules, !wrong.is_empty())
 }
 
 fn read_people(screen: Screen, file: &Path, fallback_zone: Tz) -> Result<Vec<PersonView>, Exit> {
     let source = read_text(file).map_err(|error| {
-        screen.error(format!("{} can't be read: {}", error.name, error.why));
+        screen.error(format!("{} can't be read: {}; check the path and its rights", error.name, error.why));
         Exit::Failed
     })?;
     let (records, problems) = import::people(&source);

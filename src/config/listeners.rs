@@ -37,6 +37,8 @@ pub struct Admin {
     pub listen: SocketAddr,
     /// The file that holds the token which whoever calls must show.
     pub token_file: PathBuf,
+    /// The file that holds a token which opens `/metrics` and nothing else, for monitors.
+    pub metrics_token_file: Option<PathBuf>,
 }
 
 pub(super) fn read_endpoint(table: &mut Table<'_>) -> Option<Endpoint> {
@@ -61,7 +63,22 @@ pub(super) fn read_admin(table: &mut Table<'_>, directory: &Path) -> Option<Admi
         "`token_file` is missing",
         "add a file of which only nudged and those who may call it can read the content: a long random word",
     );
-    Some(Admin { listen: listen?, token_file: token_file? })
+    let metrics_token_file = metrics_token_file(table, directory, token_file.as_deref());
+    Some(Admin { listen: listen?, token_file: token_file?, metrics_token_file })
+}
+
+/// The file of those who only look, which is not that of those who may send.
+fn metrics_token_file(table: &mut Table<'_>, directory: &Path, token_file: Option<&Path>) -> Option<PathBuf> {
+    let text = table.text("metrics_token_file")?;
+    let file = directory.join(text.value);
+    if Some(file.as_path()) != token_file {
+        return Some(file);
+    }
+    table.report(
+        Problem::new(Code::BadSetting, text.span, "`metrics_token_file` is the file of the token that may also send")
+            .with_help("name another file, with a token of its own"),
+    );
+    None
 }
 
 /// An address with a port.

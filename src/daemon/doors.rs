@@ -38,7 +38,9 @@ impl Doors {
             None => None,
         };
         let admin = match &config.admin {
-            Some(admin) => Some(AdminServer::bind(admin.listen, &admin.token_file).await?),
+            Some(admin) => {
+                Some(AdminServer::bind(admin.listen, &admin.token_file, admin.metrics_token_file.as_deref()).await?)
+            }
             None => None,
         };
         Ok(Self { socket, endpoint, admin, ear, service_urls: Arc::new(trusted), clock: Arc::clone(clock) })

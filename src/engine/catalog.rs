@@ -51,6 +51,13 @@ pub struct Catalog {
     pub guard: Option<Guard>,
 }
 
+impl Catalog {
+    /// The names of the schedules in force.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.schedules.keys().map(ScheduleName::as_str)
+    }
+}
+
 /// The catalog that everybody sees, exchanged whole.
 #[derive(Debug, Default)]
 pub struct CatalogCell {

@@ -41,6 +41,7 @@ use crate::port::recall::RecallReport;
 use crate::port::rehearsal::{TestReceipt, TestRequest};
 use crate::port::reload::{ReloadRequest, ReloadVerdict};
 use crate::port::store::{Pause, Paused, PausedBy, RATE_OVER, StatusQuery, Store, StoreError};
+use crate::port::tail::{TailPage, TailQuery};
 use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::why::{Why, WhyQuery};
 
@@ -56,12 +57,16 @@ mod people;
 mod recall;
 // What is tested.
 mod rehearsal;
+// What happens, for whoever follows it.
+mod tail;
 // What went wrong, what is sent again, and what is cancelled.
 mod trouble;
 // Why somebody gets a message, or does not.
 mod why;
 // Schedule files that are read again.
 mod reload;
+
+pub use people::nobody;
 
 /// How long an occurrence that has ended is still shown.
 const SHOWN_FOR: TimeDelta = TimeDelta::hours(24);
@@ -148,7 +153,16 @@ impl FrontDesk {
     async fn schedule(&self, name: &str) -> Result<ScheduleName, DeskError> {
         let catalog = self.catalog().await?;
         let known = ScheduleName::new(name).filter(|known| catalog.schedules.contains_key(known));
-        known.ok_or_else(|| DeskError::NotFound(unknown_schedule(name, &catalog)))
+        known.ok_or_else(|| DeskError::NotFound(unknown_schedule(name, catalog.names())))
+    }
+
+    /// Refuses a name that nobody knows: that there is nothing of it would be true, and no answer.
+    async fn must_be_known(&self, name: &str) -> Result<(), DeskError> {
+        let catalog = self.catalog().await?;
+        if catalog.names().any(|known| known == name) || self.has_heard_of(name).await? {
+            return Ok(());
+        }
+        Err(DeskError::NotFound(unknown_schedule(name, catalog.names())))
     }
 
     /// Makes a schedule of a request and checks it as if a person had written it.
@@ -168,8 +182,8 @@ impl FrontDesk {
 }
 
 /// That nobody knows a schedule, and which one was probably meant.
-fn unknown_schedule(name: &str, catalog: &Catalog) -> String {
-    match nearest(name, catalog.schedules.keys().map(ScheduleName::as_str)) {
+pub fn unknown_schedule<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(name, known) {
         Some(near) => format!("there is no schedule \"{name}\"; did you mean \"{near}\"?"),
         None => format!("there is no schedule \"{name}\"; `nudged next` lists what there is"),
     }
@@ -214,7 +228,7 @@ impl Desk for FrontDesk {
             && ledger.occurrences.is_empty()
             && !catalog.schedules.keys().any(|known| known.as_str() == name)
         {
-            return Err(DeskError::NotFound(unknown_schedule(&name, &catalog)));
+            return Err(DeskError::NotFound(unknown_schedule(&name, catalog.names())));
         }
         self.look_ahead(&mut ledger.occurrences).await?;
         let daemon = match &self.daemon {
@@ -299,7 +313,16 @@ impl Desk for FrontDesk {
     }
 
     async fn export(&self, query: LedgerQuery) -> Result<LedgerPage, DeskError> {
-        Ok(self.store.ledger_page(query, EXPORTED_AT_ONCE).await?)
+        let (asked_for, is_first) = (query.schedule.clone(), query.after == 0);
+        let page = self.store.ledger_page(query, EXPORTED_AT_ONCE).await?;
+        if let Some(name) = asked_for.filter(|_| is_first && page.deliveries.is_empty()) {
+            self.must_be_known(&name).await?;
+        }
+        Ok(page)
+    }
+
+    async fn tail(&self, query: TailQuery) -> Result<TailPage, DeskError> {
+        self.follow(query).await
     }
 
     async fn test(&self, request: TestRequest) -> Result<TestReceipt, DeskError> {
@@ -323,7 +346,7 @@ impl Desk for FrontDesk {
         }
         self.keeper.add(&source).await?;
         running.replan.notify_one();
-        Ok(SendReceipt { schedule: name })
+        Ok(SendReceipt { schema: SendReceipt::SCHEMA.to_owned(), schedule: name })
     }
 
     async fn forward(&self, activity: Vec<u8>) -> Result<ForwardReceipt, DeskError> {

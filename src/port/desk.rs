@@ -26,6 +26,7 @@ use crate::port::recall::{RecallCounts, RecallReport};
 use crate::port::rehearsal::{TestReceipt, TestRequest};
 use crate::port::reload::{ReloadRequest, ReloadVerdict};
 use crate::port::store::{Paused, StatusQuery};
+use crate::port::tail::{TailPage, TailQuery};
 use crate::port::team::{KnownTeam, NamedTeam};
 use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::why::{Why, WhyQuery};
@@ -320,6 +321,13 @@ pub struct PersonView {
     pub reach: Reach,
 }
 
+impl PersonView {
+    /// What somebody may write who means this recipient: the addresses and the name.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.addresses.iter().chain(std::iter::once(&self.name)).map(String::as_str)
+    }
+}
+
 /// The service URL of a recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
@@ -372,7 +380,14 @@ pub struct SendRequest {
 /// The schedule that a send became: it is sent once, now, and accounted for like any other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SendReceipt {
+    /// `nudged.send/1`. A daemon of an earlier version does not say it.
+    #[serde(default)]
+    pub schema: String,
     pub schedule: String,
+}
+
+impl SendReceipt {
+    pub const SCHEMA: &str = "nudged.send/1";
 }
 
 /// What is to be answered to a forwarded activity. The bot that forwarded it answers Teams itself.
@@ -480,6 +495,9 @@ pub trait Desk: Send + Sync {
 
     /// The next part of the ledger.
     async fn export(&self, query: LedgerQuery) -> Result<LedgerPage, DeskError>;
+
+    /// What has ended last, or since.
+    async fn tail(&self, query: TailQuery) -> Result<TailPage, DeskError>;
 
     /// Sends a schedule's message to one person now, as a test.
     async fn test(&self, request: TestRequest) -> Result<TestReceipt, DeskError>;

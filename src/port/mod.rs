@@ -37,6 +37,8 @@ pub mod reload;
 pub mod reply;
 // The durable ledger.
 pub mod store;
+// What crosses the ports when somebody follows what happens.
+pub mod tail;
 // What crosses the ports about teams.
 pub mod team;
 // The heart-beat of the chores.

@@ -30,12 +30,13 @@ use crate::domain::verdict::Evidence;
 use crate::port::connector::Conversation;
 use crate::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus, PersonView};
 use crate::port::event::EventAnswer;
-use crate::port::export::{LedgerPage, LedgerQuery};
+use crate::port::export::{LedgerPage, LedgerQuery, LedgerRow};
 use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::rehearsal::TestOrder;
 use crate::port::reload::{Reload, ScheduleChange};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
+use crate::port::tail::TailQuery;
 use crate::port::team::{NamedTeam, Roster, RosterChange};
 use crate::port::trouble::{CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport};
 use crate::port::vitals::{CrowdFigures, QueueFigures};
@@ -539,6 +540,15 @@ pub trait Store: Send + Sync {
 
     /// The next deliveries behind `query.after`, at most `limit`, in the order in which they came into the ledger.
     async fn ledger_page(&self, query: LedgerQuery, limit: usize) -> Result<LedgerPage, StoreError>;
+
+    /// What has ended since the mark of the query; or, where it has none, what ended last, and not before `not_before`. In
+    /// the order in which it ended, `limit` at most.
+    async fn tail(
+        &self,
+        query: TailQuery,
+        not_before: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<LedgerRow>, StoreError>;
 
     /// Makes an occurrence for one person, due now: a test. It says the civil time that is its identity; `None` where the
     /// schedule is not in force.

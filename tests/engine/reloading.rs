@@ -1,18 +1,26 @@
 //! Files that are read again: what a reload says it does, what it holds, and that a dry run says the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 
-use chrono::TimeDelta;
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use nudged::adapter::zones::ZoneData;
 use nudged::domain::delivery::Reason;
 use nudged::domain::shift::{Hour, Moved};
+use nudged::engine::catalog::CatalogKeeper;
+use nudged::engine::reloader::Reloader;
 use nudged::port::clock::Clock as _;
 use nudged::port::desk::DeliveryStatus;
+use nudged::port::library::{FileWatch, Library, Shelf};
 use nudged::port::reload::{Change, PastIn, ReloadRequest, ReloadVerdict, ScheduleChange};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
-use crate::rig::{Rig, at};
+use crate::rig::{Rig, SetClock, at};
 
 const PEOPLE: [(&str, Tz); 3] = [("kei", Tz::Asia__Tokyo), ("ana", Tz::Europe__Berlin), ("lee", Tz::America__Denver)];
 
@@ -45,6 +53,72 @@ fn hour(time: &str, zone: Option<Tz>) -> Hour {
 
 fn names(rig: &Rig) -> Vec<String> {
     rig.keeper.cell().current().schedules.keys().map(ToString::to_string).collect()
+}
+
+/// Schedule files of which somebody notes when they are read.
+struct Noted {
+    clock: Arc<SetClock>,
+    read_at: Mutex<Vec<DateTime<Utc>>>,
+}
+
+#[async_trait]
+impl Library for Noted {
+    async fn read(&self) -> Shelf {
+        self.read_at.lock().expect("nobody panics with it").push(self.clock.now());
+        Shelf::default()
+    }
+}
+
+/// Changes that the test tells.
+#[derive(Default)]
+struct Told(Notify);
+
+#[async_trait]
+impl FileWatch for Told {
+    async fn changed(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// How long after the first change the files are read, where more changes follow every 50 ms or none does.
+async fn read_after(changes_go_on: bool) -> TimeDelta {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    let began = rig.clock.now();
+    let files = Arc::new(Noted { clock: rig.clock.clone(), read_at: Mutex::default() });
+    let zones = Arc::new(ZoneData::newest());
+    let keeper = CatalogKeeper::new(files.clone(), rig.store.clone(), rig.clock.clone(), zones, Tz::UTC);
+    let told = Arc::new(Told::default());
+    let reloader =
+        Reloader { files: told.clone(), keeper: Arc::new(keeper), clock: rig.clock.clone(), replan: Arc::default() };
+    let time_goes_by = async {
+        told.0.notify_one();
+        for step in 1..100 {
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            if let Some(read_at) = files.read_at.lock().expect("nobody panics with it").first() {
+                return *read_at - began;
+            }
+            rig.clock.set(began + TimeDelta::milliseconds(50) * step);
+            if changes_go_on {
+                told.0.notify_one();
+            }
+        }
+        panic!("they are never read");
+    };
+    tokio::select! {
+        after = time_goes_by => after,
+        () = reloader.run(CancellationToken::new()) => panic!("it ends when it is told to"),
+    }
+}
+
+/// On a clock that the test moves: of the two seconds within which an edit is in force, half a second at least is left for the
+/// reading, also in the middle of a checkout that does not end.
+#[tokio::test]
+async fn what_was_saved_is_read_in_time() {
+    assert_eq!(read_after(false).await, TimeDelta::milliseconds(300));
+    let after = read_after(true).await;
+    assert!((1200..=1500).contains(&after.num_milliseconds()), "{after}");
 }
 
 /// At 22:00 UTC on Sunday 28 February nine o'clock of Monday is still to come everywhere.

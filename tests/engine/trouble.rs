@@ -1,5 +1,7 @@
 //! What went wrong is listed; what failed is sent again when somebody asks; what is cancelled stays so.
 
+use std::sync::Arc;
+
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::ScheduleName;
@@ -7,6 +9,7 @@ use nudged::domain::verdict::Verdict;
 use nudged::port::desk::{Desk, DeskError};
 use nudged::port::export::LedgerQuery;
 use nudged::port::rehearsal::TestOrder;
+use nudged::port::tail::{TailPage, TailQuery};
 use nudged::port::trouble::{CancelReport, CancelRequest, FailuresQuery, Retried, RetryReport, RetryRequest};
 
 use crate::rig::{Rig, at};
@@ -144,8 +147,11 @@ async fn a_date_is_cancelled_as_a_whole_and_what_has_left_stays() {
     let rig = rig(&[]).await;
     let nothing = cancel(&rig, Some("2027-03-01")).await;
     assert!(matches!(nothing, Err(DeskError::NotFound(_))), "all of it has left: {nothing:?}");
+    let to_come = || rig.store.loads(at("2027-03-01T09:00"), Arc::from("home"));
+    assert_eq!(to_come().await.expect("loads").len(), 1);
     let report = cancel(&rig, Some("2027-03-02")).await.expect("a report");
     assert_eq!(report.occurrences[0].cancelled, 2);
+    assert_eq!(to_come().await.expect("loads").len(), 0, "nobody waits for what is not sent");
     rig.now_is(at("2027-03-02T09:00"));
     rig.plan().await;
     assert_eq!(rig.go_round().await, []);
@@ -168,6 +174,37 @@ async fn the_ledger_is_exported_part_by_part() {
     let since = Some(at("2027-03-02T00:00"));
     let all = rig.desk().export(LedgerQuery { since, ..query }).await.expect("a page");
     assert_eq!((all.schema.as_str(), all.deliveries.len(), all.next), ("nudged.ledger/1", 0, None));
+}
+
+/// What has ended comes in its order, once for each end, and what was sent again ends again.
+#[tokio::test]
+async fn what_ends_is_followed() {
+    let rig = rig(&[too_large()]).await;
+    let query = |since, failures| TailQuery { schedule: Some("s".into()), failures, since, after: 0, newest: 10 };
+    let states = |page: &TailPage| page.deliveries.iter().map(|it| it.state).collect::<Vec<_>>();
+    let first = rig.desk().tail(query(None, false)).await.expect("a page");
+    assert_eq!((first.schema.as_str(), first.deliveries.len(), first.more), ("nudged.tail/1", 2, false));
+    let failed = rig.desk().tail(query(None, true)).await.expect("a page");
+    assert_eq!(states(&failed), [State::Failed]);
+    let least = rig.desk().tail(TailQuery { newest: 1, ..query(None, false) }).await.expect("a page");
+    assert_eq!(least.deliveries[0], first.deliveries[1], "the newest");
+
+    rig.now_is(at("2027-03-01T09:01"));
+    retry(&rig, Retried::Failed, false).await.expect("a report");
+    rig.deliver().await;
+    let later = rig.desk().tail(query(Some(at("2027-03-01T09:01")), false)).await.expect("a page");
+    assert_eq!((states(&later), later.deliveries[0].delivery), (vec![State::Sent], failed.deliveries[0].delivery));
+    let (since, after) = (later.deliveries[0].ended_at, later.deliveries[0].delivery.0);
+    let nothing = rig.desk().tail(TailQuery { after, ..query(since, false) }).await.expect("a page");
+    assert_eq!(states(&nothing), []);
+
+    cancel(&rig, Some("2027-03-02")).await.expect("a report");
+    let cancelled = rig.desk().tail(TailQuery { after, ..query(since, false) }).await.expect("a page");
+    assert_eq!(states(&cancelled), [State::Cancelled, State::Cancelled], "what an operator ends, ends as well");
+    let unknown = rig.desk().tail(TailQuery { schedule: Some("t".into()), ..query(None, false) }).await;
+    assert!(matches!(unknown, Err(DeskError::NotFound(_))), "{unknown:?}");
+    let unknown = rig.desk().export(LedgerQuery { schedule: Some("t".into()), since: None, after: 0 }).await;
+    assert!(matches!(unknown, Err(DeskError::NotFound(_))), "nor is it exported: {unknown:?}");
 }
 
 /// A test comes past quiet hours, is accounted for as one, and the real message comes as ever.

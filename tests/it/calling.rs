@@ -9,6 +9,9 @@ use crate::rig::{Rig, Running, read};
 
 pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
+/// Opens the metrics, and nothing else.
+pub(crate) const MONITORS_TOKEN: &str = "fedcba9876543210fedcba9876543210";
+
 /// A rig whose daemon can be called.
 pub(crate) struct Called {
     pub(crate) rig: Rig,
@@ -31,11 +34,13 @@ impl Called {
         let (endpoint, admin) = (free(), free());
         let more = format!(
             "[endpoint]\nlisten = \"{endpoint}\"\nopenid_url = \"{}\"\n\
-             [admin]\nlisten = \"{admin}\"\ntoken_file = \"admin-token\"\n",
+             [admin]\nlisten = \"{admin}\"\ntoken_file = \"admin-token\"\n\
+             metrics_token_file = \"metrics-token\"\n",
             rig.emulator.openid_url()
         );
         rig.write("nudged.toml", &format!("{}{more}", read(&rig.path("nudged.toml"))));
         rig.write("admin-token", TOKEN);
+        rig.write("metrics-token", MONITORS_TOKEN);
         let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().expect("a client");
         Self { rig, endpoint: format!("http://{endpoint}/api/messages"), admin: format!("http://{admin}"), client }
     }

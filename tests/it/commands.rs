@@ -238,7 +238,7 @@ fn preview_says_exactly_who_gets_what() {
     assert_eq!(preview["finished_at"], "2027-03-14T07:30:00Z");
     let output = run(&["nigth"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("did you mean `night`?"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("did you mean \"night\"?"), "{}", text(&output.stderr));
     assert_eq!(run(&["night", "--who", "kim park"]).status.code(), Some(1), "not in the audience");
 }
 

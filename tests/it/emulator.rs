@@ -45,6 +45,7 @@ async fn it_serves_as_it_was_told_until_it_is_ended() {
     let people = people.to_str().expect("a plain path");
     let mut started =
         Started::with(&["--directory", people, "--token-lifetime", "60", "--cloud", "gcc-high", "--secret", "s3"]);
+    assert_eq!(started.says("schema"), "nudged.emulator/1");
     let client = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().expect("a client");
 
     let form = [

@@ -3,6 +3,8 @@
 // A directory, an emulator and the binary.
 mod rig;
 
+// Every command, held to what all of them promise.
+mod audit;
 // Copies of the ledger, and what is restored from one.
 mod backup;
 // Channels, their threads, and teams.
@@ -43,6 +45,8 @@ mod reload;
 mod secrets;
 // What operators ask a running daemon.
 mod seeing;
+// Following what happens.
+mod tail;
 // Where tokens go.
 mod trust;
 // Those who watch over it.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::calling::{Called, TOKEN};
+use crate::calling::{Called, MONITORS_TOKEN, TOKEN};
 use crate::rig::Rig;
 
 /// The samples of a scrape.
@@ -27,7 +27,7 @@ async fn a_monitor_reads_what_was_sent_and_who_is_late_and_nobodys_name() {
     called.rig.until_taken(3).await;
 
     let scrape = || async {
-        let answer = called.get("/metrics").bearer_auth(TOKEN).send().await.expect("an answer");
+        let answer = called.get("/metrics").bearer_auth(MONITORS_TOKEN).send().await.expect("an answer");
         assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
         answer.text().await.expect("a text")
     };
@@ -61,6 +61,12 @@ async fn health_needs_no_token_and_everything_else_does() {
     let daemon = called.start().await;
     for path in ["/metrics", "/v1/checkup"] {
         assert_eq!(called.get(path).send().await.expect("an answer").status(), 401, "{path}");
+    }
+    for (path, token, expect) in
+        [("/metrics", TOKEN, 200), ("/metrics", MONITORS_TOKEN, 200), ("/v1/status", MONITORS_TOKEN, 401)]
+    {
+        let answer = called.get(path).bearer_auth(token).send().await.expect("an answer");
+        assert_eq!(answer.status(), expect, "{path} with {token}");
     }
     let rebound = called.get("/healthz").header("host", "evil.example").send().await.expect("an answer");
     assert_eq!(rebound.status(), 403);

@@ -25,7 +25,7 @@ use nudged::domain::thread::{Thread as Posts, ThreadName};
 use nudged::port::connector::Conversation;
 use nudged::port::desk::{ImportReport, PersonView};
 use nudged::port::event::EventAnswer;
-use nudged::port::export::{LedgerPage, LedgerQuery};
+use nudged::port::export::{LedgerPage, LedgerQuery, LedgerRow};
 use nudged::port::people::{ExportPage, PersonFile};
 use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use nudged::port::rehearsal::TestOrder;
@@ -35,6 +35,7 @@ use nudged::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
     Retired, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
+use nudged::port::tail::TailQuery;
 use nudged::port::team::{NamedTeam, Roster, RosterChange};
 use nudged::port::trouble::{
     CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport,
@@ -283,6 +284,7 @@ acts! {
     retry(order: RetryOrder, now: DateTime<Utc>) -> Result<RetryReport, NothingThere>;
     cancel(order: CancelOrder, now: DateTime<Utc>) -> Result<CancelReport, NothingThere>;
     ledger_page(query: LedgerQuery, limit: usize) -> LedgerPage;
+    tail(query: TailQuery, not_before: DateTime<Utc>, limit: usize) -> Vec<LedgerRow>;
     rehearse(order: TestOrder, now: DateTime<Utc>) -> Option<NaiveDateTime>;
     story(query: StoryQuery, now: DateTime<Utc>) -> Story;
     prune(before: DateTime<Utc>, now: DateTime<Utc>) -> u64;

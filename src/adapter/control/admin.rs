@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -43,26 +43,37 @@ pub enum AdminError {
 pub struct AdminServer {
     listener: TcpListener,
     guard: Guard,
+    /// For `/metrics`.
+    monitors: Guard,
 }
 
-/// Who is let in.
+/// Who is let in: whoever shows the token of one of these files.
 #[derive(Debug, Clone)]
 struct Guard {
     address: SocketAddr,
-    token_file: Arc<Path>,
+    token_files: Arc<[PathBuf]>,
 }
 
 impl AdminServer {
-    /// Listens. The token must be there already; it is read again for each request, so that replacing the file is enough.
-    pub async fn bind(address: SocketAddr, token_file: &Path) -> Result<Self, AdminError> {
+    /// Listens. The tokens must be there already; they are read again for each request, so that replacing a file is enough.
+    /// That of `metrics_token_file` opens `/metrics` and nothing else.
+    pub async fn bind(
+        address: SocketAddr,
+        token_file: &Path,
+        metrics_token_file: Option<&Path>,
+    ) -> Result<Self, AdminError> {
         if !address.ip().is_loopback() {
             return Err(AdminError::NotLoopback(address));
         }
-        token_file::read(token_file)?;
+        let all: Vec<PathBuf> = std::iter::once(token_file).chain(metrics_token_file).map(Path::to_owned).collect();
+        for file in &all {
+            token_file::read(file)?;
+        }
         let failed = |source| AdminError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, guard: Guard { address, token_file: Arc::from(token_file) } })
+        let guard = Guard { address, token_files: Arc::from(&all[..1]) };
+        Ok(Self { listener, monitors: Guard { token_files: all.into(), ..guard.clone() }, guard })
     }
 
     /// Where it listens, with the true port.
@@ -82,6 +93,9 @@ impl AdminServer {
         let guarded = routes(desk)
             .merge(vitals::routes(Arc::clone(&vitals)))
             .layer(middleware::from_fn_with_state(self.guard.clone(), check))
+            .merge(
+                vitals::metrics_routes(Arc::clone(&vitals)).layer(middleware::from_fn_with_state(self.monitors, check)),
+            )
             .merge(vitals::open_routes(vitals).layer(middleware::from_fn_with_state(self.guard, check_name)));
         let closing = Closing { clock, stop, last_words: LAST_WORDS };
         serving::serve(self.listener, TowerToHyperService::new(guarded), closing).await;
@@ -109,18 +123,21 @@ impl Guard {
         if let Some(objection) = self.objection_to_name(headers) {
             return Some(objection);
         }
-        let expected = match token_file::read(&self.token_file) {
-            Ok(token) => token,
-            Err(error) => {
-                tracing::error!(%error, "nobody can use the admin API");
-                return Some(refuse(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the token can't be compared; see the log".into(),
-                ));
+        let mut is_comparable = true;
+        for file in self.token_files.iter() {
+            match token_file::read(file) {
+                Ok(expected) if bearer(headers).is_some_and(|token| is_same(token.as_bytes(), &expected)) => {
+                    return None;
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "nobody can use this token of the admin API");
+                    is_comparable = false;
+                }
             }
-        };
-        if bearer(headers).is_some_and(|token| is_same(token.as_bytes(), &expected)) {
-            return None;
+        }
+        if !is_comparable {
+            return Some(refuse(StatusCode::SERVICE_UNAVAILABLE, "the token can't be compared; see the log".into()));
         }
         let mut answer =
             refuse(StatusCode::UNAUTHORIZED, "send `Authorization: Bearer` and the token of the file".into());
@@ -162,11 +179,9 @@ fn refuse(status: StatusCode, words: String) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::PathBuf;
-
-    use super::*;
 
     const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
@@ -179,7 +194,7 @@ mod tests {
     }
 
     fn guard(path: &Path) -> Guard {
-        Guard { address: SocketAddr::from(([127, 0, 0, 1], 8470)), token_file: Arc::from(path) }
+        Guard { address: SocketAddr::from(([127, 0, 0, 1], 8470)), token_files: Arc::from([path.to_owned()]) }
     }
 
     #[track_caller]
@@ -234,16 +249,35 @@ mod tests {
         check(&guard, "localhost:8470", &format!("Bearer {next}"), Some(StatusCode::SERVICE_UNAVAILABLE));
     }
 
+    /// A monitor that is broken into can't send.
+    #[tokio::test]
+    async fn the_token_of_a_monitor_opens_the_metrics_alone() {
+        let (_directory, path) = written(TOKEN);
+        let (_monitors, of_monitors) = written(&TOKEN.replace('0', "f"));
+        let here = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = AdminServer::bind(here, &path, Some(&of_monitors)).await.expect("it binds");
+        let host = server.address().to_string();
+        let (admin, monitor) = (format!("Bearer {TOKEN}"), format!("Bearer {}", TOKEN.replace('0', "f")));
+        check(&server.guard, &host, &admin, None);
+        check(&server.guard, &host, &monitor, Some(StatusCode::UNAUTHORIZED));
+        check(&server.monitors, &host, &admin, None);
+        check(&server.monitors, &host, &monitor, None);
+        check(&server.monitors, &host, "Bearer x", Some(StatusCode::UNAUTHORIZED));
+        std::fs::remove_file(&path).expect("removed");
+        check(&server.monitors, &host, &monitor, None);
+        check(&server.guard, &host, &monitor, Some(StatusCode::SERVICE_UNAVAILABLE));
+    }
+
     #[tokio::test]
     async fn it_does_not_begin_without_a_token_or_off_the_loopback() {
         let (_directory, path) = written("short");
         let here = SocketAddr::from(([127, 0, 0, 1], 0));
-        let error = AdminServer::bind(here, &path).await.expect_err("no token");
+        let error = AdminServer::bind(here, &path, None).await.expect_err("no token");
         assert!(matches!(error, AdminError::Token(TokenFileError::NoToken(_))), "{error}");
         std::fs::write(&path, TOKEN).expect("written");
         let everywhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let error = AdminServer::bind(everywhere, &path).await.expect_err("not here");
+        let error = AdminServer::bind(everywhere, &path, None).await.expect_err("not here");
         assert!(matches!(error, AdminError::NotLoopback(_)), "{error}");
-        assert!(AdminServer::bind(here, &path).await.expect("it binds").address().port() > 0);
+        assert!(AdminServer::bind(here, &path, None).await.expect("it binds").address().port() > 0);
     }
 }

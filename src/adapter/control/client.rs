@@ -23,6 +23,7 @@ use crate::port::recall::RecallReport;
 use crate::port::rehearsal::{TestReceipt, TestRequest};
 use crate::port::reload::{ReloadRequest, ReloadVerdict};
 use crate::port::store::StatusQuery;
+use crate::port::tail::{TailPage, TailQuery};
 use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::vitals::Checkup;
 use crate::port::why::{Why, WhyQuery};
@@ -210,6 +211,10 @@ impl Desk for ControlClient {
 
     async fn export(&self, query: LedgerQuery) -> Result<LedgerPage, DeskError> {
         self.look("/v1/ledger", &query).await
+    }
+
+    async fn tail(&self, query: TailQuery) -> Result<TailPage, DeskError> {
+        self.look("/v1/tail", &query).await
     }
 
     async fn test(&self, request: TestRequest) -> Result<TestReceipt, DeskError> {

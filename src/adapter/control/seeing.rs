@@ -10,6 +10,7 @@ use super::routes::Asked;
 use crate::port::desk::{Desk, DeskError};
 use crate::port::export::{LedgerPage, LedgerQuery};
 use crate::port::rehearsal::{TestReceipt, TestRequest};
+use crate::port::tail::{TailPage, TailQuery};
 use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::why::{Why, WhyQuery};
 
@@ -17,6 +18,7 @@ pub(super) fn routes() -> Router<Arc<dyn Desk>> {
     Router::new()
         .route("/v1/why", get(why))
         .route("/v1/ledger", get(export))
+        .route("/v1/tail", get(tail))
         .route("/v1/failures", get(failures))
         .route("/v1/retry", post(retry))
         .route("/v1/cancel", post(cancel))
@@ -45,4 +47,8 @@ async fn test(State(desk): Asked, Json(request): Json<TestRequest>) -> Result<Js
 
 async fn export(State(desk): Asked, Query(query): Query<LedgerQuery>) -> Result<Json<LedgerPage>, DeskError> {
     desk.export(query).await.map(Json)
+}
+
+async fn tail(State(desk): Asked, Query(query): Query<TailQuery>) -> Result<Json<TailPage>, DeskError> {
+    desk.tail(query).await.map(Json)
 }

@@ -50,7 +50,10 @@ impl ControlServer {
         clock: Arc<dyn Clock>,
         stop: CancellationToken,
     ) {
-        let all = routes(desk).merge(vitals::routes(Arc::clone(&vitals))).merge(vitals::open_routes(vitals));
+        let all = routes(desk)
+            .merge(vitals::routes(Arc::clone(&vitals)))
+            .merge(vitals::metrics_routes(Arc::clone(&vitals)))
+            .merge(vitals::open_routes(vitals));
         let closing = Closing { clock, stop, last_words: LAST_WORDS };
         serving::serve(self.listener, TowerToHyperService::new(all), closing).await;
         // It may have been removed by hand already.

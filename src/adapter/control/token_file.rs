@@ -1,4 +1,4 @@
-//! The file that holds the token of the admin API. Everybody on the machine can reach the port, so what keeps strangers out
+//! The file that holds the token of the admin API, or that of its monitors. Everybody on the machine can reach the port, so what keeps strangers out
 //! is that they can't read this file: one that they can is as good as none.
 
 use std::fs::File;
@@ -20,7 +20,7 @@ const OF_OTHERS: u32 = 0o006;
 /// Why there is no token to compare with.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
-    #[error("the token of the admin API can't be read from {}: {source}; correct token_file below [admin]", path.display())]
+    #[error("the token of the admin API can't be read from {}: {source}; correct the name of the file below [admin]", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error(
         "the token of the admin API in {path} is open to everybody on this machine; put a new one there after \

@@ -19,7 +19,12 @@ type Asked = State<Arc<dyn Vitals>>;
 
 /// For those who are let in. The checkup tries the line to Teams, so it is no GET.
 pub(super) fn routes(vitals: Arc<dyn Vitals>) -> Router {
-    Router::new().route("/metrics", get(scrape)).route("/v1/checkup", post(checkup)).with_state(vitals)
+    Router::new().route("/v1/checkup", post(checkup)).with_state(vitals)
+}
+
+/// For those who are let in, and for monitors: numbers, and nothing of a person.
+pub(super) fn metrics_routes(vitals: Arc<dyn Vitals>) -> Router {
+    Router::new().route("/metrics", get(scrape)).with_state(vitals)
 }
 
 /// For everybody who can reach the door: 200 or 503, and words of the program.

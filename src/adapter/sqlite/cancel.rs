@@ -124,7 +124,7 @@ fn cancel_one(
     let reason = Reason::CancelledByOperator;
     recall::seal(conn, subject, reason)?;
     for delivery in to_stop {
-        recall::stop(conn, delivery, reason)?;
+        recall::stop(conn, delivery, reason, now)?;
     }
     conn.prepare_cached("UPDATE occurrences SET cancelled_at = ?2 WHERE id = ?1")?
         .execute(params![subject.occurrence, micros(now)])?;

@@ -32,7 +32,7 @@ pub enum CopyError {
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("{} is damaged: {what}", .path.display())]
     Damaged { path: PathBuf, what: String },
-    #[error("{doing} {}: {source}", .path.display())]
+    #[error("{doing} {} failed: {source}; check the path, its rights and the room there", .path.display())]
     Failed {
         doing: &'static str,
         path: PathBuf,
@@ -106,7 +106,7 @@ fn is_same(there: &Metadata, path: &Path) -> bool {
 /// Copies a ledger, with what is in its log, to a new file; one that was left there by an interrupted copy goes.
 /// The connection is to the copy, which has no log of its own and is not durable yet.
 pub(super) fn copy(ledger: &Path, to: &Path) -> Result<Connection, CopyError> {
-    if !ledger.exists() {
+    if !ledger.try_exists().map_err(failed("reading", ledger))? {
         return Err(CopyError::NoLedger(ledger.to_owned()));
     }
     let from = open(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

@@ -32,13 +32,15 @@ static OPEN: Sql = Sql::new(
     GROUP BY w.id, d.lane, max(d.not_before, :now) / 10000000",
 );
 
-/// Waves that are not deliveries yet. Those that are expanded once more bring few.
+/// Waves that are not deliveries yet. Those that are expanded once more bring few; those of an occurrence that was taken back
+/// or cancelled as a whole bring nothing to send.
 static COMING: Sql = Sql::new(
     "
     SELECT s.id, s.name, s.priority, o.id, o.civil, w.id, w.due_at, w.expire_at, w.jitter, w.zone, w.recipients
     FROM waves w INDEXED BY waves_to_expand
         CROSS JOIN schedules s ON s.id = w.schedule_id CROSS JOIN occurrences o ON o.id = w.occurrence_id
-    WHERE w.to_expand = 1 AND w.expanded_at IS NULL AND s.missing_since IS NULL",
+    WHERE w.to_expand = 1 AND w.expanded_at IS NULL AND s.missing_since IS NULL
+        AND o.recalled_at IS NULL AND o.cancelled_at IS NULL",
 );
 
 /// How many people a wave reaches, by tenant, and how many of them have no conversation yet.

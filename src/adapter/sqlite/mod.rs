@@ -54,6 +54,7 @@ mod sql;
 mod status;
 mod story;
 mod strangers;
+mod tail;
 mod tally;
 mod teams;
 mod thread;
@@ -93,7 +94,7 @@ use crate::domain::thread::{Thread, ThreadName};
 use crate::port::connector::Conversation;
 use crate::port::desk::{ImportReport, PersonView};
 use crate::port::event::EventAnswer;
-use crate::port::export::{LedgerPage, LedgerQuery};
+use crate::port::export::{LedgerPage, LedgerQuery, LedgerRow};
 use crate::port::people::{ExportPage, PersonFile};
 use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use crate::port::rehearsal::TestOrder;
@@ -103,6 +104,7 @@ use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
     Retired, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
+use crate::port::tail::TailQuery;
 use crate::port::team::{NamedTeam, Roster, RosterChange};
 use crate::port::trouble::{CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport};
 use crate::port::vitals::{CrowdFigures, QueueFigures};
@@ -449,6 +451,19 @@ impl Store for SqliteStore {
 
     async fn ledger_page(&self, query: LedgerQuery, limit: usize) -> Result<LedgerPage, StoreError> {
         self.reader.call("reading the ledger", move |conn| export::page(conn, &query, limit)).await
+    }
+
+    async fn tail(
+        &self,
+        query: TailQuery,
+        not_before: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<LedgerRow>, StoreError> {
+        let look = move |conn: &Connection| match query.since {
+            Some(since) => tail::since(conn, &query, since, limit),
+            None => tail::newest(conn, &query, not_before, limit),
+        };
+        self.reader.call("reading what has ended", look).await
     }
 
     async fn rehearse(&self, order: TestOrder, now: DateTime<Utc>) -> Result<Option<NaiveDateTime>, StoreError> {

@@ -88,7 +88,7 @@ pub(super) fn begin(
         .insert(params![subject.occurrence, micros(now), replacement])?;
     for touched in &touched {
         if touched.is_stopped {
-            stop(conn, touched.delivery, Reason::Recalled)?;
+            stop(conn, touched.delivery, Reason::Recalled, now)?;
         }
         // What somebody wanted later is taken back with what it was.
         for wave in presses::open_snoozes(conn, touched.delivery)? {
@@ -336,14 +336,15 @@ fn touched(conn: &Connection, subject: &Subject) -> Result<Vec<Touched>, Fault> 
 /// A sender that has it in hand finds its claim lost before anything leaves.
 static STOP: Sql = Sql::new(
     "
-    UPDATE deliveries SET state = :cancelled, reason = :reason, detail = NULL, term = NULL, lease_until = NULL
+    UPDATE deliveries
+    SET state = :cancelled, reason = :reason, detail = NULL, ended_at = :now, term = NULL, lease_until = NULL
     WHERE id = :id AND (state IN ({before cancelled}) OR (state = :cancelled AND reason IN ({revived})))",
 );
 
 /// Stops a delivery that has not left, for good.
-pub(super) fn stop(conn: &Connection, delivery: DeliveryId, reason: Reason) -> Result<(), Fault> {
+pub(super) fn stop(conn: &Connection, delivery: DeliveryId, reason: Reason, now: DateTime<Utc>) -> Result<(), Fault> {
     conn.prepare_cached(STOP.get())?.execute(named_params! {
-        ":id": delivery.0, ":cancelled": State::Cancelled.word(), ":reason": reason.word(),
+        ":id": delivery.0, ":cancelled": State::Cancelled.word(), ":reason": reason.word(), ":now": micros(now),
     })?;
     let mut in_doubt = conn.prepare_cached("SELECT 1 FROM deliveries WHERE id = ?1 AND possible_duplicate = 1")?;
     if !in_doubt.exists([delivery.0])? {

@@ -128,7 +128,7 @@ pub(super) fn after_attempt(conn: &Connection, delivery: DeliveryId, now: DateTi
     let mut rows = statement.query([delivery.0])?;
     let Some(row) = rows.next()? else { return Ok(()) };
     let standing = Standing { state: of.word(row, 0, "state")?, has_id: row.get(1)?, possible_duplicate: row.get(2)? };
-    stop(conn, delivery, Reason::Recalled)?;
+    stop(conn, delivery, Reason::Recalled, now)?;
     // Where there is nothing to take back, nothing arrived.
     let becomes = recalled(standing, None).unwrap_or(RecallState::Unsent);
     conn.prepare_cached("UPDATE recalled SET state = ?2, not_before = ?3, ended_at = ?4 WHERE delivery_id = ?1")?

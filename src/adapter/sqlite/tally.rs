@@ -44,7 +44,7 @@ struct Wave {
 static WAVES: Sql = Sql::new(
     "
     SELECT w.id, w.occurrence_id, o.civil, o.cause = 'plan', w.zone, w.recipients, w.expire_at,
-        w.to_expand = 1 AND o.recalled_at IS NULL, w.has_rows,
+        w.to_expand = 1 AND o.recalled_at IS NULL AND o.cancelled_at IS NULL, w.has_rows,
         EXISTS (SELECT 1 FROM occurrences p WHERE p.schedule_id = w.schedule_id AND p.replaced_by = o.civil)
     FROM waves w CROSS JOIN occurrences o ON o.id = w.occurrence_id
     WHERE w.schedule_id = :schedule AND w.withdrawn_at IS NULL AND (

@@ -13,7 +13,7 @@ use checks::{Check, Found};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  nudged doctor\n  nudged doctor --json | jq '.checks[] | select(.found == \"fail\")'\n\n\
-                  It asks the running daemon, and without one looks into the ledger itself. It fetches a token and\n\
+                  It asks the running daemon, and without one looks into the ledger itself. It fetches a token and \
                   knocks at the Connector's door; it sends no message. The exit code is 1 when a check fails."
 )]
 pub(super) struct DoctorArgs {}

@@ -11,7 +11,7 @@ use crate::port::desk::ConsentRequest;
 #[command(after_help = "Examples:\n  nudged people stop ana@contoso.example\n  \
                         nudged people stop ana@contoso.example --topic standup\n  \
                         nudged people start ana@contoso.example\n\n\
-                        A topic is what a schedule calls so, else the schedule's name. A start without a topic ends\n\
+                        A topic is what a schedule calls so, else the schedule's name. A start without a topic ends \
                         every stop. People say the same by writing STOP or START to the bot.")]
 pub(super) struct ConsentArgs {
     /// A person, a chat or a channel, as in `to` of a schedule

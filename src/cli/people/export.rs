@@ -15,8 +15,8 @@ use crate::port::people::ExportQuery;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  nudged people export --out people.jsonl\n  nudged people export | jq .addresses\n\n\
-                        Names, addresses, references, groups, what was said of zones and when, and marks: all that\n\
-                        `nudged people import` takes back. Who is in a team is read from Teams again. The file is for\n\
+                        Names, addresses, references, groups, what was said of zones and when, and marks: all that \
+                        `nudged people import` takes back. Who is in a team is read from Teams again. The file is for \
                         its owner only; treat it as what it is."
 )]
 pub(super) struct ExportArgs {

@@ -23,9 +23,9 @@ const LINES_AT_ONCE: usize = 5_000;
 #[derive(Debug, Args)]
 #[command(
     after_help = "CSV columns: id (or email, upn, entra_id, teams_id), name, zone, directory_zone, language, groups \
-                        (separated by ;),\ncountry, quiet_hours, conversation_id, service_url, tenant_id; of a channel team, team_id and channel.\n\
-                        directory_zone may be a Windows name, such as \"W. Europe Standard Time\".\n\
-                        JSON: one reference, a list, or one on each line; also what `nudged people export` wrote.\n\
+                        (separated by ;), country, quiet_hours, conversation_id, service_url, tenant_id; of a channel team, team_id and channel. \
+                        directory_zone may be a Windows name, such as \"W. Europe Standard Time\".\n\n\
+                        JSON: one reference, a list, or one on each line; also what `nudged people export` wrote.\n\n\
                         What a file does not say stays as it is known. Rows that are wrong are reported; the others are \
                         taken in.\n\nExamples:\n  nudged people import people.csv\n  nudged people import references.json"
 )]
@@ -65,7 +65,8 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
             "refused": report.refused,
             "problems": problems,
         }));
-    } else {
+    } else if ended.is_ok() || report != ImportReport::default() {
+        // What came in before a file that can't be read has come in.
         for (source, problem) in &problems {
             screen.say(render(source, problem, false));
         }
@@ -77,7 +78,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
 
 async fn take_in(screen: Screen, desk: &dyn Desk, path: &Path, sum: &mut Sum) -> Result<(), Exit> {
     let cannot = |why: &dyn std::fmt::Display| {
-        screen.error(format!("{} can't be read: {why}", path.display()));
+        screen.error(format!("{} can't be read: {why}; check the path and its rights", path.display()));
         Exit::Failed
     };
     if !is_json_lines(path).map_err(|error| cannot(&error))? {

@@ -38,8 +38,8 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ListArgs) -> End
         });
         return Ok(Exit::Done);
     }
-    let rows = people.people.iter().map(row).collect();
-    screen.table(&["NAME", "ADDRESS", "ZONE", "GROUPS", "REACHABLE"], rows);
+    let rows: Vec<_> = people.people.iter().map(row).collect();
+    screen.table(&["NAME", "ADDRESS", "ZONE", "GROUPS", "REACHABLE"], &rows);
     Ok(Exit::Done)
 }
 

@@ -9,7 +9,7 @@ use crate::port::people::PersonQuery;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nudged people revive ana@contoso.example\n\n\
-                        It lifts the mark that the person blocked the bot, that the app is not installed, and the like.\n\
+                        It lifts the mark that the person blocked the bot, that the app is not installed, and the like. \
                         If Teams says it again, the mark comes back. A person's own STOP is no such mark.")]
 pub(super) struct ReviveArgs {
     /// An address, the id of a conversation, or a name

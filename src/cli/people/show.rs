@@ -5,6 +5,7 @@ use clap::Args;
 
 use crate::adapter::zones::ZoneData;
 use crate::cli::people::list::reach;
+use crate::cli::prose::Sheet;
 use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::domain::consent::Topic;
@@ -42,8 +43,8 @@ pub(super) fn told(file: &PersonFile, rules: &dyn ZoneRules) -> String {
         RecipientKind::GroupChat => "group chat",
         RecipientKind::Channel => "channel",
     };
-    let mut lines = vec![format!("{} ({kind})", one_line(&person.name, 80))];
-    let mut say = |what: &str, text: String| lines.push(format!("  {what:<13} {text}"));
+    let mut sheet = Sheet::default();
+    let mut say = |what: &str, text: String| sheet.say(what, &text);
     let ago = |at: DateTime<Utc>| times::distance(at, file.now);
     say("addresses", or_none(person.addresses.join(", ")));
     let said = file.zone_said_at.map_or_else(String::new, |at| format!(", {}", ago(at)));
@@ -82,7 +83,7 @@ pub(super) fn told(file: &PersonFile, rules: &dyn ZoneRules) -> String {
     if let Some(cure) = cure(person.reach) {
         say("", cure.to_owned());
     }
-    lines.join("\n")
+    format!("{} ({kind})\n{}", one_line(&person.name, 60), sheet.text())
 }
 
 fn or_none(text: String) -> String {

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use crate::cli::problems::{FILES_SHOWN, more_files};
 use crate::cli::prose::paragraph;
 use crate::cli::screen::one_line;
 use crate::cli::{recall, times};
@@ -23,12 +24,15 @@ pub(super) fn told(status: &Status, schedule: Option<&str>, zone: Tz, rules: &dy
         Some(daemon) => tell_daemon(&mut say, daemon, status),
         None => say("no daemon is running; this is what the ledger says".to_owned()),
     }
-    for file in &status.held_back {
+    for file in status.held_back.iter().take(FILES_SHOWN) {
         let instead = if file.last_good_in_use { "its last good version is in use" } else { "none of it is in use" };
         say(format!("held back: {} ({instead})", file.file));
         for problem in &file.problems {
             say(format!("- {problem}"));
         }
+    }
+    if let Some(more) = more_files(status.held_back.len()) {
+        say(format!("held back: {more}"));
     }
     for team in &status.teams {
         if let Some(trouble) = &team.trouble {
@@ -155,7 +159,11 @@ fn block(occurrence: &OccurrenceStatus, now: Option<(DateTime<Utc>, Tz)>, rules:
     };
     let test = if occurrence.test { " (test)" } else { "" };
     let (schedule, audience, counts) = (&occurrence.schedule, occurrence.audience, counts.join(", "));
-    let head = format!("{schedule}{test}  {when}: {audience} people: {counts}{twice}");
+    let head = match audience {
+        0 => format!("{schedule}{test}  {when}: nobody is in its audience"),
+        1 => format!("{schedule}{test}  {when}: 1 recipient: {counts}{twice}"),
+        many => format!("{schedule}{test}  {when}: {many} people: {counts}{twice}"),
+    };
     lines.push(paragraph(&head, 0));
     if let Some(lateness) = occurrence.lateness {
         lines.push(paragraph(&late(lateness), 2));

@@ -30,7 +30,7 @@ pub(super) struct WhyArgs {
     /// A person, chat or channel: an address, the id of a conversation, or a name
     who: String,
     /// The date, as it stands in the schedule, such as 2027-03-14
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = times::date)]
     on: Option<NaiveDate>,
 }
 

@@ -44,6 +44,20 @@ fn the_admin_api_is_on_the_loopback_and_has_a_token() {
     let admin = admin.expect("there");
     assert_eq!(admin.token_file, Path::new("/etc/nudged/admin-token"));
     assert!(admin.listen.ip().is_loopback());
+    assert_eq!(admin.metrics_token_file, None, "a monitor has no token unless it is written");
+}
+
+#[test]
+fn a_monitor_has_a_token_of_its_own() {
+    let admin = |file: &str| {
+        parse(&format!(
+            "[admin]\nlisten = \"[::1]:8470\"\ntoken_file = \"admin-token\"\nmetrics_token_file = \"{file}\"\n"
+        ))
+    };
+    let found = admin("metrics-token").expect("good").admin.expect("there");
+    assert_eq!(found.metrics_token_file.as_deref(), Some(Path::new("/etc/nudged/metrics-token")));
+    let refused = admin("admin-token").expect_err("one token for both");
+    assert!(refused[0].contains("the token that may also send; name another file"), "{refused:?}");
 }
 
 #[test]

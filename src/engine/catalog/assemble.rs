@@ -67,13 +67,20 @@ impl Assembled {
                 help = problem.help, "{}", problem.message
             );
         }
-        for Held { what, file, problems, goes_on, schedules: _ } in &self.held {
+        for Held { what, file, problems, goes_on, schedules: _ } in self.held.iter().take(FILES_TOLD) {
             for problem in problems {
                 tracing::error!(file, last_good_in_use = goes_on, "{what} held back: {problem}");
             }
         }
+        let more = self.held.len().saturating_sub(FILES_TOLD);
+        if more > 0 {
+            tracing::error!("and {more} more files held back; `nudged check` names them all");
+        }
     }
 }
+
+/// So many files the log names one by one: a directory that lost its rights is one fault, and not a thousand.
+const FILES_TOLD: usize = 50;
 
 const SCHEDULE_FILE: &str = "schedule file";
 
@@ -222,7 +229,7 @@ fn files<'a>(shelf: &'a Shelf, kept: &'a [Document], pantry: &Pantry<'_>) -> Vec
         use_of_it,
     };
     let unreadable = shelf.unreadable.iter().map(|file| {
-        let line = format!("it can't be read: {}", file.why);
+        let line = format!("it can't be read: {}; check the path and its rights", file.why);
         nothing(file.name.as_str(), Use::HeldBack(vec![line]))
     });
     let mut files: Vec<File<'a>> = there.chain(unreadable).collect();

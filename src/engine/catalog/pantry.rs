@@ -53,7 +53,11 @@ impl<'a> Pantry<'a> {
         };
         for supply in &shelf.supplies {
             if let Err(unreadable) = &supply.text {
-                hold_back(&supply.path, &unreadable.name, vec![format!("it can't be read: {}", unreadable.why)]);
+                hold_back(
+                    &supply.path,
+                    &unreadable.name,
+                    vec![format!("it can't be read: {}; check the path and its rights", unreadable.why)],
+                );
             }
         }
         for (path, supply) in found.iter() {

@@ -3,7 +3,7 @@
 use crate::domain::id::RecipientId;
 use crate::domain::nearest::nearest;
 use crate::engine::desk::FrontDesk;
-use crate::port::desk::DeskError;
+use crate::port::desk::{DeskError, PersonView};
 use crate::port::people::{PersonChange, PersonFile, ZoneOrder};
 
 impl FrontDesk {
@@ -52,15 +52,16 @@ impl FrontDesk {
         }
     }
 
-    /// That nobody is known as `who`, and who was probably meant.
     async fn nobody(&self, who: &str) -> Result<String, DeskError> {
         let people = self.store.people().await?;
-        let names = people
-            .iter()
-            .flat_map(|person| person.addresses.iter().chain(std::iter::once(&person.name)).map(String::as_str));
-        Ok(match nearest(who, names) {
-            Some(near) => format!("nobody is known as \"{who}\"; did you mean \"{near}\"?"),
-            None => format!("nobody is known as \"{who}\"; `nudged people list` shows who is"),
-        })
+        Ok(nobody(who, people.iter().flat_map(PersonView::names)))
+    }
+}
+
+/// That nobody is known as `who`, and who was probably meant.
+pub fn nobody<'a>(who: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    match nearest(who, names) {
+        Some(near) => format!("nobody is known as \"{who}\"; did you mean \"{near}\"?"),
+        None => format!("nobody is known as \"{who}\"; `nudged people list` shows who is"),
     }
 }

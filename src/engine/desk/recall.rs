@@ -62,7 +62,7 @@ impl FrontDesk {
     /// Why there is nothing to recall, and what to do about it.
     fn in_words(&self, schedule: &str, none: &NoRecall) -> String {
         match none {
-            NoRecall::UnknownSchedule => unknown_schedule(schedule, &self.keeper.cell().current()),
+            NoRecall::UnknownSchedule => unknown_schedule(schedule, self.keeper.cell().current().names()),
             NoRecall::NothingSent => format!(
                 "nothing of \"{schedule}\" has been sent yet; to stop one in advance, name it with --occurrence"
             ),

@@ -17,7 +17,7 @@ impl FrontDesk {
         };
         let name = self.schedule(&request.schedule).await?;
         let catalog = self.catalog().await?;
-        let missing = || DeskError::NotFound(unknown_schedule(&request.schedule, &catalog));
+        let missing = || DeskError::NotFound(unknown_schedule(&request.schedule, catalog.names()));
         let schedule = catalog.schedules.get(&name).ok_or_else(missing)?;
         if self.store.paused().await?.iter().any(|paused| paused.schedule == name) {
             let words = format!("\"{name}\" is paused, so nothing of it is sent; `nudged resume {name}` lets it go on");

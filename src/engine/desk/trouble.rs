@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use crate::domain::id::ScheduleName;
 use crate::domain::schedule::model::Target;
 use crate::domain::schedule::parse::read_target;
-use crate::engine::desk::{FrontDesk, unknown_schedule};
+use crate::engine::desk::FrontDesk;
 use crate::port::desk::DeskError;
 use crate::port::trouble::{
     CancelOrder, CancelReport, CancelRequest, Failures, FailuresQuery, NothingThere, Retried, RetryOrder, RetryReport,
@@ -13,7 +13,7 @@ use crate::port::trouble::{
 };
 
 /// How far back is looked where nobody says since when.
-const LOOKED_BACK: TimeDelta = TimeDelta::hours(24);
+pub(super) const LOOKED_BACK: TimeDelta = TimeDelta::hours(24);
 
 impl FrontDesk {
     pub(super) async fn list_failures(&self, query: FailuresQuery) -> Result<Failures, DeskError> {
@@ -21,12 +21,8 @@ impl FrontDesk {
         let since = query.since.unwrap_or(now - LOOKED_BACK);
         let asked_for = query.schedule.clone();
         let failures = self.store.failures(query, since, now).await?;
-        // A name that nobody knows has no failures either, and that would be no answer.
         if let Some(name) = asked_for.filter(|_| failures.reasons.is_empty()) {
-            let catalog = self.catalog().await?;
-            if !catalog.schedules.keys().any(|known| known.as_str() == name) && !self.has_heard_of(&name).await? {
-                return Err(DeskError::NotFound(unknown_schedule(&name, &catalog)));
-            }
+            self.must_be_known(&name).await?;
         }
         Ok(failures)
     }

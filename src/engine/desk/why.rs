@@ -35,14 +35,14 @@ impl FrontDesk {
             Ok(recipient) => recipient,
             // Of two mistakes the first one is said first.
             Err(_) if schedule.is_none() && held_back.is_none() && !self.has_heard_of(&query.schedule).await? => {
-                return Err(DeskError::NotFound(unknown_schedule(&query.schedule, &catalog)));
+                return Err(DeskError::NotFound(unknown_schedule(&query.schedule, catalog.names())));
             }
             Err(error) => return Err(error),
         };
         let story = StoryQuery { schedule: query.schedule.clone(), recipient, on: query.on };
         let story = self.store.story(story, now).await?;
         if schedule.is_none() && held_back.is_none() && !story.is_known {
-            return Err(DeskError::NotFound(unknown_schedule(&query.schedule, &catalog)));
+            return Err(DeskError::NotFound(unknown_schedule(&query.schedule, catalog.names())));
         }
         let person = self.file_of(recipient).await?;
         let paused = self.store.paused().await?.into_iter().map(PausedSchedule::from);
