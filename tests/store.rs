@@ -202,6 +202,8 @@ macro_rules! conformance {
                 who_is_too_late_is_told,
                 who_was_served_before_an_edit_is_not_new,
                 a_rename_takes_everything_along,
+                what_is_held_is_held_under_its_new_name,
+                a_name_that_is_in_use_is_not_taken,
                 nobody_is_renamed_into_somebody_else,
             ]);
             conformance!(@cases $place, trouble, [

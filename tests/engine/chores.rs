@@ -16,6 +16,7 @@ use nudged::port::credentials::Credentials;
 use nudged::port::ticker::Beat;
 use rusqlite::Connection;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::rig::{Rig, SetClock, at};
@@ -23,7 +24,7 @@ use crate::rig::{Rig, SetClock, at};
 /// A clock on which time passes when the test says so: it tells each nap, and how to end it.
 struct Told {
     clock: Arc<SetClock>,
-    naps: mpsc::UnboundedSender<(Duration, oneshot::Sender<()>)>,
+    naps: mpsc::Sender<(Duration, oneshot::Sender<()>)>,
 }
 
 #[async_trait]
@@ -42,7 +43,7 @@ impl Clock for Told {
 
     async fn sleep(&self, span: Duration) {
         let (end, ended) = oneshot::channel();
-        self.naps.send((span, end)).expect("the test listens");
+        self.naps.send((span, end)).await.expect("the test listens");
         ended.await.expect("the test ends each nap, or the nap is given up");
     }
 }
@@ -65,7 +66,7 @@ async fn a_plan_that_failed_is_made_again_after_five_seconds() {
     let full = "CREATE TRIGGER full BEFORE INSERT ON waves BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
     disk.execute_batch(full).expect("a full disk");
 
-    let (naps, mut told) = mpsc::unbounded_channel();
+    let (naps, mut told) = mpsc::channel(1);
     let clock = Arc::new(Told { clock: Arc::clone(&rig.clock), naps });
     let planner = Planner {
         store: rig.store.clone(),
@@ -91,7 +92,8 @@ async fn a_plan_that_failed_is_made_again_after_five_seconds() {
     };
     let (bell, beats) = mpsc::channel(1);
     bell.send(Beat::Plan).await.expect("the chores listen");
-    let running = tokio::spawn(chores.run(beats, stop.clone()));
+    let mut running = JoinSet::new();
+    running.spawn(chores.run(beats, stop.clone()));
 
     let (span, end) = told.recv().await.expect("it waits");
     assert_eq!(span, Duration::from_secs(5), "it does not wait for the next beat");
@@ -102,5 +104,5 @@ async fn a_plan_that_failed_is_made_again_after_five_seconds() {
     let waves: Vec<_> = rig.occurrences().await.into_iter().flat_map(|it| it.waves).map(|wave| wave.due_at).collect();
     assert_eq!(waves, [at("2027-03-01T09:00"), at("2027-03-02T09:00")], "it is planned, and nobody had to ask");
     stop.cancel();
-    running.await.expect("the chores end");
+    running.join_all().await;
 }

@@ -10,13 +10,16 @@ use nudged::port::recall::RecallOrder;
 use nudged::port::reload::{Change, ReloadRequest};
 use nudged::port::store::{Pause, PausedBy};
 use nudged::port::trouble::{CancelOrder, Retried, RetryOrder};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::sim::acts::{LAG, end_all_but_last};
 use crate::sim::plan::{Plan, root};
 use crate::sim::run::Run;
 use crate::sim::truth::{End, Span};
+
+/// So long is waited for something to leave.
+const SOON: Duration = Duration::from_mins(15);
 
 impl Run {
     pub(crate) async fn a_file_changes(&mut self) {
@@ -105,8 +108,28 @@ impl Run {
         self.reload().await;
     }
 
+    /// A schedule to touch; every other time, if one comes soon, one of which a request is just leaving.
+    async fn plan_to_stop(&mut self) -> Option<usize> {
+        if self.chance.hits(50) {
+            let (leaving, time) = (Arc::clone(&self.truth().leaving), Arc::clone(&self.around.time));
+            tokio::select! {
+                biased;
+                () = leaving.notified() => {}
+                () = time.pass(SOON) => {}
+            }
+            let truth = self.truth();
+            let goes_out = |plan: &Plan| !plan.is_plain && truth.going_out().contains(plan.root());
+            let going_out = self.world.plans.iter().position(goes_out);
+            drop(truth);
+            if going_out.is_some() {
+                return going_out;
+            }
+        }
+        self.plan_to_touch()
+    }
+
     pub(crate) async fn an_occurrence_is_cancelled(&mut self) {
-        let Some(number) = self.plan_to_touch() else { return };
+        let Some(number) = self.plan_to_stop().await else { return };
         let schedule = ScheduleName::new(&self.world.plans[number].name).expect("a name");
         let on = self.chance.hits(30).then(|| self.wall().date_naive());
         self.note(&format!("{schedule} is cancelled: {on:?}"));
@@ -192,7 +215,7 @@ impl Run {
     }
 
     pub(crate) async fn an_occurrence_is_recalled(&mut self) {
-        let Some(number) = self.plan_to_touch() else { return };
+        let Some(number) = self.plan_to_stop().await else { return };
         let schedule = ScheduleName::new(&self.world.plans[number].name).expect("a name");
         self.note(&format!("the last of {schedule} is recalled"));
         self.surely(move |handles| {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::AddAssign;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
@@ -12,6 +13,7 @@ use nudged::domain::delivery::{Claim, State};
 use nudged::domain::id::DeliveryId;
 use nudged::port::store::{Outcome, Rescued};
 use nudged::port::trouble::{Retried, RetryOrder};
+use tokio::sync::Notify;
 
 use crate::sim::civil::local;
 use crate::sim::plan::{Plan, root};
@@ -116,6 +118,8 @@ pub(crate) struct Truth {
     late_until: BTreeMap<Key, DateTime<Utc>>,
     /// How far the ledger's ways out of a final state have been accounted for.
     pub(crate) retried_up_to: i64,
+    /// Rung when a request is about to leave.
+    pub(crate) leaving: Arc<Notify>,
     pub(crate) counts: Counts,
     claims: HashMap<DeliveryId, Claimed>,
     /// What each task has marked as about to leave, at which act of the store.
@@ -179,6 +183,13 @@ impl Truth {
     pub(crate) fn marked(&mut self, task: tokio::task::Id, delivery: DeliveryId, lease_until: DateTime<Utc>) {
         self.marks.insert(task, (delivery, self.step));
         self.sending.insert(delivery, lease_until);
+        self.leaving.notify_waiters();
+    }
+
+    /// The schedules of which a request may be under way.
+    pub(crate) fn going_out(&self) -> BTreeSet<&str> {
+        let claimed = self.sending.keys().filter_map(|delivery| self.claims.get(delivery));
+        claimed.map(|claimed| claimed.key.0.as_str()).collect()
     }
 
     /// A daemon has begun, and has found what the one before it left behind.
