@@ -14,6 +14,7 @@ use chrono::Datelike;
 use clap::Parser;
 
 use sim::campaign::{Sum, campaign, explain};
+use sim::truth::Counts;
 use sim::years::{Size, years};
 
 /// Runs seeded worlds, in each of which the promises must hold whatever happens.
@@ -48,14 +49,16 @@ struct Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     let sum = options.years.map_or_else(|| many(&options), |count| large(&options, count));
-    let Sum { seeds, hours, steps, requests, copies, crashes, rows, failed } = &sum;
+    let Sum { seeds, hours, steps, requests, copies, crashes, counts, rows, failed } = &sum;
+    let Counts { retried, cancelled, renamed, removed } = counts;
     let states: Vec<String> = rows.iter().map(|(state, count)| format!("{count} {state}")).collect();
     let words = failed.as_ref().map_or_else(|| "no violation".into(), |failed| explain(failed, options.lines));
     say(
         &mut stdout(),
         &format!(
             "seeds: {seeds}; virtual hours: {hours}; acts of the store: {steps}; requests: {requests}; deaths of the \
-             daemon: {crashes}; second copies, all in doubt and marked: {copies}; deliveries: {}; {words}\n",
+             daemon: {crashes}; second copies, all in doubt and marked: {copies}; asked for again: {retried}; cancelled: {cancelled}; \
+             schedules renamed: {renamed}, removed: {removed}; deliveries: {}; {words}\n",
             states.join(", ")
         ),
     );

@@ -5,6 +5,8 @@
 mod backlog;
 #[path = "engine/channels.rs"]
 mod channels;
+#[path = "engine/chores.rs"]
+mod chores;
 #[path = "engine/consenting.rs"]
 mod consenting;
 #[path = "engine/edits.rs"]

@@ -27,6 +27,9 @@ mod ledger;
 // What a process takes of the machine.
 #[path = "kills/meter.rs"]
 mod meter;
+// What an operator orders, killed in the middle of it.
+#[path = "kills/orders.rs"]
+mod orders;
 // Too much at once, and nonsense.
 #[path = "kills/overload.rs"]
 mod overload;

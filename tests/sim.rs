@@ -7,6 +7,7 @@
 mod sim;
 
 use sim::campaign::{campaign, explain, surely};
+use sim::truth::Counts;
 use sim::years::{Size, years};
 
 /// How many seeds are run where nobody says otherwise.
@@ -20,6 +21,27 @@ fn the_promises_hold_in_every_world() {
         panic!("{}", explain(failed, 60));
     }
     assert_eq!(sum.seeds, seeds);
+    if seeds < SEEDS {
+        return;
+    }
+    // Of what is seldom there must be enough for its promises to be tried.
+    let Counts { retried, cancelled, renamed, removed } = sum.counts;
+    let of = |state: &str| sum.rows.get(state).copied().unwrap_or_default();
+    let seldom = [
+        ("deaths", sum.crashes, 1000),
+        ("second copies", sum.copies, 200),
+        ("deliveries that were asked for again", retried, 50),
+        ("deliveries that an operator cancelled", cancelled, 500),
+        ("schedules that were renamed", renamed, 100),
+        ("schedules that were removed", removed, 100),
+        ("what failed", of("failed"), 100),
+        ("what is unknown", of("unknown"), 200),
+        ("what was skipped", of("skipped"), 500),
+        ("what expired", of("expired"), 500),
+    ];
+    for (what, count, least) in seldom {
+        assert!(count >= least, "{what}: {count} in {seeds} worlds, and {least} are the least that say anything");
+    }
 }
 
 #[test]

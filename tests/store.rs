@@ -2,6 +2,8 @@
 
 #[path = "store/backlog.rs"]
 mod backlog;
+#[path = "store/cancelling.rs"]
+mod cancelling;
 #[path = "store/claiming.rs"]
 mod claiming;
 #[path = "store/consent.rs"]
@@ -44,6 +46,8 @@ mod recalling;
 mod reloading;
 #[path = "store/restoring.rs"]
 mod restoring;
+#[path = "store/retrying.rs"]
+mod retrying;
 #[path = "store/schedules.rs"]
 mod schedules;
 #[path = "store/settling.rs"]
@@ -52,6 +56,8 @@ mod settling;
 mod spreading;
 #[path = "store/sqlite_file.rs"]
 mod sqlite_file;
+#[path = "store/standings.rs"]
+mod standings;
 #[path = "store/status.rs"]
 mod status;
 #[path = "store/trouble.rs"]
@@ -196,6 +202,8 @@ macro_rules! conformance {
                 who_is_too_late_is_told,
                 who_was_served_before_an_edit_is_not_new,
                 a_rename_takes_everything_along,
+                what_is_held_is_held_under_its_new_name,
+                a_name_that_is_in_use_is_not_taken,
                 nobody_is_renamed_into_somebody_else,
             ]);
             conformance!(@cases $place, trouble, [
@@ -278,6 +286,31 @@ macro_rules! conformance {
                 what_is_still_to_come_is_stopped_in_advance,
                 a_place_on_the_day_is_given_back,
                 a_message_in_a_thread_is_taken_back_there,
+            ]);
+            conformance!(@cases $place, retrying, [
+                nothing_else_is_sent_again,
+                asked_twice_it_is_sent_again_once,
+                a_doubt_that_is_sent_again_is_marked,
+                a_retry_outlives_its_daemon,
+                what_senders_have_in_hand_stays_theirs,
+                what_is_not_meant_any_more_stays_as_it_is,
+                what_is_late_waits_for_the_operators_word,
+                whoever_went_away_since_is_not_spoken_to,
+                a_retry_of_a_paused_schedule_waits,
+                an_edit_takes_a_retry_along,
+                which_occurrence_is_meant,
+                a_test_is_not_sent_again,
+            ]);
+            conformance!(@cases $place, cancelling, [
+                what_has_not_left_ends_and_the_rest_stays,
+                what_is_being_sent_is_not_tried_again,
+                a_crash_while_sending_is_not_sent_again,
+                what_is_cancelled_does_not_come_back,
+                a_retry_and_a_cancel_meet,
+                a_place_on_the_day_is_given_back_with_what_is_cancelled,
+                what_is_held_or_gone_can_be_cancelled,
+                the_one_that_goes_out_is_meant_or_the_next,
+                a_date_for_nobody_is_cancelled_too,
             ]);
             conformance!(@cases $place, news, [
                 an_install_makes_somebody_reachable,

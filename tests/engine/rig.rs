@@ -1,6 +1,7 @@
 //! A ledger, its catalog and its planner, with a clock that stands still.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -101,7 +102,7 @@ impl Library for Files {
 pub(crate) type Sent = Vec<(NaiveDateTime, String)>;
 
 pub(crate) struct Rig {
-    _folder: TempDir,
+    folder: TempDir,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<SetClock>,
     files: Arc<Files>,
@@ -161,7 +162,11 @@ impl Rig {
             per_person_per_day: None,
             house_stop: None,
         };
-        Self { _folder: folder, store, clock, files, keeper, planner, term: taken.term, downtime, teams, sender, watch }
+        Self { folder, store, clock, files, keeper, planner, term: taken.term, downtime, teams, sender, watch }
+    }
+
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.folder.path().join("ledger.db")
     }
 
     /// The daemon ends, and another one starts then.

@@ -1,6 +1,7 @@
 //! What went wrong is listed; what failed is sent again when somebody asks; what is cancelled stays so.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Reason, State};
@@ -66,6 +67,20 @@ async fn failures_are_listed_with_reason_and_cure() {
     assert_eq!(later.total(), 0);
     let unknown = rig.desk().failures(FailuresQuery { schedule: Some("t".into()), ..query }).await;
     assert!(matches!(unknown, Err(DeskError::NotFound(_))), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn what_expired_is_listed_too() {
+    let after = Some(Duration::from_hours(2));
+    // In this order: while Teams asks for silence nothing else is sent.
+    let rig = rig(&[no_answer(), Verdict::Retry { reason: Reason::Throttled, after }]).await;
+    let query = FailuresQuery { schedule: None, since: None, limit: 10 };
+    let failures = rig.desk().failures(query).await.expect("an answer");
+    let mut groups: Vec<_> = failures.reasons.iter().map(|group| (group.state, group.reason, group.count)).collect();
+    groups.sort_unstable();
+    let expect = [(State::Unknown, Some(Reason::NoAnswer), 1), (State::Expired, Some(Reason::TooLate), 1)];
+    assert_eq!(groups, expect);
+    assert_eq!(failures.failures.len(), 2);
 }
 
 #[tokio::test]

@@ -49,7 +49,8 @@ impl Delivery {
 const DELIVERIES: &str = "
     SELECT s.name AS schedule, coalesce(r.conversation_id, 'nowhere:' || r.id) AS conversation,
         s.name || '@' || coalesce(json_extract(e.data, '$.number'), substr(o.civil, 1, 16)) AS text,
-        d.state, d.reason, d.possible_duplicate, d.due_at, d.expire_at, d.activity_id,
+        d.state, d.reason, d.possible_duplicate, d.due_at,
+        max(d.expire_at, coalesce(d.open_until, d.expire_at)) AS expire_at, d.activity_id,
         (SELECT a.id FROM attempts a WHERE a.delivery_id = d.id AND a.ended_at IS NULL) AS attempt
     FROM deliveries d
         CROSS JOIN occurrences o ON o.id = d.occurrence_id

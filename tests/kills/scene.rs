@@ -31,6 +31,8 @@ pub(crate) struct Errands<'a> {
     pub(crate) event: u64,
     /// What may be taken back.
     pub(crate) recall: Option<&'a str>,
+    /// What may be sent again although it is in doubt.
+    pub(crate) retry: Option<&'a str>,
     /// Who says stop.
     pub(crate) stopper: u64,
 }
@@ -110,6 +112,16 @@ impl<'a> Scene<'a> {
                 } else {
                     self.asked(Asks::Delete, nth).await
                 }
+            }
+            Step::CancelKept => {
+                let is_there = self.serves().await && self.ledger_says(WAVES_OF, of, 1).await;
+                let _ended = is_there.then(|| self.types(&["cancel", of, "--yes"]));
+                is_there && self.ledger_says(CANCELS_OF, of, 1).await
+            }
+            Step::RetryKept => {
+                let Some(schedule) = self.errands.retry else { return false };
+                let _ended = self.serves().await.then(|| self.types(&["retry", schedule, "--unknown", "--late"]));
+                self.ledger_says(AGAIN_OF, schedule, 1).await
             }
             Step::StopAnswered => self.serves().await && self.says_stop().await,
             Step::ReplySending => {
@@ -251,4 +263,9 @@ const SCHEDULES_OF: &str = "SELECT count(*) FROM schedules WHERE name = ?1";
 pub(crate) const EVENTS_OF: &str = "SELECT count(*) FROM events WHERE key = ?1";
 const RECALLS_OF: &str = "SELECT count(*) FROM recalls c JOIN occurrences o ON o.id = c.occurrence_id
     JOIN schedules s ON s.id = o.schedule_id WHERE s.name = ?1";
+const CANCELS_OF: &str = "SELECT count(*) FROM occurrences o JOIN schedules s ON s.id = o.schedule_id
+    WHERE s.name = ?1 AND o.cancelled_at IS NOT NULL";
+const AGAIN_OF: &str = "SELECT count(*) FROM deliveries d JOIN occurrences o ON o.id = d.occurrence_id
+    JOIN schedules s ON s.id = o.schedule_id
+    WHERE s.name = ?1 AND d.possible_duplicate = 1 AND d.state <> 'unknown'";
 const REPLYING: &str = "SELECT count(*) FROM replies WHERE state = 'sending' || ?1";

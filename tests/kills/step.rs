@@ -40,6 +40,10 @@ pub(crate) enum Step {
     RecallBegun,
     DeletionAsked,
     Deleted,
+    /// A cancel is durable, and may not be answered.
+    CancelKept,
+    /// It is durable that what is in doubt is sent again.
+    RetryKept,
     /// Somebody said stop, and that was answered.
     StopAnswered,
     /// The answer to a person is about to leave.
@@ -49,7 +53,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    pub(crate) const ALL: [Step; 23] = [
+    pub(crate) const ALL: [Step; 25] = [
         Step::Starting,
         Step::Serving,
         Step::Working,
@@ -70,6 +74,8 @@ impl Step {
         Step::RecallBegun,
         Step::DeletionAsked,
         Step::Deleted,
+        Step::CancelKept,
+        Step::RetryKept,
         Step::StopAnswered,
         Step::ReplySending,
         Step::Stopping,

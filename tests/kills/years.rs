@@ -18,7 +18,7 @@ use crate::witness::{Key, TEXT, TEXT_OF_EVENT};
 use crate::{SENDERS, asked_for, say};
 
 /// How many lives there are without being asked.
-const KILLS: u64 = 115;
+const KILLS: u64 = 125;
 
 /// People in each of the groups that schedules speak to, and how many such groups there are.
 const CROWD: usize = 50;
@@ -33,6 +33,9 @@ const FILES: u64 = 25;
 
 /// So long a request may be under way on a machine that does ten other things.
 const UNDER_WAY: TimeDelta = TimeDelta::seconds(5);
+
+/// And so long what a dead daemon has sent already.
+const LANDING: TimeDelta = TimeDelta::seconds(1);
 
 /// An hour apart, so that what comes every other minute is planned for both and is long past for neither.
 const ZONES: [&str; 2] = ["Europe/Paris", "Europe/London"];
@@ -69,6 +72,8 @@ struct Years {
     /// Schedules whose files are there, by the life in which they came.
     files: BTreeMap<u64, String>,
     recalled: Vec<String>,
+    /// What was cancelled, and when that was certain.
+    cancelled: BTreeMap<String, DateTime<Utc>>,
     /// Who said stop, and when that was answered.
     stops: BTreeMap<String, DateTime<Utc>>,
     stoppers: u64,
@@ -121,6 +126,7 @@ impl Years {
             steps: BTreeMap::new(),
             files: BTreeMap::new(),
             recalled: Vec::new(),
+            cancelled: BTreeMap::new(),
             stops: BTreeMap::new(),
             stoppers: 0,
             strangers: 0,
@@ -139,12 +145,16 @@ impl Years {
         let event = self.unanswered.filter(|_| step == Step::EventAnswered).unwrap_or(life);
         let recalls = matches!(step, Step::RecallBegun | Step::DeletionAsked | Step::Deleted);
         let recall = if recalls { self.to_recall() } else { None };
+        let retry = if step == Step::RetryKept { self.to_retry() } else { None };
+        // It may happen although nobody saw it.
+        self.books.retried.extend(retry.clone());
         let errands = Errands {
             schedule: &schedule,
             late_file: (format!("schedules/late{life}.toml"), self.once(&late_schedule, "group:crowd3", 0, "")),
             late_schedule: &late_schedule,
             event,
             recall: recall.as_deref(),
+            retry: retry.as_deref(),
             stopper: self.stopper(),
         };
         let scene = Scene::new(&self.rig, errands, &mut self.draw);
@@ -169,6 +179,7 @@ impl Years {
         };
         for key in &arrived {
             self.check_stop(key);
+            self.check_cancel(key);
         }
         match step {
             Step::CatalogKept => self.promise(&late_schedule, CROWD),
@@ -176,6 +187,7 @@ impl Years {
                 self.note_event(&ledger, event, reached && step == Step::EventAnswered);
             }
             Step::RecallBegun | Step::DeletionAsked | Step::Deleted => self.recalled.extend(recall.filter(|_| reached)),
+            Step::CancelKept if reached => drop(self.cancelled.insert(schedule, self.rig.clock.now())),
             Step::StopAnswered | Step::ReplySending => self.note_stop(reached),
             Step::Starting
             | Step::Serving
@@ -191,6 +203,8 @@ impl Years {
             | Step::Created
             | Step::SendAsked
             | Step::SendAnswered
+            | Step::CancelKept
+            | Step::RetryKept
             | Step::Stopping => {}
         }
     }
@@ -199,6 +213,8 @@ impl Years {
     fn write_schedule(&mut self, life: u64, step: Step) -> String {
         let creates = matches!(step, Step::CreationAsked | Step::Created);
         let (name, seconds, more) = match self.draw.between(0, 7) {
+            // Not yet due when it is cancelled, and due when the next daemon is there.
+            _ if step == Step::CancelKept => (format!("once{life}"), 5, ""),
             0..=2 => (format!("{HOLDS}{life}"), -1, "on_unknown = \"hold\"\n"),
             3 => (format!("once{life}"), 1, ""),
             _ if creates => (format!("once{life}"), -1, "priority = \"critical\"\n"),
@@ -254,6 +270,16 @@ impl Years {
         self.files.values().find(may_be).cloned()
     }
 
+    /// A schedule that leaves it to a person what is sent again of what is in doubt.
+    fn to_retry(&self) -> Option<String> {
+        let ledger = Ledger::open(&ledger_path(&self.rig))?;
+        let may_be = |name: &&String| {
+            let is_new = !self.recalled.contains(name) && !self.books.retried.contains(*name);
+            name.starts_with(HOLDS) && is_new && ledger.number_of(UNKNOWN_OF, name) >= Some(1)
+        };
+        self.files.values().find(may_be).cloned()
+    }
+
     fn note_event(&mut self, ledger: &Ledger, number: u64, is_answered: bool) {
         let is_taken = ledger.number_of(EVENTS_OF, &event_key(number)) == Some(1);
         assert!(is_taken || !is_answered, "event {number} was answered and is lost");
@@ -283,6 +309,14 @@ impl Years {
         assert!(after.is_none(), "{key:?} came after the stop of {stopped}: {after:?}");
     }
 
+    /// Of what was cancelled nothing more comes, but for what was under way at that moment.
+    fn check_cancel(&self, key: &Key) {
+        let Some((schedule, _)) = key.text.split_once('@') else { return };
+        let Some(cancelled) = self.cancelled.get(schedule) else { return };
+        let after = self.books.witness.arrivals[key].iter().find(|arrival| arrival.at > *cancelled + LANDING);
+        assert!(after.is_none(), "{key:?} came after the cancel of {cancelled}: {after:?}");
+    }
+
     /// Lets the last daemon finish everything, and closes the books.
     async fn settle(&mut self) -> Closed {
         let daemon = self.rig.start().await;
@@ -306,6 +340,7 @@ impl Years {
         }
         for key in self.books.witness.arrivals.keys() {
             self.check_stop(key);
+            self.check_cancel(key);
         }
         for (conversation, replies) in &self.books.witness.replies {
             assert_eq!(*replies, 1, "{conversation} said stop once");
@@ -385,6 +420,8 @@ const ROWS_OF: &str = "SELECT count(*) FROM deliveries d JOIN occurrences o ON o
     JOIN schedules s ON s.id = o.schedule_id WHERE s.name = ?1";
 const SENT_OF: &str = "SELECT count(*) FROM deliveries d JOIN occurrences o ON o.id = d.occurrence_id
     JOIN schedules s ON s.id = o.schedule_id WHERE s.name = ?1 AND d.state = 'sent'";
+const UNKNOWN_OF: &str = "SELECT count(*) FROM deliveries d JOIN occurrences o ON o.id = d.occurrence_id
+    JOIN schedules s ON s.id = o.schedule_id WHERE s.name = ?1 AND d.state = 'unknown'";
 const UNFINISHED_OF: &str = "SELECT count(*) FROM deliveries d JOIN occurrences o ON o.id = d.occurrence_id
     JOIN schedules s ON s.id = o.schedule_id
     WHERE s.name = ?1 AND d.state IN ('planned', 'claimed', 'sending', 'waiting')";

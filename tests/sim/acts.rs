@@ -1,26 +1,23 @@
-//! What happens to a world: to its people, its files, its clock and its daemon.
+//! What happens to a world: to its people, its clock and its daemon. What its operators do stands in [`super::orders`].
 
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use chrono::{NaiveTime, TimeDelta};
+use chrono::TimeDelta;
 use chrono_tz::Tz;
 use nudged::domain::consent::{Choice, Topic, Way, Wish};
 use nudged::domain::event::{Event, Identity};
-use nudged::domain::id::ScheduleName;
 use nudged::domain::news::Who;
-use nudged::domain::recall::Remedy;
-use nudged::port::recall::RecallOrder;
-use nudged::port::store::{Pause, PausedBy, PlanChange};
+use nudged::port::store::PlanChange;
 
-use crate::sim::plan::{Plan, When};
+use crate::sim::plan::When;
 use crate::sim::run::Run;
 use crate::sim::teams::Outage;
 use crate::sim::truth::Span;
 use crate::sim::world::Person;
 
 /// How long what came in between still counts: a plan follows an edit within moments, where nothing dies over it.
-const LAG: Duration = Duration::from_mins(2);
+pub(crate) const LAG: Duration = Duration::from_mins(2);
 
 impl Run {
     /// Something happens.
@@ -30,7 +27,7 @@ impl Run {
         if self.is_out() && chance.hits(40) {
             return self.teams_goes_or_comes_back();
         }
-        match chance.below(20) {
+        match chance.below(24) {
             0..=2 if eventful => self.somebody_moves().await,
             3 | 4 if eventful => self.somebody_chooses().await,
             5 if eventful => self.somebody_blocks_or_comes_back().await,
@@ -43,11 +40,14 @@ impl Run {
             15 if self.mood.daemon => self.the_daemon_stops_and_starts().await,
             16 if self.mood.daemon => self.the_daemon_is_killed().await,
             17 if self.mood.outages => self.teams_goes_or_comes_back(),
+            18 if eventful => self.an_occurrence_is_cancelled().await,
+            19..=21 if eventful => self.what_went_wrong_is_sent_again().await,
+            22 if eventful => self.the_folder_is_gone_for_a_moment().await,
             _ => self.planning_again_changes_nothing().await,
         }
     }
 
-    fn note(&self, what: &str) {
+    pub(crate) fn note(&self, what: &str) {
         self.truth().note(self.around.time.mono(), what);
     }
 
@@ -56,7 +56,7 @@ impl Run {
         (!people.is_empty()).then(|| self.chance.pick(&people))
     }
 
-    fn plan_to_touch(&self) -> Option<usize> {
+    pub(crate) fn plan_to_touch(&self) -> Option<usize> {
         let plans: Vec<usize> = (0..self.world.plans.len()).filter(|plan| !self.world.plans[*plan].is_plain).collect();
         (!plans.is_empty()).then(|| self.chance.pick(&plans))
     }
@@ -132,106 +132,14 @@ impl Run {
         .await;
     }
 
-    async fn a_file_changes(&mut self) {
-        let Some(number) = self.plan_to_touch() else { return };
-        let mut plan = self.world.plans[number].clone();
-        let mut text = None;
-        match self.chance.below(4) {
-            0 => text = Some(format!("{}this is no TOML", plan.toml())),
-            1 => text = Some(String::new()),
-            _ => plan = self.edited(plan),
-        }
-        self.note(&format!("the file of {} changes: {text:?} {plan:?}", plan.name));
-        let text = text.unwrap_or_else(|| {
-            let edited = Span { until: Duration::MAX, value: plan.clone() };
-            self.truth().plans.entry(plan.name.clone()).or_default().push(edited);
-            self.world.plans[number] = plan.clone();
-            plan.toml()
-        });
-        self.write(&plan.name, &text);
-        self.reload().await;
-        let until = self.around.time.mono() + LAG;
-        end_all_but_last(self.truth().plans.get_mut(&plan.name), until);
-    }
-
-    fn edited(&self, mut plan: Plan) -> Plan {
-        plan.edition += 1;
-        if let Some(time) = plan.when.time_of_day().filter(|_| self.chance.hits(60)) {
-            let minutes = TimeDelta::minutes(self.chance.pick(&[-90, -30, -7, 5, 30, 60, 120]));
-            let (moved, _) = NaiveTime::overflowing_add_signed(time, minutes);
-            *time = moved;
-        }
-        if self.chance.hits(30) {
-            plan.late = Duration::from_mins(self.chance.pick(&[2, 30, 120]));
-        }
-        plan
-    }
-
-    /// Reads the files again, and plans.
-    pub(crate) async fn reload(&mut self) {
-        self.surely(|handles| async move {
-            handles.keeper.reload().await?;
-            handles.planner.pass().await?;
-            handles.work.notify_one();
-            Ok(())
-        })
-        .await;
-    }
-
-    async fn a_schedule_is_held_or_let_go(&mut self) {
-        let Some(number) = self.plan_to_touch() else { return };
-        let schedule = ScheduleName::new(&self.world.plans[number].name).expect("a name");
-        let is_held = self.truth().held.contains_key(schedule.as_str());
-        self.note(&format!("{schedule} is held: {}", !is_held));
-        if is_held {
-            self.let_go(schedule).await;
-            return;
-        }
-        self.surely(move |handles| {
-            let pause =
-                Pause { schedule: schedule.clone(), why: "why not".into(), by: PausedBy::Operator, not_believed: None };
-            async move {
-                // It may not be known yet, or be gone.
-                drop(handles.store.pause(pause, handles.clock.now()).await);
-                Ok(())
-            }
-        })
-        .await;
-    }
-
-    /// Lets a schedule go on.
-    pub(crate) async fn let_go(&mut self, schedule: ScheduleName) {
-        self.surely(move |handles| {
-            let schedule = schedule.clone();
-            async move {
-                handles.watch.believe(schedule.clone());
-                handles.store.resume(schedule, handles.clock.now()).await?;
-                handles.work.notify_one();
-                Ok(())
-            }
-        })
-        .await;
-    }
-
-    async fn an_occurrence_is_recalled(&mut self) {
-        let Some(number) = self.plan_to_touch() else { return };
-        let schedule = ScheduleName::new(&self.world.plans[number].name).expect("a name");
-        self.note(&format!("the last of {schedule} is recalled"));
-        self.surely(move |handles| {
-            let order =
-                RecallOrder { schedule: schedule.clone(), occurrence: None, who: Vec::new(), remedy: Remedy::Delete };
-            async move {
-                drop(handles.store.begin_recall(order, handles.clock.now()).await?);
-                handles.recall.notify_one();
-                Ok(())
-            }
-        })
-        .await;
-    }
-
     async fn something_happens(&mut self) {
-        let waiting: Vec<String> =
-            self.world.plans.iter().filter(|plan| plan.when == When::Event).map(|plan| plan.name.clone()).collect();
+        let waiting: Vec<String> = self
+            .world
+            .plans
+            .iter()
+            .filter(|plan| plan.when == When::Event)
+            .map(|plan| plan.root().to_owned())
+            .collect();
         if waiting.is_empty() {
             return;
         }
@@ -297,7 +205,7 @@ impl Run {
     }
 }
 
-fn end_all_but_last<T>(spans: Option<&mut Vec<Span<T>>>, until: Duration) {
+pub(crate) fn end_all_but_last<T>(spans: Option<&mut Vec<Span<T>>>, until: Duration) {
     let Some((_, earlier)) = spans.and_then(|spans| spans.split_last_mut()) else { return };
     for span in earlier {
         span.until = span.until.min(until);

@@ -7,32 +7,27 @@ use std::sync::LazyLock;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use nudged::adapter::sqlite::SqliteStore;
+use nudged::domain::delivery::State;
+use nudged::domain::id::DeliveryId;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::sim::plan::Plan;
+use crate::sim::plan::{Plan, root};
 use crate::sim::run::Run;
 use crate::sim::truth::{End, Key};
 
-/// What no change of the ledger may do, whoever makes it.
+/// Every change of a delivery is written down as it is made, whoever makes it, to be judged later: that costs the least.
+/// What must never be of other tables is a fault at once.
 const GUARDS: &str = "
     CREATE TABLE sim_faults (what TEXT NOT NULL) STRICT;
-    CREATE TRIGGER sim_final BEFORE UPDATE OF state ON deliveries
-    WHEN OLD.state IN ('sent', 'failed', 'unknown') AND NEW.state <> OLD.state BEGIN
-        INSERT INTO sim_faults VALUES ('delivery ' || OLD.id || ' was final: ' || OLD.state || ' became ' || NEW.state);
-    END;
-    CREATE TRIGGER sim_sending BEFORE UPDATE OF state ON deliveries
-    WHEN OLD.state = 'sending' AND NEW.state IN ('planned', 'claimed', 'cancelled') BEGIN
-        INSERT INTO sim_faults VALUES ('delivery ' || OLD.id || ' was sending and became ' || NEW.state);
-    END;
-    CREATE TRIGGER sim_leaves BEFORE UPDATE OF state ON deliveries
-    WHEN NEW.state = 'sending' AND OLD.state <> 'claimed' BEGIN
-        INSERT INTO sim_faults VALUES ('delivery ' || OLD.id || ' is sending and was ' || OLD.state);
-    END;
-    CREATE TRIGGER sim_doubt BEFORE UPDATE ON deliveries
-    WHEN OLD.possible_duplicate = 1
-        AND (NEW.possible_duplicate = 0 OR NEW.state IN ('failed', 'skipped', 'expired')) BEGIN
-        INSERT INTO sim_faults VALUES ('delivery ' || OLD.id || ' was in doubt and became ' || NEW.state);
+    CREATE TABLE sim_changes (
+        number INTEGER PRIMARY KEY, delivery INTEGER NOT NULL, was TEXT NOT NULL, becomes TEXT NOT NULL,
+        was_in_doubt INTEGER NOT NULL, is_in_doubt INTEGER NOT NULL
+    ) STRICT;
+    CREATE TRIGGER sim_change BEFORE UPDATE OF state, possible_duplicate ON deliveries
+    WHEN NEW.state <> OLD.state OR NEW.possible_duplicate <> OLD.possible_duplicate BEGIN
+        INSERT INTO sim_changes (delivery, was, becomes, was_in_doubt, is_in_doubt)
+        VALUES (OLD.id, OLD.state, NEW.state, OLD.possible_duplicate, NEW.possible_duplicate);
     END;
     CREATE TRIGGER sim_gone BEFORE DELETE ON deliveries BEGIN
         INSERT INTO sim_faults VALUES ('delivery ' || OLD.id || ' vanished');
@@ -44,6 +39,71 @@ const GUARDS: &str = "
     CREATE TRIGGER sim_term BEFORE UPDATE OF term ON daemon WHEN NEW.term <> OLD.term + 1 BEGIN
         INSERT INTO sim_faults VALUES ('term ' || OLD.term || ' became ' || NEW.term);
     END;";
+
+/// How one delivery changed.
+struct Changed {
+    number: i64,
+    delivery: DeliveryId,
+    was: State,
+    becomes: State,
+    was_in_doubt: bool,
+    is_in_doubt: bool,
+}
+
+impl Changed {
+    /// Whether it came out of a state that is final but for an operator who asks.
+    fn is_retry(&self) -> bool {
+        matches!(self.was, State::Failed | State::Unknown) && self.becomes == State::Planned
+    }
+
+    /// What no change may do.
+    fn fault(&self) -> Option<String> {
+        let Self { delivery, was, becomes, was_in_doubt, is_in_doubt, .. } = *self;
+        let is_for_good = matches!(was, State::Sent | State::Failed | State::Unknown);
+        let may_have_left = matches!(becomes, State::Planned | State::Claimed | State::Cancelled);
+        let calls_it_certain = matches!(becomes, State::Failed | State::Skipped | State::Expired);
+        if is_for_good && was != becomes && !self.is_retry() {
+            Some(format!("{delivery} was final: {was} became {becomes}"))
+        } else if was == State::Unknown && self.is_retry() && !is_in_doubt {
+            Some(format!("{delivery} was unknown, and is sent again without a mark"))
+        } else if was == State::Sending && may_have_left {
+            Some(format!("{delivery} was sending and became {becomes}"))
+        } else if becomes == State::Sending && was != State::Claimed && was != becomes {
+            Some(format!("{delivery} is sending and was {was}"))
+        } else if was_in_doubt && (!is_in_doubt || calls_it_certain) {
+            Some(format!("{delivery} was in doubt and became {becomes}"))
+        } else {
+            None
+        }
+    }
+}
+
+/// The changes after the first `up_to`.
+fn changes(ledger: &Connection, up_to: i64) -> Vec<Changed> {
+    const LATER: &str = "
+        SELECT number, delivery, was, becomes, was_in_doubt, is_in_doubt FROM sim_changes WHERE number > ?1";
+    let mut statement = ledger.prepare(LATER).expect("the guards");
+    let changes = statement.query_map([up_to], |row| {
+        let state = |column| row.get(column).map(|word: String| State::parse(&word).expect("a state"));
+        Ok(Changed {
+            number: row.get(0)?,
+            delivery: DeliveryId(row.get(1)?),
+            was: state(2)?,
+            becomes: state(3)?,
+            was_in_doubt: row.get(4)?,
+            is_in_doubt: row.get(5)?,
+        })
+    });
+    changes.expect("changes").collect::<Result<_, _>>().expect("changes")
+}
+
+/// Which deliveries came out of a final state after the first `up_to` changes, and how many changes there are by now.
+pub(crate) fn retried(ledger: &Path, up_to: i64) -> (i64, Vec<DeliveryId>) {
+    let ledger = Connection::open(ledger).expect("the ledger");
+    let changes = changes(&ledger, up_to);
+    let retried = changes.iter().filter(|change| change.is_retry()).map(|change| change.delivery);
+    (changes.last().map_or(up_to, |last| last.number), retried.collect())
+}
 
 /// In memory, where there is such a place.
 pub(crate) fn new_folder() -> TempDir {
@@ -81,7 +141,9 @@ struct Row {
 pub(crate) fn at_the_end(run: &Run) -> BTreeMap<String, u64> {
     let ledger = Connection::open(run.ledger()).expect("the ledger");
     let mut wrong = faults(&ledger);
-    let rows = rows(&ledger);
+    let (_, by_themselves) = retried(run.ledger(), run.truth().retried_up_to);
+    wrong.extend(by_themselves.iter().map(|delivery| format!("P1: {delivery} is sent again, and nobody asked for it")));
+    let rows = rows(&ledger, &mut wrong);
     wrong.extend(unfinished(run, &rows));
     wrong.extend(untrue(run, &rows));
     wrong.extend(vanished(run, &rows));
@@ -99,23 +161,32 @@ pub(crate) fn at_the_end(run: &Run) -> BTreeMap<String, u64> {
 fn faults(ledger: &Connection) -> Vec<String> {
     let mut statement = ledger.prepare("SELECT what FROM sim_faults").expect("the guards");
     let faults = statement.query_map([], |row| row.get(0)).expect("faults");
-    faults.collect::<Result<_, _>>().expect("words")
+    let faults: Vec<String> = faults.collect::<Result<_, _>>().expect("words");
+    faults.into_iter().chain(changes(ledger, 0).iter().filter_map(Changed::fault)).collect()
 }
 
-fn rows(ledger: &Connection) -> BTreeMap<Key, Row> {
+/// All deliveries. A schedule has one for each key, whatever it was called in between.
+fn rows(ledger: &Connection, wrong: &mut Vec<String>) -> BTreeMap<Key, Row> {
     const ALL: &str = "
-        SELECT s.name, o.civil, r.name, d.state, d.possible_duplicate, d.expire_at
+        SELECT s.name, o.civil, r.name, d.state, d.possible_duplicate,
+            max(d.expire_at, coalesce(d.open_until, d.expire_at))
         FROM deliveries d JOIN occurrences o ON o.id = d.occurrence_id JOIN schedules s ON s.id = o.schedule_id
             JOIN recipients r ON r.id = d.recipient_id";
     let mut statement = ledger.prepare(ALL).expect("the tables");
-    let rows = statement.query_map([], |row| {
-        let civil: String = row.get(1)?;
+    let found = statement.query_map([], |row| {
+        let (name, civil): (String, String) = (row.get(0)?, row.get(1)?);
         let occurrence: NaiveDateTime = civil.parse().expect("a civil time");
         let expire_at = DateTime::from_timestamp_micros(row.get(5)?).expect("an instant");
         let found = Row { state: row.get(3)?, possible_duplicate: row.get(4)?, expire_at };
-        Ok(((row.get(0)?, occurrence, row.get(2)?), found))
+        Ok(((root(&name).to_owned(), occurrence, row.get(2)?), found))
     });
-    rows.expect("rows").collect::<Result<_, _>>().expect("rows")
+    let mut rows = BTreeMap::new();
+    for (key, row) in found.expect("rows").map(|row| row.expect("a row")) {
+        if rows.insert(key.clone(), row).is_some() {
+            wrong.push(format!("P1: two deliveries for {key:?}"));
+        }
+    }
+    rows
 }
 
 /// P2: what is over is in a final state.

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sim::run::{Report, run};
+use crate::sim::truth::Counts;
 
 /// What came of all of them.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,7 @@ pub(crate) struct Sum {
     pub(crate) requests: u64,
     pub(crate) copies: u64,
     pub(crate) crashes: u64,
+    pub(crate) counts: Counts,
     /// Deliveries, by their states.
     pub(crate) rows: BTreeMap<String, u64>,
     /// The first that went wrong.
@@ -31,6 +33,7 @@ impl Sum {
         self.requests += report.requests;
         self.copies += report.copies;
         self.crashes += report.crashes;
+        self.counts += report.counts;
         for (state, count) in &report.rows {
             *self.rows.entry(state.clone()).or_default() += count;
         }

@@ -111,7 +111,8 @@ impl Generation {
         let clock: Arc<dyn Clock> = Arc::new(SimClock(Arc::clone(&around.time)));
         let inner = SqliteStore::open(ledger).expect("a ledger");
         let (time, truth) = (Arc::clone(&around.time), Arc::clone(&around.truth));
-        let store: Arc<dyn Store> = Arc::new(MortalStore { inner, life: Arc::clone(&life), time, truth });
+        let store: Arc<dyn Store> =
+            Arc::new(MortalStore { inner, ledger: ledger.to_owned(), life: Arc::clone(&life), time, truth });
         let started_at = clock.now();
         let taken = store.take_over(started_at).await?;
         let downtime = Downtime { since: taken.went_round_at, until: started_at };
@@ -184,6 +185,9 @@ impl Generation {
 /// One beat of so many asks for a plan.
 const PLANS: u32 = 6;
 
+/// And one of so many for upkeep: after it SQLite prepares each statement anew, so it is dear.
+const UPKEEP: u32 = 7;
+
 async fn beat(every: Duration, bell: mpsc::Sender<Beat>, time: Arc<Time>, stop: CancellationToken) {
     for number in 1_u32.. {
         tokio::select! {
@@ -194,7 +198,9 @@ async fn beat(every: Duration, bell: mpsc::Sender<Beat>, time: Arc<Time>, stop: 
         let beat = match number {
             seldom if seldom.is_multiple_of(298) => Beat::Prune,
             sometimes if sometimes.is_multiple_of(PLANS) => Beat::Plan,
-            _ => Beat::Upkeep,
+            sometimes if sometimes.is_multiple_of(UPKEEP) => Beat::Upkeep,
+            // Nothing is to be done, and somebody is there.
+            _ => Beat::Backup,
         };
         // A beat that finds no room is lost, as in earnest.
         let _is_lost = bell.try_send(beat).is_err();

@@ -1,6 +1,7 @@
 //! A seeded simulator: the real domain, the real engine and the real ledger in SQLite, in a world that a seed decides.
 //!
-//! - [`world`] and [`plan`] make people and schedules; [`acts`] is what happens to them;
+//! - [`world`] and [`plan`] make people and schedules; [`acts`] is what happens to them, and [`orders`] what
+//!   operators do;
 //! - [`clock`] is virtual time, [`teams`] the other side with its own [`windows`];
 //! - [`store`] makes each act of the ledger one step, at which a daemon's [`life`] may end;
 //! - [`generation`] is a daemon, put together as the real one is;
@@ -16,6 +17,7 @@ pub(crate) mod civil;
 pub(crate) mod clock;
 pub(crate) mod generation;
 pub(crate) mod life;
+pub(crate) mod orders;
 pub(crate) mod plan;
 pub(crate) mod run;
 pub(crate) mod store;

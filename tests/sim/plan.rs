@@ -47,10 +47,17 @@ impl When {
     }
 }
 
+/// What a schedule was called first. It keeps its place under each of its names: `s0`, `s0-1`, `s0-2`.
+pub(crate) fn root(name: &str) -> &str {
+    name.split('-').next().unwrap_or(name)
+}
+
 /// One schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
     pub(crate) name: String,
+    /// What it was called before.
+    pub(crate) renamed_from: Option<String>,
     pub(crate) when: When,
     /// A group, or everybody.
     pub(crate) group: Option<String>,
@@ -78,7 +85,7 @@ impl Plan {
         let time = NaiveTime::from_hms_opt(time.hour(), chance.pick(&[0, 0, 30, 30, 17]), 0);
         let in_the_night = ["00:00:00", "01:30:00", "02:00:00", "02:30:00", "03:00:00"].map(|time| time.parse().ok());
         // Many want the same hour.
-        let rush = (begins_at + TimeDelta::minutes(90)).time().with_minute(30).and_then(|time| time.with_second(0));
+        let rush = (begins_at + TimeDelta::minutes(60)).time().with_minute(30).and_then(|time| time.with_second(0));
         let time = match chance.below(10) {
             0..=3 => chance.pick(&in_the_night),
             4..=6 => rush,
@@ -98,6 +105,7 @@ impl Plan {
         let quiet = |from: &str, to: &str| Some((from.parse().ok()?, to.parse().ok()?));
         Self {
             name: format!("s{number}"),
+            renamed_from: None,
             group: if chance.hits(50) { None } else { Some(chance.pick(&GROUPS).to_owned()) },
             zone: (place && when != When::Event).then(|| chance.pick(zones)),
             twists: Twists {
@@ -120,6 +128,17 @@ impl Plan {
         }
     }
 
+    /// What it was called first.
+    pub(crate) fn root(&self) -> &str {
+        root(&self.name)
+    }
+
+    /// The same under its next name.
+    pub(crate) fn renamed(self) -> Self {
+        let times = self.name.split_once('-').and_then(|(_, times)| times.parse().ok()).unwrap_or(0_u32);
+        Self { name: format!("{}-{}", self.root(), times + 1), renamed_from: Some(self.name), ..self }
+    }
+
     /// As a writer writes it.
     pub(crate) fn toml(&self) -> String {
         let to = self.group.as_ref().map_or_else(|| "everyone".to_owned(), |group| format!("group:{group}"));
@@ -137,7 +156,10 @@ impl Plan {
             When::Elapsed { from, minutes } => {
                 line("every", &format!("\"{minutes}m\"\nfrom = {}", from.format("%Y-%m-%dT%H:%M:%S")));
             }
-            When::Event => line("event", &format!("\"{}\"", self.name)),
+            When::Event => line("event", &format!("\"{}\"", self.root())),
+        }
+        if let Some(before) = &self.renamed_from {
+            line("renamed_from", &format!("\"{before}\""));
         }
         if let Some(zone) = self.zone {
             line("zone", &format!("\"{zone}\""));

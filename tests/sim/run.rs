@@ -16,7 +16,7 @@ use crate::sim::clock::Time;
 use crate::sim::generation::{Folder, Generation, Handles, RESTART, Surroundings, new_life};
 use crate::sim::life::Frailty;
 use crate::sim::teams::{Teams, Weather};
-use crate::sim::truth::{Span, Truth};
+use crate::sim::truth::{Counts, Span, Truth};
 use crate::sim::world::World;
 
 /// What may happen in a run at all.
@@ -86,6 +86,7 @@ pub(crate) struct Report {
     pub(crate) copies: u64,
     pub(crate) crashes: u64,
     pub(crate) hours: u64,
+    pub(crate) counts: Counts,
     /// Deliveries in the ledger, by their states.
     pub(crate) rows: BTreeMap<String, u64>,
 }
@@ -110,7 +111,7 @@ pub(crate) fn run(seed: u64) -> Report {
     let chance = Chance::new(seed, "mood");
     let mood = Mood::new(&chance);
     let often =
-        Pace { minutes: &[0, 1, 5, 20, 45, 90], senders: chance.pick(&[1, 4, 16]), beat: BEAT, tell: Box::new(|_| {}) };
+        Pace { minutes: &[0, 1, 5, 12, 25, 45], senders: chance.pick(&[1, 4, 16]), beat: BEAT, tell: Box::new(|_| {}) };
     run_in(World::new(seed), seed, mood, often)
 }
 
@@ -181,6 +182,7 @@ pub(crate) fn run_in(world: World, seed: u64, mood: Mood, pace: Pace) -> Report 
         copies: arrived - truth.arrivals().len() as u64,
         crashes: truth.crashes,
         hours: time.mono().as_secs() / 3600,
+        counts: truth.counts,
         rows,
     }
 }
@@ -207,8 +209,8 @@ impl Run {
 
     async fn begin(&mut self) {
         for plan in self.world.plans.clone() {
-            self.write(&plan.name, &plan.toml());
-            self.truth().plans.insert(plan.name.clone(), vec![Span { until: Duration::MAX, value: plan }]);
+            self.write(plan.root(), &plan.toml());
+            self.truth().plans.insert(plan.root().to_owned(), vec![Span { until: Duration::MAX, value: plan }]);
         }
         for person in &self.world.people {
             let lives = vec![Span { until: Duration::MAX, value: person.zone }];
@@ -236,14 +238,14 @@ impl Run {
         *self.around.teams.weather.lock().unwrap_or_else(PoisonError::into_inner) = (Weather::default(), None);
         self.kill_and_start().await;
         for plan in self.world.plans.clone() {
-            self.write(&plan.name, &plan.toml());
+            self.write(plan.root(), &plan.toml());
         }
         self.reload().await;
         for plan in self.world.plans.clone() {
             self.let_go(ScheduleName::new(&plan.name).expect("a name")).await;
         }
         let longest = self.world.plans.iter().map(|plan| plan.late + plan.jitter).max().unwrap_or_default();
-        self.pass(longest + Duration::from_mins(20)).await;
+        self.pass(longest + Duration::from_mins(10)).await;
         if let Some(generation) = &mut self.generation {
             generation.stop().await;
         }
@@ -262,7 +264,7 @@ impl Run {
     }
 
     /// Time passes. A daemon that dies meanwhile is started again.
-    async fn pass(&mut self, span: Duration) {
+    pub(crate) async fn pass(&mut self, span: Duration) {
         let until = self.around.time.mono() + span;
         loop {
             let Some(left) = until.checked_sub(self.around.time.mono()).filter(|left| !left.is_zero()) else { return };
@@ -346,6 +348,11 @@ impl Run {
                 None => self.bury_and_start().await,
             }
         }
+    }
+
+    /// How many daemons there have been.
+    pub(crate) fn generations(&self) -> u32 {
+        self.generations
     }
 
     pub(crate) fn wall(&self) -> chrono::DateTime<chrono::Utc> {

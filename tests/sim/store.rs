@@ -2,6 +2,7 @@
 //! it the daemon may die.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -29,7 +30,7 @@ use nudged::port::export::{LedgerPage, LedgerQuery, LedgerRow};
 use nudged::port::people::{ExportPage, PersonFile};
 use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallWork};
 use nudged::port::rehearsal::TestOrder;
-use nudged::port::reload::{Reload, ScheduleChange};
+use nudged::port::reload::{Change, Reload, ReloadManner, ScheduleChange};
 use nudged::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use nudged::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
@@ -43,13 +44,17 @@ use nudged::port::trouble::{
 use nudged::port::vitals::{CrowdFigures, QueueFigures};
 use nudged::port::why::{Story, StoryQuery};
 
+use crate::sim::audit;
 use crate::sim::clock::Time;
 use crate::sim::life::Life;
+use crate::sim::plan::root;
 use crate::sim::truth::Truth;
 
 /// The ledger in the hands of one daemon.
 pub(crate) struct MortalStore {
     pub(crate) inner: SqliteStore,
+    /// The file of it.
+    pub(crate) ledger: PathBuf,
     pub(crate) life: Arc<Life>,
     pub(crate) time: Arc<Time>,
     pub(crate) truth: Arc<Mutex<Truth>>,
@@ -187,7 +192,7 @@ acts! {
 
         async fn choose(&self, who: Who, choice: Choice) -> Result<Option<bool>, StoreError> {
             let name = who.addresses.first().map(|address| address.as_str().split('@').next().unwrap_or_default().to_owned());
-            let topic = choice.topic.as_ref().map_or("", |topic| topic.as_str()).to_owned();
+            let topic = choice.topic.as_ref().map_or("", |topic| root(topic.as_str())).to_owned();
             let wish = choice.wish;
             let seen = move |truth: &mut Truth, _, _: &Option<bool>| {
                 let Some(name) = name else { return };
@@ -200,7 +205,7 @@ acts! {
         }
 
         async fn pause(&self, pause: Pause, now: DateTime<Utc>) -> Result<bool, StoreError> {
-            let schedule = pause.schedule.as_str().to_owned();
+            let schedule = root(pause.schedule.as_str()).to_owned();
             let seen = move |truth: &mut Truth, _, _: &bool| {
                 let step = truth.step;
                 truth.held.entry(schedule).or_insert(step);
@@ -209,7 +214,7 @@ acts! {
         }
 
         async fn resume(&self, schedule: ScheduleName, now: DateTime<Utc>) -> Result<bool, StoreError> {
-            let name = schedule.as_str().to_owned();
+            let name = root(schedule.as_str()).to_owned();
             let seen = move |truth: &mut Truth, _, _: &bool| {
                 truth.held.remove(&name);
             };
@@ -223,9 +228,53 @@ acts! {
         ) -> Result<Result<RecallReport, NoRecall>, StoreError> {
             let seen = |truth: &mut Truth, _, report: &Result<RecallReport, NoRecall>| {
                 let Ok(report) = report else { return };
-                truth.recalled.entry((report.schedule.clone(), report.occurrence)).or_insert(truth.step);
+                truth.recalled.entry((root(&report.schedule).to_owned(), report.occurrence)).or_insert(truth.step);
             };
             self.act("begin_recall", self.inner.begin_recall(order, now), seen).await
+        }
+
+        async fn reload(&self, reload: Reload) -> Result<Vec<ScheduleChange>, StoreError> {
+            let is_done = reload.manner != ReloadManner::DryRun;
+            let seen = move |truth: &mut Truth, _, changes: &Vec<ScheduleChange>| {
+                let count = |change| changes.iter().filter(|it| is_done && it.change == change).count() as u64;
+                truth.counts.renamed += count(Change::Renamed);
+                truth.counts.removed += count(Change::Removed);
+            };
+            self.act("reload", self.inner.reload(reload), seen).await
+        }
+
+        async fn retry(
+            &self,
+            order: RetryOrder,
+            now: DateTime<Utc>,
+        ) -> Result<Result<RetryReport, NothingThere>, StoreError> {
+            let (asked, ledger) = (order.clone(), &self.ledger);
+            let seen = move |truth: &mut Truth, at, report: &Result<RetryReport, NothingThere>| {
+                let (up_to, out) = audit::retried(ledger, truth.retried_up_to);
+                truth.retried_up_to = up_to;
+                let told = report.as_ref().map_or(0, |report| report.retried);
+                if told != out.len() as u64 {
+                    truth.violation(at, format!("{} were to be sent again, and {told} were told", out.len()));
+                }
+                truth.retried(&out, &asked);
+            };
+            self.act("retry", self.inner.retry(order, now), seen).await
+        }
+
+        async fn cancel(
+            &self,
+            order: CancelOrder,
+            now: DateTime<Utc>,
+        ) -> Result<Result<CancelReport, NothingThere>, StoreError> {
+            let seen = |truth: &mut Truth, _, report: &Result<CancelReport, NothingThere>| {
+                let Ok(report) = report else { return };
+                for found in &report.occurrences {
+                    let occurrence = (root(&report.schedule).to_owned(), found.occurrence);
+                    truth.cancelled.entry(occurrence).or_insert(truth.step);
+                    truth.counts.cancelled += found.cancelled;
+                }
+            };
+            self.act("cancel", self.inner.cancel(order, now), seen).await
         }
 
         async fn close(&self) {
@@ -237,7 +286,6 @@ acts! {
     record_plans(plans: Vec<SchedulePlan>, now: DateTime<Utc>) -> PlanChange;
     take_in(news: News, fallback_zone: Tz, now: DateTime<Utc>) -> TakenIn;
     documents(prefix: &str) -> Vec<Document>;
-    reload(reload: Reload) -> Vec<ScheduleChange>;
     retire_missing(missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Retired;
     zones() -> Vec<Tz>;
     plan_marks() -> Vec<PlanMark>;
@@ -281,8 +329,6 @@ acts! {
     queues(now: DateTime<Utc>) -> Vec<QueueFigures>;
     crowd() -> CrowdFigures;
     failures(query: FailuresQuery, since: DateTime<Utc>, now: DateTime<Utc>) -> Failures;
-    retry(order: RetryOrder, now: DateTime<Utc>) -> Result<RetryReport, NothingThere>;
-    cancel(order: CancelOrder, now: DateTime<Utc>) -> Result<CancelReport, NothingThere>;
     ledger_page(query: LedgerQuery, limit: usize) -> LedgerPage;
     tail(query: TailQuery, not_before: DateTime<Utc>, limit: usize) -> Vec<LedgerRow>;
     rehearse(order: TestOrder, now: DateTime<Utc>) -> Option<NaiveDateTime>;

@@ -121,10 +121,11 @@ impl Teams {
             };
         }
         if draw < throttled + in_doubt + again {
-            return match self.chance.below(4) {
+            return match self.chance.below(6) {
                 0 => Fate { reaches: false, ..retry(Reason::NotConnected, None) },
                 1 => retry(Reason::Busy, None),
                 2 => retry(Reason::TryAgain, None),
+                3 | 4 => refused(Verdict::Permanent { reason: Reason::Refused }),
                 _ => {
                     let after = Some(Duration::from_secs(30));
                     refused(Verdict::Recreate { reason: Reason::ConversationNotFound, after })

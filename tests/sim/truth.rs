@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::AddAssign;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
@@ -10,9 +12,11 @@ use chrono_tz::Tz;
 use nudged::domain::delivery::{Claim, State};
 use nudged::domain::id::DeliveryId;
 use nudged::port::store::{Outcome, Rescued};
+use nudged::port::trouble::{Retried, RetryOrder};
+use tokio::sync::Notify;
 
 use crate::sim::civil::local;
-use crate::sim::plan::Plan;
+use crate::sim::plan::{Plan, root};
 
 /// More acts than are ever made at one instant; beyond them something goes round without end.
 const MOST_AT_ONCE: u64 = 200_000;
@@ -49,6 +53,8 @@ pub(crate) struct Sent {
     pub(crate) end: End,
     /// In what state it left the delivery, once that was durable.
     pub(crate) settled: Option<State>,
+    /// Whether an operator who knew of the doubt has had it sent again since.
+    is_forgiven: bool,
 }
 
 struct Claimed {
@@ -62,6 +68,29 @@ struct Claimed {
 pub(crate) struct Span<T> {
     pub(crate) until: Duration,
     pub(crate) value: T,
+}
+
+/// How often what is seldom has happened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    /// Deliveries that were sent again because an operator asked for it.
+    pub(crate) retried: u64,
+    /// Deliveries that an operator cancelled.
+    pub(crate) cancelled: u64,
+    /// Schedules that came into force under another name.
+    pub(crate) renamed: u64,
+    /// Schedules whose file went.
+    pub(crate) removed: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        let Self { retried, cancelled, renamed, removed } = more;
+        self.retried += retried;
+        self.cancelled += cancelled;
+        self.renamed += renamed;
+        self.removed += removed;
+    }
 }
 
 /// All that is known.
@@ -82,6 +111,16 @@ pub(crate) struct Truth {
     pub(crate) held: BTreeMap<String, u64>,
     /// Which occurrences are taken back, since which act of the store.
     pub(crate) recalled: BTreeMap<(String, NaiveDateTime), u64>,
+    /// Which occurrences are cancelled, since which act of the store.
+    pub(crate) cancelled: BTreeMap<(String, NaiveDateTime), u64>,
+    /// How often an operator had what was in doubt sent again, and until when what was late.
+    sent_again: BTreeMap<Key, u32>,
+    late_until: BTreeMap<Key, DateTime<Utc>>,
+    /// How far the ledger's ways out of a final state have been accounted for.
+    pub(crate) retried_up_to: i64,
+    /// Rung when a request is about to leave.
+    pub(crate) leaving: Arc<Notify>,
+    pub(crate) counts: Counts,
     claims: HashMap<DeliveryId, Claimed>,
     /// What each task has marked as about to leave, at which act of the store.
     marks: HashMap<tokio::task::Id, (DeliveryId, u64)>,
@@ -91,6 +130,8 @@ pub(crate) struct Truth {
     /// Of which a daemon had said that a request leaves, and died before it knew what came of it; whether any left, the
     /// next one can't know.
     orphans: BTreeSet<Key>,
+    /// Those of them of which nobody has had the message sent again since.
+    mourned: BTreeSet<Key>,
     by_key: BTreeMap<Key, Vec<usize>>,
     by_delivery: HashMap<DeliveryId, Vec<usize>>,
     /// Until when Teams wants to hear nothing from a conversation, and since when.
@@ -134,7 +175,7 @@ impl Truth {
 
     pub(crate) fn claimed(&mut self, at: Duration, claims: &[Claim]) {
         for claim in claims {
-            let key = (claim.schedule.as_str().to_owned(), claim.occurrence, claim.recipient.name.clone());
+            let key = (root(claim.schedule.as_str()).to_owned(), claim.occurrence, claim.recipient.name.clone());
             self.claims.insert(claim.id, Claimed { at, key });
         }
     }
@@ -142,6 +183,13 @@ impl Truth {
     pub(crate) fn marked(&mut self, task: tokio::task::Id, delivery: DeliveryId, lease_until: DateTime<Utc>) {
         self.marks.insert(task, (delivery, self.step));
         self.sending.insert(delivery, lease_until);
+        self.leaving.notify_waiters();
+    }
+
+    /// The schedules of which a request may be under way.
+    pub(crate) fn going_out(&self) -> BTreeSet<&str> {
+        let claimed = self.sending.keys().filter_map(|delivery| self.claims.get(delivery));
+        claimed.map(|claimed| claimed.key.0.as_str()).collect()
     }
 
     /// A daemon has begun, and has found what the one before it left behind.
@@ -151,7 +199,7 @@ impl Truth {
             self.violation(at, format!("P3: {known} requests were without an outcome, and {found} are in doubt"));
         }
         for delivery in std::mem::take(&mut self.sending).into_keys() {
-            self.orphans.extend(self.claims.get(&delivery).map(|claimed| claimed.key.clone()));
+            self.mourn(delivery);
         }
         self.orphan(u32::MAX);
     }
@@ -159,8 +207,36 @@ impl Truth {
     /// What was held too long by nobody has been rescued.
     pub(crate) fn rescued(&mut self, in_hand: &[DeliveryId], now: DateTime<Utc>) {
         let is_over = |delivery: &DeliveryId, lease: &mut DateTime<Utc>| !in_hand.contains(delivery) && *lease < now;
-        for (delivery, _) in self.sending.extract_if(.., is_over) {
-            self.orphans.extend(self.claims.get(&delivery).map(|claimed| claimed.key.clone()));
+        let over: Vec<DeliveryId> = self.sending.extract_if(.., is_over).map(|(delivery, _)| delivery).collect();
+        for delivery in over {
+            self.mourn(delivery);
+        }
+    }
+
+    fn mourn(&mut self, delivery: DeliveryId) {
+        let Some(key) = self.claims.get(&delivery).map(|claimed| claimed.key.clone()) else { return };
+        self.orphans.insert(key.clone());
+        self.mourned.insert(key);
+    }
+
+    /// An operator has these sent again. Of what was in doubt they know that it may come twice.
+    pub(crate) fn retried(&mut self, deliveries: &[DeliveryId], order: &RetryOrder) {
+        self.counts.retried += deliveries.len() as u64;
+        for delivery in deliveries {
+            let Some(key) = self.claims.get(delivery).map(|claimed| claimed.key.clone()) else { continue };
+            if let Some(until) = order.late_until {
+                self.late_until.insert(key.clone(), until);
+            }
+            match order.which {
+                Retried::Failed => {}
+                Retried::Unknown => {
+                    for number in self.by_key.get(&key).into_iter().flatten() {
+                        self.sent[*number].is_forgiven = true;
+                    }
+                    self.mourned.remove(&key);
+                    *self.sent_again.entry(key).or_default() += 1;
+                }
+            }
         }
     }
 
@@ -190,9 +266,9 @@ impl Truth {
         let (key, claimed_at) = (claimed.key.clone(), claimed.at);
         let (schedule, occurrence, _) = &key;
         let civil = occurrence.format("%Y-%m-%d|%H:%M");
-        let begins = format!("{schedule}|{civil}|");
         self.note(at, &format!("leaves {schedule} {occurrence} {name}"));
-        if key.2 != name || !text.starts_with(&begins) {
+        let says = text.split_once('|').map(|(named, rest)| (root(named), rest.starts_with(&format!("{civil}|"))));
+        if key.2 != name || says != Some((schedule.as_str(), true)) {
             self.violation(at, format!("delivery {delivery} for {key:?} says {text:?} to {name}"));
         }
         self.look_for_a_second(at, generation, &key);
@@ -210,6 +286,9 @@ impl Truth {
         if self.recalled.get(&(schedule.clone(), *occurrence)).is_some_and(|since| *since < marked_at) {
             self.violation(at, allowed("although it was recalled"));
         }
+        if self.cancelled.get(&(schedule.clone(), *occurrence)).is_some_and(|since| *since < marked_at) {
+            self.violation(at, allowed("although it was cancelled"));
+        }
         if let Some((since, until)) = self.silences.get(name)
             && at > *since + SLACK
             && at < *until
@@ -223,16 +302,16 @@ impl Truth {
         self.by_key.entry(key.clone()).or_default().push(number);
         self.by_delivery.entry(delivery).or_default().push(number);
         let end = End::UnderWay;
-        self.sent.push(Sent { key, generation, has_arrived: false, end, settled: None });
+        self.sent.push(Sent { key, generation, has_arrived: false, end, settled: None, is_forgiven: false });
         Some(number)
     }
 
-    /// P1: what has arrived for sure is not sent again, and what may have only where the schedule says so.
+    /// P1: what has arrived for sure is not sent again, and what may have only where the schedule says so, or an operator.
     fn look_for_a_second(&mut self, at: Duration, generation: u32, key: &Key) {
         let plan = self.plans.get(&key.0).and_then(|plans| plans.last()).map(|span| span.value.clone());
         let holds = plan.as_ref().is_some_and(|plan| plan.hold);
-        let mut doubts = 0;
-        let mut wrong = (holds && self.orphans.contains(key)).then_some("after a death, though it says hold");
+        let mut doubts = 0_u32;
+        let mut wrong = (holds && self.mourned.contains(key)).then_some("after a death, though it says hold");
         for number in self.by_key.get(key).into_iter().flatten() {
             let before = &self.sent[*number];
             match before.end {
@@ -240,14 +319,14 @@ impl Truth {
                 End::Delivered => wrong = Some("after it was delivered"),
                 End::InDoubt | End::Orphaned | End::UnderWay => {
                     doubts += 1;
-                    if holds {
+                    if holds && !before.is_forgiven {
                         wrong = Some("after a doubt, though it says hold");
                     }
                 }
                 End::Refused => {}
             }
         }
-        if doubts >= 4 {
+        if doubts >= 4 + self.sent_again.get(key).copied().unwrap_or_default() {
             wrong = Some("after four doubts");
         }
         if plan.is_some_and(|plan| plan.when.is_once_a_day()) {
@@ -269,13 +348,16 @@ impl Truth {
     /// Whether any of what was true since the claim lets the message leave at one of these instants.
     fn is_timely(&self, key: &Key, claimed_at: Duration, walls: &[DateTime<Utc>]) -> bool {
         let slack = TimeDelta::from_std(SLACK).expect("a short time");
+        let late_until = self.late_until.get(key).copied().unwrap_or(DateTime::<Utc>::MIN_UTC);
         let plans = self.plans.get(&key.0).into_iter().flatten().filter(|plan| plan.until >= claimed_at);
         let zones = || self.zones.get(&key.2).into_iter().flatten().filter(|zone| zone.until >= claimed_at);
         plans.flat_map(|plan| zones().map(move |zone| (&plan.value, zone.value))).any(|(plan, zone)| {
             let Some(due) = plan.due(key.1, zone) else { return false };
             let is_quiet = |at: DateTime<Utc>| plan.is_quiet(local(at, zone));
             walls.iter().any(|wall| {
-                *wall >= due && *wall <= plan.over(due) + slack && !(is_quiet(*wall) && is_quiet(*wall - slack))
+                *wall >= due
+                    && *wall <= plan.over(due).max(late_until) + slack
+                    && !(is_quiet(*wall) && is_quiet(*wall - slack))
             })
         })
     }

@@ -65,6 +65,10 @@ const NIGHTS: [(&str, [Tz; 3]); 8] = [
     ("2027-09-04T18:00:00Z", [Tz::America__Santiago, Tz::Pacific__Easter, Tz::America__Asuncion]),
     ("2026-12-31T06:00:00Z", [Tz::Pacific__Kiritimati, Tz::Pacific__Pago_Pago, Tz::Asia__Tokyo]),
 ];
+
+/// How long a night is, at the most, until all of its clocks have changed.
+const NIGHT_HOURS: usize = 9;
+
 const ANYWHERE: [Tz; 6] =
     [Tz::UTC, Tz::Asia__Kolkata, Tz::Asia__Kathmandu, Tz::Asia__Tokyo, Tz::America__Denver, Tz::Africa__Casablanca];
 
@@ -84,9 +88,11 @@ impl World {
     pub(crate) fn new(seed: u64) -> Self {
         let chance = Chance::new(seed, "world");
         let (night, nearby) = chance.pick(&NIGHTS);
-        let begins_at: DateTime<Utc> = night.parse().expect("an instant");
-        let begins_at = begins_at + TimeDelta::seconds(i64::try_from(chance.below(5400)).expect("a small number"));
-        let hours = chance.between(3, 9);
+        let night: DateTime<Utc> = night.parse().expect("an instant");
+        let hours = chance.between(2, 4);
+        // A part of the night: what a seed costs are its hours, and thousands of them cover all parts of each.
+        let seconds = chance.below(5400) + 3600 * chance.below(NIGHT_HOURS - hours + 1);
+        let begins_at = night + TimeDelta::seconds(i64::try_from(seconds).expect("a small number"));
         let mut zones = nearby.to_vec();
         zones.push(chance.pick(&ANYWHERE));
         zones.push(chance.pick(&ANYWHERE));

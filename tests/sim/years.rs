@@ -131,6 +131,7 @@ fn schedule(number: usize, zone: Option<Tz>, chance: &Chance) -> (Plan, usize) {
     let plan = Plan {
         group: Some(name.clone()),
         name,
+        renamed_from: None,
         when,
         zone,
         twists: Twists { gap: chance.pick(&[Gap::Shift, Gap::FirstValid, Gap::Skip]), second: chance.hits(30) },

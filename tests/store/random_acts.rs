@@ -9,6 +9,7 @@ use nudged::domain::schedule::model::Target;
 use nudged::domain::share::Rooms;
 use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport};
 use nudged::port::store::StoreError;
+use nudged::port::trouble::{CancelOrder, CancelReport, NothingThere, Retried, RetryOrder, RetryReport};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
@@ -31,6 +32,8 @@ enum Act {
     Retire,
     Recall { schedule: usize, hour: usize, who: Option<usize> },
     TakeBack { settlement: usize },
+    Cancel { schedule: usize, is_of_day: bool },
+    Retry { schedule: usize, which: Retried, is_late: bool },
     Wait { minutes: i64 },
 }
 
@@ -52,6 +55,12 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..2_usize, 0..3_usize, prop::option::of(0..4_usize))
             .prop_map(|(schedule, hour, who)| Act::Recall { schedule, hour, who }),
         1 => (0..4_usize).prop_map(|settlement| Act::TakeBack { settlement }),
+        1 => (0..2_usize, any::<bool>()).prop_map(|(schedule, is_of_day)| Act::Cancel { schedule, is_of_day }),
+        2 => (0..2_usize, any::<bool>(), any::<bool>()).prop_map(|(schedule, is_doubt, is_late)| Act::Retry {
+            schedule,
+            which: if is_doubt { Retried::Unknown } else { Retried::Failed },
+            is_late,
+        }),
         3 => (1..90_i64).prop_map(|minutes| Act::Wait { minutes }),
     ]
 }
@@ -73,6 +82,8 @@ struct World {
     taken: BTreeSet<i64>,
     /// What was recalled: of everybody, or of one person.
     recalled: BTreeSet<(&'static str, NaiveDateTime, Option<String>)>,
+    /// What was cancelled.
+    cancelled: BTreeSet<(&'static str, NaiveDateTime)>,
 }
 
 pub(crate) fn run(place: impl Fn() -> Box<dyn Place>) {
@@ -92,6 +103,7 @@ pub(crate) fn run(place: impl Fn() -> Box<dyn Place>) {
                 last: BTreeMap::new(),
                 taken: BTreeSet::new(),
                 recalled: BTreeSet::new(),
+                cancelled: BTreeSet::new(),
             };
             for act in &acts {
                 world.perform(act).await;
@@ -151,6 +163,8 @@ impl World {
                     assert!(!self.taken.contains(&claim.id.0), "{claim:?} was sent already");
                     let schedule =
                         SCHEDULES.into_iter().find(|it| *it == claim.schedule.as_str()).expect("one of them");
+                    let was = &self.cancelled;
+                    assert!(!was.contains(&(schedule, claim.occurrence)), "{claim:?} was cancelled");
                     let who = claim.recipient.email.clone().expect("an address");
                     assert!(!self.is_recalled(&(schedule, claim.occurrence, who)), "{claim:?} was recalled");
                     self.claims.retain(|(held, _)| held.id != claim.id);
@@ -184,6 +198,8 @@ impl World {
             }
             Act::Recall { schedule, hour, who } => self.recall(SCHEDULES[*schedule], HOURS[*hour], *who).await,
             Act::TakeBack { settlement } => self.take_back(*settlement).await,
+            Act::Cancel { schedule, is_of_day } => self.cancel(SCHEDULES[*schedule], *is_of_day).await,
+            Act::Retry { schedule, which, is_late } => self.retry(SCHEDULES[*schedule], *which, *is_late).await,
             Act::Wait { minutes } => self.now += TimeDelta::minutes(*minutes),
         }
     }
@@ -232,6 +248,30 @@ impl World {
         }
     }
 
+    async fn cancel(&mut self, schedule: &'static str, is_of_day: bool) {
+        let on = is_of_day.then(|| civil("00:00").date());
+        let order = CancelOrder { schedule: name(schedule), on, dry_run: true };
+        let tried = self.ledger.store.cancel(order.clone(), self.now).await.expect("trying out");
+        let order = CancelOrder { dry_run: false, ..order };
+        let done = self.ledger.store.cancel(order, self.now).await.expect("cancelling");
+        let found = |report: &Result<CancelReport, NothingThere>| report.clone().map(|report| report.occurrences);
+        assert_eq!(found(&tried), found(&done), "a trial says what is going to happen");
+        self.cancelled.extend(found(&done).into_iter().flatten().map(|found| (schedule, found.occurrence)));
+    }
+
+    async fn retry(&mut self, schedule: &'static str, which: Retried, is_late: bool) {
+        let late_until = is_late.then(|| self.now + TimeDelta::minutes(30));
+        let order =
+            RetryOrder { schedule: name(schedule), who: Vec::new(), on: None, which, late_until, dry_run: true };
+        let tried = self.ledger.store.retry(order.clone(), self.now).await.expect("trying out");
+        let order = RetryOrder { dry_run: false, ..order };
+        let done = self.ledger.store.retry(order, self.now).await.expect("retrying");
+        let told = |report: Result<RetryReport, NothingThere>| {
+            report.map(|report| (report.occurrences, report.retried, report.too_late, report.not_meant))
+        };
+        assert_eq!(told(tried), told(done), "a trial says what is going to happen");
+    }
+
     async fn take_back(&mut self, settlement: usize) {
         let work = self.ledger.store.recall_due(self.now, 100).await.expect("what is due");
         for task in &work.tasks {
@@ -263,14 +303,23 @@ impl World {
                 let key = (schedule, delivery.occurrence, delivery.address.expect("an address"));
                 let now = (delivery.state, delivery.reason);
                 if let Some(before) = self.last.insert(key.clone(), now) {
+                    let is_for_good = matches!(before.1, Some(Reason::Recalled | Reason::CancelledByOperator));
                     let revived = before.0 == State::Cancelled
-                        && before.1 != Some(Reason::Recalled)
+                        && !is_for_good
                         && matches!(now, (State::Planned | State::Expired, _) | (_, Some(Reason::ServedBeforeEdit)));
-                    let sealed = before.0 == State::Cancelled && now == (State::Cancelled, Some(Reason::Recalled));
+                    let sealed = before.0 == State::Cancelled
+                        && !is_for_good
+                        && matches!(now, (State::Cancelled, Some(Reason::Recalled | Reason::CancelledByOperator)));
+                    let retried = match act {
+                        Act::Retry { which, .. } => before.0 == which.state() && now == (State::Planned, None),
+                        _ => false,
+                    };
                     assert!(
-                        !before.0.is_final() || before == now || revived || sealed,
+                        !before.0.is_final() || before == now || revived || sealed || retried,
                         "{key:?}: {before:?} → {now:?} by {act:?}"
                     );
+                    let is_doubt = retried && before.0 == State::Unknown;
+                    assert!(!is_doubt || delivery.possible_duplicate, "{key:?} may come twice, and nothing says so");
                 }
                 let held = matches!(delivery.state, State::Claimed | State::Sending);
                 assert!(!held || delivery.not_before.is_some());

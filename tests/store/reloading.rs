@@ -158,6 +158,29 @@ pub(crate) async fn a_rename_takes_everything_along(place: &dyn Place) {
     assert_eq!(told(&changes), [("s", Change::Added, 0, 0)]);
 }
 
+pub(crate) async fn what_is_held_is_held_under_its_new_name(place: &dyn Place) {
+    let ledger = at_nine(place).await;
+    let pause = Pause { schedule: name("s"), why: "a holiday".into(), by: PausedBy::Operator, not_believed: None };
+    ledger.store.pause(pause, at("00:00")).await.expect("pausing");
+    let plans = [plan("new", &[wave("09:00", BERLIN), wave("09:00", TOKYO)])];
+    ledger.reload(&[draft("new").renamed_from("s")], &plans, ReloadManner::Counted, "00:10").await;
+    let held = ledger.store.paused().await.expect("paused");
+    assert_eq!((held[0].schedule.as_str(), held[0].why.as_str()), ("new", "a holiday"));
+    ledger.expand("08:00").await;
+    assert_eq!(ledger.claim("08:00").await, [], "nothing of it leaves");
+    ledger.store.resume(name("new"), at("08:01")).await.expect("resuming");
+    assert_eq!(ledger.claim("08:01").await.len(), 2, "Kei's hour is long over");
+}
+
+/// Two schedules that stand there are two, whatever one says that it was called.
+pub(crate) async fn a_name_that_is_in_use_is_not_taken(place: &dyn Place) {
+    let ledger = at_nine(place).await;
+    let both = [draft("new").renamed_from("s"), draft("s")];
+    let changes = ledger.reload(&both, &[], ReloadManner::Counted, "00:00").await;
+    assert_eq!(told(&changes), [("new", Change::Added, 0, 0)]);
+    assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 3)], "its own stay its own");
+}
+
 pub(crate) async fn nobody_is_renamed_into_somebody_else(place: &dyn Place) {
     let ledger = at_nine(place).await;
     ledger.sync(&[draft("s"), draft("t")], "00:00").await;

@@ -13,24 +13,39 @@ use crate::domain::delivery::Reason;
 use crate::domain::id::DeliveryId;
 use crate::port::trouble::{CancelOrder, CancelReport, CancelledOccurrence, NothingThere};
 
-/// The one that is going out, or else the next one.
-static NEXT: Sql = Sql::new(
+/// What of a wave can still be sent, or is being sent at this moment.
+macro_rules! open_occurrences {
+    ($begin:literal, $end:literal) => {
+        Sql::new(concat!(
+            $begin,
+            "
+                AND w.withdrawn_at IS NULL AND o.cancelled_at IS NULL AND o.recalled_at IS NULL
+                AND ((w.to_expand = 1 AND w.expire_at >= :now) OR EXISTS (
+                    SELECT 1 FROM deliveries d INDEXED BY deliveries_unfinished
+                    WHERE d.wave_id = w.id AND {unfinished d.}
+                ))
+            ",
+            $end
+        ))
+    };
+}
+
+/// The one that is going out, or else the next one. One person's snooze is not what is meant, nor is a test.
+static NEXT: Sql = open_occurrences!(
     "
     SELECT o.id, o.civil
     FROM waves w INDEXED BY waves_by_end CROSS JOIN occurrences o ON o.id = w.occurrence_id
-    WHERE w.schedule_id = :schedule AND w.expire_at >= :now AND w.withdrawn_at IS NULL
-        AND o.cancelled_at IS NULL AND o.recalled_at IS NULL
-        AND (w.to_expand = 1 OR EXISTS (
-            SELECT 1 FROM deliveries d INDEXED BY deliveries_unfinished WHERE d.wave_id = w.id AND {unfinished d.}
-        ))
-    ORDER BY w.due_at, w.id LIMIT 1",
+    WHERE w.schedule_id = :schedule AND w.expire_at >= :now AND o.cause NOT IN ('snooze', 'test')",
+    "ORDER BY w.due_at, w.id LIMIT 1"
 );
 
-const OF_DATE: &str = "
-    SELECT id, civil FROM occurrences
-    WHERE schedule_id = :schedule AND civil >= :from AND civil < :before AND cancelled_at IS NULL
-        AND recalled_at IS NULL AND is_meant = 1
-    ORDER BY civil";
+static OF_DATE: Sql = open_occurrences!(
+    "
+    SELECT DISTINCT o.id, o.civil
+    FROM occurrences o CROSS JOIN waves w ON w.occurrence_id = o.id
+    WHERE o.schedule_id = :schedule AND o.civil >= :from AND o.civil < :before",
+    "ORDER BY o.civil"
+);
 
 static STANDING: Sql = Sql::new(
     "
@@ -51,10 +66,7 @@ pub(super) fn cancel(
     let mut occurrences = Vec::new();
     for (id, civil) in meant(conn, schedule, order, now)? {
         let subject = Subject { schedule, occurrence: id, civil, moved_to: None, who: None };
-        let found = cancel_one(conn, &subject, order.dry_run, now)?;
-        if order.on.is_none() || found.cancelled > 0 {
-            occurrences.push(found);
-        }
+        occurrences.push(cancel_one(conn, &subject, order.dry_run, now)?);
     }
     if occurrences.is_empty() {
         return Ok(Err(NothingThere::Nothing));
@@ -80,8 +92,10 @@ fn meant(
     let mut meant = Vec::new();
     if let Some(date) = order.on {
         let (from, before) = texts_of(date);
-        let mut statement = conn.prepare_cached(OF_DATE)?;
-        let mut rows = statement.query(named_params! { ":schedule": schedule, ":from": from, ":before": before })?;
+        let mut statement = conn.prepare_cached(OF_DATE.get())?;
+        let mut rows = statement.query(named_params! {
+            ":schedule": schedule, ":from": from, ":before": before, ":now": micros(now),
+        })?;
         while let Some(row) = rows.next()? {
             meant.push(read(row)?);
         }
@@ -118,7 +132,7 @@ fn cancel_one(
         found.out += u64::from(is_out);
     }
     found.cancelled += to_stop.len() as u64;
-    if dry_run || (found.cancelled == 0 && found.out > 0) {
+    if dry_run {
         return Ok(found);
     }
     let reason = Reason::CancelledByOperator;
@@ -131,6 +145,18 @@ fn cancel_one(
     Ok(found)
 }
 
+const IS_CANCELLED: &str = "
+    SELECT 1 FROM deliveries d CROSS JOIN occurrences o ON o.id = d.occurrence_id
+    WHERE d.id = ?1 AND o.cancelled_at IS NOT NULL";
+
+/// A sender has let go of a delivery that is to be tried again. It is not, where that was cancelled meanwhile.
+pub(super) fn after_return(conn: &Connection, delivery: DeliveryId, now: DateTime<Utc>) -> Result<(), Fault> {
+    if conn.prepare_cached(IS_CANCELLED)?.exists([delivery.0])? {
+        recall::stop(conn, delivery, Reason::CancelledByOperator, now)?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sql::assert_scans_nothing;
@@ -139,7 +165,8 @@ mod tests {
     #[test]
     fn a_cancel_costs_what_it_is_about() {
         assert_scans_nothing(NEXT.get());
-        assert_scans_nothing(OF_DATE);
+        assert_scans_nothing(OF_DATE.get());
         assert_scans_nothing(STANDING.get());
+        assert_scans_nothing(IS_CANCELLED);
     }
 }

@@ -343,9 +343,12 @@ static STOP: Sql = Sql::new(
 
 /// Stops a delivery that has not left, for good.
 pub(super) fn stop(conn: &Connection, delivery: DeliveryId, reason: Reason, now: DateTime<Utc>) -> Result<(), Fault> {
-    conn.prepare_cached(STOP.get())?.execute(named_params! {
+    let stopped = conn.prepare_cached(STOP.get())?.execute(named_params! {
         ":id": delivery.0, ":cancelled": State::Cancelled.word(), ":reason": reason.word(), ":now": micros(now),
     })?;
+    if stopped == 0 {
+        return Ok(());
+    }
     let mut in_doubt = conn.prepare_cached("SELECT 1 FROM deliveries WHERE id = ?1 AND possible_duplicate = 1")?;
     if !in_doubt.exists([delivery.0])? {
         places::give_back(conn, delivery)?;

@@ -17,13 +17,13 @@ use crate::domain::delivery::State;
 use crate::port::recall::NoRecall;
 use crate::port::trouble::{NothingThere, Retried, RetryOrder, RetryReport};
 
-/// From the newest on, until one is found; each of them has an end.
+/// From the newest on, until one is found; each of them has an end. A test is made anew, and not sent again.
 static LATEST: Sql = Sql::new(
     "
     SELECT o.id, o.civil
     FROM deliveries d INDEXED BY deliveries_in_trouble
         CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN occurrences o ON o.id = d.occurrence_id
-    WHERE {in trouble d.} AND d.ended_at > 0 AND d.state = :state AND w.schedule_id = :schedule
+    WHERE {in trouble d.} AND d.ended_at > 0 AND d.state = :state AND w.schedule_id = :schedule AND o.cause <> 'test'
         AND (:who IS NULL OR d.recipient_id IN (SELECT value FROM json_each(:who)))
     ORDER BY d.ended_at DESC, d.id DESC LIMIT 1",
 );
@@ -36,7 +36,7 @@ static CANDIDATES: Sql = Sql::new(
     FROM occurrences o
         CROSS JOIN deliveries d ON d.occurrence_id = o.id
         CROSS JOIN waves w ON w.id = d.wave_id CROSS JOIN schedules s ON s.id = w.schedule_id
-    WHERE o.schedule_id = :schedule AND o.civil >= :from AND o.civil < :before AND d.state = :state
+    WHERE o.schedule_id = :schedule AND o.civil >= :from AND o.civil < :before AND d.state = :state AND o.cause <> 'test'
         AND (:who IS NULL OR d.recipient_id IN (SELECT value FROM json_each(:who)))
     ORDER BY o.civil, d.id",
 );

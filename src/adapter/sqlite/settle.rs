@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, named_params, params};
 
+use super::cancel;
 use super::fault::Fault;
 use super::places;
 use super::realign;
@@ -162,6 +163,7 @@ fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault>
     }
     if settlement.state() == State::Waiting {
         realign::after_return(conn, delivery)?;
+        cancel::after_return(conn, delivery, outcome.at)?;
     }
     Ok(())
 }

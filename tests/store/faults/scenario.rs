@@ -27,6 +27,7 @@ use nudged::port::reload::Reload;
 use nudged::port::reply::ReplyOutcome;
 use nudged::port::store::{Document, Outcome, Pause, PausedBy, Store};
 use nudged::port::team::{Roster, RosterMember};
+use nudged::port::trouble::{CancelOrder, Retried, RetryOrder};
 use serde_json::{Value, json};
 
 use crate::fixtures::*;
@@ -259,6 +260,12 @@ pub(super) const ACTS: &[Act] = acts! {
         let pause = Pause { schedule: name("hold"), why, by: PausedBy::Operator, not_believed: None };
         w.store()?.pause(pause, at("08:11")).await?;
     };
+    "retry": |w| {
+        // Said again it finds nothing to do, where it had been done.
+        let (who, on, late_until) = (Vec::new(), None, None);
+        let order = RetryOrder { schedule: name("s"), who, on, which: Retried::Unknown, late_until, dry_run: false };
+        drop(w.store()?.retry(order, at("08:11")).await?);
+    };
     "recall": |w| {
         // Said again after a failure it is a recall of its own, unless the first one was none.
         w.store()?.begin_recall(recall_order(), at("08:12")).await?.map_err(|none| format!("{none:?}"))?;
@@ -295,6 +302,11 @@ pub(super) const ACTS: &[Act] = acts! {
     "plan anew": |w| {
         w.store()?.record_plans(vec![plan("s", &[wave("13:00", BERLIN)])], at("08:54")).await?;
     };
+    "cancel": |w| {
+        let order = CancelOrder { schedule: name("s"), on: Some(civil("00:00").date()), dry_run: false };
+        drop(w.store()?.cancel(order, at("08:54")).await?);
+    };
+    "a rename": |w| w.sync(&[draft("moved").renamed_from("s"), draft("hold")], "08:54").await?;
     "retire": |w| w.store()?.retire_missing(at("08:55"), at("08:55")).await?;
     "prune": |w| w.store()?.prune(at("08:30"), at("08:56") + TimeDelta::days(100)).await?;
 };
