@@ -3,10 +3,12 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::{TZ_VARIANTS, Tz};
+use nudged::port::clock::Clock;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::process::{memory, processor_time};
@@ -18,7 +20,7 @@ const SCHEDULES: usize = 10_000;
 const PER_FILE: usize = 100;
 
 /// For how long an idle daemon is looked at.
-const IDLE_FOR: Duration = Duration::from_secs(60);
+const IDLE_FOR: Duration = Duration::from_mins(1);
 
 pub(crate) async fn rows(people: usize) -> Vec<Row> {
     let rig = Rig::fast(1_000_000, Duration::ZERO).await;
@@ -27,7 +29,7 @@ pub(crate) async fn rows(people: usize) -> Vec<Row> {
     let import = rig.clock.moment().since(began);
     let (idle, expand) = idle_and_expand(&rig, people).await;
     let start = start(&rig).await;
-    let baseline = raw_inserts(&rig.path("raw.db"), people, &rig).await;
+    let baseline = raw_inserts(&rig.path("raw.db"), people, &rig);
     let percent = idle.processor.as_secs_f64() / IDLE_FOR.as_secs_f64() * 100.0;
     let expanded = expand.took.as_secs_f64();
     vec![
@@ -116,7 +118,7 @@ async fn idle_and_expand(rig: &Rig, people: usize) -> (Idle, Expand) {
         rig.write(&format!("schedules/file-{file:03}.toml"), &text);
     }
     let daemon = rig.start().await;
-    rig.until("nothing is done any more", || is_quiet(&daemon)).await;
+    until_quiet(&rig.clock, &daemon).await;
     let before = processor_time(daemon.id());
     rig.clock.sleep(IDLE_FOR).await;
     let idle = Idle { processor: processor_time(daemon.id()).saturating_sub(before), mib: memory(daemon.id()).now_mib };
@@ -141,11 +143,13 @@ async fn idle_and_expand(rig: &Rig, people: usize) -> (Idle, Expand) {
     (idle, expand)
 }
 
-/// Whether it has not been on a processor for a fifth of a second.
-fn is_quiet(daemon: &Running) -> bool {
-    let before = processor_time(daemon.id());
-    std::thread::sleep(Duration::from_millis(200));
-    processor_time(daemon.id()) == before
+/// Waits until it has not been on a processor for a fifth of a second.
+async fn until_quiet(clock: &Arc<dyn Clock>, daemon: &Running) {
+    let mut before = Duration::MAX;
+    while processor_time(daemon.id()) != before {
+        before = processor_time(daemon.id());
+        clock.sleep(Duration::from_millis(200)).await;
+    }
 }
 
 fn ledger(rig: &Rig) -> Connection {
@@ -169,7 +173,7 @@ async fn start(rig: &Rig) -> Duration {
 }
 
 /// The same number of rows into a table of the same columns and indexes, in one transaction and with nothing asked.
-async fn raw_inserts(path: &Path, people: usize, rig: &Rig) -> Duration {
+fn raw_inserts(path: &Path, people: usize, rig: &Rig) -> Duration {
     let shape = ledger(rig);
     let mut statement = shape
         .prepare("SELECT sql FROM sqlite_master WHERE tbl_name = 'deliveries' AND sql IS NOT NULL ORDER BY type DESC")

@@ -252,7 +252,8 @@ mod tests {
 
     #[test]
     fn claiming_costs_what_is_claimed() {
-        [&CLAIM, &RELEASE].into_iter().for_each(|sql| assert_fills_no_table(sql.get()));
+        assert_fills_no_table(CLAIM.get());
+        assert_fills_no_table(RELEASE.get());
         assert_scans_nothing(CLAIMABLE.get());
         assert_scans_nothing(CLAIM.get());
         assert_scans_nothing(RELEASE.get());
