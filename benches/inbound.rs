@@ -10,10 +10,10 @@
 
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
-use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+#[path = "common/mod.rs"]
+#[allow(dead_code, unreachable_pub, reason = "the other benches use more of it")]
+mod common;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,17 +25,15 @@ use nudged::adapter::entropy::SystemEntropy;
 use nudged::adapter::files::DirectoryLibrary;
 use nudged::adapter::ticker::CronTicker;
 use nudged::adapter::zones::ZoneData;
-use nudged::config::Config;
 use nudged::daemon::{Daemon, Outside};
-use nudged::domain::problem::Source;
 use nudged::emulator::{Emulator, Inbound, Settings, Telling};
 use nudged::port::clock::Clock;
 use nudged::port::store::StatusQuery;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// In the environment of the process that is Teams.
-const ROLE: &str = "INBOUND_ROLE";
+use common::process::{Memory, memory};
+use common::{TEAMS, Teams, config, number, words};
 
 /// The size of a run, from the environment.
 #[derive(Clone, Copy)]
@@ -47,10 +45,6 @@ struct Size {
 
 impl Size {
     fn of_environment() -> Self {
-        let number = |name, default| match std::env::var(name) {
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, and is {text}")),
-            Err(_) => default,
-        };
         Self {
             per_second: number("INBOUND_PER_SECOND", 1000).max(1),
             seconds: number("INBOUND_SECONDS", 30).max(1),
@@ -66,9 +60,9 @@ impl Size {
 fn main() {
     let size = Size::of_environment();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
-    match std::env::var(ROLE) {
-        Ok(_) => runtime.block_on(be_teams(size)),
-        Err(_) => runtime.block_on(measure(size)),
+    match words().first() {
+        Some(role) if role == TEAMS => runtime.block_on(be_teams(size)),
+        Some(_) | None => runtime.block_on(measure(size)),
     }
 }
 
@@ -202,50 +196,12 @@ async fn verify_cost(emulator: &Emulator, clock: &SystemClock) -> String {
     format!("{:.1} µs", clock.moment().since(began).as_secs_f64() * 1e6 / f64::from(TIMES))
 }
 
-/// The process that is Teams. Dropped, it is killed.
-struct Teams {
-    child: Child,
-    says: BufReader<ChildStdout>,
-}
-
-impl Teams {
-    fn start() -> Self {
-        let program = std::env::current_exe().expect("a program has a path");
-        let mut child = Command::new(program)
-            .env(ROLE, "teams")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program runs a second time");
-        let says = BufReader::new(child.stdout.take().expect("it was asked for"));
-        Self { child, says }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        tokio::task::block_in_place(|| self.says.read_line(&mut line)).expect("a line");
-        line.trim_end().to_owned()
-    }
-
-    fn hear(&mut self, line: &str) {
-        let mut ear = self.child.stdin.take().expect("it was asked for");
-        writeln!(ear, "{line}").expect("it listens");
-    }
-}
-
-impl Drop for Teams {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 async fn measure(size: Size) {
-    let mut teams = Teams::start();
+    let mut teams = Teams::start(&[]);
     let verify = teams.line();
     let directory = tempfile::tempdir().expect("a directory");
-    let config = config(directory.path(), &teams.line());
+    let address = teams.line();
+    let config = config(directory.path(), &address, &ear(&address));
     let outside = Outside {
         clock: Arc::new(SystemClock::new()),
         entropy: Arc::new(SystemEntropy),
@@ -260,7 +216,7 @@ async fn measure(size: Size) {
         let status = desk.status(StatusQuery::default()).await.expect("a status");
         status.daemon.and_then(|daemon| daemon.endpoint).expect("an endpoint")
     };
-    let at_start = memory();
+    let at_start = in_words(memory(std::process::id()));
     println!(
         "{} activities of {} people, {} a second; one verification takes {verify}",
         size.total(),
@@ -269,9 +225,9 @@ async fn measure(size: Size) {
     );
     teams.hear(&endpoint().await.listens_on);
     assert_eq!(teams.line(), "a tenth");
-    let at_tenth = memory();
+    let at_tenth = in_words(memory(std::process::id()));
     println!("{}", teams.line());
-    let at_end = memory();
+    let at_end = in_words(memory(std::process::id()));
     let (heard, people) = (endpoint().await.heard, desk.people().await.expect("people").people.len());
     println!("taken in                {heard} of {}, from {people} people in the ledger", size.total() + 1);
     println!("memory at the start     {at_start}");
@@ -281,26 +237,13 @@ async fn measure(size: Size) {
     assert_eq!(u32::try_from(people), Ok(size.people.min(size.total())), "everybody who was told of is in the ledger");
 }
 
-fn config(directory: &Path, address: &str) -> Config {
-    let settings = Settings::default();
-    fs::write(directory.join("bot-secret"), &settings.app_secret).expect("a secret");
-    fs::create_dir(directory.join("schedules")).expect("a directory");
-    let text = format!(
-        "fallback_zone = \"UTC\"\n[bot]\napp_id = \"{}\"\ntenant_id = \"{}\"\nsecret_file = \"bot-secret\"\n\
-         login_url = \"http://{address}\"\nservice_url = \"http://{address}/teams/\"\ntrusted_hosts = [\"{address}\"]\n\
-         [endpoint]\nlisten = \"127.0.0.1:0\"\nopenid_url = \"http://{address}/v1/.well-known/openidconfiguration\"\n",
-        settings.app_id, settings.tenant_id
-    );
-    Config::parse(&Source::new("nudged.toml", text), directory, &|_| None).expect("a configuration").0
+/// Where the bot's own ear is, and what it believes.
+fn ear(address: &str) -> String {
+    format!(
+        "[endpoint]\nlisten = \"127.0.0.1:0\"\nopenid_url = \"http://{address}/v1/.well-known/openidconfiguration\"\n"
+    )
 }
 
-/// What the kernel says of this process: resident now, and at most.
-fn memory() -> String {
-    let status = fs::read_to_string("/proc/self/status").expect("the kernel's word");
-    let mib = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name)).expect("a line");
-        let kib: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("a number");
-        kib / 1024
-    };
-    format!("{} MiB, at most {} MiB", mib("VmRSS:"), mib("VmHWM:"))
+fn in_words(memory: Memory) -> String {
+    format!("{:.0} MiB, at most {:.0} MiB", memory.now_mib, memory.most_mib)
 }

@@ -9,9 +9,6 @@
 //! `BUDGET_PEOPLE` (100000), `BUDGET_SPEED` (5) and `BUDGET_LATENCY_MS` (0, of the fast clock) may be set in the environment.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +19,6 @@ use nudged::adapter::entropy::SystemEntropy;
 use nudged::adapter::files::DirectoryLibrary;
 use nudged::adapter::ticker::CronTicker;
 use nudged::adapter::zones::ZoneData;
-use nudged::config::Config;
 use nudged::daemon::{Daemon, Outside};
 use nudged::domain::import;
 use nudged::domain::problem::Source;
@@ -32,7 +28,8 @@ use nudged::port::clock::{Clock, Woke};
 use nudged::port::desk::{Desk, OccurrenceStatus};
 use nudged::port::store::StatusQuery;
 
-use crate::process::memory;
+use crate::common::process::memory;
+use crate::common::{Teams, config, number};
 use crate::table::Row;
 
 const PER_SECOND: f64 = 50.0;
@@ -47,14 +44,10 @@ struct Size {
 
 impl Size {
     fn of_environment() -> Self {
-        let number = |name, default| match std::env::var(name) {
-            Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, and is {text}")),
-            Err(_) => default,
-        };
         Self {
             people: number("BUDGET_PEOPLE", 100_000),
             speed: number("BUDGET_SPEED", 5).max(1),
-            latency: Duration::from_millis(number("BUDGET_LATENCY_MS", 0).into()),
+            latency: Duration::from_millis(number("BUDGET_LATENCY_MS", 0)),
         }
     }
 }
@@ -97,9 +90,6 @@ impl Clock for FastClock {
     }
 }
 
-/// What this program is told to be Teams with.
-pub(crate) const ROLE: &str = "teams";
-
 /// That other process. It says where it listens, and then a line when the first message has come, the tenth part of them,
 /// and all.
 pub(crate) async fn be_teams(began: &str) {
@@ -115,53 +105,20 @@ pub(crate) async fn be_teams(began: &str) {
     }
 }
 
-/// The process that is Teams. Dropped, it is killed.
-struct Teams {
-    child: Child,
-    says: BufReader<ChildStdout>,
-}
-
-impl Teams {
-    fn start(began: DateTime<Utc>) -> Self {
-        let program = std::env::current_exe().expect("a program has a path");
-        let mut child = Command::new(program)
-            .args([ROLE, &began.to_rfc3339()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program runs a second time");
-        let says = BufReader::new(child.stdout.take().expect("it was asked for"));
-        Self { child, says }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.says.read_line(&mut line).expect("a line");
-        line.trim_end().to_owned()
-    }
-
-    /// When the last of the next number of messages came, and how many were refused by then.
-    fn mark(&mut self) -> (DateTime<Utc>, u64) {
-        let line = tokio::task::block_in_place(|| self.line());
-        let (at, throttled) = line.split_once(' ').expect("two words");
-        (at.parse().expect("an instant"), throttled.parse().expect("a number"))
-    }
-}
-
-impl Drop for Teams {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// When the last of the next number of messages came, and how many were refused by then.
+fn mark(teams: &mut Teams) -> (DateTime<Utc>, u64) {
+    let line = teams.line();
+    let (at, throttled) = line.split_once(' ').expect("two words");
+    (at.parse().expect("an instant"), throttled.parse().expect("a number"))
 }
 
 pub(crate) async fn rows() -> Vec<Row> {
     let size = Size::of_environment();
     let began = SystemClock::new().now();
     let clock: Arc<dyn Clock> = Arc::new(FastClock::new(began, size.speed));
-    let mut teams = Teams::start(began);
+    let mut teams = Teams::start(&[&began.to_rfc3339()]);
     let directory = tempfile::tempdir().expect("a directory");
-    let config = config(directory.path(), &teams.line());
+    let config = config(directory.path(), &teams.line(), "");
     let outside = Outside {
         clock: Arc::clone(&clock),
         entropy: Arc::new(SystemEntropy),
@@ -182,12 +139,12 @@ pub(crate) async fn rows() -> Vec<Row> {
     fs::write(config.schedules.join("run.toml"), text).expect("a schedule");
     daemon.reload().await.expect("the schedule is read");
 
-    let (first, _) = teams.mark();
+    let (first, _) = mark(&mut teams);
     let at_first = status(desk.as_ref()).await.finished_at;
-    let (_, _) = teams.mark();
+    let (_, _) = mark(&mut teams);
     let at_tenth = status(desk.as_ref()).await.finished_at;
     let at_tenth_mib = memory(std::process::id()).most_mib;
-    let (last, throttled) = teams.mark();
+    let (last, throttled) = mark(&mut teams);
     let at_end_mib = memory(std::process::id()).most_mib;
     daemon.stop().await;
 
@@ -232,18 +189,6 @@ pub(crate) async fn rows() -> Vec<Row> {
             is_met: true,
         },
     ]
-}
-
-fn config(directory: &Path, address: &str) -> Config {
-    let settings = Settings::default();
-    fs::write(directory.join("bot-secret"), &settings.app_secret).expect("a secret");
-    fs::create_dir(directory.join("schedules")).expect("a directory");
-    let text = format!(
-        "fallback_zone = \"UTC\"\n[bot]\napp_id = \"{}\"\ntenant_id = \"{}\"\nsecret_file = \"bot-secret\"\n\
-         login_url = \"http://{address}\"\nservice_url = \"http://{address}/teams/\"\ntrusted_hosts = [\"{address}\"]\n",
-        settings.app_id, settings.tenant_id
-    );
-    Config::parse(&Source::new("nudged.toml", text), directory, &|_| None).expect("a configuration").0
 }
 
 async fn import_crowd(desk: &dyn Desk, people: u32) {

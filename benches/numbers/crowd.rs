@@ -11,7 +11,7 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use nudged::port::clock::Clock;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::process::{memory, processor_time};
+use crate::common::process::{memory, processor_time};
 use crate::rig::{Rig, Running};
 use crate::table::Row;
 

@@ -9,26 +9,29 @@
 
 mod bare;
 mod budget;
+#[path = "../common/mod.rs"]
+#[allow(dead_code, reason = "the other benches use more of it")]
+mod common;
 mod connector;
 mod crowd;
 mod lateness;
-mod process;
 #[path = "../../tests/it/rig.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the tests use more of it")]
 mod rig;
 mod sending;
 mod table;
 
+use common::{TEAMS, number, words};
+
 const PARTS: [&str; 4] = ["sending", "lateness", "crowd", "budget"];
 
 fn main() {
-    // Cargo says what it runs it as.
-    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words = words();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
     runtime.block_on(async {
         match words.split_first() {
             Some((first, words)) if first == bare::ROLE => bare::be(words).await,
-            Some((first, words)) if first == budget::ROLE => budget::be_teams(&words[0]).await,
+            Some((first, words)) if first == TEAMS => budget::be_teams(&words[0]).await,
             Some(_) => measure(&words).await,
             None => measure(&PARTS.map(str::to_owned)).await,
         }
@@ -36,16 +39,12 @@ fn main() {
 }
 
 async fn measure(parts: &[String]) {
-    let number = |name, default| match std::env::var(name) {
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} must be a whole number, and is {text}")),
-        Err(_) => default,
-    };
     let (runs, people) = (number("NUMBERS_RUNS", 5).max(1), number("NUMBERS_PEOPLE", 1_000_000));
     let mut rows = Vec::new();
     for part in parts {
         eprintln!("measuring: {part}");
         rows.extend(match part.as_str() {
-            "sending" => sending::rows(runs, number("NUMBERS_MESSAGES", 60_000) as u64).await,
+            "sending" => sending::rows(runs, number("NUMBERS_MESSAGES", 60_000)).await,
             "lateness" => lateness::rows(runs).await,
             "crowd" => crowd::rows(people).await,
             "budget" => budget::rows().await,

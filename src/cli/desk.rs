@@ -1,6 +1,5 @@
 //! Whom to ask: the daemon where one answers, else the store itself.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::adapter::clock::SystemClock;
@@ -49,7 +48,11 @@ pub(super) async fn open(screen: Screen, common: &Common) -> Result<AnyDesk, Exi
     let owned = match daemon::open_store(&config.state_dir) {
         Ok(owned) => owned,
         Err(StartError::AlreadyRunning(_)) => {
-            return Err(unreachable(screen, &config.socket, "a daemon holds the store but does not answer"));
+            let socket = config.socket.display();
+            screen.error(format!(
+                "a daemon holds the store but does not answer on {socket}; it may be starting or stopping, its log says more"
+            ));
+            return Err(Exit::DaemonNotReachable);
         }
         Err(error) => {
             screen.error(error.to_string());
@@ -84,12 +87,7 @@ pub(super) async fn daemon_only(screen: Screen, common: &Common) -> Result<Contr
     if client.is_answered().await {
         return Ok(client);
     }
-    Err(unreachable(screen, &config.socket, "no daemon answers"))
-}
-
-fn unreachable(screen: Screen, socket: &Path, what: &str) -> Exit {
-    screen.error(format!("{what} on {}; start it with `nudged run`", socket.display()));
-    Exit::DaemonNotReachable
+    Err(failed(screen, &client.nobody()))
 }
 
 /// Says what the desk could not do.

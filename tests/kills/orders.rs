@@ -51,7 +51,7 @@ fn write(rig: &Rig, file: &str, name: &str, in_seconds: i64, more: &str) {
 /// Types a command, and kills the daemon over it. What the command printed, where it said that it was done.
 async fn killed_over(rig: &Rig, daemon: Running, args: &[&str], moment: Moment<'_>) -> Option<Value> {
     let mut command = rig.command(args);
-    let command = command.arg("--json").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let command = command.arg("--json").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut typed = command.spawn().expect("the binary runs");
     match moment {
         Moment::After(span) => rig.clock.sleep(span).await,
@@ -64,6 +64,10 @@ async fn killed_over(rig: &Rig, daemon: Running, args: &[&str], moment: Moment<'
     }
     daemon.kill();
     let ended = typed.wait_with_output().expect("a command whose daemon is dead ends");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    let cure = ["nobody knows whether it did this", "start it with `nudged run`"];
+    let is_one_line = said.lines().count() == 1 && cure.iter().any(|cure| said.contains(cure));
+    assert!(ended.status.success() || is_one_line, "{args:?}: {said}");
     ended.status.success().then(|| serde_json::from_slice(&ended.stdout).unwrap_or_default())
 }
 

@@ -1,6 +1,9 @@
 //! One person in each state of a delivery, so that an act can be held against all of them.
 
+use std::fmt::Debug;
+
 use nudged::domain::delivery::{Claim, Reason, Settlement, State};
+use nudged::port::store::StoreError;
 
 use crate::Place;
 use crate::fixtures::*;
@@ -51,6 +54,26 @@ async fn bring(ledger: &Ledger, claim: &Claim) {
         State::Expired => Settlement::Expired(Reason::TooLate),
     };
     ledger.send(claim, "08:00", settlement).await;
+}
+
+/// What an order of an operator comes to, after it was tried out: both must say the same, but for being a dry run, and the
+/// trying must change nothing.
+pub(crate) async fn tried_and_done<Report, No>(
+    ledger: &Ledger,
+    tried: impl Future<Output = Result<Result<Report, No>, StoreError>>,
+    done: impl Future<Output = Result<Result<Report, No>, StoreError>>,
+    as_tried: impl FnOnce(Report) -> Report,
+) -> Result<Report, No>
+where
+    Report: Clone + Debug + PartialEq,
+    No: Clone + Debug + PartialEq,
+{
+    let before = ledger.deliveries("s").await;
+    let told = tried.await.expect("trying out");
+    assert_eq!(ledger.deliveries("s").await, before, "a dry run changes nothing");
+    let done = done.await.expect("doing it");
+    assert_eq!(told, done.clone().map(as_tried), "a dry run says what is going to happen");
+    done
 }
 
 /// Everybody's state, by their name.

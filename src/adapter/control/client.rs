@@ -92,6 +92,12 @@ impl ControlClient {
         self.ask(Method::GET, &format!("{path}?{pairs}"), None::<&()>).await
     }
 
+    /// What to say where nobody listens at the socket.
+    #[must_use]
+    pub fn nobody(&self) -> DeskError {
+        DeskError::NoDaemon(format!("no daemon answers on {}; start it with `nudged run`", self.socket.display()))
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("http://nudged{path}"))
     }
@@ -100,15 +106,10 @@ impl ControlClient {
         &self,
         request: RequestBuilder,
     ) -> Result<(StatusCode, Answer), DeskError> {
-        let response = request.send().await.map_err(|error| {
-            if error.is_connect() {
-                DeskError::NoDaemon(format!("no daemon answers on {}", self.socket.display()))
-            } else {
-                DeskError::Failed(format!("the daemon did not answer: {error}"))
-            }
-        })?;
+        let response =
+            request.send().await.map_err(|error| if error.is_connect() { self.nobody() } else { went_away() })?;
         let status = response.status();
-        let bytes = response.bytes().await.map_err(|error| DeskError::Failed(error.to_string()))?;
+        let bytes = response.bytes().await.map_err(|_| went_away())?;
         if status.is_success() {
             return serde_json::from_slice(&bytes)
                 .map(|answer| (status, answer))
@@ -118,6 +119,13 @@ impl ControlClient {
             DeskError::Failed(format!("the daemon answered {status}: {}", String::from_utf8_lossy(&bytes)))
         }))
     }
+}
+
+/// The daemon had the question, and ended or was cut off before it answered.
+fn went_away() -> DeskError {
+    DeskError::Failed(
+        "the daemon gave no answer, so nobody knows whether it did this; `nudged status` says what holds".to_owned(),
+    )
 }
 
 #[async_trait]

@@ -337,7 +337,7 @@ const TRIES: &str = "NUDGED_FAULTS_TRIES";
 const KEEP_STATES: &str = "NUDGED_FAULTS_STATES";
 
 #[tokio::test]
-#[ignore = "run by the sweep beside it, in every `cargo test --test store faults`, once for each fault: as a child on a disk that fails"]
+#[ignore = "every `cargo test` and CI run it, through whatever_the_disk_does_the_ledger_keeps_what_it_said: once for each fault, as a child on a disk that fails"]
 async fn lives_on_a_failing_disk() {
     let Some(place) = std::env::var_os(CHILD).map(PathBuf::from) else { return };
     let tries: u32 = std::env::var(TRIES).map_or(1, |tries| tries.parse().expect("a number"));
