@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Row, named_params};
 
+use super::audience::{self, Reached};
 use super::fault::Fault;
 use super::rows::{Of, micros};
 use super::sql::Sql;
@@ -43,23 +44,12 @@ static COMING: Sql = Sql::new(
         AND o.recalled_at IS NULL AND o.cancelled_at IS NULL",
 );
 
-/// How many people a wave reaches, by tenant, and how many of them have no conversation yet.
-macro_rules! reached {
-    ($members:literal) => {
-        Sql::new(concat!(
-            "
-            SELECT r.tenant_id, count(*), sum(r.conversation_id IS NULL)
-            FROM (SELECT DISTINCT member.id FROM (",
-            $members,
-            ") AS member) AS each CROSS JOIN recipients r ON r.id = each.id
-            GROUP BY r.tenant_id"
-        ))
-    };
-}
-
-static REACHED_IN_ZONE: Sql = reached!("{members in zone}");
-static REACHED: Sql = reached!("{members}");
-static REACHED_INVITED: Sql = reached!("{invited}");
+static INVITED_BY_TENANT: Sql = Sql::new(
+    "
+    SELECT r.tenant_id, count(*), sum(r.conversation_id IS NULL)
+    FROM ({invited}) AS each CROSS JOIN recipients r ON r.id = each.id
+    GROUP BY r.tenant_id",
+);
 
 /// Whom a wave reaches, so far as it makes a difference.
 #[derive(PartialEq, Eq, Hash)]
@@ -70,13 +60,6 @@ enum Reach {
     InZone(i64, String),
     /// Those who are invited to an occurrence of a schedule.
     Invited(i64, i64),
-}
-
-/// People of one tenant.
-struct Reached {
-    tenant: Option<Arc<str>>,
-    people: u64,
-    creations: u64,
 }
 
 pub(super) fn loads(conn: &Connection, now: DateTime<Utc>, home: &Arc<str>) -> Result<Vec<OccurrenceLoad>, Fault> {
@@ -134,28 +117,23 @@ fn coming(conn: &Connection, home: &Arc<str>, loads: &mut Vec<OccurrenceLoad>) -
 }
 
 fn reached(conn: &Connection, reach: &Reach) -> Result<Vec<Reached>, Fault> {
-    let read = |row: &Row<'_>| {
+    match reach {
+        Reach::InZone(schedule, zone) => audience::reached(conn, *schedule, Some(zone)),
+        Reach::Audience(schedule) => audience::reached(conn, *schedule, None),
+        Reach::Invited(schedule, occurrence) => invited(conn, *schedule, *occurrence),
+    }
+}
+
+fn invited(conn: &Connection, schedule: i64, occurrence: i64) -> Result<Vec<Reached>, Fault> {
+    let mut statement = conn.prepare_cached(INVITED_BY_TENANT.get())?;
+    let reached = statement.query_map(named_params! { ":schedule": schedule, ":occurrence": occurrence }, |row| {
         Ok(Reached {
             tenant: row.get(0)?,
             people: row.get::<_, i64>(1)?.unsigned_abs(),
             creations: row.get::<_, i64>(2)?.unsigned_abs(),
         })
-    };
-    let reached = match reach {
-        Reach::InZone(schedule, zone) => conn
-            .prepare_cached(REACHED_IN_ZONE.get())?
-            .query_map(named_params! { ":schedule": schedule, ":zone": zone }, read)?
-            .collect::<Result<_, _>>()?,
-        Reach::Audience(schedule) => conn
-            .prepare_cached(REACHED.get())?
-            .query_map(named_params! { ":schedule": schedule }, read)?
-            .collect::<Result<_, _>>()?,
-        Reach::Invited(schedule, occurrence) => conn
-            .prepare_cached(REACHED_INVITED.get())?
-            .query_map(named_params! { ":schedule": schedule, ":occurrence": occurrence }, read)?
-            .collect::<Result<_, _>>()?,
-    };
-    Ok(reached)
+    })?;
+    Ok(reached.collect::<Result<_, _>>()?)
 }
 
 /// Reads the first five columns, which both statements have.
@@ -189,8 +167,6 @@ mod tests {
     fn loads_cost_what_is_open_and_whom_it_reaches() {
         assert_scans_nothing(OPEN.get());
         assert_scans_nothing(COMING.get());
-        assert_scans_nothing(REACHED_IN_ZONE.get());
-        assert_scans_nothing(REACHED.get());
-        assert_scans_nothing(REACHED_INVITED.get());
+        assert_scans_nothing(INVITED_BY_TENANT.get());
     }
 }

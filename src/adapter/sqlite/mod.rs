@@ -7,6 +7,7 @@
 //! Dropping the future of an act does not take the act back: it may still be done, and only its answer is lost.
 
 mod abandon;
+mod audience;
 mod backups;
 mod cancel;
 mod catalog;

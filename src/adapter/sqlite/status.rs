@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use rusqlite::{Connection, Row, named_params};
 
+use super::audience::{self, ByZone};
 use super::fault::Fault;
 use super::lateness;
 use super::rows::{Of, micros};
@@ -241,15 +242,6 @@ fn missing_by_zone(conn: &Connection, occurrence: &Occurrence) -> Result<ByZone,
     Ok(zones.collect::<Result<_, _>>()?)
 }
 
-static BY_ZONE: Sql = Sql::new(
-    "
-    SELECT r.zone, count(*)
-    FROM (SELECT DISTINCT member.id FROM ({members}) AS member) AS each CROSS JOIN recipients r ON r.id = each.id
-    GROUP BY r.zone",
-);
-
-type ByZone = BTreeMap<String, u64>;
-
 /// How many people of each zone a schedule speaks to. Counted once for all the occurrences that have no deliveries
 /// yet.
 #[derive(Default)]
@@ -261,13 +253,7 @@ impl Audiences {
     fn by_zone(&mut self, conn: &Connection, schedule: i64) -> Result<&ByZone, Fault> {
         match self.by_schedule.entry(schedule) {
             Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(place) => {
-                let mut statement = conn.prepare_cached(BY_ZONE.get())?;
-                let zones = statement.query_map(named_params! { ":schedule": schedule }, |row| {
-                    Ok((row.get(0)?, unsigned(row.get(1)?)))
-                })?;
-                Ok(place.insert(zones.collect::<Result<_, _>>()?))
-            }
+            Entry::Vacant(place) => Ok(place.insert(audience::by_zone(conn, schedule)?)),
         }
     }
 }
@@ -363,6 +349,5 @@ mod tests {
         assert_scans_nothing(RECALLED);
         assert_scans_nothing(DELIVERIES.get());
         assert_scans_nothing(MISSING_BY_ZONE.get());
-        assert_scans_nothing(BY_ZONE.get());
     }
 }

@@ -8,6 +8,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
+use super::audience::{self, ByZone};
 use super::fault::Fault;
 use super::rows::{Of, civil_text, micros};
 use super::sql::Sql;
@@ -81,22 +82,12 @@ static COMING: Sql = Sql::new(
     GROUP BY r.zone",
 );
 
-static AUDIENCE_BY_ZONE: Sql = Sql::new(
-    "
-    SELECT r.zone, count(*)
-    FROM (SELECT DISTINCT member.id FROM ({members}) AS member) AS each CROSS JOIN recipients r ON r.id = each.id
-    GROUP BY r.zone",
-);
-
 /// In one text: schedules that speak to the same people are counted once.
 const AUDIENCE: &str = "
     SELECT coalesce(group_concat(kind || ' ' || word, char(10)), '') FROM (
         SELECT kind, word FROM audience
         WHERE schedule_id = ?1 AND kind IN ('everyone', 'group', 'person', 'except') ORDER BY kind, word
     )";
-
-/// People by the zone in which they live.
-type ByZone = HashMap<String, u64>;
 
 /// Counts, and remembers what it has counted.
 pub(super) struct Counter {
@@ -171,13 +162,7 @@ impl Counter {
         let words: String = conn.prepare_cached(AUDIENCE)?.query_row([schedule], |row| row.get(0))?;
         match self.by_audience.entry(words) {
             Entry::Occupied(known) => Ok(known.into_mut()),
-            Entry::Vacant(place) => {
-                let mut statement = conn.prepare_cached(AUDIENCE_BY_ZONE.get())?;
-                let zones = statement.query_map(named_params! { ":schedule": schedule }, |row| {
-                    Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
-                })?;
-                Ok(place.insert(zones.collect::<Result<_, _>>()?))
-            }
+            Entry::Vacant(place) => Ok(place.insert(audience::by_zone(conn, schedule)?)),
         }
     }
 }
@@ -229,6 +214,5 @@ mod tests {
         assert_scans_nothing(WAVES.get());
         assert_scans_nothing(OPEN_ROWS.get());
         assert_scans_nothing(COMING.get());
-        assert_scans_nothing(AUDIENCE_BY_ZONE.get());
     }
 }
