@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::common::process::{memory, processor_time};
 use crate::rig::{Rig, Running};
-use crate::table::Row;
+use crate::table::{Row, Runs};
 
 const ZONES: usize = 40;
 const SCHEDULES: usize = 10_000;
@@ -22,17 +22,28 @@ const PER_FILE: usize = 100;
 /// For how long an idle daemon is looked at.
 const IDLE_FOR: Duration = Duration::from_mins(1);
 
-pub(crate) async fn rows(people: usize) -> Vec<Row> {
+pub(crate) async fn rows(runs: usize, people: usize) -> Vec<Row> {
     let rig = Rig::fast(1_000_000, Duration::ZERO).await;
     let began = rig.clock.moment();
     import(&rig, people);
     let import = rig.clock.moment().since(began);
     let idle = idle(&rig).await;
-    let expand = expand(&rig, people).await;
-    let start = start(&rig).await;
-    let baseline = raw_inserts(&rig.path("raw.db"), people, &rig);
+    let (mut expands, mut mib, mut starts) = (Runs::default(), Runs::default(), Runs::default());
+    let (mut baselines, mut ratios) = (Runs::default(), Runs::default());
+    for run in 0..runs {
+        // Within the ten minutes in which a wave is expanded at once, and late enough that nothing of it is sent here.
+        let is_last = run + 1 == runs;
+        let expand = expand(&rig, run, if is_last { 90 } else { 540 }, people).await;
+        let baseline = raw_inserts(&rig.path(&format!("raw-{run}.db")), people, &rig);
+        expands.push(expand.took.as_secs_f64());
+        mib.push(expand.most_mib);
+        baselines.push(baseline.as_secs_f64());
+        ratios.push(expand.took.as_secs_f64() / baseline.as_secs_f64());
+    }
+    for _ in 0..runs {
+        starts.push(start(&rig).await.as_secs_f64());
+    }
     let percent = idle.processor.as_secs_f64() / IDLE_FOR.as_secs_f64() * 100.0;
-    let expanded = expand.took.as_secs_f64();
     vec![
         Row {
             what: format!("import of {people} people"),
@@ -45,18 +56,18 @@ pub(crate) async fn rows(people: usize) -> Vec<Row> {
         Row {
             what: format!("plan and expand a wave of {people} in {ZONES} zones"),
             goal: "10 s".into(),
-            measured: format!("{expanded:.1} s"),
-            baseline: format!("{:.1} s of bare inserts", baseline.as_secs_f64()),
-            ratio: format!("{:.1}", expanded / baseline.as_secs_f64()),
-            is_met: expanded <= 10.0,
+            measured: expands.show(1, " s"),
+            baseline: baselines.show(1, " s of bare inserts"),
+            ratio: ratios.show(1, ""),
+            is_met: expands.median() <= 10.0,
         },
         Row {
             what: "memory after that, at most".into(),
             goal: "64 MiB".into(),
-            measured: format!("{:.0} MiB", expand.most_mib),
+            measured: mib.show(0, " MiB"),
             baseline: String::new(),
             ratio: String::new(),
-            is_met: expand.most_mib <= 64.0,
+            is_met: mib.median() <= 64.0,
         },
         Row {
             what: format!("idle with {people} people and {SCHEDULES} schedules"),
@@ -69,10 +80,10 @@ pub(crate) async fn rows(people: usize) -> Vec<Row> {
         Row {
             what: format!("start to first request, {people} open rows"),
             goal: "2 s".into(),
-            measured: format!("{:.2} s", start.as_secs_f64()),
+            measured: starts.show(2, " s"),
             baseline: String::new(),
             ratio: String::new(),
-            is_met: start <= Duration::from_secs(2),
+            is_met: starts.median() <= 2.0,
         },
     ]
 }
@@ -135,25 +146,25 @@ fn schedule_file(file: usize) -> String {
     format!("schedules/file-{file:03}.toml")
 }
 
-async fn expand(rig: &Rig, people: usize) -> Expand {
+async fn expand(rig: &Rig, run: usize, in_seconds: i64, people: usize) -> Expand {
     let daemon = rig.start().await;
     until_quiet(&rig.clock, &daemon).await;
-    // Within the ten minutes in which a wave is expanded at once, and late enough that nothing of it is sent here.
-    let at = rig.in_seconds(90);
+    let name = format!("all-{run}");
+    let at = rig.in_seconds(in_seconds);
     let began = rig.clock.moment();
-    rig.schedule_once("all", at, "max_people = 2000000\nlate = \"12h\"\n");
+    rig.schedule_once(&name, at, "max_people = 2000000\nlate = \"12h\"\n");
     rig.run_ok(&["reload"]);
     let ledger = ledger(rig);
     rig.until("the wave is expanded", || {
         let sql = "SELECT count(*) FROM waves w JOIN schedules s ON s.id = w.schedule_id
-                   WHERE s.name = 'all' AND w.expanded_at IS NOT NULL";
-        ledger.query_row(sql, [], |row| row.get::<_, u32>(0)).expect("a count") == 1
+                   WHERE s.name = ?1 AND w.expanded_at IS NOT NULL";
+        ledger.query_row(sql, [&name], |row| row.get::<_, u32>(0)).expect("a count") == 1
     })
     .await;
     let expand = Expand { took: rig.clock.moment().since(began), most_mib: memory(daemon.id()).most_mib };
     let rows = "SELECT count(*) FROM deliveries";
     let rows: u32 = ledger.query_row(rows, [], |row| row.get(0)).expect("a count");
-    assert_eq!(usize::try_from(rows), Ok(people));
+    assert_eq!(usize::try_from(rows), Ok(people * (run + 1)));
     daemon.stop();
     expand
 }

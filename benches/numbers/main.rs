@@ -46,7 +46,7 @@ async fn measure(parts: &[String]) {
         rows.extend(match part.as_str() {
             "sending" => sending::rows(runs, number("NUMBERS_MESSAGES", 60_000)).await,
             "lateness" => lateness::rows(runs).await,
-            "crowd" => crowd::rows(people).await,
+            "crowd" => crowd::rows(runs, people).await,
             "budget" => budget::rows().await,
             other => panic!("there is no part {other}; there are {}", PARTS.join(", ")),
         });

@@ -1,11 +1,11 @@
 //! What there is to send, in numbers: for forecasts. Runs on the reader's connection.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::audience::{self, Reached};
 use super::fault::Fault;
@@ -16,21 +16,23 @@ use crate::domain::id::ScheduleName;
 use crate::domain::plan::WaveRecipients;
 use crate::port::store::OccurrenceLoad;
 
-/// Open deliveries, together where they belong to one wave and one tenant and may be tried within the same ten seconds.
+/// Waves of which something is open.
 static OPEN: Sql = Sql::new(
     "
     WITH RECURSIVE {busy}
-    SELECT s.id, s.name, s.priority, o.id, o.civil, t.tenant_id, count(*), sum(r.conversation_id IS NULL),
-        w.id, min(d.not_before), max(d.expire_at)
+    SELECT s.id, s.name, s.priority, o.id, o.civil, w.id
     FROM busy
         CROSS JOIN waves w ON w.id = busy.id
         CROSS JOIN schedules s ON s.id = w.schedule_id
         CROSS JOIN occurrences o ON o.id = w.occurrence_id
-        CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
-        CROSS JOIN recipients r ON r.id = d.recipient_id
-        LEFT JOIN tenants t ON t.id = d.lane >> 32
-    WHERE {unfinished d.} AND s.missing_since IS NULL
-    GROUP BY w.id, d.lane, max(d.not_before, :now) / 10000000",
+    WHERE s.missing_since IS NULL",
+);
+
+static OPEN_OF_WAVE: Sql = Sql::new(
+    "
+    SELECT d.lane >> 32, d.not_before, d.expire_at, r.conversation_id IS NULL
+    FROM deliveries d INDEXED BY deliveries_unfinished CROSS JOIN recipients r ON r.id = d.recipient_id
+    WHERE d.wave_id = ?1 AND {unfinished d.}",
 );
 
 /// Waves that are not deliveries yet. Those that are expanded once more bring few; those of an occurrence that was taken back
@@ -71,19 +73,55 @@ pub(super) fn loads(conn: &Connection, now: DateTime<Utc>, home: &Arc<str>) -> R
 
 fn open(conn: &Connection, now: DateTime<Utc>, home: &Arc<str>, loads: &mut Vec<OccurrenceLoad>) -> Result<(), Fault> {
     let mut statement = conn.prepare_cached(OPEN.get())?;
-    let mut rows = statement.query(named_params! { ":now": micros(now) })?;
+    let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let wave = Of { table: "waves", id: row.get(8)? };
-        let reached = Reached {
-            tenant: row.get(5)?,
-            people: row.get::<_, i64>(6)?.unsigned_abs(),
-            creations: row.get::<_, i64>(7)?.unsigned_abs(),
-        };
-        let (due_at, expire_at) = (wave.instant(row, 9, "due_at")?, wave.instant(row, 10, "expire_at")?);
-        let (occurrence, load) = load(row, &reached, due_at, expire_at, home)?;
-        loads.push(OccurrenceLoad { occurrence, load });
+        let wave = row.get(5)?;
+        for ((tenant, _), open) in open_of_wave(conn, wave, now)? {
+            let tenant = conn
+                .prepare_cached("SELECT tenant_id FROM tenants WHERE id = ?1")?
+                .query_row([tenant], |row| row.get(0))
+                .optional()?;
+            let reached = Reached { tenant, people: open.people, creations: open.creations };
+            let of = Of { table: "waves", id: wave };
+            let instant = |column, at| DateTime::from_timestamp_micros(at).ok_or_else(|| of.corrupt(column, &at));
+            let (due_at, expire_at) = (instant("due_at", open.not_before)?, instant("expire_at", open.expire_at)?);
+            let (occurrence, load) = load(row, &reached, due_at, expire_at, home)?;
+            loads.push(OccurrenceLoad { occurrence, load });
+        }
     }
     Ok(())
+}
+
+/// Open deliveries of one wave and one tenant that may be tried within the same ten seconds.
+struct Open {
+    people: u64,
+    creations: u64,
+    /// Of the first of them.
+    not_before: i64,
+    /// Of the last of them.
+    expire_at: i64,
+}
+
+/// By tenant and ten seconds. Counted here, since SQLite would sort them all in memory to group them.
+fn open_of_wave(conn: &Connection, wave: i64, now: DateTime<Utc>) -> Result<BTreeMap<(i64, i64), Open>, Fault> {
+    const TEN_SECONDS: i64 = 10_000_000;
+    let mut statement = conn.prepare_cached(OPEN_OF_WAVE.get())?;
+    let mut rows = statement.query([wave])?;
+    let mut open = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (tenant, not_before, expire_at): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let together = open.entry((tenant, not_before.max(micros(now)) / TEN_SECONDS)).or_insert(Open {
+            people: 0,
+            creations: 0,
+            not_before,
+            expire_at,
+        });
+        together.people += 1;
+        together.creations += u64::from(row.get::<_, bool>(3)?);
+        together.not_before = together.not_before.min(not_before);
+        together.expire_at = together.expire_at.max(expire_at);
+    }
+    Ok(open)
 }
 
 fn coming(conn: &Connection, home: &Arc<str>, loads: &mut Vec<OccurrenceLoad>) -> Result<(), Fault> {
@@ -166,6 +204,7 @@ mod tests {
     #[test]
     fn loads_cost_what_is_open_and_whom_it_reaches() {
         assert_scans_nothing(OPEN.get());
+        assert_scans_nothing(OPEN_OF_WAVE.get());
         assert_scans_nothing(COMING.get());
         assert_scans_nothing(INVITED_BY_TENANT.get());
     }
