@@ -285,6 +285,7 @@ macro_rules! conformance {
                 the_latest_that_left_is_meant,
                 what_is_still_to_come_is_stopped_in_advance,
                 a_place_on_the_day_is_given_back,
+                a_place_on_the_day_stays_taken_by_what_may_have_arrived,
                 a_message_in_a_thread_is_taken_back_there,
             ]);
             conformance!(@cases $place, retrying, [
