@@ -226,8 +226,9 @@ acts! {
             order: RecallOrder,
             now: DateTime<Utc>,
         ) -> Result<Result<RecallReport, NoRecall>, StoreError> {
-            let seen = |truth: &mut Truth, _, report: &Result<RecallReport, NoRecall>| {
+            let seen = |truth: &mut Truth, at, report: &Result<RecallReport, NoRecall>| {
                 let Ok(report) = report else { return };
+                truth.is_meant(at, root(&report.schedule), report.occurrence);
                 truth.recalled.entry((root(&report.schedule).to_owned(), report.occurrence)).or_insert(truth.step);
             };
             self.act("begin_recall", self.inner.begin_recall(order, now), seen).await
@@ -256,7 +257,7 @@ acts! {
                 if told != out.len() as u64 {
                     truth.violation(at, format!("{} were to be sent again, and {told} were told", out.len()));
                 }
-                truth.retried(&out, &asked);
+                truth.retried(at, &out, &asked);
             };
             self.act("retry", self.inner.retry(order, now), seen).await
         }
@@ -266,15 +267,26 @@ acts! {
             order: CancelOrder,
             now: DateTime<Utc>,
         ) -> Result<Result<CancelReport, NothingThere>, StoreError> {
-            let seen = |truth: &mut Truth, _, report: &Result<CancelReport, NothingThere>| {
+            let seen = |truth: &mut Truth, at, report: &Result<CancelReport, NothingThere>| {
                 let Ok(report) = report else { return };
                 for found in &report.occurrences {
+                    truth.is_meant(at, root(&report.schedule), found.occurrence);
                     let occurrence = (root(&report.schedule).to_owned(), found.occurrence);
                     truth.cancelled.entry(occurrence).or_insert(truth.step);
                     truth.counts.cancelled += found.cancelled;
                 }
             };
             self.act("cancel", self.inner.cancel(order, now), seen).await
+        }
+
+        async fn rehearse(&self, order: TestOrder, now: DateTime<Utc>) -> Result<Option<NaiveDateTime>, StoreError> {
+            let asked = order.clone();
+            let seen = move |truth: &mut Truth, _, made: &Option<NaiveDateTime>| {
+                if let Some(occurrence) = made {
+                    truth.tested(&asked, *occurrence, now);
+                }
+            };
+            self.act("rehearse", self.inner.rehearse(order, now), seen).await
         }
 
         async fn close(&self) {
@@ -331,7 +343,6 @@ acts! {
     failures(query: FailuresQuery, since: DateTime<Utc>, now: DateTime<Utc>) -> Failures;
     ledger_page(query: LedgerQuery, limit: usize) -> LedgerPage;
     tail(query: TailQuery, not_before: DateTime<Utc>, limit: usize) -> Vec<LedgerRow>;
-    rehearse(order: TestOrder, now: DateTime<Utc>) -> Option<NaiveDateTime>;
     story(query: StoryQuery, now: DateTime<Utc>) -> Story;
     prune(before: DateTime<Utc>, now: DateTime<Utc>) -> u64;
     upkeep() -> ();

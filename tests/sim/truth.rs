@@ -10,7 +10,8 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Claim, State};
-use nudged::domain::id::DeliveryId;
+use nudged::domain::id::{DeliveryId, RecipientId};
+use nudged::port::rehearsal::TestOrder;
 use nudged::port::store::{Outcome, Rescued};
 use nudged::port::trouble::{Retried, RetryOrder};
 use tokio::sync::Notify;
@@ -62,6 +63,14 @@ struct Claimed {
     key: Key,
 }
 
+/// What an operator wanted to see: one message for one person, now.
+#[derive(Debug, Clone)]
+pub(crate) struct Test {
+    pub(crate) name: String,
+    asked_at: DateTime<Utc>,
+    expire_at: DateTime<Utc>,
+}
+
 /// Something that holds for a while. What came after it holds already while it does not yet hold no more: from the
 /// outside one can't tell which of the two a daemon has seen.
 #[derive(Debug, Clone)]
@@ -81,15 +90,18 @@ pub(crate) struct Counts {
     pub(crate) renamed: u64,
     /// Schedules whose file went.
     pub(crate) removed: u64,
+    /// Messages that an operator tested on somebody.
+    pub(crate) tested: u64,
 }
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, more: Self) {
-        let Self { retried, cancelled, renamed, removed } = more;
+        let Self { retried, cancelled, renamed, removed, tested } = more;
         self.retried += retried;
         self.cancelled += cancelled;
         self.renamed += renamed;
         self.removed += removed;
+        self.tested += tested;
     }
 }
 
@@ -113,6 +125,10 @@ pub(crate) struct Truth {
     pub(crate) recalled: BTreeMap<(String, NaiveDateTime), u64>,
     /// Which occurrences are cancelled, since which act of the store.
     pub(crate) cancelled: BTreeMap<(String, NaiveDateTime), u64>,
+    /// Which occurrences are tests. They take the place of no other, and no other theirs.
+    pub(crate) tests: BTreeMap<(String, NaiveDateTime), Test>,
+    /// What those are called whom something was tested on.
+    names: HashMap<RecipientId, String>,
     /// How often an operator had what was in doubt sent again, and until when what was late.
     sent_again: BTreeMap<Key, u32>,
     late_until: BTreeMap<Key, DateTime<Utc>>,
@@ -127,6 +143,10 @@ pub(crate) struct Truth {
     /// Of which a request may be under way, with the end of the lease.
     pub(crate) sending: BTreeMap<DeliveryId, DateTime<Utc>>,
     pub(crate) sent: Vec<Sent>,
+    /// The numbers of those whose outcome is not durable, and may still become so.
+    unsettled: BTreeSet<usize>,
+    /// The numbers of those that failed, or of which nobody knows: what an operator may have sent again.
+    troubled: BTreeSet<usize>,
     /// Of which a daemon had said that a request leaves, and died before it knew what came of it; whether any left, the
     /// next one can't know.
     orphans: BTreeSet<Key>,
@@ -176,7 +196,36 @@ impl Truth {
     pub(crate) fn claimed(&mut self, at: Duration, claims: &[Claim]) {
         for claim in claims {
             let key = (root(claim.schedule.as_str()).to_owned(), claim.occurrence, claim.recipient.name.clone());
+            let test = self.test(&key);
+            if claim.is_test != test.is_some() || test.is_some_and(|test| test.name != key.2) {
+                let what = format!("P1: a test: {}, and asked for was {test:?}: {key:?}", claim.is_test);
+                self.violation(at, what);
+            }
             self.claims.insert(claim.id, Claimed { at, key });
+        }
+    }
+
+    /// Whom an operator means who tests something on this recipient.
+    pub(crate) fn tests_on(&mut self, recipient: RecipientId, name: &str) {
+        self.names.insert(recipient, name.to_owned());
+    }
+
+    /// A test has become an occurrence of its own.
+    pub(crate) fn tested(&mut self, order: &TestOrder, occurrence: NaiveDateTime, asked_at: DateTime<Utc>) {
+        self.counts.tested += 1;
+        let name = self.names.get(&order.recipient).cloned().unwrap_or_default();
+        let test = Test { name, asked_at, expire_at: order.expire_at };
+        self.tests.insert((root(order.schedule.as_str()).to_owned(), occurrence), test);
+    }
+
+    fn test(&self, key: &Key) -> Option<&Test> {
+        self.tests.get(&(key.0.clone(), key.1))
+    }
+
+    /// An order about messages that were planned does not mean a test.
+    pub(crate) fn is_meant(&mut self, at: Duration, schedule: &str, occurrence: NaiveDateTime) {
+        if self.tests.contains_key(&(schedule.to_owned(), occurrence)) {
+            self.violation(at, format!("P1: a test was taken for what it tests: {schedule} {occurrence}"));
         }
     }
 
@@ -220,10 +269,11 @@ impl Truth {
     }
 
     /// An operator has these sent again. Of what was in doubt they know that it may come twice.
-    pub(crate) fn retried(&mut self, deliveries: &[DeliveryId], order: &RetryOrder) {
+    pub(crate) fn retried(&mut self, at: Duration, deliveries: &[DeliveryId], order: &RetryOrder) {
         self.counts.retried += deliveries.len() as u64;
         for delivery in deliveries {
             let Some(key) = self.claims.get(delivery).map(|claimed| claimed.key.clone()) else { continue };
+            self.is_meant(at, &key.0, key.1);
             if let Some(until) = order.late_until {
                 self.late_until.insert(key.clone(), until);
             }
@@ -240,6 +290,11 @@ impl Truth {
         }
     }
 
+    /// What failed or is unknown, in the order in which it left.
+    pub(crate) fn in_trouble(&self) -> impl ExactSizeIterator<Item = &Sent> {
+        self.troubled.iter().map(|number| &self.sent[*number])
+    }
+
     /// The daemon of this generation has died.
     pub(crate) fn died(&mut self, generation: u32) {
         self.crashes += 1;
@@ -247,8 +302,11 @@ impl Truth {
     }
 
     fn orphan(&mut self, up_to: u32) {
-        for sent in self.sent.iter_mut().filter(|sent| sent.generation <= up_to && sent.settled.is_none()) {
-            sent.end = End::Orphaned;
+        let is_orphan = |number: &usize| self.sent[*number].generation <= up_to;
+        let orphans: Vec<usize> = self.unsettled.extract_if(.., is_orphan).collect();
+        for number in orphans {
+            self.sent[number].end = End::Orphaned;
+            self.troubled.insert(number);
         }
     }
 
@@ -301,6 +359,7 @@ impl Truth {
         let number = self.sent.len();
         self.by_key.entry(key.clone()).or_default().push(number);
         self.by_delivery.entry(delivery).or_default().push(number);
+        self.unsettled.insert(number);
         let end = End::UnderWay;
         self.sent.push(Sent { key, generation, has_arrived: false, end, settled: None, is_forgiven: false });
         Some(number)
@@ -329,12 +388,13 @@ impl Truth {
         if doubts >= 4 + self.sent_again.get(key).copied().unwrap_or_default() {
             wrong = Some("after four doubts");
         }
-        if plan.is_some_and(|plan| plan.when.is_once_a_day()) {
+        if plan.is_some_and(|plan| plan.when.is_once_a_day()) && self.test(key).is_none() {
             let date = key.1.date();
             let bound = |time: NaiveTime| (key.0.clone(), date.and_time(time), String::new());
             let last = NaiveTime::from_hms_opt(23, 59, 59).expect("a time of day");
             let of_date = self.by_key.range(bound(NaiveTime::MIN)..=bound(last));
             let same_date = of_date.filter(|(other, _)| other.2 == key.2 && other.1 != key.1);
+            let same_date = same_date.filter(|(other, _)| self.test(other).is_none());
             let mut numbers = same_date.flat_map(|(_, numbers)| numbers);
             if numbers.any(|number| self.sent[*number].end != End::Refused) {
                 wrong = Some("at a second hour of one date");
@@ -348,6 +408,9 @@ impl Truth {
     /// Whether any of what was true since the claim lets the message leave at one of these instants.
     fn is_timely(&self, key: &Key, claimed_at: Duration, walls: &[DateTime<Utc>]) -> bool {
         let slack = TimeDelta::from_std(SLACK).expect("a short time");
+        if let Some(test) = self.test(key) {
+            return walls.iter().any(|wall| *wall >= test.asked_at && *wall <= test.expire_at + slack);
+        }
         let late_until = self.late_until.get(key).copied().unwrap_or(DateTime::<Utc>::MIN_UTC);
         let plans = self.plans.get(&key.0).into_iter().flatten().filter(|plan| plan.until >= claimed_at);
         let zones = || self.zones.get(&key.2).into_iter().flatten().filter(|zone| zone.until >= claimed_at);
@@ -396,6 +459,11 @@ impl Truth {
         let has_arrived = numbers.iter().any(|number| self.sent[*number].has_arrived);
         if let (Some(last), Some(_)) = (numbers.last(), &outcome.attempt) {
             self.sent[*last].settled = Some(state);
+            self.unsettled.remove(last);
+            match state {
+                State::Failed | State::Unknown => self.troubled.insert(*last),
+                _ => self.troubled.remove(last),
+            };
         }
         let is_wrong = match state {
             State::Sent => !has_arrived,

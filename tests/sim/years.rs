@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::sim::chance::Chance;
 use crate::sim::civil::{Gap, Twists};
+use crate::sim::generation::Rhythm;
 use crate::sim::life::Frailty;
 use crate::sim::plan::{Plan, When};
 use crate::sim::run::{Mood, Pace, Report, run_in};
@@ -66,8 +67,8 @@ const ZONES: [Tz; 40] = [
     Tz::Pacific__Pago_Pago,
 ];
 
-/// A beat each hour: each five minutes of seven years would be most of the run.
-const BEAT: Duration = Duration::from_hours(1);
+/// A plan about each hour, by which horizons are pushed out, and upkeep every seven.
+const RHYTHM: Rhythm = Rhythm { plans: 12, upkeeps: 89 };
 
 /// Lives through all of it. `tell` is told the hour, now and then.
 pub(crate) fn years(seed: u64, size: Size, tell: impl Fn(DateTime<Utc>) + Send + 'static) -> Report {
@@ -79,7 +80,7 @@ pub(crate) fn years(seed: u64, size: Size, tell: impl Fn(DateTime<Utc>) + Send +
         weather: Weather { throttled: 1, in_doubt: 1, refused: 1, slow: 1 },
         frailty: Frailty { lives: 20_000, disk_errors: 0, slow_disk: 0 },
     };
-    let pace = Pace { minutes: &[30, 60, 240, 600, 1200], senders: 16, beat: BEAT, tell: Box::new(tell) };
+    let pace = Pace { minutes: &[30, 60, 240, 600, 1200], senders: 16, rhythm: RHYTHM, tell: Box::new(tell) };
     run_in(world(seed, size), seed, mood, pace)
 }
 
