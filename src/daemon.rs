@@ -38,7 +38,7 @@ use crate::engine::catalog::CatalogKeeper;
 use crate::engine::chores::Chores;
 use crate::engine::credentials::CredentialWatch;
 use crate::engine::desk::{FrontDesk, Running};
-use crate::engine::dispatcher::Dispatcher;
+use crate::engine::dispatcher::{Dispatcher, EXPAND_AT_ONCE};
 use crate::engine::ear::Listener;
 use crate::engine::health::Health;
 use crate::engine::inquiry::Inquirer;
@@ -476,6 +476,7 @@ fn dispatcher(config: &Config, sender: Arc<Sender>, replan: &Arc<Notify>, term: 
         clock_stepped: Arc::clone(replan),
         term,
         senders: config.limits.senders,
+        expand_at_once: EXPAND_AT_ONCE,
         sender,
     }
 }

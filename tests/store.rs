@@ -32,6 +32,8 @@ mod lanes;
 mod moving;
 #[path = "store/news.rs"]
 mod news;
+#[path = "store/parts.rs"]
+mod parts;
 #[path = "store/people.rs"]
 mod people;
 #[path = "store/planning.rs"]
@@ -172,6 +174,14 @@ macro_rules! conformance {
                 what_is_over_is_accounted_for_at_once,
                 what_was_over_long_ago_is_given_up,
                 next_wake_is_the_earliest_thing_to_do,
+            ]);
+            conformance!(@cases $place, parts, [
+                a_part_is_for_as_many_as_asked,
+                a_few_among_many_are_one_part,
+                who_comes_into_a_part_that_was_made_is_there,
+                who_leaves_a_part_that_was_made_is_cancelled,
+                an_audience_that_grows_between_parts_is_counted_again,
+                a_wave_made_in_part_survives_and_is_never_given_up,
             ]);
             conformance!(@cases $place, moving, [
                 a_move_before_expansion_counts,

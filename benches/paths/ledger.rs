@@ -132,7 +132,7 @@ async fn fill(store: &dyn Store, world: World, now: DateTime<Utc>) -> Term {
     };
     store.reload(reload).await.expect("in force");
     store.record_plans(plans, now).await.expect("planned");
-    let expanded = store.expand_due(now, now).await.expect("expanded");
+    let expanded = store.expand_due(now, now, u32::MAX).await.expect("expanded");
     assert_eq!(expanded.deliveries, world.people as u64);
     term
 }

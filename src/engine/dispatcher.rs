@@ -39,7 +39,13 @@ pub struct Dispatcher {
     pub term: Term,
     /// How many requests may be under way at once.
     pub senders: usize,
+    /// About how many people are looked at in one transaction that expands waves, see [`EXPAND_AT_ONCE`].
+    pub expand_at_once: u32,
 }
+
+/// Some 25 ms of the ledger: so long others wait while a wave for very many is expanded. Ten times as many would be hardly
+/// cheaper for each of them.
+pub const EXPAND_AT_ONCE: u32 = 5_000;
 
 /// How many deliveries are claimed for each sender. With one for each, every end of a sending would cost a claim of its
 /// own; with four, they are claimed by the hundred, and what is held when the daemon dies is still little.
@@ -71,10 +77,11 @@ impl Dispatcher {
     /// Runs until `stop`. Then it claims no more, lets requests in flight finish and gives the rest back.
     pub async fn run(self, stop: CancellationToken) {
         let mut in_hand = InHand::default();
+        let mut unsaid = 0;
         while !stop.is_cancelled() {
             // Interest is registered before looking, so that what comes in between is not missed.
             let work = self.work.notified();
-            let next = match self.go_round(&mut in_hand, &stop).await {
+            let next = match self.go_round(&mut in_hand, &mut unsaid, &stop).await {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::error!(%error, "the store failed; nothing can be claimed until it is well");
@@ -113,14 +120,22 @@ impl Dispatcher {
         }
     }
 
-    /// Expands and claims what is due, and says what to wait for.
-    async fn go_round(&self, in_hand: &mut InHand, stop: &CancellationToken) -> Result<Next, StoreError> {
+    /// Expands and claims what is due, and says what to wait for. `unsaid` are the deliveries of waves that are expanded in
+    /// part, for the log.
+    async fn go_round(
+        &self,
+        in_hand: &mut InHand,
+        unsaid: &mut u64,
+        stop: &CancellationToken,
+    ) -> Result<Next, StoreError> {
         let now = self.clock.now();
         let lead = TimeDelta::from_std(LEAD).unwrap_or_default();
-        let expanded = self.store.expand_due(now + lead, now).await?;
+        let expanded = self.store.expand_due(now + lead, now, self.expand_at_once).await?;
         self.sender.meter.expanded(expanded.deliveries);
+        *unsaid += expanded.deliveries;
         if expanded.waves > 0 {
-            tracing::info!(waves = expanded.waves, deliveries = expanded.deliveries, "waves expanded");
+            let deliveries = std::mem::take(unsaid);
+            tracing::info!(waves = expanded.waves, deliveries, "waves expanded");
         }
         for TooManyPeople { schedule, occurrence, max_people, people } in expanded.too_many {
             tracing::error!(
@@ -134,7 +149,8 @@ impl Dispatcher {
             Admission::One => CLAIMS_TO_FIND_OUT,
             Admission::None { until } => {
                 let pause = until.since(self.clock.moment());
-                return Ok(Next { at: None, pause: Some(pause), filled: Vec::new() });
+                // What is to come is prepared all the same.
+                return Ok(Next { at: expanded.has_more.then_some(now), pause: Some(pause), filled: Vec::new() });
             }
         };
         let limiter = &self.sender.limiter;
@@ -157,7 +173,8 @@ impl Dispatcher {
         filled.extend(in_hand.ordinary.filled(&size, &rooms.ordinary));
         let moment = self.clock.moment();
         let silences = slowed.iter().filter_map(|slowed| slowed.quiet_until).map(|until| until.since(moment));
-        Ok(Next { at: self.store.next_wake(LEAD, now).await?, pause: silences.chain(look_again).min(), filled })
+        let at = if expanded.has_more { Some(now) } else { self.store.next_wake(LEAD, now).await? };
+        Ok(Next { at, pause: silences.chain(look_again).min(), filled })
     }
 
     async fn sleep(&self, next: &Next) {

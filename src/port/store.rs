@@ -154,10 +154,13 @@ pub struct Abandoned {
 /// What an expansion made.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expanded {
+    /// Those of which nothing is left to expand.
     pub waves: u64,
     pub deliveries: u64,
     /// Occurrences of which nothing is sent from now on.
     pub too_many: Vec<TooManyPeople>,
+    /// Whether some of what was due is left for the next call.
+    pub has_more: bool,
 }
 
 /// An occurrence with a larger audience than its schedule lets through.
@@ -294,7 +297,10 @@ pub trait Store: Send + Sync {
     /// is larger than the schedule's `max_people`, its deliveries are `skipped: too-many-people`, and so is what was open
     /// of the occurrence; they come to life again if the limit or the audience is put right in time. A wave that is over already becomes deliveries
     /// that have expired. Remembers `now` as the instant at which a daemon was last there.
-    async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError>;
+    ///
+    /// It stops when some `most` people have been looked at, so that what else is to be done need not wait long, and goes on
+    /// from there when it is called again.
+    async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>, most: u32) -> Result<Expanded, StoreError>;
 
     /// Gives up waves that have waited to be expanded until nothing of them could be sent any more, and that were over
     /// before `over_before`: no rows are made for them. Says how much that was of each schedule.

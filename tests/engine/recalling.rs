@@ -203,7 +203,7 @@ impl Scene {
     /// Hands everything that is due to the sender.
     async fn send_due(&self) -> JoinSet<()> {
         let now = self.rig.clock.now();
-        self.rig.store.expand_due(now + LEAD, now).await.expect("expanding");
+        self.rig.store.expand_due(now + LEAD, now, u32::MAX).await.expect("expanding");
         let claims = self.rig.store.claim_due(self.rig.term, now, Rooms::for_anybody(1000), LEASE).await;
         let deliver = |claim| {
             let (sender, stop) = (Arc::clone(&self.sender), self.stop.clone());

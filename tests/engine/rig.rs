@@ -240,7 +240,7 @@ impl Rig {
 
     pub(crate) async fn expand(&self) {
         let now = self.clock.now();
-        self.store.expand_due(now + LEAD, now).await.expect("expanding");
+        self.store.expand_due(now + LEAD, now, u32::MAX).await.expect("expanding");
     }
 
     /// One round of a dispatcher whose senders all succeed at once.

@@ -13,7 +13,7 @@ use nudged::domain::rate::{Book, Windows};
 use nudged::domain::recipient::Reference;
 use nudged::domain::time::Moment;
 use nudged::domain::verdict::{Answer, Evidence, Verdict};
-use nudged::engine::dispatcher::Dispatcher;
+use nudged::engine::dispatcher::{Dispatcher, EXPAND_AT_ONCE};
 use nudged::engine::health::Health;
 use nudged::engine::limiter::Limiter;
 use nudged::engine::posting::Turns;
@@ -155,6 +155,7 @@ async fn serve(rig: &Rig, from: DateTime<Utc>, seconds: u64) -> Vec<(DateTime<Ut
         clock_stepped: Arc::new(Notify::new()),
         term: rig.term(),
         senders: 64,
+        expand_at_once: EXPAND_AT_ONCE,
     };
     let stop = CancellationToken::new();
     let mut serving = JoinSet::new();

@@ -266,6 +266,8 @@ fn dispatcher(
         clock_stepped: Arc::clone(&handles.replan),
         term,
         senders: around.senders,
+        // So that waves for more are expanded in parts, between which everything can happen.
+        expand_at_once: 7,
         sender,
     }
 }

@@ -301,7 +301,7 @@ acts! {
     retire_missing(missing_since: DateTime<Utc>, now: DateTime<Utc>) -> Retired;
     zones() -> Vec<Tz>;
     plan_marks() -> Vec<PlanMark>;
-    expand_due(until: DateTime<Utc>, now: DateTime<Utc>) -> Expanded;
+    expand_due(until: DateTime<Utc>, now: DateTime<Utc>, most: u32) -> Expanded;
     abandon(over_before: DateTime<Utc>) -> Vec<Abandoned>;
     release(term: Term, deliveries: Vec<DeliveryId>) -> ();
     postpone(term: Term, delivery: DeliveryId, not_before: DateTime<Utc>) -> ();

@@ -25,7 +25,7 @@ fn expect(claims: &[(&str, bool)]) -> Vec<(String, bool)> {
 pub(crate) async fn a_claim_knows_whether_a_later_one_is_due(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s")]).await;
     ledger.plan(&[plan("s", &["09:00", "10:00", "11:00"].map(|time| wave(time, BERLIN)))], "00:00").await;
-    ledger.store.expand_due(at("09:00"), at("08:59")).await.expect("expanding ahead");
+    ledger.store.expand_due(at("09:00"), at("08:59"), u32::MAX).await.expect("expanding ahead");
     let early = ledger.claim_one("08:59").await;
     assert!(!early.later_is_due, "10:00 has a row, and a minute to go");
     ledger.release(&early).await;
@@ -40,7 +40,7 @@ pub(crate) async fn a_later_one_counts_for_the_same_person_and_schedule(place: &
     ledger.plan(&[plan("s", &nine), plan("t", &[wave_for_all("12:00")])], "00:00").await;
     ledger.expand("00:00").await;
     assert_eq!(claimed(&ledger, "00:00").await, expect(&[("s 09 kei", false)]));
-    ledger.store.expand_due(at("12:00"), at("00:00")).await.expect("expanding");
+    ledger.store.expand_due(at("12:00"), at("00:00"), u32::MAX).await.expect("expanding");
     let one_each = expect(&[("s 09 ana", false), ("t 12 ana", false), ("t 12 kei", false), ("t 12 lee", false)]);
     assert_eq!(claimed(&ledger, "12:00").await, one_each, "others of the occurrence, or of other schedules");
 }

@@ -91,7 +91,7 @@ pub(crate) async fn claims_come_by_priority_and_then_in_due_order(place: &dyn Pl
     for schedule in ["bulk", "normal", "critical"] {
         ledger.plan(&[plan(schedule, &[wave("09:00", BERLIN), wave("09:00", TOKYO)])], "00:00").await;
     }
-    ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("00:00"), u32::MAX).await.expect("expanding");
     let mut order = Vec::new();
     // Critical ones have room of their own, and the others theirs.
     for (all, expect) in [(0, 0), (1, 2), (2, 3), (2, 1), (100, 0)] {

@@ -70,12 +70,12 @@ async fn expanded(place: &dyn Place, people: &[PersonRecord], schedules: &[Draft
     for schedule in schedules {
         ledger.plan(&[plan(&schedule.name, &[wave("09:00", NOWHERE)])], "00:10").await;
     }
-    ledger.store.expand_due(at("09:00"), at("08:00")).await.expect("expanding");
+    ledger.store.expand_due(at("09:00"), at("08:00"), u32::MAX).await.expect("expanding");
     ledger
 }
 
 async fn expand_again(ledger: &Ledger, now: &str) {
-    ledger.store.expand_due(at("09:00"), at(now)).await.expect("expanding");
+    ledger.store.expand_due(at("09:00"), at(now), u32::MAX).await.expect("expanding");
 }
 
 async fn people(ledger: &Ledger) -> Vec<PersonView> {
@@ -312,7 +312,7 @@ pub(crate) async fn service_urls_have_an_origin(place: &dyn Place) {
     let claimed: DateTime<Utc> = at("08:00");
     ledger.sync(&[draft("s")], "00:00").await;
     ledger.plan(&[plan("s", &[wave("08:00", NOWHERE)])], "00:10").await;
-    ledger.store.expand_due(claimed, claimed).await.expect("expanding");
+    ledger.store.expand_due(claimed, claimed, u32::MAX).await.expect("expanding");
     let ana = ledger.claim_one("08:00").await.recipient.id;
     let same_place = Conversation { conversation_id: "a:2".into(), service_url: None };
     ledger.store.remember_conversation(ana, same_place).await.expect("remembering");

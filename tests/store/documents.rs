@@ -72,7 +72,7 @@ pub(crate) async fn everything_is_there_after_reopening(place: &dyn Place) {
     let people = [person("ana", BERLIN), person("bo", BERLIN), person("kei", TOKYO), person("lee", DENVER)];
     let ledger = Ledger::with(place, &people, &[draft("s")]).await;
     ledger.plan(&[plan("s", &[BERLIN, TOKYO, DENVER].map(|zone| wave("09:00", zone)))], "00:00").await;
-    ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("00:00"), u32::MAX).await.expect("expanding");
     let claims = ledger.claim("08:00").await;
     ledger.send(&claims[0], "08:00", waiting("08:10", Reason::Throttled)).await;
     ledger.sent(&claims[1], "08:00").await;

@@ -268,7 +268,7 @@ pub(crate) async fn what_is_invited_is_never_given_up(place: &dyn Place) {
     ledger.happen(failed("1", "08:00", &[])).await;
     let days_later = later("08:00", TimeDelta::days(5));
     assert_eq!(ledger.store.abandon(days_later).await.expect("giving up"), []);
-    ledger.store.expand_due(days_later, days_later).await.expect("expanding");
+    ledger.store.expand_due(days_later, days_later, u32::MAX).await.expect("expanding");
     let delivery = ledger.deliveries("s").await.remove(0);
     assert_eq!((delivery.state, delivery.reason), (State::Expired, Some(Reason::TooLate)));
 }

@@ -134,13 +134,13 @@ pub(crate) async fn who_leaves_the_group_is_cancelled_and_may_come_back(place: &
     let people = ["ana", "bo"].map(|name| member(name, BERLIN, &["g"]));
     let ledger = Ledger::with(place, &people, &[draft("s").to(&["group:g"])]).await;
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
-    ledger.store.expand_due(at("08:00"), at("07:50")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("07:50"), u32::MAX).await.expect("expanding");
     ledger.import(&[member("ana", BERLIN, &[])], "07:51").await;
-    ledger.store.expand_due(at("08:00"), at("07:51")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("07:51"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Cancelled, Some(Reason::LeftAudience)));
     assert_eq!(ledger.state("s", "09:00", "bo").await.0, State::Planned);
     ledger.import(&[member("ana", BERLIN, &["g"])], "07:52").await;
-    ledger.store.expand_due(at("08:00"), at("07:52")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("07:52"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.claim("08:00").await.len(), 2);
 }
 
@@ -148,9 +148,9 @@ pub(crate) async fn an_edited_audience_is_followed(place: &dyn Place) {
     let people = ["ana", "bo", "cy"].map(|name| person(name, BERLIN));
     let ledger = Ledger::with(place, &people, &[draft("s").to(&["ana@x", "bo@x"])]).await;
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
-    ledger.store.expand_due(at("08:00"), at("07:50")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("07:50"), u32::MAX).await.expect("expanding");
     ledger.sync(&[draft("s").to(&["bo@x", "cy@x"])], "07:51").await;
-    ledger.store.expand_due(at("08:00"), at("07:51")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("07:51"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Cancelled, Some(Reason::LeftAudience)));
     let mut claimed = ledger.claim("08:00").await;
     claimed.sort_by(|a, b| a.recipient.name.cmp(&b.recipient.name));
@@ -248,7 +248,8 @@ pub(crate) async fn next_wake_is_the_earliest_thing_to_do(place: &dyn Place) {
     assert_eq!(ledger.next_wake(lead).await, None);
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("15:00", BERLIN)])], "00:00").await;
     assert_eq!(ledger.next_wake(lead).await, Some(at("07:50")));
-    let expanded = ledger.store.expand_due(at("07:50") + TimeDelta::minutes(10), at("07:50")).await.expect("expanding");
+    let expanded =
+        ledger.store.expand_due(at("07:50") + TimeDelta::minutes(10), at("07:50"), u32::MAX).await.expect("expanding");
     assert_eq!(expanded.waves, 1, "what next_wake announces is there to be expanded");
     assert_eq!(ledger.next_wake(lead).await, Some(at("08:00")));
     let claim = ledger.claim_one("08:00").await;

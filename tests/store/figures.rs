@@ -15,7 +15,7 @@ pub(crate) async fn what_is_due_and_in_nobodys_hands_is_counted_by_its_queue(pla
     let ledger = Ledger::with(place, &people, &drafts).await;
     let waves = [BERLIN, TOKYO].map(|zone| wave("09:00", zone));
     ledger.plan(&[plan("s", &waves), plan("urgent", &waves)], "00:00").await;
-    ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("00:00"), u32::MAX).await.expect("expanding");
     let queues = async |now: &str| {
         let queues = ledger.store.queues(at(now)).await.expect("counting");
         assert_eq!(queues.iter().map(|it| it.queue).collect::<Vec<_>>(), Queue::ALL);

@@ -295,7 +295,7 @@ pub(crate) fn meant(waves: &[PlannedWave]) -> Meant {
 
 /// What an expansion of so many waves into so many deliveries says.
 pub(crate) fn made(waves: u64, deliveries: u64) -> Expanded {
-    Expanded { waves, deliveries, too_many: Vec::new() }
+    Expanded { waves, deliveries, too_many: Vec::new(), has_more: false }
 }
 
 /// Plans that were made beforehand.
@@ -377,9 +377,17 @@ impl Ledger {
         self.store.record_plans(plans.to_vec(), at(now)).await.expect("planning")
     }
 
-    /// Expands what is due by now.
+    /// Expands what is due by now, in the smallest parts there are: what holds of a wave holds of one in parts, too.
     pub(crate) async fn expand(&self, now: &str) -> Expanded {
-        self.store.expand_due(at(now), at(now)).await.expect("expanding")
+        let mut all = Expanded { has_more: true, ..Expanded::default() };
+        while all.has_more {
+            let part = self.store.expand_due(at(now), at(now), 1).await.expect("expanding");
+            all.waves += part.waves;
+            all.deliveries += part.deliveries;
+            all.too_many.extend(part.too_many);
+            all.has_more = part.has_more;
+        }
+        all
     }
 
     pub(crate) async fn claim(&self, now: &str) -> Vec<Claim> {

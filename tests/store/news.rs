@@ -272,11 +272,11 @@ pub(crate) async fn who_joins_a_team_is_one_of_its_members(place: &dyn Place) {
     };
     let joined = people_of("membersAdded", &["29:bo", "29:cy"]);
     hear(&ledger, &activity("conversationUpdate", "f:2", "08:10", &team_channel(), &joined), "08:10").await;
-    ledger.store.expand_due(at("09:00"), at("08:55")).await.expect("expanding");
+    ledger.store.expand_due(at("09:00"), at("08:55"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 2)]);
     let left = people_of("membersRemoved", &["29:bo"]);
     hear(&ledger, &activity("conversationUpdate", "f:3", "08:56", &team_channel(), &left), "08:56").await;
-    ledger.store.expand_due(at("09:00"), at("08:57")).await.expect("expanding");
+    ledger.store.expand_due(at("09:00"), at("08:57"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 1), (State::Cancelled, 1)]);
 }
 
@@ -319,10 +319,10 @@ pub(crate) async fn two_names_that_turn_out_to_be_one_person_get_one_message(pla
     // A schedule names both, and nobody knew that they are one.
     ledger.sync(&[draft("s").to(&["29:mira", ENTRA])], "07:00").await;
     ledger.plan(&[plan("s", &[wave_for_all("09:00")])], "07:00").await;
-    ledger.store.expand_due(at("09:00"), at("08:55")).await.expect("expanding");
+    ledger.store.expand_due(at("09:00"), at("08:55"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 2)]);
     hear(&ledger, &install("f:1", "08:56"), "08:56").await;
-    ledger.store.expand_due(at("09:00"), at("08:57")).await.expect("expanding");
+    ledger.store.expand_due(at("09:00"), at("08:57"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 1), (State::Cancelled, 1)]);
     let claim = ledger.claim_one("09:00").await;
     assert_eq!(claim.reference.conversation_id.as_deref(), Some("a:mira"));

@@ -117,7 +117,7 @@ pub(crate) async fn an_edit_there_and_back_still_delivers_once(place: &dyn Place
     let ledger = Ledger::with(place, &[person("ana", BERLIN), person("bo", BERLIN)], &[draft("s")]).await;
     let nine = [plan("s", &[wave("09:00", BERLIN)])];
     ledger.plan(&nine, "00:00").await;
-    ledger.store.expand_due(at("08:00"), at("07:50")).await.expect("expanding before it is due");
+    ledger.store.expand_due(at("08:00"), at("07:50"), u32::MAX).await.expect("expanding before it is due");
     ledger.plan(&[plan("s", &[wave("10:00", BERLIN)])], "07:52").await;
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Cancelled, 2)]);
     let back = ledger.plan(&nine, "07:54").await;
@@ -187,13 +187,13 @@ pub(crate) async fn a_wave_may_change_whom_it_speaks_to(place: &dyn Place) {
     let own = [plan("s", &[wave("09:00", NOWHERE), wave("09:00", BERLIN)])];
     let one = [plan("s", &[wave_for_all("09:00")])];
     ledger.plan(&own, "00:00").await;
-    ledger.store.expand_due(at("09:00"), at("07:00")).await.expect("expanding");
+    ledger.store.expand_due(at("09:00"), at("07:00"), u32::MAX).await.expect("expanding");
     ledger.plan(&one, "07:01").await;
-    ledger.store.expand_due(at("09:00"), at("07:01")).await.expect("expanding");
+    ledger.store.expand_due(at("09:00"), at("07:01"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 3)]);
     assert_eq!(ledger.delivery("s", "09:00", "bo").await.due_at, at("09:00"));
     ledger.plan(&own, "07:02").await;
     assert_eq!(ledger.delivery("s", "09:00", "bo").await.due_at, at("08:00"), "moved to the zone's own wave");
-    ledger.store.expand_due(at("09:00"), at("07:02")).await.expect("expanding");
+    ledger.store.expand_due(at("09:00"), at("07:02"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.claim("08:00").await.len(), 1);
 }

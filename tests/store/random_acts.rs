@@ -153,7 +153,7 @@ impl World {
                 store.record_plans(vec![plan], now).await.expect("planning");
             }
             Act::Expand => {
-                store.expand_due(now + TimeDelta::minutes(10), now).await.expect("expanding");
+                store.expand_due(now + TimeDelta::minutes(10), now, u32::MAX).await.expect("expanding");
             }
             Act::Claim { limit } => {
                 let claims =

@@ -36,7 +36,7 @@ pub(crate) async fn what_moves_is_counted_with_and_without_rows(place: &dyn Plac
         let place = place.another();
         let ledger = at_nine(&*place).await;
         if is_expanded {
-            ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
+            ledger.store.expand_due(at("08:00"), at("00:00"), u32::MAX).await.expect("expanding");
         }
         let edited = [draft("s").max_people(9)];
         let changes = ledger.reload(&edited, &half_past(), ReloadManner::Counted, "00:00").await;
@@ -52,7 +52,7 @@ pub(crate) async fn what_moves_is_counted_with_and_without_rows(place: &dyn Plac
 
 pub(crate) async fn a_dry_run_says_the_same_and_changes_nothing(place: &dyn Place) {
     let ledger = at_nine(place).await;
-    ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("00:00"), u32::MAX).await.expect("expanding");
     let before = async || {
         let store = &ledger.store;
         (
@@ -122,7 +122,7 @@ pub(crate) async fn who_is_too_late_is_told(place: &dyn Place) {
 
 pub(crate) async fn who_was_served_before_an_edit_is_not_new(place: &dyn Place) {
     let ledger = at_nine(place).await;
-    ledger.store.expand_due(at("00:00"), at("00:00")).await.expect("expanding");
+    ledger.store.expand_due(at("00:00"), at("00:00"), u32::MAX).await.expect("expanding");
     let claim = ledger.claim_one("00:00").await;
     ledger.sent(&claim, "00:00").await;
     let changes = ledger.reload(&[draft("s").max_people(9)], &half_past(), ReloadManner::Counted, "00:10").await;
@@ -132,7 +132,7 @@ pub(crate) async fn who_was_served_before_an_edit_is_not_new(place: &dyn Place) 
 
 pub(crate) async fn a_rename_takes_everything_along(place: &dyn Place) {
     let ledger = at_nine(place).await;
-    ledger.store.expand_due(at("00:00"), at("00:00")).await.expect("expanding");
+    ledger.store.expand_due(at("00:00"), at("00:00"), u32::MAX).await.expect("expanding");
     let claim = ledger.claim_one("00:00").await;
     ledger.sent(&claim, "00:00").await;
     let who = || Who { conversation_id: None, addresses: vec![address("ana@x")] };
@@ -184,7 +184,7 @@ pub(crate) async fn a_name_that_is_in_use_is_not_taken(place: &dyn Place) {
 pub(crate) async fn nobody_is_renamed_into_somebody_else(place: &dyn Place) {
     let ledger = at_nine(place).await;
     ledger.sync(&[draft("s"), draft("t")], "00:00").await;
-    ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("00:00"), u32::MAX).await.expect("expanding");
     let changes = ledger.reload(&[draft("t").renamed_from("s")], &[], ReloadManner::Counted, "00:00").await;
     assert_eq!(told(&changes), [("s", Change::Removed, 0, 3), ("t", Change::Changed, 0, 0)]);
     ledger.store.retire_missing(at("00:20"), at("00:20")).await.expect("retiring");

@@ -93,7 +93,7 @@ async fn what_was_not_expanded_yet_is_accounted_for() {
     ledger.store.close().await;
     assert_eq!(folder.restored("08:30").in_doubt, 5);
     let ledger = folder.opened("08:31").await;
-    ledger.store.expand_due(at("16:30"), at("08:31")).await.expect("expanding");
+    ledger.store.expand_due(at("16:30"), at("08:31"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 1), (State::Unknown, 5)]);
     assert_eq!(ledger.state("s", "09:00", "ana").await, RESTORED);
     assert_eq!(names(&ledger.claim("08:31").await), Vec::<&str>::new());

@@ -39,7 +39,7 @@ async fn dues(ledger: &Ledger) -> BTreeMap<String, DateTime<Utc>> {
 pub(crate) async fn each_person_has_their_own_instant(place: &dyn Place) {
     let ledger = ten_in_berlin(place).await;
     let foretold = dues(&ledger).await;
-    ledger.store.expand_due(at("08:00"), at("07:50")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("07:50"), u32::MAX).await.expect("expanding");
     assert_eq!(dues(&ledger).await, foretold, "a status knows them before they are there");
     let spread = spread_wave("09:00", BERLIN, MINUTES).spread;
     let mut claimed = 0;
@@ -62,7 +62,7 @@ pub(crate) async fn a_place_in_the_spread_is_kept_wherever_a_delivery_goes(place
     let ledger = ten_in_berlin(place).await;
     let waves = |by| [BERLIN, DENVER].map(|zone| later(spread_wave("09:00", zone, MINUTES), TimeDelta::minutes(by)));
     ledger.plan(&[plan("s", &waves(0))], "00:00").await;
-    ledger.store.expand_due(at("08:00"), at("07:50")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("07:50"), u32::MAX).await.expect("expanding");
     let before = dues(&ledger).await;
     let later_by = |hours: i64| before.iter().map(move |(who, due)| (who.clone(), *due + TimeDelta::hours(hours)));
     ledger.plan(&[plan("s", &waves(60))], "07:51").await;
@@ -89,7 +89,7 @@ pub(crate) async fn a_place_in_the_spread_is_kept_wherever_a_delivery_goes(place
 
 pub(crate) async fn an_edited_jitter_is_followed(place: &dyn Place) {
     let ledger = ten_in_berlin(place).await;
-    ledger.store.expand_due(at("08:00"), at("07:50")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("07:50"), u32::MAX).await.expect("expanding");
     let (before, wide) = (dues(&ledger).await, spread_wave("09:00", BERLIN, 2 * MINUTES));
     ledger.plan(&[plan("s", &[wide])], "07:51").await;
     let after = dues(&ledger).await;

@@ -19,7 +19,7 @@ pub(crate) async fn sums_equal_the_audience_at_every_step(place: &dyn Place) {
     let planned = audience("planned").await;
     let waves: Vec<_> = planned.waves.iter().map(|it| (it.zone, it.people, it.expanded)).collect();
     assert_eq!(waves, [(TOKYO, 1, false), (BERLIN, 2, false), (DENVER, 1, false)], "in due order");
-    ledger.store.expand_due(at("08:00"), at("00:00")).await.expect("expanding");
+    ledger.store.expand_due(at("08:00"), at("00:00"), u32::MAX).await.expect("expanding");
     let expanded = audience("expanded in part").await;
     let waves: Vec<_> = expanded.waves.iter().map(|it| (it.zone, it.people, it.expanded)).collect();
     assert_eq!(waves, [(TOKYO, 1, true), (BERLIN, 2, true), (DENVER, 1, false)]);

@@ -11,12 +11,14 @@ use super::rows::{Of, micros};
 use crate::domain::id::ScheduleName;
 use crate::port::store::Abandoned;
 
-/// What an event or a snooze made is never given up: who is invited is accounted for, however late.
+/// What an event or a snooze made is never given up: who is invited is accounted for, however late. Neither is a wave of
+/// which a part was expanded: the others belong to the same whole.
 const LONG_OVER: &str = "
     SELECT s.id, s.name, w.occurrence_id, w.id
     FROM waves w INDEXED BY waves_to_expand CROSS JOIN schedules s ON s.id = w.schedule_id
         CROSS JOIN occurrences o ON o.id = w.occurrence_id
-    WHERE w.to_expand = 1 AND w.due_at < ?1 AND w.expire_at < ?1 AND o.cause = 'plan'";
+    WHERE w.to_expand = 1 AND w.due_at < ?1 AND w.expire_at < ?1 AND o.cause = 'plan'
+        AND (w.expanded_at IS NOT NULL OR w.has_rows = 0)";
 
 pub(super) fn abandon(conn: &Connection, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, Fault> {
     let mut statement = conn.prepare_cached(LONG_OVER)?;

@@ -228,13 +228,17 @@ fn word_of(target: &Target) -> Cow<'_, str> {
 
 /// It may be others now who are served: waves that were expanded and are still open are expanded once more.
 fn expand_again(conn: &Connection, schedule: i64, now: DateTime<Utc>) -> Result<(), Fault> {
-    conn.prepare_cached(
-        "UPDATE waves SET to_expand = 1
-         WHERE schedule_id = ?1 AND expire_at >= ?2 AND expanded_at IS NOT NULL AND withdrawn_at IS NULL",
-    )?
-    .execute(params![schedule, micros(now)])?;
+    conn.prepare_cached(EXPAND_AGAIN.get())?
+        .execute(named_params! { ":schedule": schedule, ":now": micros(now), ":before": 0 })?;
     Ok(())
 }
+
+static EXPAND_AGAIN: Sql = Sql::new(
+    "
+    UPDATE waves SET {to expand again}
+    WHERE schedule_id = :schedule AND expire_at >= :now AND (expanded_at IS NOT NULL OR expanded_to > 0)
+        AND withdrawn_at IS NULL",
+);
 
 const LONG_MISSING: &str = "SELECT id FROM schedules WHERE missing_since < ?1 AND retired_at IS NULL";
 

@@ -10,6 +10,7 @@ use rusqlite::{Connection, named_params, params};
 
 use super::fault::Fault;
 use super::rows::{Of, civil_text, micros};
+use super::sql::Sql;
 use super::words::Word;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::event::Cause;
@@ -126,17 +127,20 @@ const REMEMBER_IN_PLACE: &str = "
     INSERT INTO once (schedule_id, recipient_id) SELECT schedule_id, ?2 FROM once WHERE recipient_id = ?1
     ON CONFLICT DO NOTHING";
 
-const EXPAND_AGAIN: &str = "
-    UPDATE waves SET to_expand = 1
-    WHERE occurrence_id IN (SELECT occurrence_id FROM invited WHERE recipient_id = ?1)
-        AND expire_at >= ?2 AND withdrawn_at IS NULL";
+static EXPAND_AGAIN: Sql = Sql::new(
+    "
+    UPDATE waves SET {to expand again}
+    WHERE occurrence_id IN (SELECT occurrence_id FROM invited WHERE recipient_id = :other)
+        AND expire_at >= :now AND withdrawn_at IS NULL",
+);
 
 /// `other` was `id` all the time: what one is invited to, the other is, and gets by the next expansion; what one has had,
 /// the other has.
 pub(super) fn hand_over(conn: &Connection, other: i64, id: i64, now: DateTime<Utc>) -> Result<(), Fault> {
     conn.prepare_cached(INVITE_IN_PLACE)?.execute([other, id])?;
     conn.prepare_cached(REMEMBER_IN_PLACE)?.execute([other, id])?;
-    conn.prepare_cached(EXPAND_AGAIN)?.execute([other, micros(now)])?;
+    conn.prepare_cached(EXPAND_AGAIN.get())?
+        .execute(named_params! { ":other": other, ":now": micros(now), ":before": other.min(id) - 1 })?;
     conn.prepare_cached("DELETE FROM invited WHERE recipient_id = ?1")?.execute([other])?;
     Ok(())
 }
@@ -154,6 +158,6 @@ mod tests {
         assert_scans_nothing(ACCOUNT_FOR);
         assert_scans_nothing(INVITE_IN_PLACE);
         assert_scans_nothing(REMEMBER_IN_PLACE);
-        assert_scans_nothing(EXPAND_AGAIN);
+        assert_scans_nothing(EXPAND_AGAIN.get());
     }
 }

@@ -1,12 +1,10 @@
 //! The guard against a wrong audience: an occurrence with more people than its schedule lets through.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use rusqlite::{Connection, named_params};
 
 use super::expand::DueWave;
 use super::fault::Fault;
+use super::parts;
 use super::rows::Of;
 use super::sql::Sql;
 use super::words::Word;
@@ -19,28 +17,22 @@ static COUNT_AUDIENCE: Sql = Sql::new("SELECT count(DISTINCT member.id) FROM ({m
 
 static COUNT_INVITED: Sql = Sql::new("SELECT count(*) FROM ({invited})");
 
-/// How many people schedules speak to, each counted once for all the waves that are expanded together.
-#[derive(Default)]
-pub(super) struct Audiences {
-    by_schedule: HashMap<i64, u64>,
+/// How many there are, if that is more than the schedule lets through.
+pub(super) fn too_many(conn: &Connection, wave: &DueWave) -> Result<Option<u64>, Fault> {
+    let Some(max_people) = wave.max_people.map(u64::from) else { return Ok(None) };
+    // Most limits are above everyone there is, and then nobody needs to be counted.
+    if parts::last(conn)?.unsigned_abs() <= max_people {
+        return Ok(None);
+    }
+    let people = if wave.recipients == WaveRecipients::Invited { invited(conn, wave)? } else { audience(conn, wave)? };
+    Ok((people > max_people).then_some(people))
 }
 
-impl Audiences {
-    /// How many there are, if that is more than the schedule lets through.
-    pub(super) fn too_many(&mut self, conn: &Connection, wave: &DueWave) -> Result<Option<u64>, Fault> {
-        let Some(max_people) = wave.max_people else { return Ok(None) };
-        let people = match self.by_schedule.entry(wave.schedule) {
-            _ if wave.recipients == WaveRecipients::Invited => invited(conn, wave)?,
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(place) => {
-                let people: i64 = conn
-                    .prepare_cached(COUNT_AUDIENCE.get())?
-                    .query_row(named_params! { ":schedule": wave.schedule }, |row| row.get(0))?;
-                *place.insert(people.unsigned_abs())
-            }
-        };
-        Ok((people > u64::from(max_people)).then_some(people))
-    }
+/// How many people the schedule of a wave speaks to.
+fn audience(conn: &Connection, wave: &DueWave) -> Result<u64, Fault> {
+    let mut statement = conn.prepare_cached(COUNT_AUDIENCE.get())?;
+    let people: i64 = statement.query_row(named_params! { ":schedule": wave.schedule }, |row| row.get(0))?;
+    Ok(people.unsigned_abs())
 }
 
 /// How many are invited to the occurrence of a wave.

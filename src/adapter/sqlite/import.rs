@@ -22,6 +22,7 @@ use crate::domain::recipient::{AddressKind, Kept, PersonRecord, RecipientKind, R
 /// What a record did. The zone is the one in which the recipient lives now.
 pub(super) enum Effect {
     Added {
+        id: i64,
         zone: String,
         /// Channels that gained or lost a name by it.
         renamed: BTreeSet<i64>,
@@ -141,7 +142,7 @@ fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz, now: DateTim
     let renamed = place(conn, id, record, fallback_zone)?;
     hear_zones(conn, id, record, now)?;
     let settled = zones::settle(conn, id, fallback_zone, now)?;
-    Ok(Effect::Added { zone: settled.zone.name().to_owned(), renamed })
+    Ok(Effect::Added { id, zone: settled.zone.name().to_owned(), renamed })
 }
 
 const RESTORE: &str = "

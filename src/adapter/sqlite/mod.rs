@@ -17,6 +17,7 @@ mod copy;
 mod edit;
 mod events;
 mod expand;
+mod expansion;
 mod export;
 mod failures;
 mod fault;
@@ -30,6 +31,7 @@ mod meet;
 mod migrations;
 mod news;
 mod open;
+mod parts;
 mod pause;
 mod people;
 mod person;
@@ -173,8 +175,8 @@ impl Store for SqliteStore {
         self.writer.call("recording plans", move |conn| plan::record_plans(conn, &plans, now)).await
     }
 
-    async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> Result<Expanded, StoreError> {
-        self.writer.call("expanding waves", move |conn| expand::expand_due(conn, until, now)).await
+    async fn expand_due(&self, until: DateTime<Utc>, now: DateTime<Utc>, most: u32) -> Result<Expanded, StoreError> {
+        self.writer.call("expanding waves", move |conn| expand::expand_due(conn, until, now, most)).await
     }
 
     async fn abandon(&self, over_before: DateTime<Utc>) -> Result<Vec<Abandoned>, StoreError> {

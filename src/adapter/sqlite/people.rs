@@ -27,15 +27,15 @@ pub(super) fn import_people(
     follow_fallback_zone(conn, fallback_zone, now)?;
     let mut report = ImportReport::default();
     let mut movers = BTreeSet::new();
-    let mut touched_zones = BTreeSet::new();
+    let mut touched = Touched::default();
     let mut renamed = BTreeSet::new();
     for record in records {
         match import::import(conn, record, fallback_zone, now)? {
             import::Effect::Refused(words) => report.refused.push(words),
             import::Effect::Unchanged => report.unchanged += 1,
-            import::Effect::Added { zone, renamed: others } => {
+            import::Effect::Added { id, zone, renamed: others } => {
                 report.added += 1;
-                touched_zones.insert(zone);
+                touched.add(id, zone);
                 renamed.extend(others);
             }
             import::Effect::Updated { id, zone, moved, may_join, renamed: others } => {
@@ -45,32 +45,53 @@ pub(super) fn import_people(
                     movers.insert(id);
                 }
                 if moved || may_join {
-                    touched_zones.insert(zone);
+                    touched.add(id, zone);
                 }
             }
         }
     }
     zones::take_along(conn, &movers, now)?;
-    expand_again(conn, &touched_zones, now)?;
+    expand_again(conn, &touched, now)?;
     expand_again_for(conn, &renamed, now)?;
     Ok(report)
 }
 
-const EXPAND_AGAIN: &str = "
-    UPDATE waves SET to_expand = 1
+/// Those of which a part was expanded are not asked whether it is them: they go back to the first who may have come.
+static EXPAND_AGAIN: Sql = Sql::new(
+    "
+    UPDATE waves SET {to expand again}
     WHERE id IN (
         SELECT w.id FROM waves w INDEXED BY waves_expanded
         WHERE w.expire_at >= :now AND w.expanded_at IS NOT NULL AND w.to_expand = 0 AND w.withdrawn_at IS NULL
             AND (w.recipients = 'all' OR w.zone IN (SELECT value FROM json_each(:zones)))
-    )";
+        UNION ALL
+        SELECT id FROM waves INDEXED BY waves_in_parts WHERE expanded_to > 0
+    )",
+);
 
-/// Waves that are still open and to which somebody may have come are expanded once more. Returns whether there are any.
-fn expand_again(conn: &Connection, zones: &BTreeSet<String>, now: DateTime<Utc>) -> Result<bool, Fault> {
-    if zones.is_empty() {
-        return Ok(false);
+/// Those to whom something happened that may bring them into an audience, or out of one.
+#[derive(Default)]
+struct Touched {
+    /// Where they live.
+    zones: BTreeSet<String>,
+    /// The least of their ids.
+    first: Option<i64>,
+}
+
+impl Touched {
+    fn add(&mut self, id: i64, zone: String) {
+        self.zones.insert(zone);
+        self.first = Some(self.first.map_or(id, |first| first.min(id)));
     }
-    let zones = serde_json::json!(zones).to_string();
-    let waves = conn.prepare_cached(EXPAND_AGAIN)?.execute(named_params! { ":now": micros(now), ":zones": zones })?;
+}
+
+/// Waves that are still open and to which somebody may have come are expanded once more, from the first of them on. Returns
+/// whether there are any.
+fn expand_again(conn: &Connection, touched: &Touched, now: DateTime<Utc>) -> Result<bool, Fault> {
+    let Some(first) = touched.first else { return Ok(false) };
+    let waves = conn.prepare_cached(EXPAND_AGAIN.get())?.execute(named_params! {
+        ":now": micros(now), ":zones": serde_json::json!(touched.zones).to_string(), ":before": first - 1,
+    })?;
     Ok(waves > 0)
 }
 
@@ -84,10 +105,9 @@ const FOLLOW_FALLBACK: &str = "
 pub(super) fn follow_fallback_zone(conn: &Connection, zone: Tz, now: DateTime<Utc>) -> Result<(), Fault> {
     let movers: BTreeSet<i64> =
         conn.prepare_cached(FOLLOW_FALLBACK)?.query_map([zone.name()], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    if !movers.is_empty() {
-        zones::take_along(conn, &movers, now)?;
-        expand_again(conn, &BTreeSet::from([zone.name().to_owned()]), now)?;
-    }
+    zones::take_along(conn, &movers, now)?;
+    let zones = BTreeSet::from([zone.name().to_owned()]);
+    expand_again(conn, &Touched { zones, first: movers.first().copied() }, now)?;
     Ok(())
 }
 
@@ -171,11 +191,11 @@ pub(super) fn expand_again_for(
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
     let mut statement = conn.prepare_cached("SELECT zone FROM recipients WHERE id = ?1")?;
-    let mut zones = BTreeSet::new();
+    let mut touched = Touched::default();
     for recipient in recipients {
-        zones.insert(statement.query_row([recipient], |row| row.get(0))?);
+        touched.add(*recipient, statement.query_row([recipient], |row| row.get(0))?);
     }
-    expand_again(conn, &zones, now)
+    expand_again(conn, &touched, now)
 }
 
 /// Makes sure that somebody has this address: a schedule names it. Who is known only from there is not known to any
@@ -319,6 +339,6 @@ mod tests {
     fn nothing_goes_through_everybody_without_need() {
         assert_scans_nothing(FOLLOW_FALLBACK);
         assert_scans_nothing(ZONES);
-        assert_scans_nothing(EXPAND_AGAIN);
+        assert_scans_nothing(EXPAND_AGAIN.get());
     }
 }

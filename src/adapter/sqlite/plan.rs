@@ -126,7 +126,8 @@ const CHANGE_WAVE: &str = "
     UPDATE waves SET
         recipients = :recipients, due_at = :due, expire_at = :expire, jitter = :jitter, salt = :salt, note = :note,
         withdrawn_at = NULL,
-        to_expand = max(to_expand, :anew), planned_at = iif(:planned_anew, :now, planned_at)
+        to_expand = max(to_expand, :anew), expanded_to = iif(:anew, 0, expanded_to),
+        is_too_many = iif(:anew, NULL, is_too_many), planned_at = iif(:planned_anew, :now, planned_at)
     WHERE id = :id";
 
 fn record_wave(

@@ -88,7 +88,7 @@ pub fn restore(ledger: &Path, from: &Path, fallback_zone: Tz, now: DateTime<Utc>
         doubt(&transaction, now).map_err(in_act)?;
         // In the zones of the backup and for its hours: who moves, or is meant at another hour of that day by an edit of
         // today, has a row of it already. Nothing else would keep them from being served there once more.
-        expand::expand_due(&transaction, now, now).map_err(in_act)?;
+        expand::expand_due(&transaction, now, now, u32::MAX).map_err(in_act)?;
         let old_ledger = match old_ledger {
             None if was_interrupted => {
                 let words = "a restore before this one was interrupted; it is the newest of those set aside beside it";

@@ -18,10 +18,14 @@ use crate::domain::spread::Spread;
 /// - `{held}`: the states in which a daemon holds it;
 /// - `{unfinished}` and `{unfinished d.}`: that the state (of the delivery `d`) is not final;
 /// - `{before STATE}`: the states from which one comes to STATE;
+/// - `{to expand again}`: what to set of a wave whose audience may have changed: it waits to be expanded, for those whose
+///   ids are greater than `:before`;
 /// - `{busy}`: the waves that have unfinished deliveries, as a common table `busy (id)`. It hops over the index from
 ///   one wave to the next, so it costs as much as there are such waves, and not as much as there are deliveries;
 /// - `{members}` and `{members in zone}`: the ids of everyone to whom the schedule `:schedule` speaks (and who live
 ///   in `:zone`). Who is meant by more than one entry is there more than once;
+/// - `{members in part}`, `{members in zone in part}` and `{invited in part}`: those of them whose ids are greater than
+///   `:after` and not greater than `:to`;
 /// - `{invited}`: the ids of those who are invited to the occurrence `:occurrence` of the schedule `:schedule`;
 /// - `{meant}`: the ids of everyone whom the occurrence `:occurrence` of the schedule `:schedule` is for: those who are
 ///   invited to it, and where nobody is, `{members}`;
@@ -96,6 +100,9 @@ fn revived() -> String {
 const WAS_SERVED: &str = "
     (b.state IN ({arrived}) OR b.possible_duplicate = 1 OR b.reason IN ('{served before edit}', '{recalled}', '{cancelled by operator}'))";
 
+const TO_EXPAND_AGAIN: &str = "
+    to_expand = 1, is_too_many = NULL, expanded_to = iif(to_expand = 1, min(expanded_to, :before), :before)";
+
 const BUSY: &str = "
     busy (id) AS (
         SELECT min(wave_id) FROM deliveries INDEXED BY deliveries_unfinished WHERE {unfinished}
@@ -121,19 +128,19 @@ const LANES: &str = "
 const MEMBERS: &str = "
     SELECT r.id FROM audience a CROSS JOIN recipients r
     WHERE a.schedule_id = :schedule AND a.kind = 'everyone' AND r.kind = 'person' AND r.is_known = 1
-        {zone} AND r.id NOT IN ({excepted})
+        {zone} {part r.id} AND r.id NOT IN ({excepted})
     UNION ALL
     SELECT r.id FROM audience a
         CROSS JOIN memberships m ON m.group_name = a.word CROSS JOIN recipients r ON r.id = m.recipient_id
-    WHERE a.schedule_id = :schedule AND a.kind = 'group' {zone} AND r.id NOT IN ({excepted})
+    WHERE a.schedule_id = :schedule AND a.kind = 'group' {zone} {part m.recipient_id} AND r.id NOT IN ({excepted})
     UNION ALL
     SELECT r.id FROM audience a
         CROSS JOIN addresses p ON p.address = a.word CROSS JOIN recipients r ON r.id = p.recipient_id
-    WHERE a.schedule_id = :schedule AND a.kind = 'person' {zone} AND r.id NOT IN ({excepted})";
+    WHERE a.schedule_id = :schedule AND a.kind = 'person' {zone} {part r.id} AND r.id NOT IN ({excepted})";
 
 const INVITED: &str = "
     SELECT i.recipient_id AS id FROM invited i
-    WHERE i.occurrence_id = :occurrence AND i.recipient_id NOT IN ({excepted})";
+    WHERE i.occurrence_id = :occurrence {part i.recipient_id} AND i.recipient_id NOT IN ({excepted})";
 
 const MEANT: &str = "
     SELECT of_audience.id FROM ({members}) AS of_audience
@@ -185,18 +192,32 @@ fn fill_spread(mut text: String) -> String {
     text
 }
 
+/// Everyone of `text`, or those of them who live in the zone `:zone`, and all of these or a part.
+fn some(text: &str, is_in_zone: bool, is_in_part: bool) -> String {
+    let mut some = text.replace("{zone}", if is_in_zone { "AND r.zone = :zone" } else { "" });
+    for id in ["r.id", "m.recipient_id", "i.recipient_id"] {
+        let part = if is_in_part { format!("AND {id} > :after AND {id} <= :to") } else { String::new() };
+        some = some.replace(&format!("{{part {id}}}"), &part);
+    }
+    some
+}
+
 /// Puts what they stand for in the place of the names.
 pub(super) fn fill(text: &str) -> String {
     let mut filled = text
         .replace("{meant}", MEANT)
-        .replace("{invited}", INVITED)
+        .replace("{invited in part}", &some(INVITED, false, true))
+        .replace("{invited}", &some(INVITED, false, false))
         .replace("{busy}", BUSY)
         .replace("{lanes}", LANES)
-        .replace("{members in zone}", &MEMBERS.replace("{zone}", "AND r.zone = :zone"))
-        .replace("{members}", &MEMBERS.replace("{zone}", ""))
+        .replace("{members in zone in part}", &some(MEMBERS, true, true))
+        .replace("{members in part}", &some(MEMBERS, false, true))
+        .replace("{members in zone}", &some(MEMBERS, true, false))
+        .replace("{members}", &some(MEMBERS, false, false))
         .replace("{is member}", IS_MEMBER)
         .replace("{is among}", &IS_MEMBER.replace("a.kind = '", "a.kind = 'among-"))
         .replace("{excepted}", EXCEPTED)
+        .replace("{to expand again}", TO_EXPAND_AGAIN)
         .replace("{was served}", WAS_SERVED)
         .replace("{arrived}", &arrived())
         .replace("{served before edit}", Reason::ServedBeforeEdit.as_str())
@@ -232,7 +253,7 @@ pub(super) fn steps(sql: &str) -> Vec<String> {
 }
 
 /// Fails when the statement goes through a whole table, other than the one of the schedules (`s`), or a
-/// whole index, other than the one of the waves that wait to be expanded.
+/// whole index, other than those of the waves that wait to be expanded.
 #[cfg(test)]
 pub(super) fn assert_scans_nothing(sql: &str) {
     for step in steps(sql) {
@@ -244,6 +265,7 @@ pub(super) fn assert_scans_nothing(sql: &str) {
                 || rest.starts_with("s USING")
                 || rest.starts_with("(subquery")
                 || rest.ends_with(" waves_to_expand")
+                || rest.ends_with(" waves_in_parts")
                 // Of a channel that is only known by its name.
                 || rest.ends_with(" teams_unread")
                 || rest.contains(" VIRTUAL TABLE")

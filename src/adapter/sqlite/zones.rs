@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::people;
 use super::realign::{self, Scope};
 use super::rows::{Of, micros};
+use super::sql::Sql;
 use super::words::Word;
 use super::zone_question;
 use crate::domain::ladder::{self, HouseZones, Resolved, ZoneEvidence};
@@ -77,8 +78,9 @@ pub(super) fn take_along(conn: &Connection, movers: &BTreeSet<i64>, now: DateTim
 /// The clocks of two zones are never further apart than this, nor are the waves of one occurrence.
 const ROUND_THE_WORLD: TimeDelta = TimeDelta::hours(28);
 
-const OVER_THERE: &str = "
-    UPDATE waves SET to_expand = 1
+static OVER_THERE: Sql = Sql::new(
+    "
+    UPDATE waves SET {to expand again}
     WHERE id IN (
         SELECT w.id FROM waves w INDEXED BY waves_expanded
         WHERE w.expire_at >= :since AND w.expire_at < :now AND w.expanded_at IS NOT NULL AND w.to_expand = 0
@@ -88,14 +90,18 @@ const OVER_THERE: &str = "
                 SELECT 1 FROM waves o
                 WHERE o.occurrence_id = w.occurrence_id AND o.expire_at >= :now AND o.withdrawn_at IS NULL
             )
-    )";
+        UNION ALL
+        SELECT id FROM waves INDEXED BY waves_in_parts WHERE expanded_to > 0
+    )",
+);
 
 /// Whoever moves to where an occurrence is over already, from where it was still to come, has no delivery of it yet: its
 /// wave there is expanded once more, so that they are accounted for.
 fn account_for(conn: &Connection, movers: &BTreeSet<i64>, now: DateTime<Utc>) -> Result<(), Fault> {
-    if !movers.is_empty() {
+    if let Some(first) = movers.first() {
         let since = now.checked_sub_signed(ROUND_THE_WORLD).unwrap_or(DateTime::<Utc>::MIN_UTC);
-        conn.prepare_cached(OVER_THERE)?.execute(named_params! {
+        conn.prepare_cached(OVER_THERE.get())?.execute(named_params! {
+            ":before": first - 1,
             ":since": micros(since),
             ":now": micros(now),
             ":movers": serde_json::json!(movers).to_string(),
@@ -308,6 +314,6 @@ mod tests {
         assert_scans_nothing(EVIDENCE);
         assert_scans_nothing(TOO_OLD);
         assert_scans_nothing(OF_GROUPS);
-        assert_scans_nothing(OVER_THERE);
+        assert_scans_nothing(OVER_THERE.get());
     }
 }

@@ -82,7 +82,7 @@ impl World {
     }
 
     async fn expand(&self, now: &str) -> Result<(), Failure> {
-        self.store()?.expand_due(at(now), at(now)).await?;
+        self.store()?.expand_due(at(now), at(now), u32::MAX).await?;
         Ok(())
     }
 
