@@ -34,7 +34,7 @@ use nudged::port::reload::{Change, Reload, ReloadManner, ScheduleChange};
 use nudged::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use nudged::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
-    Retired, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
+    Retired, Round, SchedulePlan, StatusQuery, Store, StoreError, TakeOver, WentRound,
 };
 use nudged::port::tail::TailQuery;
 use nudged::port::team::{NamedTeam, Roster, RosterChange};
@@ -171,6 +171,11 @@ acts! {
             self.act("claim_due", self.inner.claim_due(term, now, rooms, lease), seen).await
         }
 
+        async fn go_round(&self, round: Round) -> Result<WentRound, StoreError> {
+            let seen = |truth: &mut Truth, at, went: &WentRound| truth.claimed(at, &went.claims);
+            self.act("go_round", self.inner.go_round(round), seen).await
+        }
+
         async fn mark_sending(
             &self,
             delivery: DeliveryId,
@@ -228,7 +233,7 @@ acts! {
         ) -> Result<Result<RecallReport, NoRecall>, StoreError> {
             let seen = |truth: &mut Truth, at, report: &Result<RecallReport, NoRecall>| {
                 let Ok(report) = report else { return };
-                truth.is_meant(at, root(&report.schedule), report.occurrence);
+                truth.is_no_test(at, root(&report.schedule), report.occurrence);
                 truth.recalled.entry((root(&report.schedule).to_owned(), report.occurrence)).or_insert(truth.step);
             };
             self.act("begin_recall", self.inner.begin_recall(order, now), seen).await
@@ -270,7 +275,7 @@ acts! {
             let seen = |truth: &mut Truth, at, report: &Result<CancelReport, NothingThere>| {
                 let Ok(report) = report else { return };
                 for found in &report.occurrences {
-                    truth.is_meant(at, root(&report.schedule), found.occurrence);
+                    truth.is_no_test(at, root(&report.schedule), found.occurrence);
                     let occurrence = (root(&report.schedule).to_owned(), found.occurrence);
                     truth.cancelled.entry(occurrence).or_insert(truth.step);
                     truth.counts.cancelled += found.cancelled;
@@ -283,7 +288,8 @@ acts! {
             let asked = order.clone();
             let seen = move |truth: &mut Truth, _, made: &Option<NaiveDateTime>| {
                 if let Some(occurrence) = made {
-                    truth.tested(&asked, *occurrence, now);
+                    truth.counts.tested += 1;
+                    truth.tests.begin(&asked, *occurrence, now);
                 }
             };
             self.act("rehearse", self.inner.rehearse(order, now), seen).await

@@ -468,7 +468,7 @@ pub(crate) async fn a_place_on_the_day_stays_taken_by_what_may_have_arrived(plac
     let (before, during): (Vec<_>, Vec<_>) = sending.into_iter().partition(|(it, _)| it.recipient.name == "before");
     end(&before).await;
     let begun = ledger.recall(order("09:00"), "08:01").await;
-    assert_eq!(counts(&begun), [(RecallState::Pending, 1), (RecallState::Awaiting, 3)]);
+    assert_eq!(counts(&begun), [(RecallState::Awaiting, 3), (RecallState::Pending, 1)]);
     end(&during).await;
     for task in ledger.recall_due("08:02").await.tasks {
         ledger.settle_recall(&task, "08:02", RecallSettlement::Done).await;
