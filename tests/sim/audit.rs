@@ -268,15 +268,9 @@ fn vanished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
 /// What was asked for as a test is there as one, for that one person; and nothing else is a test.
 fn untested(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
     let truth = run.truth();
-    let asked = |(schedule, occurrence, _): &Key| truth.tests.get(&(schedule.clone(), *occurrence));
-    let is_for = |key: &Key| asked(key).is_some_and(|test| test.name == key.2);
-    let odd = rows.iter().filter(|(key, row)| row.is_test != is_for(key) || row.is_test != asked(key).is_some());
-    let mut wrong: Vec<_> = odd.map(|(key, row)| format!("P1: a test: {}: {key:?}", row.is_test)).collect();
-    let keys = truth.tests.iter().map(|((schedule, civil), test)| (schedule.clone(), *civil, test.name.clone()));
-    wrong.extend(
-        keys.filter(|key| !rows.contains_key(key)).map(|key| format!("P2: nobody accounts for the test {key:?}")),
-    );
-    wrong
+    let odd = rows.iter().filter_map(|(key, row)| truth.tests.look(key, row.is_test));
+    let missing = truth.tests.keys().filter(|key| !rows.contains_key(key));
+    odd.chain(missing.map(|key| format!("P2: nobody accounts for the test {key:?}"))).collect()
 }
 
 /// Whether an occurrence began and ended within the run, wherever its recipient lived.

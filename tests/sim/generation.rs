@@ -81,6 +81,8 @@ pub(crate) struct Surroundings {
     /// How many requests may be under way at once.
     pub(crate) senders: usize,
     pub(crate) rhythm: Rhythm,
+    /// About how many people are looked at in one act that expands waves.
+    pub(crate) expand_at_once: u32,
 }
 
 /// What an act on the world needs of the daemon that lives.
@@ -266,8 +268,7 @@ fn dispatcher(
         clock_stepped: Arc::clone(&handles.replan),
         term,
         senders: around.senders,
-        // So that waves for more are expanded in parts, between which everything can happen.
-        expand_at_once: 7,
+        expand_at_once: around.expand_at_once,
         sender,
     }
 }

@@ -158,7 +158,7 @@ impl Run {
             let (schedule, person, truth) = (schedule.clone(), person.clone(), Arc::clone(&truth));
             async move {
                 for recipient in handles.store.find_people(person.address().as_str()).await? {
-                    truth.lock().unwrap_or_else(PoisonError::into_inner).tests_on(recipient, &person.name);
+                    truth.lock().unwrap_or_else(PoisonError::into_inner).tests.are_on(recipient, &person.name);
                     let now = handles.clock.now();
                     let order = TestOrder { schedule: schedule.clone(), recipient, expire_at: now + TEST_OPEN_FOR };
                     handles.store.rehearse(order, now).await?;

@@ -114,6 +114,8 @@ pub(crate) fn run(seed: u64) -> Report {
         minutes: &[0, 1, 5, 12, 25, 45],
         senders: chance.pick(&[1, 4, 16]),
         rhythm: Rhythm { plans: 6, upkeeps: 7 },
+        // So that waves for more are expanded in parts, between which everything can happen.
+        expand_at_once: 7,
         tell: Box::new(|_| {}),
     };
     run_in(World::new(seed), seed, mood, often)
@@ -126,6 +128,8 @@ pub(crate) struct Pace {
     /// How many requests may be under way at once.
     pub(crate) senders: usize,
     pub(crate) rhythm: Rhythm,
+    /// About how many people are looked at in one act that expands waves.
+    pub(crate) expand_at_once: u32,
     /// Is told the hour.
     pub(crate) tell: Box<dyn Fn(chrono::DateTime<chrono::Utc>) + Send>,
 }
@@ -152,6 +156,7 @@ pub(crate) fn run_in(world: World, seed: u64, mood: Mood, pace: Pace) -> Report 
             per_second: world.per_second,
             senders: pace.senders,
             rhythm: pace.rhythm,
+            expand_at_once: pace.expand_at_once,
         },
         frailty: mood.frailty,
         world,

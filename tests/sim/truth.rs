@@ -10,14 +10,14 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::domain::delivery::{Claim, State};
-use nudged::domain::id::{DeliveryId, RecipientId};
-use nudged::port::rehearsal::TestOrder;
+use nudged::domain::id::DeliveryId;
 use nudged::port::store::{Outcome, Rescued};
 use nudged::port::trouble::{Retried, RetryOrder};
 use tokio::sync::Notify;
 
 use crate::sim::civil::local;
 use crate::sim::plan::{Plan, root};
+use crate::sim::rehearsals::Tests;
 
 /// More acts than are ever made at one instant; beyond them something goes round without end.
 const MOST_AT_ONCE: u64 = 200_000;
@@ -61,14 +61,6 @@ pub(crate) struct Sent {
 struct Claimed {
     at: Duration,
     key: Key,
-}
-
-/// What an operator wanted to see: one message for one person, now.
-#[derive(Debug, Clone)]
-pub(crate) struct Test {
-    pub(crate) name: String,
-    asked_at: DateTime<Utc>,
-    expire_at: DateTime<Utc>,
 }
 
 /// Something that holds for a while. What came after it holds already while it does not yet hold no more: from the
@@ -125,10 +117,7 @@ pub(crate) struct Truth {
     pub(crate) recalled: BTreeMap<(String, NaiveDateTime), u64>,
     /// Which occurrences are cancelled, since which act of the store.
     pub(crate) cancelled: BTreeMap<(String, NaiveDateTime), u64>,
-    /// Which occurrences are tests. They take the place of no other, and no other theirs.
-    pub(crate) tests: BTreeMap<(String, NaiveDateTime), Test>,
-    /// What those are called whom something was tested on.
-    names: HashMap<RecipientId, String>,
+    pub(crate) tests: Tests,
     /// How often an operator had what was in doubt sent again, and until when what was late.
     sent_again: BTreeMap<Key, u32>,
     late_until: BTreeMap<Key, DateTime<Utc>>,
@@ -196,36 +185,10 @@ impl Truth {
     pub(crate) fn claimed(&mut self, at: Duration, claims: &[Claim]) {
         for claim in claims {
             let key = (root(claim.schedule.as_str()).to_owned(), claim.occurrence, claim.recipient.name.clone());
-            let test = self.test(&key);
-            if claim.is_test != test.is_some() || test.is_some_and(|test| test.name != key.2) {
-                let what = format!("P1: a test: {}, and asked for was {test:?}: {key:?}", claim.is_test);
-                self.violation(at, what);
+            if let Some(wrong) = self.tests.look(&key, claim.is_test) {
+                self.violation(at, wrong);
             }
             self.claims.insert(claim.id, Claimed { at, key });
-        }
-    }
-
-    /// Whom an operator means who tests something on this recipient.
-    pub(crate) fn tests_on(&mut self, recipient: RecipientId, name: &str) {
-        self.names.insert(recipient, name.to_owned());
-    }
-
-    /// A test has become an occurrence of its own.
-    pub(crate) fn tested(&mut self, order: &TestOrder, occurrence: NaiveDateTime, asked_at: DateTime<Utc>) {
-        self.counts.tested += 1;
-        let name = self.names.get(&order.recipient).cloned().unwrap_or_default();
-        let test = Test { name, asked_at, expire_at: order.expire_at };
-        self.tests.insert((root(order.schedule.as_str()).to_owned(), occurrence), test);
-    }
-
-    fn test(&self, key: &Key) -> Option<&Test> {
-        self.tests.get(&(key.0.clone(), key.1))
-    }
-
-    /// An order about messages that were planned does not mean a test.
-    pub(crate) fn is_meant(&mut self, at: Duration, schedule: &str, occurrence: NaiveDateTime) {
-        if self.tests.contains_key(&(schedule.to_owned(), occurrence)) {
-            self.violation(at, format!("P1: a test was taken for what it tests: {schedule} {occurrence}"));
         }
     }
 
@@ -273,7 +236,7 @@ impl Truth {
         self.counts.retried += deliveries.len() as u64;
         for delivery in deliveries {
             let Some(key) = self.claims.get(delivery).map(|claimed| claimed.key.clone()) else { continue };
-            self.is_meant(at, &key.0, key.1);
+            self.is_no_test(at, &key.0, key.1);
             if let Some(until) = order.late_until {
                 self.late_until.insert(key.clone(), until);
             }
@@ -293,6 +256,13 @@ impl Truth {
     /// What failed or is unknown, in the order in which it left.
     pub(crate) fn in_trouble(&self) -> impl ExactSizeIterator<Item = &Sent> {
         self.troubled.iter().map(|number| &self.sent[*number])
+    }
+
+    /// An order about messages that were planned does not mean a test.
+    pub(crate) fn is_no_test(&mut self, at: Duration, schedule: &str, occurrence: NaiveDateTime) {
+        if self.tests.has(schedule, occurrence) {
+            self.violation(at, format!("P1: a test was taken for what it tests: {schedule} {occurrence}"));
+        }
     }
 
     /// The daemon of this generation has died.
@@ -388,13 +358,13 @@ impl Truth {
         if doubts >= 4 + self.sent_again.get(key).copied().unwrap_or_default() {
             wrong = Some("after four doubts");
         }
-        if plan.is_some_and(|plan| plan.when.is_once_a_day()) && self.test(key).is_none() {
+        if plan.is_some_and(|plan| plan.when.is_once_a_day()) && !self.tests.mean(key) {
             let date = key.1.date();
             let bound = |time: NaiveTime| (key.0.clone(), date.and_time(time), String::new());
             let last = NaiveTime::from_hms_opt(23, 59, 59).expect("a time of day");
             let of_date = self.by_key.range(bound(NaiveTime::MIN)..=bound(last));
             let same_date = of_date.filter(|(other, _)| other.2 == key.2 && other.1 != key.1);
-            let same_date = same_date.filter(|(other, _)| self.test(other).is_none());
+            let same_date = same_date.filter(|(other, _)| !self.tests.mean(other));
             let mut numbers = same_date.flat_map(|(_, numbers)| numbers);
             if numbers.any(|number| self.sent[*number].end != End::Refused) {
                 wrong = Some("at a second hour of one date");
@@ -408,8 +378,8 @@ impl Truth {
     /// Whether any of what was true since the claim lets the message leave at one of these instants.
     fn is_timely(&self, key: &Key, claimed_at: Duration, walls: &[DateTime<Utc>]) -> bool {
         let slack = TimeDelta::from_std(SLACK).expect("a short time");
-        if let Some(test) = self.test(key) {
-            return walls.iter().any(|wall| *wall >= test.asked_at && *wall <= test.expire_at + slack);
+        if self.tests.mean(key) {
+            return walls.iter().any(|wall| self.tests.may_leave(key, *wall, slack));
         }
         let late_until = self.late_until.get(key).copied().unwrap_or(DateTime::<Utc>::MIN_UTC);
         let plans = self.plans.get(&key.0).into_iter().flatten().filter(|plan| plan.until >= claimed_at);
