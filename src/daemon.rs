@@ -44,7 +44,7 @@ use crate::engine::health::Health;
 use crate::engine::inquiry::Inquirer;
 use crate::engine::introductions::Introductions;
 use crate::engine::limiter::Limiter;
-use crate::engine::planner::Planner;
+use crate::engine::planner::{LastPass, Planner};
 use crate::engine::posting::Turns;
 use crate::engine::recaller::Recaller;
 use crate::engine::reloader::Reloader;
@@ -177,6 +177,7 @@ impl Daemon {
             zones: Arc::clone(&outside.zones),
             catalog: keeper.cell(),
             health: Arc::clone(&health),
+            last: LastPass::default(),
         });
         planner.pass().await?;
 

@@ -27,7 +27,8 @@ pub(crate) async fn rows(people: usize) -> Vec<Row> {
     let began = rig.clock.moment();
     import(&rig, people);
     let import = rig.clock.moment().since(began);
-    let (idle, expand) = idle_and_expand(&rig, people).await;
+    let idle = idle(&rig).await;
+    let expand = expand(&rig, people).await;
     let start = start(&rig).await;
     let baseline = raw_inserts(&rig.path("raw.db"), people, &rig);
     let percent = idle.processor.as_secs_f64() / IDLE_FOR.as_secs_f64() * 100.0;
@@ -101,7 +102,7 @@ struct Expand {
     most_mib: f64,
 }
 
-async fn idle_and_expand(rig: &Rig, people: usize) -> (Idle, Expand) {
+async fn idle(rig: &Rig) -> Idle {
     for file in 0..SCHEDULES / PER_FILE {
         let mut text = String::new();
         for n in 0..PER_FILE {
@@ -110,19 +111,33 @@ async fn idle_and_expand(rig: &Rig, people: usize) -> (Idle, Expand) {
             write!(
                 text,
                 "[schedule.s{file}-{n}]\nto = \"group:team-{team}\"\nevery = \"day\"\nat = \"09:00\"\n\
-                 from = {}\ntext = \"Hello\"\n",
+                 from = {}\ntext = \"Hello {{{{ person.first_name }}}}\"\n",
                 (rig.clock.now() + TimeDelta::days(120)).date_naive()
             )
             .expect("written");
         }
-        rig.write(&format!("schedules/file-{file:03}.toml"), &text);
+        rig.write(&schedule_file(file), &text);
     }
     let daemon = rig.start().await;
     until_quiet(&rig.clock, &daemon).await;
     let before = processor_time(daemon.id());
     rig.clock.sleep(IDLE_FOR).await;
     let idle = Idle { processor: processor_time(daemon.id()).saturating_sub(before), mib: memory(daemon.id()).now_mib };
+    for file in 0..SCHEDULES / PER_FILE {
+        std::fs::remove_file(rig.path(&schedule_file(file))).expect("removed");
+    }
+    rig.run_ok(&["reload", "--prune"]);
+    daemon.stop();
+    idle
+}
 
+fn schedule_file(file: usize) -> String {
+    format!("schedules/file-{file:03}.toml")
+}
+
+async fn expand(rig: &Rig, people: usize) -> Expand {
+    let daemon = rig.start().await;
+    until_quiet(&rig.clock, &daemon).await;
     // Within the ten minutes in which a wave is expanded at once, and late enough that nothing of it is sent here.
     let at = rig.in_seconds(90);
     let began = rig.clock.moment();
@@ -140,7 +155,7 @@ async fn idle_and_expand(rig: &Rig, people: usize) -> (Idle, Expand) {
     let rows: u32 = ledger.query_row(rows, [], |row| row.get(0)).expect("a count");
     assert_eq!(usize::try_from(rows), Ok(people));
     daemon.stop();
-    (idle, expand)
+    expand
 }
 
 /// Waits until it has not been on a processor for a fifth of a second.

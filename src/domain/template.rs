@@ -1,4 +1,4 @@
-//! Message texts: parsed once, strict about unknown names.
+//! Message texts: strict about unknown names.
 //!
 //! A text is a minijinja template that may speak of the [vocabulary](VOCABULARY) and of nothing else. What is put into
 //! a text by `{{ … }}` is data, and data must not become markup: a person who is called `*Boss*` gets a message that
@@ -18,6 +18,8 @@ use crate::domain::nearest::{nearest, nearest_name};
 use crate::domain::recipient::Recipient;
 
 mod civil;
+// The form in which texts are run.
+mod compiled;
 mod escape;
 // What a text may say of an event.
 mod event;
@@ -90,10 +92,8 @@ pub struct Template {
 }
 
 struct Parsed {
-    text: String,
+    text: Arc<str>,
     form: Form,
-    /// Holds this one text. The rules and filters in it are shared by all.
-    environment: Environment<'static>,
     unknown_names: Vec<UnknownName>,
     speaks_of: SpeaksOf,
 }
@@ -163,21 +163,16 @@ impl Template {
     pub fn parse_as(text: &str, form: Form) -> Result<Self, TemplateProblem> {
         // Before minijinja compiles it: compiling computes what is constant.
         language::check(text)?;
-        let mut environment = RULES.clone();
-        environment
-            .add_template_owned(form.name(), text.to_owned())
-            .map_err(|error| TemplateProblem::from_error(text, &error))?;
+        let environment = compiled::compile(text, form).map_err(|error| TemplateProblem::from_error(text, &error))?;
         // A plain sentence has no names and nothing that could go wrong, except its length.
         let is_plain = text.len() < 1024 && !text.contains('{');
         let unknown_names = if is_plain { Vec::new() } else { unknown_names(text, &environment, form) };
         let speaks_of = SpeaksOf::read(text);
-        let text = text.to_owned();
-        let template = Self { parsed: Arc::new(Parsed { text, form, environment, unknown_names, speaks_of }) };
         // What an event brings is not known before it comes.
-        if !is_plain && template.parsed.unknown_names.is_empty() && speaks_of == SpeaksOf::NoEvent {
-            template.rehearse()?;
+        if !is_plain && unknown_names.is_empty() && speaks_of == SpeaksOf::NoEvent {
+            rehearse(&environment, form).map_err(|error| TemplateProblem::from_error(text, &error))?;
         }
-        Ok(template)
+        Ok(Self { parsed: Arc::new(Parsed { text: text.into(), form, unknown_names, speaks_of }) })
     }
 
     /// The text as it was written.
@@ -200,7 +195,9 @@ impl Template {
 
     /// The text for one recipient and one occurrence.
     pub fn render(&self, facts: &Facts<'_>) -> Result<String, RenderError> {
-        self.try_render(facts).map_err(|error| match error.kind() {
+        let Parsed { text, form, .. } = &*self.parsed;
+        let made = compiled::recall(text, *form).and_then(|environment| try_render(&environment, *form, facts));
+        made.map_err(|error| match error.kind() {
             ErrorKind::UndefinedError => {
                 RenderError::Unknown(self.blamed(&error).unwrap_or_else(|| "something".into()))
             }
@@ -208,54 +205,6 @@ impl Template {
             ErrorKind::WriteFailure => RenderError::TooLong,
             _ => RenderError::Failed(in_words(&error)),
         })
-    }
-
-    /// Writes into a buffer that is full at some point. Most messages fit into the small one, and making a text has
-    /// no effect, so a longer one is simply made again.
-    fn try_render(&self, facts: &Facts<'_>) -> Result<String, Error> {
-        let template = self.parsed.environment.get_template(self.parsed.form.name())?;
-        let values = values(facts);
-        let render = |length: usize| {
-            let mut buffer = vec![0_u8; length];
-            let mut rest: &mut [u8] = &mut buffer;
-            template.render_captured_to(values.clone(), &mut rest)?;
-            let unused = rest.len();
-            buffer.truncate(length - unused);
-            String::from_utf8(buffer).map_err(|_| Error::new(ErrorKind::BadSerialization, "the text is no text"))
-        };
-        match render(USUAL_LENGTH) {
-            Err(error) if error.kind() == ErrorKind::WriteFailure => render(language::LONGEST_OUTPUT),
-            rendered => rendered,
-        }
-    }
-
-    /// Makes the text once for an invented person: mistakes that only show when it runs are found now, and not at
-    /// nine o'clock on Monday.
-    fn rehearse(&self) -> Result<(), TemplateProblem> {
-        let recipient = Recipient {
-            id: crate::domain::id::RecipientId(0),
-            kind: crate::domain::recipient::RecipientKind::Person,
-            name: "Ana Silva".into(),
-            email: Some("ana@contoso.example".into()),
-            zone: chrono_tz::Tz::UTC,
-            zone_source: crate::domain::recipient::ZoneSource::Fallback,
-            language: Some("en".into()),
-            details: crate::domain::recipient::Details::default(),
-        };
-        let Some(schedule) = ScheduleName::new("rehearsal") else { return Ok(()) };
-        let at = NaiveDate::default().and_time(NaiveTime::MIN);
-        let facts = Facts {
-            recipient: &recipient,
-            schedule: &schedule,
-            title: "Rehearsal",
-            occurrence: at,
-            local: at,
-            event: None,
-        };
-        match self.try_render(&facts) {
-            Err(error) => Err(TemplateProblem::from_error(&self.parsed.text, &error)),
-            Ok(_) => Ok(()),
-        }
     }
 
     /// The name in the text of which an error complains.
@@ -268,6 +217,51 @@ impl Template {
             .map(|word| word.name);
         known.or_else(|| text.get(range).map(|part| part.trim().to_owned()))
     }
+}
+
+/// Writes into a buffer that is full at some point. Most messages fit into the small one, and making a text has
+/// no effect, so a longer one is simply made again.
+fn try_render(environment: &Environment<'_>, form: Form, facts: &Facts<'_>) -> Result<String, Error> {
+    let template = environment.get_template(form.name())?;
+    let values = values(facts);
+    let render = |length: usize| {
+        let mut buffer = vec![0_u8; length];
+        let mut rest: &mut [u8] = &mut buffer;
+        template.render_captured_to(values.clone(), &mut rest)?;
+        let unused = rest.len();
+        buffer.truncate(length - unused);
+        String::from_utf8(buffer).map_err(|_| Error::new(ErrorKind::BadSerialization, "the text is no text"))
+    };
+    match render(USUAL_LENGTH) {
+        Err(error) if error.kind() == ErrorKind::WriteFailure => render(language::LONGEST_OUTPUT),
+        rendered => rendered,
+    }
+}
+
+/// Makes the text once for an invented person: mistakes that only show when it runs are found now, and not at
+/// nine o'clock on Monday.
+fn rehearse(environment: &Environment<'_>, form: Form) -> Result<(), Error> {
+    let recipient = Recipient {
+        id: crate::domain::id::RecipientId(0),
+        kind: crate::domain::recipient::RecipientKind::Person,
+        name: "Ana Silva".into(),
+        email: Some("ana@contoso.example".into()),
+        zone: chrono_tz::Tz::UTC,
+        zone_source: crate::domain::recipient::ZoneSource::Fallback,
+        language: Some("en".into()),
+        details: crate::domain::recipient::Details::default(),
+    };
+    let Some(schedule) = ScheduleName::new("rehearsal") else { return Ok(()) };
+    let at = NaiveDate::default().and_time(NaiveTime::MIN);
+    let facts = Facts {
+        recipient: &recipient,
+        schedule: &schedule,
+        title: "Rehearsal",
+        occurrence: at,
+        local: at,
+        event: None,
+    };
+    try_render(environment, form, &facts).map(drop)
 }
 
 impl fmt::Debug for Template {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -13,7 +13,7 @@ use chrono_tz::Tz;
 use crate::domain::plan::{Window, count_between, meant, plan};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::when::WhoseClock;
-use crate::engine::catalog::CatalogCell;
+use crate::engine::catalog::{Catalog, CatalogCell};
 use crate::engine::cores;
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
@@ -46,6 +46,35 @@ pub struct Planner {
     pub zones: Arc<dyn ZoneDatabase>,
     pub catalog: Arc<CatalogCell>,
     pub health: Arc<Health>,
+    pub last: LastPass,
+}
+
+/// What was planned by the last pass. One comes each minute, and as long as it would be made of the same, ten thousand
+/// schedules need not be looked at to find that nothing is to do.
+#[derive(Default)]
+pub struct LastPass(Mutex<Option<Planned>>);
+
+struct Planned {
+    catalog: Weak<Catalog>,
+    people_zones: Vec<Tz>,
+    zone_data: Arc<str>,
+    /// Every schedule is planned at least up to here.
+    until: DateTime<Utc>,
+}
+
+impl LastPass {
+    fn covers(&self, catalog: &Arc<Catalog>, people_zones: &[Tz], zone_data: &str, until: DateTime<Utc>) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|planned| {
+            planned.catalog.as_ptr() == Arc::as_ptr(catalog)
+                && planned.people_zones == people_zones
+                && &*planned.zone_data == zone_data
+                && planned.until >= until
+        })
+    }
+
+    fn keep(&self, planned: Planned) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(planned);
+    }
 }
 
 impl Planner {
@@ -75,16 +104,29 @@ impl Planner {
         let mut passed_over: HashMap<_, _> =
             abandoned.into_iter().map(|abandoned| (abandoned.schedule, abandoned.occurrences)).collect();
         let people_zones = self.store.zones().await?;
+        let catalog = self.catalog.current();
+        let zone_data = self.zones.version();
+        if passed_over.is_empty() && self.last.covers(&catalog, &people_zones, &zone_data, now + HORIZON - SLACK) {
+            self.health.planner_passed();
+            return Ok(PlanChange::default());
+        }
         let marks = self.store.plan_marks().await?;
         let marks: HashMap<_, _> = marks.into_iter().map(|mark| (mark.schedule.clone(), mark)).collect();
 
         let mut total = PlanChange::default();
-        let catalog = self.catalog.current();
+        let mut planned_until = DateTime::<Utc>::MAX_UTC;
         let schedules: Vec<&Arc<Schedule>> = catalog.schedules.values().collect();
         let maker = PlanMaker { zones: Arc::clone(&self.zones), now };
         for batch in schedules.chunks(BATCH) {
             let plan = |schedule: &&Arc<Schedule>| maker.plan(schedule, marks.get(&schedule.name), &people_zones);
             let plans = cores::map(batch, plan);
+            for (schedule, planned) in batch.iter().zip(&plans) {
+                let until = match planned {
+                    Some(planned) => Some(planned.planned_until),
+                    None => marks.get(&schedule.name).map(|mark| mark.planned_until),
+                };
+                planned_until = planned_until.min(until.unwrap_or(DateTime::<Utc>::MIN_UTC));
+            }
             for (schedule, _) in batch.iter().zip(&plans).filter(|(_, planned)| planned.is_some()) {
                 let Some(mark) = marks.get(&schedule.name) else { continue };
                 let accounted_from = earliest_due(schedule, now);
@@ -113,6 +155,8 @@ impl Planner {
                 "waves planned"
             );
         }
+        let catalog = Arc::downgrade(&catalog);
+        self.last.keep(Planned { catalog, people_zones, zone_data, until: planned_until });
         self.health.planner_passed();
         Ok(total)
     }

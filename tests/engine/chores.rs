@@ -10,7 +10,7 @@ use nudged::domain::credential::{Credential, CredentialKind};
 use nudged::domain::time::Moment;
 use nudged::engine::chores::Chores;
 use nudged::engine::credentials::CredentialWatch;
-use nudged::engine::planner::Planner;
+use nudged::engine::planner::{LastPass, Planner};
 use nudged::port::clock::{Clock, Woke};
 use nudged::port::credentials::Credentials;
 use nudged::port::ticker::Beat;
@@ -74,6 +74,7 @@ async fn a_plan_that_failed_is_made_again_after_five_seconds() {
         zones: rig.planner.zones.clone(),
         catalog: rig.catalog(),
         health: rig.planner.health.clone(),
+        last: LastPass::default(),
     };
     let (work, stop) = (Arc::new(Notify::new()), CancellationToken::new());
     let chores = Chores {

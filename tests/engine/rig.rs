@@ -29,7 +29,7 @@ use nudged::engine::inquiry::Inquirer;
 use nudged::engine::introductions::Introductions;
 use nudged::engine::limiter::Limiter;
 use nudged::engine::meter::Meter;
-use nudged::engine::planner::Planner;
+use nudged::engine::planner::{LastPass, Planner};
 use nudged::engine::posting::Turns;
 use nudged::engine::replier::Replier;
 use nudged::engine::rosters::Rosters;
@@ -138,6 +138,7 @@ impl Rig {
             zones: Arc::new(ZoneData::newest()),
             catalog: keeper.cell(),
             health: Arc::new(Health::new(clock.clone())),
+            last: LastPass::default(),
         };
         let teams = Arc::new(FakeTeams::default());
         let watch = Arc::new(Watch::new(clock.clone()));

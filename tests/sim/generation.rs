@@ -21,7 +21,7 @@ use nudged::engine::dispatcher::Dispatcher;
 use nudged::engine::health::Health;
 use nudged::engine::inquiry::Inquirer;
 use nudged::engine::limiter::Limiter;
-use nudged::engine::planner::Planner;
+use nudged::engine::planner::{LastPass, Planner};
 use nudged::engine::posting::Turns;
 use nudged::engine::recaller::Recaller;
 use nudged::engine::replier::Replier;
@@ -128,6 +128,7 @@ impl Generation {
             zones: ZONES.clone(),
             catalog: keeper.cell(),
             health: Arc::clone(&health),
+            last: LastPass::default(),
         });
         planner.pass().await?;
         let [work, replan, recall, reply] = std::array::from_fn(|_| Arc::new(Notify::new()));

@@ -118,7 +118,7 @@ pub(crate) struct Truth {
     /// Which occurrences are cancelled, since which act of the store.
     pub(crate) cancelled: BTreeMap<(String, NaiveDateTime), u64>,
     pub(crate) tests: Tests,
-    /// How often an operator had what was in doubt sent again, and until when what was late.
+    /// How often an operator had what was in doubt sent again, and until when all that they asked for.
     sent_again: BTreeMap<Key, u32>,
     late_until: BTreeMap<Key, DateTime<Utc>>,
     /// How far the ledger's ways out of a final state have been accounted for.
@@ -237,9 +237,7 @@ impl Truth {
         for delivery in deliveries {
             let Some(key) = self.claims.get(delivery).map(|claimed| claimed.key.clone()) else { continue };
             self.is_no_test(at, &key.0, key.1);
-            if let Some(until) = order.late_until {
-                self.late_until.insert(key.clone(), until);
-            }
+            self.late_until.insert(key.clone(), order.late_until.unwrap_or(DateTime::<Utc>::MIN_UTC));
             match order.which {
                 Retried::Failed => {}
                 Retried::Unknown => {
@@ -375,15 +373,19 @@ impl Truth {
         }
     }
 
-    /// Whether any of what was true since the claim lets the message leave at one of these instants.
+    /// Whether any of what was true since the claim lets the message leave at one of these instants. What is asked for again
+    /// keeps the hour at which it was due first, wherever its recipient has moved since.
     fn is_timely(&self, key: &Key, claimed_at: Duration, walls: &[DateTime<Utc>]) -> bool {
         let slack = TimeDelta::from_std(SLACK).expect("a short time");
         if self.tests.mean(key) {
             return walls.iter().any(|wall| self.tests.may_leave(key, *wall, slack));
         }
-        let late_until = self.late_until.get(key).copied().unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let (is_again, late_until) = match self.late_until.get(key) {
+            Some(until) => (true, *until),
+            None => (false, DateTime::<Utc>::MIN_UTC),
+        };
         let plans = self.plans.get(&key.0).into_iter().flatten().filter(|plan| plan.until >= claimed_at);
-        let zones = || self.zones.get(&key.2).into_iter().flatten().filter(|zone| zone.until >= claimed_at);
+        let zones = || self.zones.get(&key.2).into_iter().flatten().filter(|zone| is_again || zone.until >= claimed_at);
         plans.flat_map(|plan| zones().map(move |zone| (&plan.value, zone.value))).any(|(plan, zone)| {
             let Some(due) = plan.due(key.1, zone) else { return false };
             let is_quiet = |at: DateTime<Utc>| plan.is_quiet(local(at, zone));

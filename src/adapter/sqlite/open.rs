@@ -51,7 +51,7 @@ pub(super) fn open(path: &Path) -> Result<Connections, OpenError> {
             "PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
              PRAGMA temp_store = MEMORY;
-             PRAGMA cache_size = -16384;
+             PRAGMA cache_size = -4096;
              PRAGMA journal_size_limit = 67108864;
              PRAGMA analysis_limit = 400;",
         )
