@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let sum = options.years.map_or_else(|| many(&options), |count| large(&options, count));
     let Sum { seeds, hours, steps, requests, copies, crashes, counts, rows, failed } = &sum;
-    let Counts { retried, cancelled, renamed, removed } = counts;
+    let Counts { retried, cancelled, renamed, removed, tested } = counts;
     let states: Vec<String> = rows.iter().map(|(state, count)| format!("{count} {state}")).collect();
     let words = failed.as_ref().map_or_else(|| "no violation".into(), |failed| explain(failed, options.lines));
     say(
@@ -58,7 +58,7 @@ fn main() -> ExitCode {
         &format!(
             "seeds: {seeds}; virtual hours: {hours}; acts of the store: {steps}; requests: {requests}; deaths of the \
              daemon: {crashes}; second copies, all in doubt and marked: {copies}; asked for again: {retried}; cancelled: {cancelled}; \
-             schedules renamed: {renamed}, removed: {removed}; deliveries: {}; {words}\n",
+             schedules renamed: {renamed}, removed: {removed}; messages tested: {tested}; deliveries: {}; {words}\n",
             states.join(", ")
         ),
     );

@@ -25,7 +25,7 @@ fn the_promises_hold_in_every_world() {
         return;
     }
     // Of what is seldom there must be enough for its promises to be tried.
-    let Counts { retried, cancelled, renamed, removed } = sum.counts;
+    let Counts { retried, cancelled, renamed, removed, tested } = sum.counts;
     let of = |state: &str| sum.rows.get(state).copied().unwrap_or_default();
     let seldom = [
         ("deaths", sum.crashes, 1000),
@@ -34,6 +34,7 @@ fn the_promises_hold_in_every_world() {
         ("deliveries that an operator cancelled", cancelled, 500),
         ("schedules that were renamed", renamed, 100),
         ("schedules that were removed", removed, 100),
+        ("messages that were tested", tested, 500),
         ("what failed", of("failed"), 100),
         ("what is unknown", of("unknown"), 200),
         ("what was skipped", of("skipped"), 500),

@@ -174,6 +174,8 @@ macro_rules! conformance {
                 what_is_over_is_accounted_for_at_once,
                 what_was_over_long_ago_is_given_up,
                 next_wake_is_the_earliest_thing_to_do,
+                a_round_expands_claims_and_says_when_there_is_more,
+                a_round_that_leaves_something_to_expand_is_followed_at_once,
             ]);
             conformance!(@cases $place, parts, [
                 a_part_is_for_as_many_as_asked,
@@ -295,6 +297,7 @@ macro_rules! conformance {
                 the_latest_that_left_is_meant,
                 what_is_still_to_come_is_stopped_in_advance,
                 a_place_on_the_day_is_given_back,
+                a_place_on_the_day_stays_taken_by_what_may_have_arrived,
                 a_message_in_a_thread_is_taken_back_there,
             ]);
             conformance!(@cases $place, retrying, [

@@ -8,6 +8,7 @@ use crate::domain::conversation::Standing;
 use crate::domain::delivery::{Claim, Earlier, Reason, RosterState, Settlement};
 use crate::domain::quiet::{InQuietHours, QuietHours, end_of_all};
 use crate::domain::recipient::{Details, RecipientKind, Route, ZoneSource};
+use crate::domain::recurrence::instant;
 use crate::domain::schedule::model::{CatchUp, Overlap, Priority, QuietPolicy, Schedule, ZoneUnknown};
 use crate::domain::schedule::when::{RecipientHolidays, WhoseClock};
 use crate::domain::time::ZoneRules;
@@ -108,6 +109,9 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
     if let Some(settlement) = while_zone_is_unknown(claim, schedule, now).filter(|_| !claim.is_test) {
         return Decision::Settle(settlement);
     }
+    if is_left_out_there(claim, schedule, zones) {
+        return Decision::Settle(skip(claim, Reason::LeftAudience));
+    }
     let Some(route) = claim.reference.route(claim.recipient.kind, home_tenant) else {
         if claim.roster == RosterState::Unread {
             let (reason, possible_duplicate) = (Reason::RosterUnread, claim.possible_duplicate);
@@ -144,6 +148,16 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
 pub fn without_zone(schedule: &Schedule, kind: RecipientKind, source: ZoneSource) -> ZoneUnknown {
     let matters = schedule.when.clock == WhoseClock::Recipient && kind == RecipientKind::Person;
     if matters && source == ZoneSource::Fallback { schedule.policies.zone_unknown } else { ZoneUnknown::Default }
+}
+
+/// Whether the recipient has moved to where the clock never shows this time of day, and the schedule leaves it out there: no
+/// wave of their zone will come to take the delivery along.
+fn is_left_out_there(claim: &Claim, schedule: &Schedule, zones: &dyn ZoneRules) -> bool {
+    let is_planned = claim.event.is_none() && claim.original.is_none() && !claim.is_test;
+    is_planned
+        && schedule.when.clock == WhoseClock::Recipient
+        && claim.zone != claim.recipient.zone
+        && instant(&schedule.when, claim.occurrence, claim.recipient.zone, zones).is_none()
 }
 
 /// Whether it has waited for a zone that is not known to this day.
@@ -279,12 +293,16 @@ mod tests {
         assert_eq!(&decided(&claim, now, &downtime, "", &[]), expect);
     }
 
-    /// A clock that is one hour ahead, as it is in Paris where the sample lives.
+    /// A clock that is one hour ahead, as it is in Paris where the sample lives. In Havana it leaves each hour out.
     struct HourAhead;
 
     impl ZoneRules for HourAhead {
-        fn local_time(&self, _: chrono::NaiveDateTime, _: chrono_tz::Tz) -> LocalTime {
-            LocalTime::Unique(self.offset_at(DateTime::UNIX_EPOCH, chrono_tz::Tz::UTC))
+        fn local_time(&self, _: chrono::NaiveDateTime, zone: chrono_tz::Tz) -> LocalTime {
+            let here = self.offset_at(DateTime::UNIX_EPOCH, chrono_tz::Tz::UTC);
+            match zone {
+                Tz::America__Havana => LocalTime::Gap { before: here, after: here, transition: DateTime::UNIX_EPOCH },
+                _ => LocalTime::Unique(here),
+            }
         }
 
         fn offset_at(&self, _: DateTime<Utc>, _: chrono_tz::Tz) -> chrono::FixedOffset {
@@ -399,6 +417,23 @@ mod tests {
         let mut elsewhere = found;
         elsewhere.recipient.zone = Tz::Asia__Tokyo;
         assert_eq!(decided(&elsewhere, 30, &hold), waiting(elsewhere.due_at + TimeDelta::minutes(30) + ZONE_UNPLANNED));
+    }
+
+    #[test]
+    fn who_moved_to_where_the_hour_is_left_out_gets_nothing() {
+        let mut moved = claim();
+        moved.recipient.zone = Tz::America__Havana;
+        let downtime = Downtime { since: None, until: moved.due_at - TimeDelta::hours(1) };
+        let decided = |claim: &Claim, lines: &str| decided(claim, claim.due_at, &downtime, lines, &[]);
+        let skip = "dst_gap = \"skip\"";
+        assert_eq!(decided(&moved, skip), settle(Settlement::Skipped(Reason::LeftAudience)));
+        let in_doubt = Claim { possible_duplicate: true, ..moved.clone() };
+        assert_eq!(decided(&in_doubt, skip), settle(Settlement::Unknown(Reason::LeftAudience)));
+        let sends = |claim: &Claim, lines: &str| matches!(decided(claim, lines), Decision::Send(_));
+        assert!(sends(&moved, ""), "it is shifted there, and the wave that takes it along may only not be planned yet");
+        assert!(sends(&moved, &format!("{skip}\nzone = \"Europe/Paris\"")), "one clock counts for all");
+        assert!(sends(&Claim { is_test: true, ..moved }, skip), "whoever tests a message wants to see it now");
+        assert!(sends(&claim(), skip), "who stayed gets it");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -18,7 +18,7 @@ use crate::engine::hand::{Filled, InHand, size};
 use crate::engine::health::Health;
 use crate::engine::sender::{LEASE, Sender};
 use crate::port::clock::{Clock, Woke};
-use crate::port::store::{Store, StoreError, TooManyPeople};
+use crate::port::store::{Expanded, Round, Store, StoreError, TooManyPeople, WentRound};
 
 /// How long before it is due a wave becomes deliveries.
 pub const LEAD: Duration = Duration::from_mins(10);
@@ -129,8 +129,46 @@ impl Dispatcher {
         stop: &CancellationToken,
     ) -> Result<Next, StoreError> {
         let now = self.clock.now();
-        let lead = TimeDelta::from_std(LEAD).unwrap_or_default();
-        let expanded = self.store.expand_due(now + lead, now, self.expand_at_once).await?;
+        let admission = self.health.admission();
+        let most = match admission {
+            Admission::All => self.senders * CLAIMS_PER_SENDER,
+            Admission::One => CLAIMS_TO_FIND_OUT,
+            Admission::None { until } => {
+                // What is to come is prepared all the same.
+                let expanded = self.store.expand_due(now + LEAD, now, self.expand_at_once).await?;
+                let at = expanded.has_more.then_some(now);
+                self.tell(expanded, unsaid);
+                return Ok(Next { at, pause: Some(until.since(self.clock.moment())), filled: Vec::new() });
+            }
+        };
+        let limiter = &self.sender.limiter;
+        let slowed = limiter.slowed();
+        let size = size(most, limiter.per_tenant(), &slowed);
+        let mut rooms = Rooms {
+            critical: in_hand.critical.room(&size),
+            ordinary: in_hand.ordinary.room(&size),
+            home: self.sender.home_tenant.clone().unwrap_or_default(),
+        };
+        let expand_at_once = self.expand_at_once;
+        let round = Round { term: self.term, now, lead: LEAD, expand_at_once, rooms: rooms.clone(), lease: LEASE };
+        let WentRound { expanded, claims, next_at } = self.store.go_round(round).await?;
+        self.tell(expanded, unsaid);
+        let look_again = (admission == Admission::One && !claims.is_empty()).then_some(LOOK_AGAIN);
+        for claim in claims {
+            let tenant = self.sender.tenant(&claim);
+            rooms.of(claim.priority).take(&tenant, 1);
+            let (sender, stop) = (Arc::clone(&self.sender), stop.clone());
+            in_hand.take(&tenant, claim.priority, async move { sender.deliver(claim, &stop).await });
+        }
+        let mut filled = in_hand.critical.filled(&size, &rooms.critical);
+        filled.extend(in_hand.ordinary.filled(&size, &rooms.ordinary));
+        let moment = self.clock.moment();
+        let silences = slowed.iter().filter_map(|slowed| slowed.quiet_until).map(|until| until.since(moment));
+        Ok(Next { at: next_at, pause: silences.chain(look_again).min(), filled })
+    }
+
+    /// Counts and logs what an expansion made.
+    fn tell(&self, expanded: Expanded, unsaid: &mut u64) {
         self.sender.meter.expanded(expanded.deliveries);
         *unsaid += expanded.deliveries;
         if expanded.waves > 0 {
@@ -143,38 +181,6 @@ impl Dispatcher {
                 "too many people: nothing of this occurrence is sent; if they are all meant, raise max_people"
             );
         }
-        let admission = self.health.admission();
-        let most = match admission {
-            Admission::All => self.senders * CLAIMS_PER_SENDER,
-            Admission::One => CLAIMS_TO_FIND_OUT,
-            Admission::None { until } => {
-                let pause = until.since(self.clock.moment());
-                // What is to come is prepared all the same.
-                return Ok(Next { at: expanded.has_more.then_some(now), pause: Some(pause), filled: Vec::new() });
-            }
-        };
-        let limiter = &self.sender.limiter;
-        let slowed = limiter.slowed();
-        let size = size(most, limiter.per_tenant(), &slowed);
-        let mut rooms = Rooms {
-            critical: in_hand.critical.room(&size),
-            ordinary: in_hand.ordinary.room(&size),
-            home: self.sender.home_tenant.clone().unwrap_or_default(),
-        };
-        let mut look_again = None;
-        for claim in self.store.claim_due(self.term, now, rooms.clone(), LEASE).await? {
-            let tenant = self.sender.tenant(&claim);
-            rooms.of(claim.priority).take(&tenant, 1);
-            look_again = (admission == Admission::One).then_some(LOOK_AGAIN);
-            let (sender, stop) = (Arc::clone(&self.sender), stop.clone());
-            in_hand.take(&tenant, claim.priority, async move { sender.deliver(claim, &stop).await });
-        }
-        let mut filled = in_hand.critical.filled(&size, &rooms.critical);
-        filled.extend(in_hand.ordinary.filled(&size, &rooms.ordinary));
-        let moment = self.clock.moment();
-        let silences = slowed.iter().filter_map(|slowed| slowed.quiet_until).map(|until| until.since(moment));
-        let at = if expanded.has_more { Some(now) } else { self.store.next_wake(LEAD, now).await? };
-        Ok(Next { at, pause: silences.chain(look_again).min(), filled })
     }
 
     async fn sleep(&self, next: &Next) {

@@ -163,6 +163,30 @@ pub struct Expanded {
     pub has_more: bool,
 }
 
+/// What a dispatcher asks for each time it goes round.
+#[derive(Debug, Clone)]
+pub struct Round {
+    pub term: Term,
+    pub now: DateTime<Utc>,
+    /// How long before it is due a wave becomes deliveries.
+    pub lead: Duration,
+    /// About how many people are looked at by the expansion, see [`Store::expand_due`].
+    pub expand_at_once: u32,
+    /// How much may be claimed.
+    pub rooms: Rooms,
+    /// For how long a claim is held.
+    pub lease: Duration,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WentRound {
+    pub expanded: Expanded,
+    pub claims: Vec<Claim>,
+    /// When to go round again, if any instant is known. At once where more is to be expanded.
+    pub next_at: Option<DateTime<Utc>>,
+}
+
 /// An occurrence with a larger audience than its schedule lets through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TooManyPeople {
@@ -317,6 +341,10 @@ pub trait Store: Send + Sync {
         rooms: Rooms,
         lease: Duration,
     ) -> Result<Vec<Claim>, StoreError>;
+
+    /// Expands, claims and says when there is more to do, as [`Store::expand_due`], [`Store::claim_due`] and
+    /// [`Store::next_wake`] do one after the other: as one act, all of it or nothing, since each act by itself costs a commit.
+    async fn go_round(&self, round: Round) -> Result<WentRound, StoreError>;
 
     /// Gives claims back of which nothing has left. Claims that are not held any more are passed over.
     async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;

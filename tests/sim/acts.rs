@@ -27,7 +27,7 @@ impl Run {
         if self.is_out() && chance.hits(40) {
             return self.teams_goes_or_comes_back();
         }
-        match chance.below(24) {
+        match chance.below(25) {
             0..=2 if eventful => self.somebody_moves().await,
             3 | 4 if eventful => self.somebody_chooses().await,
             5 if eventful => self.somebody_blocks_or_comes_back().await,
@@ -43,6 +43,7 @@ impl Run {
             18 if eventful => self.an_occurrence_is_cancelled().await,
             19..=21 if eventful => self.what_went_wrong_is_sent_again().await,
             22 if eventful => self.the_folder_is_gone_for_a_moment().await,
+            23 => self.a_message_is_tested().await,
             _ => self.planning_again_changes_nothing().await,
         }
     }

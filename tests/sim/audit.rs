@@ -134,6 +134,8 @@ struct Row {
     state: String,
     possible_duplicate: bool,
     expire_at: DateTime<Utc>,
+    /// Whether the ledger knows it for a test.
+    is_test: bool,
 }
 
 /// What must be true when everything that was due has come to its end.
@@ -147,6 +149,7 @@ pub(crate) fn at_the_end(run: &Run) -> BTreeMap<String, u64> {
     wrong.extend(unfinished(run, &rows));
     wrong.extend(untrue(run, &rows));
     wrong.extend(vanished(run, &rows));
+    wrong.extend(untested(run, &rows));
     let at = run.around.time.mono();
     for what in wrong {
         run.truth().violation(at, what);
@@ -169,7 +172,7 @@ fn faults(ledger: &Connection) -> Vec<String> {
 fn rows(ledger: &Connection, wrong: &mut Vec<String>) -> BTreeMap<Key, Row> {
     const ALL: &str = "
         SELECT s.name, o.civil, r.name, d.state, d.possible_duplicate,
-            max(d.expire_at, coalesce(d.open_until, d.expire_at))
+            max(d.expire_at, coalesce(d.open_until, d.expire_at)), o.cause = 'test'
         FROM deliveries d JOIN occurrences o ON o.id = d.occurrence_id JOIN schedules s ON s.id = o.schedule_id
             JOIN recipients r ON r.id = d.recipient_id";
     let mut statement = ledger.prepare(ALL).expect("the tables");
@@ -177,7 +180,7 @@ fn rows(ledger: &Connection, wrong: &mut Vec<String>) -> BTreeMap<Key, Row> {
         let (name, civil): (String, String) = (row.get(0)?, row.get(1)?);
         let occurrence: NaiveDateTime = civil.parse().expect("a civil time");
         let expire_at = DateTime::from_timestamp_micros(row.get(5)?).expect("an instant");
-        let found = Row { state: row.get(3)?, possible_duplicate: row.get(4)?, expire_at };
+        let found = Row { state: row.get(3)?, possible_duplicate: row.get(4)?, expire_at, is_test: row.get(6)? };
         Ok(((root(&name).to_owned(), occurrence, row.get(2)?), found))
     });
     let mut rows = BTreeMap::new();
@@ -260,6 +263,14 @@ fn vanished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What was asked for as a test is there as one, for that one person; and nothing else is a test.
+fn untested(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
+    let truth = run.truth();
+    let odd = rows.iter().filter_map(|(key, row)| truth.tests.look(key, row.is_test));
+    let missing = truth.tests.keys().filter(|key| !rows.contains_key(key));
+    odd.chain(missing.map(|key| format!("P2: nobody accounts for the test {key:?}"))).collect()
 }
 
 /// Whether an occurrence began and ended within the run, wherever its recipient lived.

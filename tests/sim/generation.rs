@@ -80,8 +80,9 @@ pub(crate) struct Surroundings {
     pub(crate) per_second: usize,
     /// How many requests may be under way at once.
     pub(crate) senders: usize,
-    /// How often a beat of the chores comes.
-    pub(crate) beat: Duration,
+    pub(crate) rhythm: Rhythm,
+    /// About how many people are looked at in one act that expands waves.
+    pub(crate) expand_at_once: u32,
 }
 
 /// What an act on the world needs of the daemon that lives.
@@ -144,7 +145,7 @@ impl Generation {
         tasks.spawn(rosters.run(stop.clone()));
         tasks.spawn(recaller(around, &handles, &sender).run(stop.clone()));
         tasks.spawn(replier(&sender).run(stop.clone()));
-        tasks.spawn(beat(around.beat, bell, Arc::clone(&around.time), stop.clone()));
+        tasks.spawn(beat(around.rhythm, bell, Arc::clone(&around.time), stop.clone()));
         Ok(Self { life, handles, tasks, stop })
     }
 
@@ -183,23 +184,33 @@ impl Generation {
     }
 }
 
-/// One beat of so many asks for a plan.
-const PLANS: u32 = 6;
+/// A beat comes before anybody misses one: after five minutes without one the chores plan by themselves.
+const BEAT: Duration = Duration::from_secs(290);
 
-/// And one of so many for upkeep: after it SQLite prepares each statement anew, so it is dear.
-const UPKEEP: u32 = 7;
+/// One beat of so many, about one a day, asks for pruning.
+const PRUNES: u32 = 298;
 
-async fn beat(every: Duration, bell: mpsc::Sender<Beat>, time: Arc<Time>, stop: CancellationToken) {
+/// What beats ask for: most of them for nothing, since each minute's plan, as in earnest, would be most of a run. Whatever
+/// happens to people and files has itself planned at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rhythm {
+    /// One beat of so many asks for a plan.
+    pub(crate) plans: u32,
+    /// And one of so many for upkeep: after it SQLite prepares each statement anew, so it is dear.
+    pub(crate) upkeeps: u32,
+}
+
+async fn beat(rhythm: Rhythm, bell: mpsc::Sender<Beat>, time: Arc<Time>, stop: CancellationToken) {
     for number in 1_u32.. {
         tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            () = time.pass(every) => {}
+            () = time.pass(BEAT) => {}
         }
         let beat = match number {
-            seldom if seldom.is_multiple_of(298) => Beat::Prune,
-            sometimes if sometimes.is_multiple_of(PLANS) => Beat::Plan,
-            sometimes if sometimes.is_multiple_of(UPKEEP) => Beat::Upkeep,
+            seldom if seldom.is_multiple_of(PRUNES) => Beat::Prune,
+            sometimes if sometimes.is_multiple_of(rhythm.plans) => Beat::Plan,
+            sometimes if sometimes.is_multiple_of(rhythm.upkeeps) => Beat::Upkeep,
             // Nothing is to be done, and somebody is there.
             _ => Beat::Backup,
         };
@@ -258,8 +269,7 @@ fn dispatcher(
         clock_stepped: Arc::clone(&handles.replan),
         term,
         senders: around.senders,
-        // So that waves for more are expanded in parts, between which everything can happen.
-        expand_at_once: 7,
+        expand_at_once: around.expand_at_once,
         sender,
     }
 }

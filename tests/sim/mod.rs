@@ -5,8 +5,8 @@
 //! - [`clock`] is virtual time, [`teams`] the other side with its own [`windows`];
 //! - [`store`] makes each act of the ledger one step, at which a daemon's [`life`] may end;
 //! - [`generation`] is a daemon, put together as the real one is;
-//! - [`truth`] knows what really happened and [`audit`] what the ledger says; both look for what must never be, with
-//!   [`civil`], a reckoning of their own;
+//! - [`truth`] knows what really happened, [`rehearsals`] what operators wanted to see, and [`audit`] what the ledger
+//!   says; they look for what must never be, with [`civil`], a reckoning of their own;
 //! - [`run`] is one seed, [`campaign`] many of them, [`years`] one large world for long.
 
 pub(crate) mod acts;
@@ -19,6 +19,7 @@ pub(crate) mod generation;
 pub(crate) mod life;
 pub(crate) mod orders;
 pub(crate) mod plan;
+pub(crate) mod rehearsals;
 pub(crate) mod run;
 pub(crate) mod store;
 pub(crate) mod teams;

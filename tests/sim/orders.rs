@@ -1,5 +1,5 @@
 //! What operators do in a world: files that change, are renamed and go; schedules that are held; messages that are taken
-//! back, cancelled and sent again.
+//! back, cancelled, tested and sent again.
 
 use chrono::{NaiveTime, TimeDelta};
 use nudged::domain::delivery::State;
@@ -7,6 +7,7 @@ use nudged::domain::id::ScheduleName;
 use nudged::domain::recall::Remedy;
 use nudged::domain::schedule::model::Target;
 use nudged::port::recall::RecallOrder;
+use nudged::port::rehearsal::TestOrder;
 use nudged::port::reload::{Change, ReloadRequest};
 use nudged::port::store::{Pause, PausedBy};
 use nudged::port::trouble::{CancelOrder, Retried, RetryOrder};
@@ -16,10 +17,13 @@ use std::time::Duration;
 use crate::sim::acts::{LAG, end_all_but_last};
 use crate::sim::plan::{Plan, root};
 use crate::sim::run::Run;
-use crate::sim::truth::{End, Span};
+use crate::sim::truth::{Key, Span};
 
 /// So long is waited for something to leave.
 const SOON: Duration = Duration::from_mins(15);
+
+/// So long a test may wait for its turn, as where an operator asks for one.
+const TEST_OPEN_FOR: TimeDelta = TimeDelta::minutes(10);
 
 impl Run {
     pub(crate) async fn a_file_changes(&mut self) {
@@ -144,6 +148,28 @@ impl Run {
         .await;
     }
 
+    /// Of any schedule and on anybody, also those to whom nothing else may happen: what they get does not change by it.
+    pub(crate) async fn a_message_is_tested(&mut self) {
+        let schedule = ScheduleName::new(&self.chance.pick(&self.world.plans).name).expect("a name");
+        let person = self.chance.pick(&self.world.people);
+        self.note(&format!("{schedule} is tested on {}", person.name));
+        let truth = Arc::clone(&self.around.truth);
+        self.surely(move |handles| {
+            let (schedule, person, truth) = (schedule.clone(), person.clone(), Arc::clone(&truth));
+            async move {
+                for recipient in handles.store.find_people(person.address().as_str()).await? {
+                    truth.lock().unwrap_or_else(PoisonError::into_inner).tests.are_on(recipient, &person.name);
+                    let now = handles.clock.now();
+                    let order = TestOrder { schedule: schedule.clone(), recipient, expire_at: now + TEST_OPEN_FOR };
+                    handles.store.rehearse(order, now).await?;
+                }
+                handles.work.notify_one();
+                Ok(())
+            }
+        })
+        .await;
+    }
+
     pub(crate) async fn what_went_wrong_is_sent_again(&mut self) {
         let Some((key, which)) = self.something_wrong() else { return };
         let Some(plan) = self.world.plans.iter().find(|plan| plan.root() == key.0) else { return };
@@ -167,16 +193,15 @@ impl Run {
     }
 
     /// One of the messages that failed, or of which nobody knows.
-    fn something_wrong(&self) -> Option<(crate::sim::truth::Key, Retried)> {
+    fn something_wrong(&self) -> Option<(Key, Retried)> {
         let truth = self.truth();
-        let wrong = truth.sent.iter().filter_map(|sent| match (sent.settled, sent.end) {
-            (Some(State::Failed), _) => Some((sent.key.clone(), Retried::Failed)),
-            (Some(State::Unknown), _) | (None, End::Orphaned) => Some((sent.key.clone(), Retried::Unknown)),
-            _ => None,
-        });
-        let wrong: Vec<_> = wrong.collect();
-        drop(truth);
-        (!wrong.is_empty()).then(|| self.chance.pick(&wrong))
+        let count = truth.in_trouble().len();
+        if count == 0 {
+            return None;
+        }
+        let sent = truth.in_trouble().nth(self.chance.below(count))?;
+        let which = if sent.settled == Some(State::Failed) { Retried::Failed } else { Retried::Unknown };
+        Some((sent.key.clone(), which))
     }
 
     pub(crate) async fn a_schedule_is_held_or_let_go(&mut self) {

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::sim::audit;
 use crate::sim::chance::Chance;
 use crate::sim::clock::Time;
-use crate::sim::generation::{Folder, Generation, Handles, RESTART, Surroundings, new_life};
+use crate::sim::generation::{Folder, Generation, Handles, RESTART, Rhythm, Surroundings, new_life};
 use crate::sim::life::Frailty;
 use crate::sim::teams::{Teams, Weather};
 use crate::sim::truth::{Counts, Span, Truth};
@@ -110,13 +110,16 @@ pub(crate) struct Run {
 pub(crate) fn run(seed: u64) -> Report {
     let chance = Chance::new(seed, "mood");
     let mood = Mood::new(&chance);
-    let often =
-        Pace { minutes: &[0, 1, 5, 12, 25, 45], senders: chance.pick(&[1, 4, 16]), beat: BEAT, tell: Box::new(|_| {}) };
+    let often = Pace {
+        minutes: &[0, 1, 5, 12, 25, 45],
+        senders: chance.pick(&[1, 4, 16]),
+        rhythm: Rhythm { plans: 6, upkeeps: 7 },
+        // So that waves for more are expanded in parts, between which everything can happen.
+        expand_at_once: 7,
+        tell: Box::new(|_| {}),
+    };
     run_in(World::new(seed), seed, mood, often)
 }
-
-/// Every minute, as in earnest, would be most of a run; after five the chores plan without being asked.
-const BEAT: Duration = Duration::from_secs(290);
 
 /// How things go in a run.
 pub(crate) struct Pace {
@@ -124,8 +127,9 @@ pub(crate) struct Pace {
     pub(crate) minutes: &'static [usize],
     /// How many requests may be under way at once.
     pub(crate) senders: usize,
-    /// How often a beat of the chores comes.
-    pub(crate) beat: Duration,
+    pub(crate) rhythm: Rhythm,
+    /// About how many people are looked at in one act that expands waves.
+    pub(crate) expand_at_once: u32,
     /// Is told the hour.
     pub(crate) tell: Box<dyn Fn(chrono::DateTime<chrono::Utc>) + Send>,
 }
@@ -151,7 +155,8 @@ pub(crate) fn run_in(world: World, seed: u64, mood: Mood, pace: Pace) -> Report 
             entropy: Arc::new(Chance::new(seed, "entropy")),
             per_second: world.per_second,
             senders: pace.senders,
-            beat: pace.beat,
+            rhythm: pace.rhythm,
+            expand_at_once: pace.expand_at_once,
         },
         frailty: mood.frailty,
         world,

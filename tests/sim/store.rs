@@ -34,7 +34,7 @@ use nudged::port::reload::{Change, Reload, ReloadManner, ScheduleChange};
 use nudged::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use nudged::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
-    Retired, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
+    Retired, Round, SchedulePlan, StatusQuery, Store, StoreError, TakeOver, WentRound,
 };
 use nudged::port::tail::TailQuery;
 use nudged::port::team::{NamedTeam, Roster, RosterChange};
@@ -171,6 +171,11 @@ acts! {
             self.act("claim_due", self.inner.claim_due(term, now, rooms, lease), seen).await
         }
 
+        async fn go_round(&self, round: Round) -> Result<WentRound, StoreError> {
+            let seen = |truth: &mut Truth, at, went: &WentRound| truth.claimed(at, &went.claims);
+            self.act("go_round", self.inner.go_round(round), seen).await
+        }
+
         async fn mark_sending(
             &self,
             delivery: DeliveryId,
@@ -226,8 +231,9 @@ acts! {
             order: RecallOrder,
             now: DateTime<Utc>,
         ) -> Result<Result<RecallReport, NoRecall>, StoreError> {
-            let seen = |truth: &mut Truth, _, report: &Result<RecallReport, NoRecall>| {
+            let seen = |truth: &mut Truth, at, report: &Result<RecallReport, NoRecall>| {
                 let Ok(report) = report else { return };
+                truth.is_no_test(at, root(&report.schedule), report.occurrence);
                 truth.recalled.entry((root(&report.schedule).to_owned(), report.occurrence)).or_insert(truth.step);
             };
             self.act("begin_recall", self.inner.begin_recall(order, now), seen).await
@@ -256,7 +262,7 @@ acts! {
                 if told != out.len() as u64 {
                     truth.violation(at, format!("{} were to be sent again, and {told} were told", out.len()));
                 }
-                truth.retried(&out, &asked);
+                truth.retried(at, &out, &asked);
             };
             self.act("retry", self.inner.retry(order, now), seen).await
         }
@@ -266,15 +272,27 @@ acts! {
             order: CancelOrder,
             now: DateTime<Utc>,
         ) -> Result<Result<CancelReport, NothingThere>, StoreError> {
-            let seen = |truth: &mut Truth, _, report: &Result<CancelReport, NothingThere>| {
+            let seen = |truth: &mut Truth, at, report: &Result<CancelReport, NothingThere>| {
                 let Ok(report) = report else { return };
                 for found in &report.occurrences {
+                    truth.is_no_test(at, root(&report.schedule), found.occurrence);
                     let occurrence = (root(&report.schedule).to_owned(), found.occurrence);
                     truth.cancelled.entry(occurrence).or_insert(truth.step);
                     truth.counts.cancelled += found.cancelled;
                 }
             };
             self.act("cancel", self.inner.cancel(order, now), seen).await
+        }
+
+        async fn rehearse(&self, order: TestOrder, now: DateTime<Utc>) -> Result<Option<NaiveDateTime>, StoreError> {
+            let asked = order.clone();
+            let seen = move |truth: &mut Truth, _, made: &Option<NaiveDateTime>| {
+                if let Some(occurrence) = made {
+                    truth.counts.tested += 1;
+                    truth.tests.begin(&asked, *occurrence, now);
+                }
+            };
+            self.act("rehearse", self.inner.rehearse(order, now), seen).await
         }
 
         async fn close(&self) {
@@ -331,7 +349,6 @@ acts! {
     failures(query: FailuresQuery, since: DateTime<Utc>, now: DateTime<Utc>) -> Failures;
     ledger_page(query: LedgerQuery, limit: usize) -> LedgerPage;
     tail(query: TailQuery, not_before: DateTime<Utc>, limit: usize) -> Vec<LedgerRow>;
-    rehearse(order: TestOrder, now: DateTime<Utc>) -> Option<NaiveDateTime>;
     story(query: StoryQuery, now: DateTime<Utc>) -> Story;
     prune(before: DateTime<Utc>, now: DateTime<Utc>) -> u64;
     upkeep() -> ();

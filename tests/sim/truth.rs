@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use crate::sim::civil::local;
 use crate::sim::plan::{Plan, root};
+use crate::sim::rehearsals::Tests;
 
 /// More acts than are ever made at one instant; beyond them something goes round without end.
 const MOST_AT_ONCE: u64 = 200_000;
@@ -81,15 +82,18 @@ pub(crate) struct Counts {
     pub(crate) renamed: u64,
     /// Schedules whose file went.
     pub(crate) removed: u64,
+    /// Messages that an operator tested on somebody.
+    pub(crate) tested: u64,
 }
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, more: Self) {
-        let Self { retried, cancelled, renamed, removed } = more;
+        let Self { retried, cancelled, renamed, removed, tested } = more;
         self.retried += retried;
         self.cancelled += cancelled;
         self.renamed += renamed;
         self.removed += removed;
+        self.tested += tested;
     }
 }
 
@@ -113,6 +117,7 @@ pub(crate) struct Truth {
     pub(crate) recalled: BTreeMap<(String, NaiveDateTime), u64>,
     /// Which occurrences are cancelled, since which act of the store.
     pub(crate) cancelled: BTreeMap<(String, NaiveDateTime), u64>,
+    pub(crate) tests: Tests,
     /// How often an operator had what was in doubt sent again, and until when all that they asked for.
     sent_again: BTreeMap<Key, u32>,
     late_until: BTreeMap<Key, DateTime<Utc>>,
@@ -127,6 +132,10 @@ pub(crate) struct Truth {
     /// Of which a request may be under way, with the end of the lease.
     pub(crate) sending: BTreeMap<DeliveryId, DateTime<Utc>>,
     pub(crate) sent: Vec<Sent>,
+    /// The numbers of those whose outcome is not durable, and may still become so.
+    unsettled: BTreeSet<usize>,
+    /// The numbers of those that failed, or of which nobody knows: what an operator may have sent again.
+    troubled: BTreeSet<usize>,
     /// Of which a daemon had said that a request leaves, and died before it knew what came of it; whether any left, the
     /// next one can't know.
     orphans: BTreeSet<Key>,
@@ -176,6 +185,9 @@ impl Truth {
     pub(crate) fn claimed(&mut self, at: Duration, claims: &[Claim]) {
         for claim in claims {
             let key = (root(claim.schedule.as_str()).to_owned(), claim.occurrence, claim.recipient.name.clone());
+            if let Some(wrong) = self.tests.look(&key, claim.is_test) {
+                self.violation(at, wrong);
+            }
             self.claims.insert(claim.id, Claimed { at, key });
         }
     }
@@ -220,10 +232,11 @@ impl Truth {
     }
 
     /// An operator has these sent again. Of what was in doubt they know that it may come twice.
-    pub(crate) fn retried(&mut self, deliveries: &[DeliveryId], order: &RetryOrder) {
+    pub(crate) fn retried(&mut self, at: Duration, deliveries: &[DeliveryId], order: &RetryOrder) {
         self.counts.retried += deliveries.len() as u64;
         for delivery in deliveries {
             let Some(key) = self.claims.get(delivery).map(|claimed| claimed.key.clone()) else { continue };
+            self.is_no_test(at, &key.0, key.1);
             self.late_until.insert(key.clone(), order.late_until.unwrap_or(DateTime::<Utc>::MIN_UTC));
             match order.which {
                 Retried::Failed => {}
@@ -238,6 +251,18 @@ impl Truth {
         }
     }
 
+    /// What failed or is unknown, in the order in which it left.
+    pub(crate) fn in_trouble(&self) -> impl ExactSizeIterator<Item = &Sent> {
+        self.troubled.iter().map(|number| &self.sent[*number])
+    }
+
+    /// An order about messages that were planned does not mean a test.
+    pub(crate) fn is_no_test(&mut self, at: Duration, schedule: &str, occurrence: NaiveDateTime) {
+        if self.tests.has(schedule, occurrence) {
+            self.violation(at, format!("P1: a test was taken for what it tests: {schedule} {occurrence}"));
+        }
+    }
+
     /// The daemon of this generation has died.
     pub(crate) fn died(&mut self, generation: u32) {
         self.crashes += 1;
@@ -245,8 +270,11 @@ impl Truth {
     }
 
     fn orphan(&mut self, up_to: u32) {
-        for sent in self.sent.iter_mut().filter(|sent| sent.generation <= up_to && sent.settled.is_none()) {
-            sent.end = End::Orphaned;
+        let is_orphan = |number: &usize| self.sent[*number].generation <= up_to;
+        let orphans: Vec<usize> = self.unsettled.extract_if(.., is_orphan).collect();
+        for number in orphans {
+            self.sent[number].end = End::Orphaned;
+            self.troubled.insert(number);
         }
     }
 
@@ -299,6 +327,7 @@ impl Truth {
         let number = self.sent.len();
         self.by_key.entry(key.clone()).or_default().push(number);
         self.by_delivery.entry(delivery).or_default().push(number);
+        self.unsettled.insert(number);
         let end = End::UnderWay;
         self.sent.push(Sent { key, generation, has_arrived: false, end, settled: None, is_forgiven: false });
         Some(number)
@@ -327,12 +356,13 @@ impl Truth {
         if doubts >= 4 + self.sent_again.get(key).copied().unwrap_or_default() {
             wrong = Some("after four doubts");
         }
-        if plan.is_some_and(|plan| plan.when.is_once_a_day()) {
+        if plan.is_some_and(|plan| plan.when.is_once_a_day()) && !self.tests.mean(key) {
             let date = key.1.date();
             let bound = |time: NaiveTime| (key.0.clone(), date.and_time(time), String::new());
             let last = NaiveTime::from_hms_opt(23, 59, 59).expect("a time of day");
             let of_date = self.by_key.range(bound(NaiveTime::MIN)..=bound(last));
             let same_date = of_date.filter(|(other, _)| other.2 == key.2 && other.1 != key.1);
+            let same_date = same_date.filter(|(other, _)| !self.tests.mean(other));
             let mut numbers = same_date.flat_map(|(_, numbers)| numbers);
             if numbers.any(|number| self.sent[*number].end != End::Refused) {
                 wrong = Some("at a second hour of one date");
@@ -347,6 +377,9 @@ impl Truth {
     /// keeps the hour at which it was due first, wherever its recipient has moved since.
     fn is_timely(&self, key: &Key, claimed_at: Duration, walls: &[DateTime<Utc>]) -> bool {
         let slack = TimeDelta::from_std(SLACK).expect("a short time");
+        if self.tests.mean(key) {
+            return walls.iter().any(|wall| self.tests.may_leave(key, *wall, slack));
+        }
         let (is_again, late_until) = match self.late_until.get(key) {
             Some(until) => (true, *until),
             None => (false, DateTime::<Utc>::MIN_UTC),
@@ -398,6 +431,11 @@ impl Truth {
         let has_arrived = numbers.iter().any(|number| self.sent[*number].has_arrived);
         if let (Some(last), Some(_)) = (numbers.last(), &outcome.attempt) {
             self.sent[*last].settled = Some(state);
+            self.unsettled.remove(last);
+            match state {
+                State::Failed | State::Unknown => self.troubled.insert(*last),
+                _ => self.troubled.remove(last),
+            };
         }
         let is_wrong = match state {
             State::Sent => !has_arrived,

@@ -3,10 +3,12 @@
 
 use chrono::{DateTime, NaiveTime, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
+use nudged::engine::dispatcher::EXPAND_AT_ONCE;
 use std::time::Duration;
 
 use crate::sim::chance::Chance;
 use crate::sim::civil::{Gap, Twists};
+use crate::sim::generation::Rhythm;
 use crate::sim::life::Frailty;
 use crate::sim::plan::{Plan, When};
 use crate::sim::run::{Mood, Pace, Report, run_in};
@@ -66,8 +68,8 @@ const ZONES: [Tz; 40] = [
     Tz::Pacific__Pago_Pago,
 ];
 
-/// A beat each hour: each five minutes of seven years would be most of the run.
-const BEAT: Duration = Duration::from_hours(1);
+/// A plan about each hour, by which horizons are pushed out, and upkeep and pruning in turn, each once a day.
+const RHYTHM: Rhythm = Rhythm { plans: 12, upkeeps: 149 };
 
 /// Lives through all of it. `tell` is told the hour, now and then.
 pub(crate) fn years(seed: u64, size: Size, tell: impl Fn(DateTime<Utc>) + Send + 'static) -> Report {
@@ -79,7 +81,13 @@ pub(crate) fn years(seed: u64, size: Size, tell: impl Fn(DateTime<Utc>) + Send +
         weather: Weather { throttled: 1, in_doubt: 1, refused: 1, slow: 1 },
         frailty: Frailty { lives: 20_000, disk_errors: 0, slow_disk: 0 },
     };
-    let pace = Pace { minutes: &[30, 60, 240, 600, 1200], senders: 16, beat: BEAT, tell: Box::new(tell) };
+    let pace = Pace {
+        minutes: &[30, 60, 240, 600, 1200],
+        senders: 16,
+        rhythm: RHYTHM,
+        expand_at_once: EXPAND_AT_ONCE,
+        tell: Box::new(tell),
+    };
     run_in(world(seed, size), seed, mood, pace)
 }
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use nudged::domain::delivery::{Reason, Settlement, State};
+use nudged::domain::id::Term;
 use nudged::domain::recipient::{PersonRecord, RecipientKind};
-use nudged::port::store::{Abandoned, Expanded, SchedulePlan, TooManyPeople};
+use nudged::domain::share::Rooms;
+use nudged::port::store::{Abandoned, Expanded, Round, SchedulePlan, StoreError, TooManyPeople, WentRound};
 
 use crate::Place;
 use crate::fixtures::*;
@@ -258,4 +260,34 @@ pub(crate) async fn next_wake_is_the_earliest_thing_to_do(place: &dyn Place) {
     assert_eq!(ledger.next_wake(lead).await, Some(at("08:07")));
     ledger.sync(&[], "08:01").await;
     assert_eq!(ledger.next_wake(lead).await, None, "nothing of a missing schedule");
+}
+
+async fn go_round(ledger: &Ledger, term: Term, now: &str, expand_at_once: u32) -> Result<WentRound, StoreError> {
+    let (now, lead, rooms) = (at(now), Duration::from_mins(10), Rooms::for_anybody(100));
+    ledger.store.go_round(Round { term, now, lead, expand_at_once, rooms, lease: LEASE }).await
+}
+
+pub(crate) async fn a_round_expands_claims_and_says_when_there_is_more(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("15:00", BERLIN)])], "00:00").await;
+    let went = go_round(&ledger, ledger.term, "07:50", u32::MAX).await.expect("a round");
+    assert_eq!((went.expanded.deliveries, went.claims.len(), went.next_at), (1, 0, Some(at("08:00"))));
+    let went = go_round(&ledger, ledger.term, "08:00", u32::MAX).await.expect("a round");
+    assert_eq!((went.expanded.waves, went.claims.len(), went.next_at), (0, 1, Some(at("13:50"))));
+
+    // It takes the claim of the one before along.
+    let successor = ledger.store.take_over(at("13:00")).await.expect("taking over").term;
+    assert!(go_round(&ledger, ledger.term, "14:00", u32::MAX).await.is_err(), "another daemon has taken over");
+    let went = go_round(&ledger, successor, "14:00", u32::MAX).await.expect("a round");
+    let expect = (1, 2);
+    assert_eq!((went.expanded.deliveries, went.claims.len()), expect, "nothing is kept of a round that fails");
+}
+
+pub(crate) async fn a_round_that_leaves_something_to_expand_is_followed_at_once(place: &dyn Place) {
+    let ledger = Ledger::with(place, &["ana", "bo"].map(|name| person(name, BERLIN)), &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
+    let went = go_round(&ledger, ledger.term, "08:00", 1).await.expect("a round");
+    assert_eq!((went.expanded.has_more, went.claims.len(), went.next_at), (true, 1, Some(at("08:00"))));
+    let went = go_round(&ledger, ledger.term, "08:00", u32::MAX).await.expect("a round");
+    assert_eq!((went.expanded.has_more, went.claims.len(), went.next_at), (false, 1, None));
 }

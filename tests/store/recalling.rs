@@ -1,6 +1,7 @@
 //! Taking back what was sent, and stopping what was not.
 
-use nudged::domain::delivery::{Reason, Settlement, State};
+use nudged::domain::delivery::{Claim, Reason, Settlement, State};
+use nudged::domain::id::AttemptId;
 use nudged::domain::recall::{RecallSettlement, RecallState, Remedy};
 use nudged::domain::schedule::model::Target;
 use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallTask, RecallWork};
@@ -438,6 +439,46 @@ pub(crate) async fn a_place_on_the_day_is_given_back(place: &dyn Place) {
     assert_eq!(take(1).await, Ok(false));
     ledger.recall(order("09:00"), "08:31").await;
     assert_eq!(take(1).await, Ok(true), "nothing of the first arrived");
+}
+
+/// Whatever is taken back of it: it was there, and counts among the messages of that day.
+pub(crate) async fn a_place_on_the_day_stays_taken_by_what_may_have_arrived(place: &dyn Place) {
+    let ledger = berlin(place, &["before", "doubt", "during", "unknown"]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("10:00", BERLIN)])], "08:00").await;
+    let day = at("08:00").date_naive();
+    let has_room = async |claim: &Claim| {
+        ledger.store.take_place(claim.id, claim.recipient.id, day, 1).await.expect("asking for a place")
+    };
+    let mut sending = Vec::new();
+    for claim in ledger.claim("08:00").await {
+        assert!(has_room(&claim).await);
+        let attempt = ledger.mark(&claim, "08:00").await;
+        sending.push((claim, attempt));
+    }
+    let end = async |sending: &[(Claim, AttemptId)]| {
+        for (claim, attempt) in sending {
+            let settlement = match claim.recipient.name.as_str() {
+                "doubt" => in_doubt("08:10"),
+                "unknown" => Settlement::Unknown(Reason::NoAnswer),
+                _ => sent(),
+            };
+            ledger.settle(attempted(claim, *attempt, "08:01", settlement)).await;
+        }
+    };
+    let (before, during): (Vec<_>, Vec<_>) = sending.into_iter().partition(|(it, _)| it.recipient.name == "before");
+    end(&before).await;
+    let begun = ledger.recall(order("09:00"), "08:01").await;
+    assert_eq!(counts(&begun), [(RecallState::Awaiting, 3), (RecallState::Pending, 1)]);
+    end(&during).await;
+    for task in ledger.recall_due("08:02").await.tasks {
+        ledger.settle_recall(&task, "08:02", RecallSettlement::Done).await;
+    }
+    ledger.expand("09:00").await;
+    let next = ledger.claim("09:00").await;
+    assert_eq!(next.len(), 4);
+    for claim in next {
+        assert!(!has_room(&claim).await, "{}: the first one may have been read", claim.recipient.name);
+    }
 }
 
 pub(crate) async fn a_message_in_a_thread_is_taken_back_there(place: &dyn Place) {

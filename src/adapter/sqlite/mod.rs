@@ -51,6 +51,7 @@ mod rescue;
 mod restore;
 mod retry;
 mod roster;
+mod round;
 mod rows;
 mod settle;
 mod sql;
@@ -105,7 +106,7 @@ use crate::port::reload::{Reload, ScheduleChange};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
 use crate::port::store::{
     Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
-    Retired, SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
+    Retired, Round, SchedulePlan, StatusQuery, Store, StoreError, TakeOver, WentRound,
 };
 use crate::port::tail::TailQuery;
 use crate::port::team::{NamedTeam, Roster, RosterChange};
@@ -193,6 +194,10 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Claim>, StoreError> {
         let hold = Hold { term, now, lease };
         self.writer.call("claiming deliveries", move |conn| lanes::claim_due(conn, hold, rooms.clone())).await
+    }
+
+    async fn go_round(&self, round: Round) -> Result<WentRound, StoreError> {
+        self.writer.call("expanding waves and claiming deliveries", move |conn| round::go_round(conn, &round)).await
     }
 
     async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError> {

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use nudged::adapter::sqlite::{SqliteStore, back_up};
@@ -25,7 +26,7 @@ use nudged::port::connector::{Conversation, Member, Team};
 use nudged::port::recall::{RecallOrder, RecallOutcome};
 use nudged::port::reload::Reload;
 use nudged::port::reply::ReplyOutcome;
-use nudged::port::store::{Document, Outcome, Pause, PausedBy, Store};
+use nudged::port::store::{Document, Outcome, Pause, PausedBy, Round, Store};
 use nudged::port::team::{Roster, RosterMember};
 use nudged::port::trouble::{CancelOrder, Retried, RetryOrder};
 use serde_json::{Value, json};
@@ -89,6 +90,15 @@ impl World {
     async fn claim(&mut self, now: &str) -> Result<(), Failure> {
         self.claims = self.store()?.claim_due(self.term, at(now), Rooms::for_anybody(100), LEASE).await?;
         // The next ones are those of these claims.
+        self.attempts.clear();
+        Ok(())
+    }
+
+    /// What is due and not expanded yet becomes deliveries and claims in one act.
+    async fn go_round(&mut self, now: &str) -> Result<(), Failure> {
+        let (term, now, rooms) = (self.term, at(now), Rooms::for_anybody(100));
+        let round = Round { term, now, lead: Duration::from_hours(2), expand_at_once: u32::MAX, rooms, lease: LEASE };
+        self.claims = self.store()?.go_round(round).await?.claims;
         self.attempts.clear();
         Ok(())
     }
@@ -278,7 +288,7 @@ pub(super) const ACTS: &[Act] = acts! {
         w.store()?.settle_recall(outcome).await?;
     };
     "resume": |w| w.store()?.resume(name("hold"), at("08:39")).await?;
-    "claim again": |w| w.claim("08:40").await?;
+    "go round": |w| w.go_round("08:40").await?;
     "mark one that is never settled": |w| w.mark(0, "08:40").await?;
     "upkeep": |w| w.store()?.upkeep().await?;
     "back up": |w| {
