@@ -1,9 +1,9 @@
 //! The numbers to reach, each beside what the least that could be done takes in the same run.
 //!
-//! `cargo bench --bench numbers` prints the table; with names behind `--` only those parts of it: `sending`, `lateness`,
-//! `budget`, `crowd`. `NUMBERS_RUNS` (5) says how often what is quick is run, `NUMBERS_MESSAGES` (60000) how many
-//! messages are sent, and `NUMBERS_PEOPLE` (1000000) how many a crowd are. It takes a quarter of an hour. Times are of this machine, and noise where it has other work; the ratios are what
-//! counts.
+//! `cargo bench --bench numbers` prints the table; with names behind `--` only those parts of it: `sending`, `store`,
+//! `lateness`, `crowd`, `budget`. `NUMBERS_RUNS` (5) says how often what has a spread is run, `NUMBERS_MESSAGES` (60000) how
+//! many messages are sent, and `NUMBERS_PEOPLE` (1000000) how many a crowd are. It takes twenty minutes. Times are of this
+//! machine, and noise where it has other work; the ratios are what counts.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints a table, and how far it is")]
 
@@ -15,15 +15,18 @@ mod common;
 mod connector;
 mod crowd;
 mod lateness;
+#[path = "../paths/ledger.rs"]
+mod ledger;
 #[path = "../../tests/it/rig.rs"]
 #[allow(dead_code, unreachable_pub, reason = "the tests use more of it")]
 mod rig;
 mod sending;
+mod store;
 mod table;
 
 use common::{TEAMS, number, words};
 
-const PARTS: [&str; 4] = ["sending", "lateness", "crowd", "budget"];
+const PARTS: [&str; 5] = ["sending", "store", "lateness", "crowd", "budget"];
 
 fn main() {
     let words = words();
@@ -45,6 +48,7 @@ async fn measure(parts: &[String]) {
         eprintln!("measuring: {part}");
         rows.extend(match part.as_str() {
             "sending" => sending::rows(runs, number("NUMBERS_MESSAGES", 60_000)).await,
+            "store" => store::rows(runs).await,
             "lateness" => lateness::rows(runs).await,
             "crowd" => crowd::rows(runs, people).await,
             "budget" => budget::rows().await,

@@ -1,7 +1,8 @@
 //! What a message costs the ledger, against what the ledger holds. Nothing that is not due may cost.
 
 use crate::instructions;
-use crate::ledger::{World, send_in};
+use crate::ledger::World;
+use crate::{USUAL, send_in};
 
 /// What this program is told to be that with: people, schedules, zones and how many are sent.
 pub(crate) const ROLE: &str = "world";
@@ -17,7 +18,7 @@ pub(crate) fn be(words: &[&str]) {
 
 pub(crate) fn show() {
     println!("{:>8} {:>10} {:>6}  instructions for a message", "people", "schedules", "zones");
-    let usual = World::USUAL;
+    let usual = USUAL;
     let people = [1_000, 3_000, 10_000, 30_000].map(|people| World { people, ..usual });
     let schedules = [10, 100, 1_000, 10_000].map(|schedules| World { schedules, ..usual });
     let zones = [10, 20, 40].map(|zones| World { zones, ..usual });

@@ -1,6 +1,7 @@
 //! What the ledger does for a message: it is claimed, its attempt is begun, and its outcome is kept; 64 at a time, so that
 //! they share their transactions as they do behind 64 senders.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use nudged::port::reload::{Planning, Reload, ReloadManner};
 use nudged::port::store::{AttemptEnd, Outcome, PlanMark, SchedulePlan, Store};
 use tokio::task::JoinSet;
 
-const AT_ONCE: usize = 64;
+pub(crate) const AT_ONCE: usize = 64;
 
 /// What the ledger holds while messages are sent.
 #[derive(Debug, Clone, Copy)]
@@ -34,24 +35,35 @@ pub(crate) struct World {
     pub(crate) zones: usize,
 }
 
-impl World {
-    /// To be there costs the same in the shorter run and in the longer, in which each gets a message.
-    pub(crate) const USUAL: World = World { people: 1024, schedules: 1, zones: 1 };
-}
 const LEASE: Duration = Duration::from_mins(5);
 
-pub(crate) fn send(times: usize) {
-    send_in(World::USUAL, times);
+/// A ledger in which all that is sent here is due.
+pub(crate) struct Filled {
+    store: Arc<dyn Store>,
+    term: Term,
+    now: DateTime<Utc>,
 }
 
-/// Sends so many messages in such a world.
-pub(crate) fn send_in(world: World, times: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(async {
-        let folder = tempfile::tempdir().expect("a folder");
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.path().join("nudged.db")).expect("a ledger"));
-        let now: DateTime<Utc> = "2026-11-23T09:00:00Z".parse().expect("an instant");
-        let term = fill(store.as_ref(), world, now).await;
+/// Opens the ledger in the file `path`.
+pub(crate) async fn opened(path: &Path) -> Filled {
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(path).expect("a ledger"));
+    let now: DateTime<Utc> = "2026-11-23T09:00:00Z".parse().expect("an instant");
+    let term = store.take_over(now).await.expect("it is ours").term;
+    Filled { store, term, now }
+}
+
+/// A ledger in the file `path` that holds such a world.
+pub(crate) async fn filled(path: &Path, world: World) -> Filled {
+    let ledger = opened(path).await;
+    fill(ledger.store.as_ref(), world, ledger.now).await;
+    ledger
+}
+
+impl Filled {
+    /// Sends so many messages.
+    pub(crate) async fn send(&self, times: usize) {
+        let Self { store, term, now } = self;
+        let (term, now) = (*term, *now);
         let mut sent = 0;
         while sent < times {
             let claims = store.claim_due(term, now, Rooms::for_anybody(AT_ONCE), LEASE).await.expect("claims");
@@ -59,12 +71,16 @@ pub(crate) fn send_in(world: World, times: usize) {
             sent += claims.len();
             let mut senders = JoinSet::new();
             for claim in claims {
-                let store = Arc::clone(&store);
+                let store = Arc::clone(store);
                 senders.spawn(async move { send_one(store.as_ref(), &claim, now).await });
             }
             senders.join_all().await;
         }
-    });
+    }
+
+    pub(crate) async fn close(self) {
+        self.store.close().await;
+    }
 }
 
 async fn send_one(store: &dyn Store, claim: &Claim, now: DateTime<Utc>) {
@@ -87,8 +103,7 @@ fn outcome(claim: &Claim, attempt: AttemptId, now: DateTime<Utc>) -> Outcome {
 }
 
 /// The people, a schedule for all of them with its waves as deliveries, and the other schedules.
-async fn fill(store: &dyn Store, world: World, now: DateTime<Utc>) -> Term {
-    let term = store.take_over(now).await.expect("it is ours").term;
+async fn fill(store: &dyn Store, world: World, now: DateTime<Utc>) {
     let zones: Vec<Tz> =
         TZ_VARIANTS.iter().copied().filter(|zone| zone.name().contains('/')).step_by(13).take(world.zones).collect();
     let lines = (0..world.people)
@@ -134,7 +149,6 @@ async fn fill(store: &dyn Store, world: World, now: DateTime<Utc>) -> Term {
     store.record_plans(plans, now).await.expect("planned");
     let expanded = store.expand_due(now, now, u32::MAX).await.expect("expanded");
     assert_eq!(expanded.deliveries, world.people as u64);
-    term
 }
 
 /// The plans are recorded apart.
