@@ -202,7 +202,7 @@ fn unfinished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
 
 /// P1, P3: what the ledger says is what has happened.
 fn untrue(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
-    let truth = run.truth();
+    let (truth, now) = (run.truth(), run.wall());
     let (arrivals, doubted) = (truth.arrivals(), truth.doubted());
     let delivered: BTreeSet<&Key> =
         truth.sent.iter().filter(|sent| sent.end == End::Delivered).map(|sent| &sent.key).collect();
@@ -216,6 +216,8 @@ fn untrue(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
             "sent" | "unknown" => true,
             // A recall takes back what may have arrived, too.
             "cancelled" => doubted.contains(key),
+            // In doubt, and tried again at a later hour: an operator asked for it, and its recipient has moved west.
+            "planned" | "waiting" => row.possible_duplicate && row.expire_at >= now,
             _ => false,
         };
         if !is_said {

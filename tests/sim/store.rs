@@ -272,10 +272,14 @@ acts! {
             order: CancelOrder,
             now: DateTime<Utc>,
         ) -> Result<Result<CancelReport, NothingThere>, StoreError> {
-            let seen = |truth: &mut Truth, at, report: &Result<CancelReport, NothingThere>| {
+            // Of a date everything is meant, with what is tested on it.
+            let is_of_date = order.on.is_some();
+            let seen = move |truth: &mut Truth, at, report: &Result<CancelReport, NothingThere>| {
                 let Ok(report) = report else { return };
                 for found in &report.occurrences {
-                    truth.is_no_test(at, root(&report.schedule), found.occurrence);
+                    if !is_of_date {
+                        truth.is_no_test(at, root(&report.schedule), found.occurrence);
+                    }
                     let occurrence = (root(&report.schedule).to_owned(), found.occurrence);
                     truth.cancelled.entry(occurrence).or_insert(truth.step);
                     truth.counts.cancelled += found.cancelled;
