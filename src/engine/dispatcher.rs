@@ -18,7 +18,8 @@ use crate::engine::hand::{Filled, InHand, size};
 use crate::engine::health::Health;
 use crate::engine::sender::{LEASE, Sender};
 use crate::port::clock::{Clock, Woke};
-use crate::port::store::{Expanded, Round, Store, StoreError, TooManyPeople, WentRound};
+use crate::port::round::{Expanded, Round, TooManyPeople, WentRound};
+use crate::port::store::{Store, StoreError};
 
 /// How long before it is due a wave becomes deliveries.
 pub const LEAD: Duration = Duration::from_mins(10);

@@ -35,6 +35,8 @@ pub mod rehearsal;
 pub mod reload;
 // What crosses the ports when a person is answered.
 pub mod reply;
+// What crosses the ports when a dispatcher goes round.
+pub mod round;
 // The durable ledger.
 pub mod store;
 // What crosses the ports when somebody follows what happens.

@@ -36,6 +36,7 @@ use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, Re
 use crate::port::rehearsal::TestOrder;
 use crate::port::reload::{Reload, ScheduleChange};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
+use crate::port::round::{Expanded, Round, WentRound};
 use crate::port::tail::TailQuery;
 use crate::port::team::{NamedTeam, Roster, RosterChange};
 use crate::port::trouble::{CancelOrder, CancelReport, Failures, FailuresQuery, NothingThere, RetryOrder, RetryReport};
@@ -149,52 +150,6 @@ pub struct PlanChange {
 pub struct Abandoned {
     pub schedule: ScheduleName,
     pub occurrences: u64,
-}
-
-/// What an expansion made.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Expanded {
-    /// Those of which nothing is left to expand.
-    pub waves: u64,
-    pub deliveries: u64,
-    /// Occurrences of which nothing is sent from now on.
-    pub too_many: Vec<TooManyPeople>,
-    /// Whether some of what was due is left for the next call.
-    pub has_more: bool,
-}
-
-/// What a dispatcher asks for each time it goes round.
-#[derive(Debug, Clone)]
-pub struct Round {
-    pub term: Term,
-    pub now: DateTime<Utc>,
-    /// How long before it is due a wave becomes deliveries.
-    pub lead: Duration,
-    /// About how many people are looked at by the expansion, see [`Store::expand_due`].
-    pub expand_at_once: u32,
-    /// How much may be claimed.
-    pub rooms: Rooms,
-    /// For how long a claim is held.
-    pub lease: Duration,
-}
-
-/// What came of it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct WentRound {
-    pub expanded: Expanded,
-    pub claims: Vec<Claim>,
-    /// When to go round again, if any instant is known. At once where more is to be expanded.
-    pub next_at: Option<DateTime<Utc>>,
-}
-
-/// An occurrence with a larger audience than its schedule lets through.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TooManyPeople {
-    pub schedule: ScheduleName,
-    pub occurrence: NaiveDateTime,
-    pub max_people: u32,
-    /// In all its zones.
-    pub people: u64,
 }
 
 /// A schedule is to be held.

@@ -32,9 +32,10 @@ use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, R
 use nudged::port::rehearsal::TestOrder;
 use nudged::port::reload::{Change, Reload, ReloadManner, ScheduleChange};
 use nudged::port::reply::{Delivered, ReplyOutcome, ReplyWork};
+use nudged::port::round::{Expanded, Round, WentRound};
 use nudged::port::store::{
-    Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
-    Retired, Round, SchedulePlan, StatusQuery, Store, StoreError, TakeOver, WentRound,
+    Abandoned, Document, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued, Retired,
+    SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
 use nudged::port::tail::TailQuery;
 use nudged::port::team::{NamedTeam, Roster, RosterChange};

@@ -7,7 +7,8 @@ use nudged::domain::delivery::{Reason, Settlement, State};
 use nudged::domain::id::Term;
 use nudged::domain::recipient::{PersonRecord, RecipientKind};
 use nudged::domain::share::Rooms;
-use nudged::port::store::{Abandoned, Expanded, Round, SchedulePlan, StoreError, TooManyPeople, WentRound};
+use nudged::port::round::{Expanded, Round, TooManyPeople, WentRound};
+use nudged::port::store::{Abandoned, SchedulePlan, StoreError};
 
 use crate::Place;
 use crate::fixtures::*;

@@ -31,8 +31,9 @@ use nudged::domain::time::ClockChangePolicy;
 use nudged::domain::verdict::Evidence;
 use nudged::port::desk::{DeliveryStatus, ImportReport, OccurrenceStatus};
 use nudged::port::reload::{Planning, Reload, ReloadManner, ScheduleChange};
+use nudged::port::round::Expanded;
 use nudged::port::store::{
-    AttemptEnd, Document, Expanded, Outcome, PlanChange, PlanMark, SchedulePlan, StatusQuery, Store, StoreError,
+    AttemptEnd, Document, Outcome, PlanChange, PlanMark, SchedulePlan, StatusQuery, Store, StoreError,
 };
 
 use crate::Place;

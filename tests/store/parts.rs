@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::recipient::PersonRecord;
-use nudged::port::store::Expanded;
+use nudged::port::round::Expanded;
 
 use crate::Place;
 use crate::fixtures::*;

@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use nudged::domain::delivery::{Reason, Settlement, State};
 use nudged::domain::share::Rooms;
-use nudged::port::store::{Expanded, PlanChange, SchedulePlan};
+use nudged::port::round::Expanded;
+use nudged::port::store::{PlanChange, SchedulePlan};
 
 use crate::Place;
 use crate::fixtures::*;

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::schedule::model::Priority;
 use nudged::port::desk::Reach;
-use nudged::port::store::Expanded;
+use nudged::port::round::Expanded;
 use nudged::port::store::Retired;
 
 use crate::Place;

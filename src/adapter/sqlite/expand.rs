@@ -19,7 +19,7 @@ use super::parts;
 use super::rows::{Of, micros};
 use crate::domain::delivery::Reason;
 use crate::domain::plan::WaveRecipients;
-use crate::port::store::Expanded;
+use crate::port::round::Expanded;
 
 /// In the order of the due instants: claims then read neighbouring rows. So many that reading them again for each
 /// transaction costs little, also where ten thousand schedules are due at nine.

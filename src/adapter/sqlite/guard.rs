@@ -12,7 +12,7 @@ use super::words::Word;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::id::ScheduleName;
 use crate::domain::plan::WaveRecipients;
-use crate::port::store::TooManyPeople;
+use crate::port::round::TooManyPeople;
 
 static COUNT_INVITED: Sql = Sql::new("SELECT count(*) FROM ({invited})");
 

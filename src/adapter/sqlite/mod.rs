@@ -104,9 +104,10 @@ use crate::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, Re
 use crate::port::rehearsal::TestOrder;
 use crate::port::reload::{Reload, ScheduleChange};
 use crate::port::reply::{Delivered, ReplyOutcome, ReplyWork};
+use crate::port::round::{Expanded, Round, WentRound};
 use crate::port::store::{
-    Abandoned, Document, Expanded, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued,
-    Retired, Round, SchedulePlan, StatusQuery, Store, StoreError, TakeOver, WentRound,
+    Abandoned, Document, LedgerStatus, OccurrenceLoad, Outcome, Pause, Paused, PlanChange, PlanMark, Rescued, Retired,
+    SchedulePlan, StatusQuery, Store, StoreError, TakeOver,
 };
 use crate::port::tail::TailQuery;
 use crate::port::team::{NamedTeam, Roster, RosterChange};

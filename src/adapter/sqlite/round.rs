@@ -6,7 +6,7 @@ use super::claim::Hold;
 use super::expand;
 use super::fault::Fault;
 use super::lanes;
-use crate::port::store::{Round, WentRound};
+use crate::port::round::{Round, WentRound};
 
 pub(super) fn go_round(conn: &Connection, round: &Round) -> Result<WentRound, Fault> {
     let Round { term, now, lead, expand_at_once, ref rooms, lease } = *round;
