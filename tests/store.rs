@@ -180,6 +180,7 @@ macro_rules! conformance {
             conformance!(@cases $place, parts, [
                 a_part_is_for_as_many_as_asked,
                 a_few_among_many_are_one_part,
+                a_forecast_counts_nobody_twice_between_parts,
                 who_comes_into_a_part_that_was_made_is_there,
                 who_leaves_a_part_that_was_made_is_cancelled,
                 an_audience_that_grows_between_parts_is_counted_again,

@@ -41,6 +41,15 @@ pub(crate) async fn a_part_is_for_as_many_as_asked(place: &dyn Place) {
     assert_eq!(part(&ledger, 100).await, Expanded::default());
 }
 
+pub(crate) async fn a_forecast_counts_nobody_twice_between_parts(place: &dyn Place) {
+    let ledger = two_schedules(place, 100).await;
+    for _ in 0..6 {
+        let loads = ledger.store.loads(at("07:50"), "home".into()).await.expect("loads");
+        assert_eq!(loads.iter().map(|found| found.load.messages).sum::<u64>(), 40);
+        part(&ledger, 8).await;
+    }
+}
+
 pub(crate) async fn a_few_among_many_are_one_part(place: &dyn Place) {
     let mut people: Vec<PersonRecord> = (0..200).map(|n| person(&format!("n{n}"), TOKYO)).collect();
     people[10].zone = Some(BERLIN);

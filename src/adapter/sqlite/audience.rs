@@ -36,8 +36,8 @@ macro_rules! each_once {
 
 static COUNT: EachOnce = each_once!("count(*)", "{members}");
 static ZONES: EachOnce = each_once!("r.zone", "{members}");
-static REACHED: EachOnce = each_once!("r.tenant_id, r.conversation_id IS NULL", "{members}");
-static REACHED_IN_ZONE: EachOnce = each_once!("r.tenant_id, r.conversation_id IS NULL", "{members in zone}");
+static REACHED: EachOnce = each_once!("r.tenant_id, r.conversation_id IS NULL", "{members in part}");
+static REACHED_IN_ZONE: EachOnce = each_once!("r.tenant_id, r.conversation_id IS NULL", "{members in zone in part}");
 
 impl EachOnce {
     fn of(&self, conn: &Connection, schedule: i64) -> Result<&str, Fault> {
@@ -82,11 +82,13 @@ pub(super) struct Reached {
     pub creations: u64,
 }
 
-/// How many people of each tenant a schedule speaks to, all or those in one zone.
-pub(super) fn reached(conn: &Connection, schedule: i64, zone: Option<&str>) -> Result<Vec<Reached>, Fault> {
+/// How many people of each tenant a schedule speaks to, all or those in one zone, with ids greater than `after`.
+pub(super) fn reached(conn: &Connection, schedule: i64, zone: Option<&str>, after: i64) -> Result<Vec<Reached>, Fault> {
     let sql = if zone.is_some() { &REACHED_IN_ZONE } else { &REACHED };
     let mut statement = conn.prepare_cached(sql.of(conn, schedule)?)?;
-    statement.raw_bind_parameter(":schedule", schedule)?;
+    for (name, number) in [(":schedule", schedule), (":after", after), (":to", i64::MAX)] {
+        statement.raw_bind_parameter(name, number)?;
+    }
     if zone.is_some() {
         statement.raw_bind_parameter(":zone", zone)?;
     }

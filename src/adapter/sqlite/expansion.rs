@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::expand::DueWave;
 use super::fault::Fault;
-use super::parts::Part;
+use super::parts::{OfPart, Part};
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
@@ -63,9 +63,11 @@ macro_rules! expand {
     };
 }
 
-static EXPAND_ZONE: Sql = expand!("{members in zone in part}");
-static EXPAND_ALL: Sql = expand!("{members in part}");
-static EXPAND_INVITED: Sql = expand!("{invited in part}");
+static EXPAND: OfPart = OfPart {
+    in_zone: expand!("{members in zone in part}"),
+    all: expand!("{members in part}"),
+    invited: expand!("{invited in part}"),
+};
 
 static CANCEL_LEFT: Sql = Sql::new(
     "
@@ -137,16 +139,7 @@ impl Expansion<'_> {
             (None, None) if is_too_many => (State::Skipped, Some(Reason::TooManyPeople)),
             (None, None) => (State::Planned, None),
         };
-        let sql = match wave.recipients {
-            WaveRecipients::OfZone => &EXPAND_ZONE,
-            WaveRecipients::All => &EXPAND_ALL,
-            WaveRecipients::Invited => &EXPAND_INVITED,
-        };
-        let mut statement = conn.prepare_cached(sql.get())?;
-        // Only the statement for one zone asks for the zone.
-        if let Some(index) = statement.parameter_index(":zone")? {
-            statement.raw_bind_parameter(index, &wave.zone)?;
-        }
+        let mut statement = EXPAND.prepare(conn, wave, part.after, part.to)?;
         let words = [
             (":state", state.word()),
             (":planned", State::Planned.word()),
@@ -177,8 +170,6 @@ impl Expansion<'_> {
             (":jitter", wave.jitter),
             (":salt", wave.salt),
             (":now", micros(now)),
-            (":after", part.after),
-            (":to", part.to),
             (":restored_at", if wave.ended_for.is_some() { i64::MIN } else { restored_at }),
         ];
         for (name, number) in numbers {
@@ -195,9 +186,9 @@ mod tests {
 
     #[test]
     fn expanding_costs_what_is_in_the_part() {
-        assert_scans_nothing(EXPAND_ZONE.get());
-        assert_scans_nothing(EXPAND_ALL.get());
-        assert_scans_nothing(EXPAND_INVITED.get());
+        assert_scans_nothing(EXPAND.in_zone.get());
+        assert_scans_nothing(EXPAND.all.get());
+        assert_scans_nothing(EXPAND.invited.get());
         assert_scans_nothing(CANCEL_LEFT.get());
         assert_scans_nothing(CANCEL_UNINVITED.get());
     }

@@ -39,7 +39,8 @@ static OPEN_OF_WAVE: Sql = Sql::new(
 /// or cancelled as a whole bring nothing to send.
 static COMING: Sql = Sql::new(
     "
-    SELECT s.id, s.name, s.priority, o.id, o.civil, w.id, w.due_at, w.expire_at, w.jitter, w.zone, w.recipients
+    SELECT s.id, s.name, s.priority, o.id, o.civil, w.id, w.due_at, w.expire_at, w.jitter, w.zone, w.recipients,
+        w.expanded_to
     FROM waves w INDEXED BY waves_to_expand
         CROSS JOIN schedules s ON s.id = w.schedule_id CROSS JOIN occurrences o ON o.id = w.occurrence_id
     WHERE w.to_expand = 1 AND w.expanded_at IS NULL AND s.missing_since IS NULL
@@ -56,10 +57,10 @@ static INVITED_BY_TENANT: Sql = Sql::new(
 /// Whom a wave reaches, so far as it makes a difference.
 #[derive(PartialEq, Eq, Hash)]
 enum Reach {
-    /// The audience of a schedule.
-    Audience(i64),
+    /// The audience of a schedule, without those up to an id who have their deliveries already.
+    Audience(i64, i64),
     /// What of it lives in a zone.
-    InZone(i64, String),
+    InZone(i64, String, i64),
     /// Those who are invited to an occurrence of a schedule.
     Invited(i64, i64),
 }
@@ -134,8 +135,8 @@ fn coming(conn: &Connection, home: &Arc<str>, loads: &mut Vec<OccurrenceLoad>) -
         let jitter = TimeDelta::microseconds(row.get(8)?);
         let schedule: i64 = row.get(0)?;
         let reach = match wave.word(row, 10, "recipients")? {
-            WaveRecipients::OfZone => Reach::InZone(schedule, row.get(9)?),
-            WaveRecipients::All => Reach::Audience(schedule),
+            WaveRecipients::OfZone => Reach::InZone(schedule, row.get(9)?, row.get(11)?),
+            WaveRecipients::All => Reach::Audience(schedule, row.get(11)?),
             WaveRecipients::Invited => Reach::Invited(schedule, row.get(3)?),
         };
         let reached = match known.entry(reach) {
@@ -156,8 +157,8 @@ fn coming(conn: &Connection, home: &Arc<str>, loads: &mut Vec<OccurrenceLoad>) -
 
 fn reached(conn: &Connection, reach: &Reach) -> Result<Vec<Reached>, Fault> {
     match reach {
-        Reach::InZone(schedule, zone) => audience::reached(conn, *schedule, Some(zone)),
-        Reach::Audience(schedule) => audience::reached(conn, *schedule, None),
+        Reach::InZone(schedule, zone, after) => audience::reached(conn, *schedule, Some(zone), *after),
+        Reach::Audience(schedule, after) => audience::reached(conn, *schedule, None, *after),
         Reach::Invited(schedule, occurrence) => invited(conn, *schedule, *occurrence),
     }
 }

@@ -1,6 +1,6 @@
 //! How a large wave is cut into parts: by the ids of the recipients, in which order they are looked at.
 
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 
 use super::expand::DueWave;
 use super::fault::Fault;
@@ -18,15 +18,54 @@ pub(super) struct Part {
     pub is_last: bool,
 }
 
+/// A statement about the people of a part, for each way in which a wave has people.
+pub(super) struct OfPart {
+    pub in_zone: Sql,
+    pub all: Sql,
+    pub invited: Sql,
+}
+
+impl OfPart {
+    /// The one for this wave, in which it is bound who is meant: those with ids greater than `after` and not greater than
+    /// `to`.
+    pub(super) fn prepare<'a>(
+        &self,
+        conn: &'a Connection,
+        wave: &DueWave,
+        after: i64,
+        to: i64,
+    ) -> Result<CachedStatement<'a>, Fault> {
+        let sql = match wave.recipients {
+            WaveRecipients::OfZone => &self.in_zone,
+            WaveRecipients::All => &self.all,
+            WaveRecipients::Invited => &self.invited,
+        };
+        let mut statement = conn.prepare_cached(sql.get())?;
+        // Not every statement asks for these two.
+        if let Some(index) = statement.parameter_index(":zone")? {
+            statement.raw_bind_parameter(index, &wave.zone)?;
+        }
+        if let Some(index) = statement.parameter_index(":occurrence")? {
+            statement.raw_bind_parameter(index, wave.occurrence)?;
+        }
+        for (name, number) in [(":schedule", wave.schedule), (":after", after), (":to", to)] {
+            statement.raw_bind_parameter(name, number)?;
+        }
+        Ok(statement)
+    }
+}
+
 macro_rules! count {
     ($members:literal) => {
         Sql::new(concat!("SELECT count(*) FROM (SELECT 1 FROM (", $members, ") AS member LIMIT :limit)"))
     };
 }
 
-static COUNT_ZONE: Sql = count!("{members in zone in part}");
-static COUNT_ALL: Sql = count!("{members in part}");
-static COUNT_INVITED: Sql = count!("{invited in part}");
+static COUNT: OfPart = OfPart {
+    in_zone: count!("{members in zone in part}"),
+    all: count!("{members in part}"),
+    invited: count!("{invited in part}"),
+};
 
 /// The greatest id of a recipient.
 pub(super) fn last(conn: &Connection) -> Result<i64, Fault> {
@@ -59,21 +98,8 @@ pub(super) fn next(conn: &Connection, wave: &DueWave, last: i64, most: u32) -> R
 
 /// How many people a part of the wave is for, up to `limit`.
 fn count(conn: &Connection, wave: &DueWave, after: i64, to: i64, limit: i64) -> Result<u64, Fault> {
-    let sql = match wave.recipients {
-        WaveRecipients::OfZone => &COUNT_ZONE,
-        WaveRecipients::All => &COUNT_ALL,
-        WaveRecipients::Invited => &COUNT_INVITED,
-    };
-    let mut statement = conn.prepare_cached(sql.get())?;
-    if let Some(index) = statement.parameter_index(":zone")? {
-        statement.raw_bind_parameter(index, &wave.zone)?;
-    }
-    if let Some(index) = statement.parameter_index(":occurrence")? {
-        statement.raw_bind_parameter(index, wave.occurrence)?;
-    }
-    for (name, number) in [(":schedule", wave.schedule), (":after", after), (":to", to), (":limit", limit)] {
-        statement.raw_bind_parameter(name, number)?;
-    }
+    let mut statement = COUNT.prepare(conn, wave, after, to)?;
+    statement.raw_bind_parameter(":limit", limit)?;
     let mut rows = statement.raw_query();
     let people: i64 = rows.next()?.map_or(Ok(0), |row| row.get(0))?;
     Ok(people.unsigned_abs())
@@ -86,8 +112,8 @@ mod tests {
 
     #[test]
     fn counting_a_part_costs_what_is_in_it() {
-        assert_scans_nothing(COUNT_ZONE.get());
-        assert_scans_nothing(COUNT_ALL.get());
-        assert_scans_nothing(COUNT_INVITED.get());
+        assert_scans_nothing(COUNT.in_zone.get());
+        assert_scans_nothing(COUNT.all.get());
+        assert_scans_nothing(COUNT.invited.get());
     }
 }
