@@ -49,18 +49,16 @@ const PATHS: [Path; 5] = [
 const USUAL: World = World { people: 1024, schedules: 1, zones: 1 };
 
 fn send(times: usize) {
-    send_in(USUAL, times);
-}
-
-/// Sends so many messages in such a world.
-fn send_in(world: World, times: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(async {
+    wait_for(async {
         let folder = tempfile::tempdir().expect("a folder");
-        let ledger = ledger::filled(&folder.path().join("nudged.db"), world).await;
+        let ledger = ledger::filled(&folder.path().join("nudged.db"), USUAL).await;
         ledger.send(times).await;
         ledger.close().await;
     });
+}
+
+fn wait_for(work: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(work);
 }
 
 fn main() -> ExitCode {
