@@ -148,6 +148,20 @@ fn a_ledger_that_somebody_else_has_locked_is_named() {
 }
 
 #[test]
+fn what_is_left_of_a_first_start_that_failed_is_no_ledger() {
+    let folder = Folder::new();
+    let with = |suffix: &str| PathBuf::from(format!("{}{suffix}", folder.path().display()));
+    for left in [".new", ".new-wal"] {
+        std::fs::write(with(left), "half a page").expect("writing");
+    }
+    drop(SqliteStore::open(&folder.path()).expect("a new ledger"));
+    SqliteStore::open(&folder.path()).expect("it is one");
+    for left in [".new", ".new-wal", ".new-shm"] {
+        assert!(!with(left).exists(), "{left} stays");
+    }
+}
+
+#[test]
 fn what_cannot_be_opened_is_named() {
     let folder = Folder::new();
     let path = folder.path().join("no").join("such.db");

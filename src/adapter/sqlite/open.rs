@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::migrations;
-use super::refusal::{OpenError, log};
+use super::refusal::{OpenError, being_born, log, shared};
 use super::restore;
 
 /// How long one connection waits for another program's write lock, such as an operator's `sqlite3`.
@@ -83,7 +83,7 @@ pub(super) fn open(path: &Path) -> Result<Connections, OpenError> {
 }
 
 /// Looks at the file before SQLite does: some broken files it takes for empty ones, a log without its ledger it throws
-/// away, and of a file that may not be written it says so late. Where there is no file, there is an empty one then.
+/// away, and of a file that may not be written it says so late. Where there is no file, there is a new database then.
 fn check_file(path: &Path) -> Result<(), OpenError> {
     const MAGIC: &[u8] = b"SQLite format 3\0";
     /// Of a database, in bytes.
@@ -105,9 +105,7 @@ fn check_file(path: &Path) -> Result<(), OpenError> {
         Err(error) if error.kind() == ErrorKind::NotFound && restore::being_made(path).exists() => {
             return Err(OpenError::HalfRestored { path: path.to_owned() });
         }
-        Err(error) if error.kind() == ErrorKind::NotFound && !has_log => {
-            create(path).map_err(|error| OpenError::of_file("making", path, error))?;
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound && !has_log => create(path)?,
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(OpenError::of_file("opening", path, error)),
     }
@@ -141,10 +139,37 @@ fn least_length(header: &[u8], has_log: bool) -> Option<u64> {
     Some(page * pages.max(1))
 }
 
-/// Makes an empty file for its owner only, whatever the umask and the directory: people's names and addresses come to
-/// stand in it. SQLite gives its log the same rights.
-fn create(path: &Path) -> std::io::Result<()> {
-    File::options().write(true).create_new(true).mode(0o600).open(path).map(drop)
+/// Makes a database with nothing in it, beside its place, and gives it its name when it is durable. Made in its place, it would
+/// be a part of a page where the disk is full just then, and nobody could tell that from a ledger that was cut short.
+///
+/// It is for its owner only, whatever the umask and the directory: people's names and addresses come to stand in it. SQLite
+/// gives its log the same rights.
+fn create(path: &Path) -> Result<(), OpenError> {
+    let of_file = |error| OpenError::of_file("making", path, error);
+    let of_sqlite = |error| OpenError::of_sqlite("making", path, error);
+    let part = being_born(path);
+    // What an earlier try has left: nothing of it was ever used.
+    for left in [log(&part), shared(&part), part.clone()] {
+        match std::fs::remove_file(left) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(of_file(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    let file = File::options().write(true).create_new(true).mode(0o600).open(&part).map_err(of_file)?;
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let conn = Connection::open_with_flags(&part, flags).map_err(of_sqlite)?;
+    // Nothing has to be taken back here. The second writes the first page.
+    conn.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA journal_mode = WAL;").map_err(of_sqlite)?;
+    conn.close().map_err(|(_, error)| of_sqlite(error))?;
+    file.sync_all().map_err(of_file)?;
+    // Unlike a rename, it takes nobody's place: somebody else may have made one meanwhile, and then that is the ledger.
+    match std::fs::hard_link(&part, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.exists() => {}
+        named => named.map_err(of_file)?,
+    }
+    std::fs::remove_file(&part).map_err(of_file)?;
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(directory).and_then(|directory| directory.sync_all()).map_err(of_file)
 }
 
 /// Makes sure that the database is new or ours, and not of a newer nudged.

@@ -66,6 +66,11 @@ pub(super) fn shared(ledger: &Path) -> PathBuf {
     with_suffix(ledger, "-shm")
 }
 
+/// Where a new ledger is made.
+pub(super) fn being_born(ledger: &Path) -> PathBuf {
+    with_suffix(ledger, ".new")
+}
+
 fn with_suffix(ledger: &Path, suffix: &str) -> PathBuf {
     let mut name = ledger.as_os_str().to_owned();
     name.push(suffix);
