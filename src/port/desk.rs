@@ -181,6 +181,15 @@ impl From<Paused> for PausedSchedule {
     }
 }
 
+/// A schedule that no file has any more. Until its grace is over it may come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedSchedule {
+    pub schedule: String,
+    pub since: DateTime<Utc>,
+    /// When what is open of it is cancelled.
+    pub cancelled_at: DateTime<Utc>,
+}
+
 /// A team that schedules name, and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamStatus {
