@@ -263,7 +263,7 @@ pub struct ReasonCount {
 impl ReasonCount {
     #[must_use]
     pub fn new(state: State, reason: Reason, count: u64) -> Self {
-        Self { state, reason, count, cure: reason.cure().to_owned() }
+        Self { state, reason, count, cure: reason.cure_in(state).into_owned() }
     }
 }
 

@@ -338,7 +338,8 @@ async fn of_a_schedule_that_no_file_has_any_more() {
 async fn one_of_many() {
     let rig = Rig::new("2027-03-01T00:00").await;
     rig.people(&[("ana", Tz::Europe__Lisbon)]).await;
-    rig.file_says(&STANDUP.replace("\"day\"\nat = \"09:00\"", "\"5m\"\nfrom = 2027-03-01T00:00:00\nzone = \"UTC\"")).await;
+    rig.file_says(&STANDUP.replace("\"day\"\nat = \"09:00\"", "\"5m\"\nfrom = 2027-03-01T00:00:00\nzone = \"UTC\""))
+        .await;
     goes_round(&rig, "2027-03-01T12:00").await;
     let why = answer(&rig, "ana@x", Some("2027-03-01")).await.expect("an answer");
     let last = "2027-03-01T11:55:00".parse().expect("a civil time");
@@ -354,7 +355,8 @@ async fn one_of_many() {
 async fn a_slip_of_the_pen_is_told_as_such() {
     let rig = rig("").await;
     let why = |schedule: &str, who: &str| {
-        let (desk, query) = (rig.desk(), WhyQuery { schedule: schedule.into(), who: who.into(), on: None, occurrence: None });
+        let (desk, query) =
+            (rig.desk(), WhyQuery { schedule: schedule.into(), who: who.into(), on: None, occurrence: None });
         async move { desk.why(query).await.expect_err("nobody knows it").to_string() }
     };
     assert_eq!(why("standpu", "ana@x").await, "there is no schedule \"standpu\"; did you mean \"standup\"?");

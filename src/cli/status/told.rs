@@ -173,9 +173,9 @@ fn block(occurrence: &OccurrenceStatus, now: Option<(DateTime<Utc>, Tz)>, rules:
         lines.push(paragraph(&words, 2));
     }
     for reason in &occurrence.reasons {
-        let words = format!("{} {}: {}", reason.count, reason.state, reason.reason.explain());
+        let words = format!("{} {}: {}", reason.count, reason.state, reason.reason.explain_in(reason.state));
         lines.push(paragraph(&words, 2));
-        lines.push(paragraph(&format!("-> {}", reason.reason.cure()), 4));
+        lines.push(paragraph(&format!("-> {}", reason.reason.cure_in(reason.state)), 4));
     }
     if let Some(recalled) = recalled(&occurrence.recalled) {
         lines.push(paragraph(&format!("recalled: {recalled}"), 2));

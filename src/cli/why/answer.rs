@@ -13,7 +13,7 @@ const ON_TIME: TimeDelta = TimeDelta::minutes(1);
 /// Of a delivery.
 pub(super) fn delivery(why: &Why, story: &DeliveryStory, name: &str) -> String {
     let what = format!("\"{}\" of {}", why.schedule, times::civil(story.occurrence));
-    let reason = story.reason.map_or("for no reason that is known", Reason::explain);
+    let reason = story.reason.map_or("for no reason that is known".into(), |reason| reason.explain_in(story.state));
     match story.state {
         State::Sent => sent(story, name, &what),
         State::Planned | State::Claimed | State::Waiting => open(why, story, name, &what),

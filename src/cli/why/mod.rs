@@ -125,7 +125,7 @@ fn delivery_facts(sheet: &mut Sheet, why: &Why, story: &DeliveryStory, rules: &d
     // Of quiet hours that only hold it the end is known.
     let passes_by_itself = story.state == State::Waiting && story.reason == Some(Reason::QuietHours);
     if let Some(reason) = story.reason.filter(|_| story.state != State::Sent && !passes_by_itself) {
-        sheet.say("what to do", reason.cure());
+        sheet.say("what to do", &reason.cure_in(story.state));
     } else if let Some(reason) = story.left_out {
         sheet.say("what to do", reason.cure());
     }
@@ -249,7 +249,7 @@ fn state(story: &DeliveryStory) -> String {
         (state, _, _, _) => state.to_string(),
     };
     if let Some(reason) = story.reason {
-        words = format!("{words}: {}", reason.explain());
+        words = format!("{words}: {}", reason.explain_in(story.state));
     }
     if story.possible_duplicate {
         words.push_str("; two copies may have arrived");

@@ -41,7 +41,8 @@ impl FrontDesk {
             }
             Err(error) => return Err(error),
         };
-        let story = StoryQuery { schedule: query.schedule.clone(), recipient, on: query.on, occurrence: query.occurrence };
+        let story =
+            StoryQuery { schedule: query.schedule.clone(), recipient, on: query.on, occurrence: query.occurrence };
         let story = self.store.story(story, now).await?;
         if schedule.is_none() && held_back.is_none() && !story.is_known {
             return Err(DeskError::NotFound(unknown_schedule(&query.schedule, catalog.names())));
@@ -101,8 +102,8 @@ impl FrontDesk {
             None => Some(self.beyond_the_plan(schedule, person, on, last, now)),
         };
         // That an event has brought nothing would not be true of who got something; that nothing more comes is the lesser news.
-        let ahead = ahead
-            .filter(|ahead| last.is_none() || !matches!(ahead, Account::Absent(Absent::AwaitsEvent { .. })));
+        let ahead =
+            ahead.filter(|ahead| last.is_none() || !matches!(ahead, Account::Absent(Absent::AwaitsEvent { .. })));
         let is_lesser = matches!(ahead, Some(Account::Absent(Absent::NothingAhead)));
         let told = story.deliveries.into_iter();
         let told = told.map(|told| Account::Delivery(Box::new(self.as_things_stand(schedule, person, told, now))));
@@ -223,10 +224,10 @@ impl FrontDesk {
         let expire_at = story.open_until.unwrap_or(expire_at).max(now);
         let (held_until, left_out) = self.policies(schedule, person, Prospect { occurrence, due_at, expire_at }, now);
         // The channels of a team may not be read yet, and for what it waits already is said.
-        let is_open =
-            left_out == Some(Reason::NoReference) && person.person.kind == RecipientKind::Channel || left_out == story.reason;
+        let is_unread = left_out == Some(Reason::NoReference) && person.person.kind == RecipientKind::Channel;
+        let is_said = left_out == story.reason;
         let held_until = held_until.filter(|_| story.state != State::Waiting);
-        DeliveryStory { held_until, left_out: left_out.filter(|_| !is_open), ..story }
+        DeliveryStory { held_until, left_out: left_out.filter(|_| !is_unread && !is_said), ..story }
     }
 
     /// With what the policies will say, as things stand.
