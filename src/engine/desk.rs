@@ -237,7 +237,7 @@ impl Desk for FrontDesk {
                 version: running.version.to_owned(),
                 pid: running.pid,
                 started_at: running.started_at,
-                schedules: catalog.schedules.len() as u64,
+                schedules: catalog.of_files(),
                 rate: Some(RateStatus {
                     requests: ledger.requests_lately,
                     seconds: u32::try_from(RATE_OVER.num_seconds()).unwrap_or(u32::MAX),
