@@ -65,6 +65,9 @@ pub struct Status {
     /// Schedules of which nothing is sent until somebody lets them go on.
     #[serde(default)]
     pub paused: Vec<PausedSchedule>,
+    /// Schedules that no file has any more, before what is open of them is cancelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<RemovedSchedule>,
     /// The teams that schedules name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<TeamStatus>,

@@ -12,7 +12,7 @@ use crate::domain::lateness::Lateness;
 use crate::domain::recall::RecallState;
 use crate::domain::time::ZoneRules;
 use crate::port::desk::{
-    BackupStatus, DaemonStatus, DeliveryStatus, EndpointStatus, OccurrenceStatus, RateStatus, Status,
+    BackupStatus, DaemonStatus, DeliveryStatus, EndpointStatus, OccurrenceStatus, RateStatus, RemovedSchedule, Status,
 };
 use crate::port::recall::RecallCounts;
 
@@ -43,6 +43,11 @@ pub(super) fn told(status: &Status, schedule: Option<&str>, zone: Tz, rules: &dy
     for paused in &status.paused {
         say(format!("PAUSED: {} since {}: {}", paused.schedule, times::utc(paused.since), paused.why));
         say(format!("-> `nudged resume {}` lets it go on", paused.schedule));
+    }
+    for RemovedSchedule { schedule, since, cancelled_at } in &status.removed {
+        let (since, end) = (times::utc(*since), times::utc(*cancelled_at));
+        say(format!("REMOVED: no file has {schedule} since {since}; what is open of it is cancelled at {end}"));
+        say("-> put it back into a file before then, if that was not meant".to_owned());
     }
     if status.occurrences.is_empty() {
         say(schedule.map_or_else(
@@ -281,6 +286,11 @@ mod tests {
                 schedule: "standup".into(),
                 occurrence: "2027-03-01T09:00:00".parse().expect("a civil time"),
                 test: false,
+            removed: vec![RemovedSchedule {
+                schedule: "brunch".into(),
+                since: now - TimeDelta::minutes(4),
+                cancelled_at: now + TimeDelta::minutes(6),
+            }],
                 audience: 412,
                 counts: Counts::from(counts),
                 possible_duplicates: 3,
