@@ -271,6 +271,7 @@ impl Desk for FrontDesk {
             paused: self.store.paused().await?.into_iter().map(Into::into).collect(),
             removed: removed(ledger.missing),
             occurrences: ledger.occurrences,
+            omitted: 0,
             lateness: ledger.lateness,
             deliveries: ledger.deliveries,
         })

@@ -72,6 +72,9 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<TeamStatus>,
     pub occurrences: Vec<OccurrenceStatus>,
+    /// How many more there are than are listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted: u64,
     /// How late what was sent of these occurrences was: of the last 24 hours, and of what is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness: Option<Lateness>,

@@ -58,6 +58,11 @@ pub(super) fn told(status: &Status, schedule: Option<&str>, zone: Tz, rules: &dy
     }
     lines.push(String::new());
     lines.push(occurrences(&status.occurrences, Some((status.now, zone)), rules));
+    if status.omitted > 0 {
+        lines.push(String::new());
+        let words = format!("{} more, further from now; see them with --limit", status.omitted);
+        lines.push(paragraph(&words, 0));
+    }
     if !status.deliveries.is_empty() {
         lines.push(String::new());
         lines.extend(status.deliveries.iter().map(|delivery| delivery_lines(delivery, rules)));
@@ -281,16 +286,17 @@ mod tests {
                 since: now - TimeDelta::hours(2),
                 why: "the office is closed".into(),
             }],
-            teams: Vec::new(),
-            occurrences: vec![OccurrenceStatus {
-                schedule: "standup".into(),
-                occurrence: "2027-03-01T09:00:00".parse().expect("a civil time"),
-                test: false,
             removed: vec![RemovedSchedule {
                 schedule: "brunch".into(),
                 since: now - TimeDelta::minutes(4),
                 cancelled_at: now + TimeDelta::minutes(6),
             }],
+            teams: Vec::new(),
+            omitted: 5_720,
+            occurrences: vec![OccurrenceStatus {
+                schedule: "standup".into(),
+                occurrence: "2027-03-01T09:00:00".parse().expect("a civil time"),
+                test: false,
                 audience: 412,
                 counts: Counts::from(counts),
                 possible_duplicates: 3,
