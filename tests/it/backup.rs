@@ -78,8 +78,8 @@ async fn a_backup_makes_its_directory_and_a_daemon_looks_into_it() {
     rig.write("nudged.toml", &format!("{config}[backup]\ndirectory = \"deep/backups\"\n"));
     rig.start().await.stop();
     let made = json(&rig.run_ok(&["backup", "--json"]));
-    let mode = std::fs::metadata(rig.path("deep/backups")).expect("the directory").permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
+    let about = std::fs::metadata(rig.path("deep/backups")).expect("the directory").permissions().mode();
+    assert_eq!(about & 0o777, 0o700);
     let daemon = rig.start().await;
     let path = || rig.status(None)["daemon"]["backups"]["path"].clone();
     rig.until("the daemon has looked", || !path().is_null()).await;
