@@ -58,27 +58,28 @@ impl Library for DirectoryLibrary {
 /// Reads the schedule files of a directory in the order of their names, and its supplies. A file that an editor is
 /// still writing (a hidden name, a `~` at the end) is passed over.
 ///
-/// Supplies stand in `cards/`, `text/` and `calendars/`; what is there is no schedule file.
+/// Supplies stand in `cards/`, `text/` and `calendars/`; what is there is no schedule file. A file in the place of the
+/// directory is no directory with nothing in it: like a missing one, it says nothing of what should be there.
 #[must_use]
 pub fn read_directory(directory: &Path) -> Shelf {
-    read(directory, Some(directory))
+    read(directory, Some(directory), true)
 }
 
 /// Reads what a person named: a file, or the schedule files of a directory. The supplies are those of the nearest
 /// directory, from the one named upwards, that has any; of a path among them nothing else is read.
 #[must_use]
 pub fn read_named(path: &Path) -> Shelf {
-    read(path, home(path).as_deref())
+    read(path, home(path).as_deref(), path.is_dir())
 }
 
 /// `home` is the directory in which the supplies stand.
-fn read(path: &Path, home: Option<&Path>) -> Shelf {
+fn read(path: &Path, home: Option<&Path>, is_directory: bool) -> Shelf {
     let mut shelf = Shelf::default();
     // Where the files of a directory have to lie.
     let root = home.filter(|home| path.starts_with(home)).unwrap_or(path);
     let rooms: Vec<PathBuf> = home.into_iter().flat_map(rooms).map(|(_, room)| room).collect();
     let is_inside = rooms.iter().any(|room| is_below(path, room));
-    if path.is_dir() {
+    if is_directory {
         let mut found = Vec::new();
         if !is_inside && let Err(error) = find(path, &["toml"], &rooms, &mut found, &mut shelf.unreadable) {
             shelf.unreadable.push(unreadable(path, &error));
@@ -341,5 +342,18 @@ mod tests {
         let shelf = DirectoryLibrary::new("/nowhere/at/all".into()).read().await;
         assert!(shelf.files.is_empty());
         assert_eq!(shelf.unreadable.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_in_the_place_of_the_directory_is_no_schedule_file() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("schedules");
+        std::fs::write(&path, "").expect("written");
+        let shelf = DirectoryLibrary::new(path.clone()).read().await;
+        assert!(shelf.files.is_empty(), "{:?}", shelf.files);
+        let said: Vec<_> = shelf.unreadable.iter().map(|file| (file.name.clone(), file.why.as_str())).collect();
+        assert_eq!(said, [(path.display().to_string(), "Not a directory (os error 20)")]);
+        // Whoever names a file means that file.
+        assert_eq!(read_named(&path).files.len(), 1);
     }
 }

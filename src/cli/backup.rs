@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
-use crate::adapter::sqlite::{CopyError, back_up, backup_name};
+use crate::adapter::sqlite::{CopyError, back_up, backup_name, make_backup_directory};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Ended, Exit, settings};
 use crate::daemon;
@@ -51,7 +51,10 @@ pub(super) fn run(screen: Screen, common: &Common, args: &BackupArgs) -> Ended {
         }
     };
     let ledger = daemon::ledger(&config.state_dir);
-    let bytes = back_up(&ledger, &path, args.force, now).map_err(|error| {
+    // Who names a file has a place for it.
+    let directory = config.backups.filter(|_| args.to.is_none()).map(|backups| backups.directory);
+    let made = directory.map_or(Ok(()), |directory| make_backup_directory(&directory));
+    let bytes = made.and_then(|()| back_up(&ledger, &path, args.force, now)).map_err(|error| {
         screen.error(error.to_string());
         exit(&error)
     })?;

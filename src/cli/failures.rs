@@ -7,7 +7,6 @@ use crate::adapter::clock::SystemClock;
 use crate::cli::prose::{Sheet, paragraph};
 use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk, next, times};
-use crate::domain::delivery::Reason;
 use crate::port::clock::Clock as _;
 use crate::port::export::LedgerRow;
 use crate::port::trouble::{Failures, FailuresQuery};
@@ -112,7 +111,7 @@ fn one(failure: &LedgerRow) -> String {
         "occurrence",
         &format!("{}, due {} ({clock})", times::civil(failure.occurrence), times::utc(failure.due_at)),
     );
-    let reason = failure.reason.map_or("none is known", Reason::explain);
+    let reason = failure.reason.map_or("none is known".into(), |reason| reason.explain_in(failure.state));
     let twice = if failure.possible_duplicate { "; two copies may have arrived" } else { "" };
     sheet.say("reason", &format!("{reason}{twice}"));
     if let Some(detail) = &failure.detail {
@@ -137,7 +136,7 @@ mod tests {
     use chrono_tz::Tz;
 
     use super::*;
-    use crate::domain::delivery::State;
+    use crate::domain::delivery::{Reason, State};
     use crate::domain::event::Cause;
     use crate::domain::id::DeliveryId;
     use crate::port::trouble::FailureGroup;
@@ -153,7 +152,7 @@ mod tests {
     }
 
     fn group(state: State, reason: Reason, count: u64) -> FailureGroup {
-        let (meaning, cure) = (Some(reason.explain().to_owned()), Some(reason.cure().to_owned()));
+        let (meaning, cure) = (Some(reason.explain_in(state).into_owned()), Some(reason.cure_in(state).into_owned()));
         FailureGroup { state, reason: Some(reason), count, meaning, cure }
     }
 

@@ -41,8 +41,9 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &TestArgs) -> End
     let clock = SystemClock::new();
     let mut told: Option<Why> = None;
     for _ in 0..ASK_AT_MOST {
-        let on = Some(receipt.occurrence.date());
-        let query = WhyQuery { schedule: args.schedule.clone(), who: args.to.clone(), on };
+        // Of that date there may be more than is told at once.
+        let occurrence = Some(receipt.occurrence);
+        let query = WhyQuery { schedule: args.schedule.clone(), who: args.to.clone(), on: None, occurrence };
         let mut why = daemon.why(query).await.map_err(failed)?;
         why.accounts.retain(|account| story_state(account, receipt.occurrence).is_some());
         let is_over = why.accounts.iter().filter_map(|it| story_state(it, receipt.occurrence)).any(State::is_final);

@@ -25,6 +25,8 @@ use crate::domain::verdict::Verdict;
 mod claim;
 // What to do about each reason.
 mod cure;
+// What a reason means in the state that it led to.
+mod in_state;
 // Why a delivery is in the state it is in.
 mod reason;
 // A claim for tests.

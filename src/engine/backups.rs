@@ -37,6 +37,15 @@ impl DailyBackups {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Sees what is there: the newest may be a day from its next one.
+    pub async fn look(&self) {
+        let seen = match self.past(self.clock.now()).await {
+            Ok(mut past) => told(past.pop(), None),
+            Err(error) => told(None, Some(error.to_string())),
+        };
+        self.keep(seen);
+    }
+
     /// It is the time of the day.
     pub async fn at_its_time(&self) {
         self.look_after(SAME_DAY).await;
@@ -63,12 +72,10 @@ impl DailyBackups {
                 (self.past(now).await.ok().and_then(|mut past| past.pop()), Some(format!("no newer one: {error}")))
             }
         };
-        let seen = BackupStatus {
-            last_at: newest.as_ref().map(|newest| newest.made_at),
-            bytes: newest.as_ref().map(|newest| newest.bytes),
-            path: newest.map(|newest| newest.path),
-            trouble,
-        };
+        self.keep(told(newest, trouble));
+    }
+
+    fn keep(&self, seen: BackupStatus) {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
     }
 
@@ -97,6 +104,15 @@ impl DailyBackups {
             self.backups.remove(old).await?;
         }
         Ok(())
+    }
+}
+
+fn told(newest: Option<Backup>, trouble: Option<String>) -> BackupStatus {
+    BackupStatus {
+        last_at: newest.as_ref().map(|newest| newest.made_at),
+        bytes: newest.as_ref().map(|newest| newest.bytes),
+        path: newest.map(|newest| newest.path),
+        trouble,
     }
 }
 
@@ -167,9 +183,14 @@ mod tests {
         let day = |days: i64| start + TimeDelta::days(days);
         let go = |to: DateTime<Utc>| *clock.0.lock().expect("no panic") = to;
 
+        daily.look().await;
+        assert_eq!((made().len(), daily.status()), (0, BackupStatus::default()), "to look makes none");
         daily.at_its_time().await;
         daily.at_its_time().await;
         daily.if_overdue().await;
+        let restarted = DailyBackups::new(shelf.clone(), clock.clone(), 3);
+        restarted.look().await;
+        assert_eq!(restarted.status().last_at, Some(start), "a restart knows what is there");
         assert_eq!(made(), [start], "a doubled beat makes no second one");
         go(day(1));
         daily.if_overdue().await;

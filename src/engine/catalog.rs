@@ -56,6 +56,12 @@ impl Catalog {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.schedules.keys().map(ScheduleName::as_str)
     }
+
+    /// How many schedules files have. What `nudged send` made is one as well until it is over, and not what is meant by that.
+    #[must_use]
+    pub fn of_files(&self) -> u64 {
+        self.schedules.values().filter(|schedule| !schedule.origin.file.starts_with(SENDS)).count() as u64
+    }
 }
 
 /// The catalog that everybody sees, exchanged whole.
@@ -162,7 +168,8 @@ impl CatalogKeeper {
             assembled.tell();
         }
         let now = self.clock.now();
-        let Catalog { schedules, held_back, guard } = assembled.catalog.clone();
+        let schedules = assembled.catalog.of_files();
+        let Catalog { held_back, guard, .. } = assembled.catalog.clone();
         let changes = self.put_into_force(assembled, manner, now).await;
         let mut changes = if request.dry_run { changes } else { self.note_reload(changes) }?;
         // What `nudged send` made goes by itself when it is over, and no file says anything of it.
@@ -172,7 +179,7 @@ impl CatalogKeeper {
             schema: ReloadVerdict::SCHEMA.to_owned(),
             now,
             dry_run: request.dry_run,
-            schedules: schedules.values().filter(|schedule| !schedule.origin.file.starts_with(SENDS)).count() as u64,
+            schedules,
             changes,
             cancelled_at: is_removal.then(|| now + MISSING_GRACE),
             held_back,

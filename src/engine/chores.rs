@@ -54,6 +54,9 @@ impl Chores {
         self.credentials.look();
         // A disk for backups may hang for ever, and nothing else waits for it: not the plan, and not the stop.
         let mut backups = JoinSet::new();
+        if let Some(daily) = self.backups.clone() {
+            backups.spawn(async move { daily.look().await });
+        }
         loop {
             let beat = tokio::select! {
                 biased;

@@ -24,12 +24,13 @@ use crate::engine::health::Health;
 use crate::engine::limiter::Limiter;
 use crate::engine::meter::Meter;
 use crate::engine::outlook::outlook;
+use crate::engine::planner::MISSING_GRACE;
 use crate::engine::watch::Watch;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{
     ConsentRequest, CredentialStatus, DaemonStatus, Desk, DeskError, ForwardReceipt, ImportReport, OccurrenceStatus,
-    PauseRequest, People, RateStatus, RecallQuery, RecallRequest, SendReceipt, SendRequest, Status,
+    PauseRequest, People, RateStatus, RecallQuery, RecallRequest, RemovedSchedule, SendReceipt, SendRequest, Status,
 };
 use crate::port::ear::{Ear, ServiceUrls};
 use crate::port::endpoint::Endpoint;
@@ -40,7 +41,7 @@ use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, Per
 use crate::port::recall::RecallReport;
 use crate::port::rehearsal::{TestReceipt, TestRequest};
 use crate::port::reload::{ReloadRequest, ReloadVerdict};
-use crate::port::store::{Pause, Paused, PausedBy, RATE_OVER, StatusQuery, Store, StoreError};
+use crate::port::store::{Missing, Pause, Paused, PausedBy, RATE_OVER, StatusQuery, Store, StoreError};
 use crate::port::tail::{TailPage, TailQuery};
 use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::why::{Why, WhyQuery};
@@ -123,6 +124,17 @@ pub struct Running {
 
 fn told(credential: &Credential, now: DateTime<Utc>) -> CredentialStatus {
     CredentialStatus { kind: credential.kind, expires_at: credential.ends_at, note: credential.note(now) }
+}
+
+/// What `nudged send` made goes by itself when it is over, and never stood in a file.
+fn removed(missing: Vec<Missing>) -> Vec<RemovedSchedule> {
+    let of_files = missing.into_iter().filter(|missing| !missing.file.starts_with(SENDS));
+    let told = of_files.map(|Missing { schedule, since, file: _ }| RemovedSchedule {
+        schedule,
+        since,
+        cancelled_at: since + MISSING_GRACE,
+    });
+    told.collect()
 }
 
 impl From<StoreError> for DeskError {
@@ -237,7 +249,7 @@ impl Desk for FrontDesk {
                 version: running.version.to_owned(),
                 pid: running.pid,
                 started_at: running.started_at,
-                schedules: catalog.schedules.len() as u64,
+                schedules: catalog.of_files(),
                 rate: Some(RateStatus {
                     requests: ledger.requests_lately,
                     seconds: u32::try_from(RATE_OVER.num_seconds()).unwrap_or(u32::MAX),
@@ -257,7 +269,9 @@ impl Desk for FrontDesk {
             held_back: catalog.held_back.clone(),
             teams: self.store.named_teams().await?.into_iter().map(Into::into).collect(),
             paused: self.store.paused().await?.into_iter().map(Into::into).collect(),
+            removed: removed(ledger.missing),
             occurrences: ledger.occurrences,
+            omitted: 0,
             lateness: ledger.lateness,
             deliveries: ledger.deliveries,
         })

@@ -127,7 +127,7 @@ impl Vitals for VitalSigns {
             dispatcher_rounds: rounds.dispatcher,
             oldest_request: running.health.oldest_request(),
             is_blocked: running.health.trouble().is_some(),
-            schedules: catalog.schedules.len() as u64,
+            schedules: catalog.of_files(),
             files_held_back: catalog.held_back.len() as u64,
             reloads: self.keeper.reloads(),
             credential: self.credential(now),

@@ -65,10 +65,16 @@ pub struct Status {
     /// Schedules of which nothing is sent until somebody lets them go on.
     #[serde(default)]
     pub paused: Vec<PausedSchedule>,
+    /// Schedules that no file has any more, before what is open of them is cancelled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<RemovedSchedule>,
     /// The teams that schedules name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<TeamStatus>,
     pub occurrences: Vec<OccurrenceStatus>,
+    /// How many more there are than are listed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub omitted: u64,
     /// How late what was sent of these occurrences was: of the last 24 hours, and of what is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lateness: Option<Lateness>,
@@ -181,6 +187,15 @@ impl From<Paused> for PausedSchedule {
     }
 }
 
+/// A schedule that no file has any more. Until its grace is over it may come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedSchedule {
+    pub schedule: String,
+    pub since: DateTime<Utc>,
+    /// When what is open of it is cancelled.
+    pub cancelled_at: DateTime<Utc>,
+}
+
 /// A team that schedules name, and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamStatus {
@@ -254,7 +269,7 @@ pub struct ReasonCount {
 impl ReasonCount {
     #[must_use]
     pub fn new(state: State, reason: Reason, count: u64) -> Self {
-        Self { state, reason, count, cure: reason.cure().to_owned() }
+        Self { state, reason, count, cure: reason.cure_in(state).into_owned() }
     }
 }
 

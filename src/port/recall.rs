@@ -32,7 +32,7 @@ pub enum NoRecall {
     UnknownSchedule,
     /// Nothing of it has ever left, and no occurrence was named.
     NothingSent,
-    /// It has no such occurrence. These, the latest ones first, it has.
+    /// It has no such occurrence. Of these, the latest ones first, anything has left.
     UnknownOccurrence { known: Vec<NaiveDateTime> },
     /// Nobody is known by this name, or nobody is in this group.
     Nobody(Target),

@@ -214,11 +214,21 @@ pub struct StatusQuery {
     pub schedule: Option<String>,
 }
 
+/// A schedule that no file has any more, before its grace is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    pub schedule: String,
+    /// The file in which it stood.
+    pub file: String,
+    pub since: DateTime<Utc>,
+}
+
 /// The ledger's part of a status.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LedgerStatus {
     pub occurrences: Vec<OccurrenceStatus>,
     pub deliveries: Vec<DeliveryStatus>,
+    pub missing: Vec<Missing>,
     /// Of all that was sent of these occurrences.
     pub lateness: Option<Lateness>,
     /// How many requests began within [`RATE_OVER`].

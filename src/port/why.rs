@@ -11,7 +11,7 @@ use crate::domain::delivery::{Reason, State};
 use crate::domain::event::Cause;
 use crate::domain::id::RecipientId;
 use crate::domain::time::ClockNote;
-use crate::port::desk::{DeliveryRecall, HeldBackFile, PausedSchedule};
+use crate::port::desk::{DeliveryRecall, HeldBackFile, PausedSchedule, RemovedSchedule};
 use crate::port::people::PersonFile;
 
 /// What is asked: why does this person get this schedule, or not?
@@ -23,6 +23,9 @@ pub struct WhyQuery {
     /// Of which date, as it stands in the schedule; `None` means what is next and what was last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<NaiveDate>,
+    /// Of this occurrence alone, whatever else is of that date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurrence: Option<NaiveDateTime>,
 }
 
 /// The answer.
@@ -39,6 +42,9 @@ pub struct Why {
     pub in_force: bool,
     /// Since when nothing of it is sent, and why.
     pub paused: Option<PausedSchedule>,
+    /// Since when no file has it, while what is open of it is not cancelled yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removed: Option<RemovedSchedule>,
     /// The file in which it stands, where that is held back.
     pub held_back: Option<HeldBackFile>,
     /// What is to be told: what is open or coming first, then what is over. Never empty.
@@ -107,6 +113,12 @@ pub struct DeliveryStory {
     /// How many were made in all.
     pub attempts_made: u32,
     pub recall: Option<DeliveryRecall>,
+    /// Of one that is open: until when quiet hours will hold it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<DateTime<Utc>>,
+    /// Of one that is open: why nothing will be sent, as things stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<Reason>,
 }
 
 /// Where a delivery was before it moved.
@@ -206,6 +218,7 @@ pub struct StoryQuery {
     pub schedule: String,
     pub recipient: RecipientId,
     pub on: Option<NaiveDate>,
+    pub occurrence: Option<NaiveDateTime>,
 }
 
 /// The ledger's part of the answer.
@@ -213,7 +226,9 @@ pub struct StoryQuery {
 pub struct Story {
     /// Whether the ledger has ever heard of the schedule.
     pub is_known: bool,
-    /// With a date all of that date; else the next open one, then the one that ended last.
+    /// Since when no file has it, while what is open of it is not cancelled yet.
+    pub missing_since: Option<DateTime<Utc>>,
+    /// Of the occurrence that was asked about, else of the date all of them; else the next open one, then the one that ended last.
     pub deliveries: Vec<DeliveryStory>,
     /// What is planned and not a delivery yet: of that date, else the next one.
     pub coming: Option<Coming>,

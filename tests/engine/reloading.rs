@@ -8,13 +8,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::adapter::zones::ZoneData;
 use nudged::domain::delivery::Reason;
+use nudged::domain::problem::Source;
 use nudged::domain::shift::{Hour, Moved};
 use nudged::engine::catalog::CatalogKeeper;
 use nudged::engine::reloader::Reloader;
 use nudged::port::clock::Clock as _;
-use nudged::port::desk::DeliveryStatus;
+use nudged::port::desk::{DeliveryStatus, Desk as _, RemovedSchedule};
 use nudged::port::library::{FileWatch, Library, Shelf};
 use nudged::port::reload::{Change, PastIn, ReloadRequest, ReloadVerdict, ScheduleChange};
+use nudged::port::store::StatusQuery;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::sync::Notify;
@@ -157,6 +159,39 @@ async fn who_is_too_late_is_told_with_the_place() {
         (only(&verdict).added, &only(&verdict).past[..]),
         (2, &[PastIn { zone: Tz::Asia__Tokyo, people: 1 }][..])
     );
+}
+
+/// In its grace a schedule that is gone is told with the hour at which it is over, and not after it.
+#[tokio::test]
+async fn what_is_gone_is_told_until_it_is_over() {
+    let rig = rig("2027-03-01T08:00").await;
+    let (a, b) = (daily("a", "09:00", ""), daily("b", "09:00", ""));
+    rig.files_are(&[("a.toml", &a), ("b.toml", &b)]);
+    reload(&rig).await;
+    rig.plan().await;
+    let removed = async |rig: &Rig| rig.desk().status(StatusQuery::default()).await.expect("a status").removed;
+    assert_eq!(removed(&rig).await, []);
+    rig.files_are(&[("a.toml", &a)]);
+    reload(&rig).await;
+    let gone =
+        RemovedSchedule { schedule: "b".into(), since: at("2027-03-01T08:00"), cancelled_at: at("2027-03-01T08:10") };
+    assert_eq!(removed(&rig).await, [gone]);
+    rig.now_is(at("2027-03-01T08:11"));
+    rig.plan().await;
+    assert_eq!(removed(&rig).await, [], "it is cancelled");
+}
+
+/// What `nudged send` makes is no schedule of a file, and counted as none.
+#[tokio::test]
+async fn a_send_is_not_counted_among_the_schedules() {
+    let rig = rig("2027-03-01T08:00").await;
+    rig.files_are(&[("a.toml", &daily("a", "09:00", ""))]);
+    let verdict = reload(&rig).await;
+    let sent = "[schedule.sent]\nto = \"everyone\"\nat = 2027-03-01T08:00:00Z\nzone = \"UTC\"\ntext = \"Hello\"\n";
+    rig.keeper.add(&Source::new("send:sent", sent)).await.expect("added");
+    let catalog = rig.keeper.cell().current();
+    assert_eq!((catalog.schedules.len(), catalog.of_files(), verdict.schedules), (2, 1, 1));
+    assert_eq!(reload(&rig).await.schedules, 1);
 }
 
 /// P1 over a rename: the ledger knows by the name what it has sent.

@@ -60,7 +60,7 @@ async fn failures_are_listed_with_reason_and_cure() {
     assert_eq!((failures.total(), failures.failures.len()), (2, 1), "all are counted, the newest are listed");
     for group in &failures.reasons {
         let reason = group.reason.expect("a reason");
-        assert_eq!(group.cure.as_deref(), Some(reason.cure()));
+        assert_eq!(group.cure.as_deref(), Some(&*reason.cure_in(group.state)));
     }
     let since = Some(at("2027-03-01T09:01"));
     let later = rig.desk().failures(FailuresQuery { since, ..query.clone() }).await.expect("an answer");

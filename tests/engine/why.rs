@@ -6,13 +6,15 @@ use nudged::adapter::zones::ZoneData;
 use nudged::cli::why_in_words;
 use nudged::domain::consent::{Choice, Topic, Way, Wish};
 use nudged::domain::delivery::Reason;
+use nudged::domain::event::{Event, Identity};
 use nudged::domain::id::ScheduleName;
 use nudged::domain::news::Who;
 use nudged::domain::recipient::Address;
 use nudged::domain::verdict::{Evidence, Verdict};
+use nudged::port::clock::Clock as _;
 use nudged::port::desk::{Desk, DeskError};
 use nudged::port::store::{Pause, PausedBy};
-use nudged::port::why::{Why, WhyQuery};
+use nudged::port::why::{Account, Why, WhyQuery};
 
 use crate::rig::{Rig, at};
 
@@ -33,7 +35,7 @@ async fn rig(lines: &str) -> Rig {
 
 async fn answer(rig: &Rig, who: &str, on: Option<&str>) -> Result<Why, DeskError> {
     let on = on.map(|date| date.parse().expect("a date"));
-    rig.desk().why(WhyQuery { schedule: "standup".into(), who: who.into(), on }).await
+    rig.desk().why(WhyQuery { schedule: "standup".into(), who: who.into(), on, occurrence: None }).await
 }
 
 /// What an operator reads who asks why Ana got that of the first of March, or did not.
@@ -245,11 +247,116 @@ async fn what_is_next_and_what_was_last() {
     insta::assert_snapshot!(told_of(&rig, None).await);
 }
 
+/// What was sent once does not come again, although it might still be sent by its limit.
+#[tokio::test]
+async fn once_is_once() {
+    let rig = Rig::new("2027-03-01T00:00").await;
+    rig.people(&[("ana", Tz::Europe__Lisbon)]).await;
+    rig.file_says(&STANDUP.replace("every = \"day\"\nat = \"09:00\"", "at = 2027-03-01T09:00:00")).await;
+    goes_round(&rig, "2027-03-01T09:00").await;
+    rig.now_is(at("2027-03-01T09:01"));
+    insta::assert_snapshot!(told_of(&rig, None).await);
+}
+
+/// Once a week: the next one is beyond the plan, and the last one is not past its limit.
+#[tokio::test]
+async fn the_next_is_not_the_one_that_was() {
+    let rig = Rig::new("2027-03-01T00:00").await;
+    rig.people(&[("ana", Tz::Europe__Lisbon)]).await;
+    rig.file_says(&STANDUP.replace("\"day\"", "\"week\"\non = \"monday\"")).await;
+    goes_round(&rig, "2027-03-01T09:00").await;
+    rig.now_is(at("2027-03-01T09:01"));
+    let told = told_of(&rig, None).await;
+    assert!(told.starts_with("ana will get \"standup\" of Mon 2027-03-08 09:00"), "{told}");
+}
+
+/// An event brought something: that it did not is not said.
+#[tokio::test]
+async fn what_an_event_brought() {
+    let rig = Rig::new("2027-03-01T09:00").await;
+    rig.people(&[("ana", Tz::Europe__Lisbon)]).await;
+    rig.file_says("[schedule.standup]\nto = \"everyone\"\nevent = \"deploy\"\ntext = \"Hello\"\n").await;
+    let before = told_of(&rig, None).await;
+    assert!(before.contains("that has brought nothing for ana."), "{before}");
+    let (now, data) = (rig.clock.now(), serde_json::json!({}));
+    let identity = Identity::Key("1".into());
+    let event = Event { name: "deploy".into(), identity, at: now, data, people: Vec::new(), conversation: None };
+    rig.store.happen(event, now).await.expect("taken in");
+    goes_round(&rig, "2027-03-01T09:01").await;
+    let told = told_of(&rig, None).await;
+    assert!(told.starts_with("ana got \"standup\"") && !told.contains("brought nothing"), "{told}");
+}
+
+/// What is expanded and not due yet: whatever keeps it from leaving comes before the hour at which it would.
+#[tokio::test]
+async fn what_is_about_to_leave_and_will_not() {
+    let rig = rig("late = \"4h\"\n").await;
+    rig.now_is(at("2027-03-01T08:55"));
+    rig.expand().await;
+    let first_line = async |rig: &Rig| {
+        let told = told(rig).await;
+        told.split("\n\n").next().expect("a first line").replace('\n', " ")
+    };
+    assert_eq!(first_line(&rig).await, "ana is to get \"standup\" of Mon 2027-03-01 09:00 in 5 min.");
+
+    let schedule = ScheduleName::new("standup").expect("a name");
+    let pause = Pause { schedule, why: "the office is closed".into(), by: PausedBy::Operator, not_believed: None };
+    rig.store.pause(pause, at("2027-03-01T08:55")).await.expect("pausing");
+    let paused = "ana would get \"standup\" of Mon 2027-03-01 09:00 in 5 min, but the schedule is paused.";
+    assert_eq!(first_line(&rig).await, paused);
+    rig.resume("standup").await;
+
+    rig.file_says(&format!("{STANDUP}late = \"4h\"\nquiet_hours = \"08:00-11:30\"\n")).await;
+    let quiet = "ana is to get \"standup\" of Mon 2027-03-01 09:00 in 2 h 35 min, when quiet hours end.";
+    assert_eq!(first_line(&rig).await, quiet);
+
+    let choice = Choice { wish: Wish::Stop, topic: None, way: Way::Typed, at: at("2027-03-01T08:56") };
+    let who = Who { addresses: vec![Address::new("ana@x").expect("an address")], ..Who::default() };
+    rig.store.choose(who, choice).await.expect("choosing");
+    insta::assert_snapshot!(told(&rig).await);
+}
+
+/// Until its grace is over it may come back, and what was planned is there to be told.
+#[tokio::test]
+async fn of_a_schedule_that_no_file_has_any_more() {
+    let rig = rig("").await;
+    rig.now_is(at("2027-03-01T08:45"));
+    rig.file_says("").await;
+    insta::assert_snapshot!("removed_before_it_was_expanded", told(&rig).await);
+    rig.file_says(STANDUP).await;
+    rig.now_is(at("2027-03-01T08:55"));
+    rig.expand().await;
+    rig.file_says("").await;
+    insta::assert_snapshot!("removed_after_it_was_expanded", told(&rig).await);
+    rig.now_is(at("2027-03-01T09:06"));
+    rig.plan().await;
+    insta::assert_snapshot!("removed_for_good", told(&rig).await);
+}
+
+/// Of a date so many are told at most; who asks about one of them is told of that one.
+#[tokio::test]
+async fn one_of_many() {
+    let rig = Rig::new("2027-03-01T00:00").await;
+    rig.people(&[("ana", Tz::Europe__Lisbon)]).await;
+    rig.file_says(&STANDUP.replace("\"day\"\nat = \"09:00\"", "\"5m\"\nfrom = 2027-03-01T00:00:00\nzone = \"UTC\""))
+        .await;
+    goes_round(&rig, "2027-03-01T12:00").await;
+    let why = answer(&rig, "ana@x", Some("2027-03-01")).await.expect("an answer");
+    let last = "2027-03-01T11:55:00".parse().expect("a civil time");
+    let is_told =
+        |why: &Why| why.accounts.iter().any(|it| matches!(it, Account::Delivery(told) if told.occurrence == last));
+    assert!(!is_told(&why), "there are more than are told at once");
+    let query = WhyQuery { schedule: "standup".into(), who: "ana@x".into(), on: None, occurrence: Some(last) };
+    let why = rig.desk().why(query).await.expect("an answer");
+    assert_eq!((why.accounts.len(), is_told(&why)), (1, true), "{:?}", why.accounts);
+}
+
 #[tokio::test]
 async fn a_slip_of_the_pen_is_told_as_such() {
     let rig = rig("").await;
     let why = |schedule: &str, who: &str| {
-        let (desk, query) = (rig.desk(), WhyQuery { schedule: schedule.into(), who: who.into(), on: None });
+        let (desk, query) =
+            (rig.desk(), WhyQuery { schedule: schedule.into(), who: who.into(), on: None, occurrence: None });
         async move { desk.why(query).await.expect_err("nobody knows it").to_string() }
     };
     assert_eq!(why("standpu", "ana@x").await, "there is no schedule \"standpu\"; did you mean \"standup\"?");

@@ -70,6 +70,23 @@ async fn a_restored_ledger_sends_nothing_twice_and_goes_on() {
     assert!(copies.values().all(|copies| *copies == 3), "nobody gets anything twice, and nobody nothing: {copies:?}");
 }
 
+/// The directory need not be there, and a daemon that has just started knows what is in it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_makes_its_directory_and_a_daemon_looks_into_it() {
+    let rig = Rig::new().await;
+    let config = std::fs::read_to_string(rig.path("nudged.toml")).expect("the configuration");
+    rig.write("nudged.toml", &format!("{config}[backup]\ndirectory = \"deep/backups\"\n"));
+    rig.start().await.stop();
+    let made = json(&rig.run_ok(&["backup", "--json"]));
+    let about = std::fs::metadata(rig.path("deep/backups")).expect("the directory").permissions().mode();
+    assert_eq!(about & 0o777, 0o700);
+    let daemon = rig.start().await;
+    let path = || rig.status(None)["daemon"]["backups"]["path"].clone();
+    rig.until("the daemon has looked", || !path().is_null()).await;
+    assert_eq!(path(), made["path"]);
+    daemon.stop();
+}
+
 /// What is no backup is not restored, and what is damaged neither; the ledger stays as it was.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_whole_backup_is_restored() {

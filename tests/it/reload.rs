@@ -140,3 +140,23 @@ async fn schedules_that_go_all_at_once_are_held() {
     assert_eq!((held_back(&rig).len(), schedules(&rig)), (0, 4));
     daemon.stop();
 }
+
+/// A plain file in the place of the directory says nothing of what should be there, however few the schedules are.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_in_the_place_of_the_directory_takes_nothing_away() {
+    let rig = Rig::new().await;
+    rig.write("schedules/standup.toml", STANDUP);
+    let daemon = rig.start().await;
+    std::fs::rename(rig.path("schedules"), rig.path("off")).expect("renamed");
+    rig.write("schedules", "");
+    rig.until("the watch has seen it", || !held_back(&rig).is_empty()).await;
+    let why = "it can't be read: Not a directory (os error 20); check the path and its rights";
+    assert_eq!((&held_back(&rig)[0]["problems"][0], schedules(&rig)), (&why.into(), 1));
+    assert_eq!(rig.output(&["reload"]).status.code(), Some(78));
+
+    std::fs::remove_file(rig.path("schedules")).expect("removed");
+    std::fs::rename(rig.path("off"), rig.path("schedules")).expect("renamed");
+    rig.until("the directory is back", || held_back(&rig).is_empty()).await;
+    assert_eq!(schedules(&rig), 1);
+    daemon.stop();
+}

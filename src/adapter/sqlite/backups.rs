@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use super::copy::back_up;
+use super::copy::{self, CopyError, back_up};
 use crate::port::backup::{Backup, BackupError, Backups};
 
 /// A directory with backups of one ledger.
@@ -22,6 +22,12 @@ const NAME: &str = "nudged-%Y%m%dT%H%M%SZ.db";
 #[must_use]
 pub fn backup_name(now: DateTime<Utc>) -> String {
     now.format(NAME).to_string()
+}
+
+/// Makes the directory for backups where it is not there. People's names and addresses will be in it: for its owner only.
+pub fn make_backup_directory(directory: &Path) -> Result<(), CopyError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(copy::failed("making", directory))
 }
 
 impl BackupDirectory {
@@ -85,9 +91,7 @@ impl Backups for BackupDirectory {
 
     async fn make(&self, now: DateTime<Utc>) -> Result<Backup, BackupError> {
         self.elsewhere(move |ledger, directory| {
-            // People's names and addresses are in it: for its owner only.
-            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
-            made.map_err(failed("making", directory))?;
+            make_backup_directory(directory).map_err(|error| BackupError(error.to_string()))?;
             remove_parts(directory)?;
             let path = directory.join(backup_name(now));
             let bytes = back_up(ledger, &path, false, now).map_err(|error| BackupError(error.to_string()))?;

@@ -37,12 +37,13 @@ pub(super) fn failures(
         let of = Of { table: "deliveries", id: row.get(0)? };
         let reason: Option<Reason> = of.word_if_any(row, 2, "reason")?;
         let count: i64 = row.get(3)?;
+        let state: State = of.word(row, 1, "state")?;
         reasons.push(FailureGroup {
-            state: of.word::<State>(row, 1, "state")?,
+            state,
             reason,
             count: count.unsigned_abs(),
-            meaning: reason.map(|reason| reason.explain().to_owned()),
-            cure: reason.map(|reason| reason.cure().to_owned()),
+            meaning: reason.map(|reason| reason.explain_in(state).into_owned()),
+            cure: reason.map(|reason| reason.cure_in(state).into_owned()),
         });
     }
     let mut statement = conn.prepare_cached(NEWEST.get())?;

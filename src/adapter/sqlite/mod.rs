@@ -78,7 +78,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::Connection;
 
-pub use self::backups::{BackupDirectory, backup_name};
+pub use self::backups::{BackupDirectory, backup_name, make_backup_directory};
 use self::claim::Hold;
 pub use self::copy::{CopyError, back_up};
 use self::open::Connections;

@@ -138,7 +138,7 @@ fn subject(conn: &Connection, order: &RecallOrder) -> Result<Result<Subject, NoR
             Some(id) => (id, civil),
             None => return Ok(Err(NoRecall::UnknownOccurrence { known: known(conn, schedule)? })),
         },
-        None => match latest(conn, schedule)? {
+        None => match latest(conn, schedule, 1)?.pop() {
             Some(found) => found,
             None => return Ok(Err(NoRecall::NothingSent)),
         },
@@ -165,7 +165,7 @@ fn occurrence(conn: &Connection, schedule: i64, civil: NaiveDateTime) -> Result<
         .optional()?)
 }
 
-/// The latest occurrence of which anything has left. One person's snooze is not what is meant, nor is a
+/// The latest occurrences of which anything has left. One person's snooze is not what is meant, nor is a
 /// test.
 static LATEST: Sql = Sql::new(
     "
@@ -174,27 +174,23 @@ static LATEST: Sql = Sql::new(
         SELECT 1 FROM deliveries d
         WHERE d.occurrence_id = o.id AND (d.state IN ({arrived}) OR d.state = 'sending' OR d.possible_duplicate = 1)
     )
-    ORDER BY o.civil DESC LIMIT 1",
+    ORDER BY o.civil DESC LIMIT ?2",
 );
 
-fn latest(conn: &Connection, schedule: i64) -> Result<Option<(i64, NaiveDateTime)>, Fault> {
+fn latest(conn: &Connection, schedule: i64, limit: i64) -> Result<Vec<(i64, NaiveDateTime)>, Fault> {
     let mut statement = conn.prepare_cached(LATEST.get())?;
-    let mut rows = statement.query([schedule])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let of = Of { table: "occurrences", id: row.get(0)? };
-    Ok(Some((of.id, of.civil(row, 1, "civil")?)))
+    let mut rows = statement.query([schedule, limit])?;
+    let mut latest = Vec::new();
+    while let Some(row) = rows.next()? {
+        let of = Of { table: "occurrences", id: row.get(0)? };
+        latest.push((of.id, of.civil(row, 1, "civil")?));
+    }
+    Ok(latest)
 }
 
-/// The latest occurrences of a schedule, as many as fit on a line.
+/// The latest occurrences of which anything has left, as many as fit on a line.
 fn known(conn: &Connection, schedule: i64) -> Result<Vec<NaiveDateTime>, Fault> {
-    let mut statement =
-        conn.prepare_cached("SELECT id, civil FROM occurrences WHERE schedule_id = ?1 ORDER BY civil DESC LIMIT 5")?;
-    let mut rows = statement.query([schedule])?;
-    let mut known = Vec::new();
-    while let Some(row) = rows.next()? {
-        known.push(Of { table: "occurrences", id: row.get(0)? }.civil(row, 1, "civil")?);
-    }
-    Ok(known)
+    Ok(latest(conn, schedule, 5)?.into_iter().map(|(_, civil)| civil).collect())
 }
 
 const OF_GROUP: &str = "SELECT recipient_id FROM memberships WHERE group_name = ?1";

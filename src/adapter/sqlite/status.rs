@@ -19,7 +19,7 @@ use crate::domain::lateness::Histogram;
 use crate::domain::plan::WaveRecipients;
 use crate::port::desk::{Counts, DeliveryRecall, DeliveryStatus, OccurrenceStatus, ReasonCount, WaveStatus};
 use crate::port::recall::RecallCounts;
-use crate::port::store::{LedgerStatus, RATE_OVER, StatusQuery};
+use crate::port::store::{LedgerStatus, Missing, RATE_OVER, StatusQuery};
 
 static OCCURRENCES: Sql = Sql::new(
     "
@@ -75,7 +75,23 @@ pub(super) fn status(
         }
     }
     status.lateness = all.lateness();
+    status.missing = missing(conn, query)?;
     Ok(status)
+}
+
+const MISSING: &str = "
+    SELECT id, name, origin, missing_since FROM schedules
+    WHERE missing_since IS NOT NULL AND retired_at IS NULL AND (?1 IS NULL OR name = ?1) ORDER BY name";
+
+fn missing(conn: &Connection, query: &StatusQuery) -> Result<Vec<Missing>, Fault> {
+    let mut statement = conn.prepare_cached(MISSING)?;
+    let mut rows = statement.query([&query.schedule])?;
+    let mut missing = Vec::new();
+    while let Some(row) = rows.next()? {
+        let since = Of { table: "schedules", id: row.get(0)? }.instant(row, 3, "missing_since")?;
+        missing.push(Missing { schedule: row.get(1)?, file: row.get(2)?, since });
+    }
+    Ok(missing)
 }
 
 fn occurrences(conn: &Connection, query: &StatusQuery, ended_after: DateTime<Utc>) -> Result<Vec<Occurrence>, Fault> {

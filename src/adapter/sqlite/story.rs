@@ -1,7 +1,7 @@
 //! What the ledger knows of one schedule and one recipient: what became of it, and what is planned.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, Params, Row, named_params, params};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use rusqlite::{Connection, Params, Row, named_params, params};
 
 use super::consent;
 use super::fault::Fault;
@@ -19,28 +19,40 @@ const OF_A_DATE: i64 = 100;
 
 pub(super) fn story(conn: &Connection, query: &StoryQuery, now: DateTime<Utc>) -> Result<Story, Fault> {
     let choices = consent::choices(conn, query.recipient.0)?;
-    let schedule: Option<i64> = conn
-        .prepare_cached("SELECT id FROM schedules WHERE name = ?1")?
-        .query_row([&query.schedule], |row| row.get(0))
-        .optional()?;
-    let Some(schedule) = schedule else { return Ok(Story { choices, ..Story::default() }) };
+    let mut statement = conn.prepare_cached(SCHEDULE)?;
+    let mut rows = statement.query([&query.schedule])?;
+    let Some(row) = rows.next()? else { return Ok(Story { choices, ..Story::default() }) };
+    let of_schedule = Of { table: "schedules", id: row.get(0)? };
+    let missing_since = of_schedule.instant_if_any(row, 1, "missing_since")?;
+    let schedule = of_schedule.id;
     let subject = Subject { schedule, recipient: query.recipient, now };
     let mut deliveries = Vec::new();
-    let range = range(query.on);
-    if query.on.is_some() {
+    let range = range(query);
+    if query.on.is_some() || query.occurrence.is_some() {
         subject.add(conn, OF_DATE.get(), &range, OF_A_DATE, &mut deliveries)?;
     } else {
         subject.add(conn, NEXT_OPEN.get(), &range, 1, &mut deliveries)?;
         subject.add(conn, LAST_ENDED.get(), &range, 1, &mut deliveries)?;
     }
     let coming = subject.coming(conn, &range)?;
-    Ok(Story { is_known: true, deliveries, coming, choices })
+    Ok(Story { is_known: true, missing_since, deliveries, coming, choices })
 }
 
 /// The civil times that are asked about, as texts: from the first on, and before the second.
-fn range(on: Option<NaiveDate>) -> (String, String) {
-    on.map_or_else(|| ("0".to_owned(), "9999-99".to_owned()), texts_of)
+fn range(query: &StoryQuery) -> (String, String) {
+    match (query.occurrence, query.on) {
+        // Nothing is closer to a civil time than a microsecond.
+        (Some(civil), _) => {
+            let next = civil.checked_add_signed(TimeDelta::microseconds(1)).unwrap_or(NaiveDateTime::MAX);
+            (civil_text(civil), civil_text(next))
+        }
+        (None, Some(date)) => texts_of(date),
+        (None, None) => ("0".to_owned(), "9999-99".to_owned()),
+    }
 }
+
+/// A schedule that is missing for so long that it was retired has nothing open any more.
+const SCHEDULE: &str = "SELECT id, iif(retired_at IS NULL, missing_since, NULL) FROM schedules WHERE name = ?1";
 
 /// Writes a statement that reads the deliveries of a recipient, one after the other of the schedule's occurrences.
 macro_rules! deliveries {
@@ -139,6 +151,8 @@ impl Subject {
             attempts: attempts(conn, of.id)?,
             attempts_made,
             recall: recall(row, of.id)?,
+            held_until: None,
+            left_out: None,
         })
     }
 

@@ -314,7 +314,15 @@ fn of_ledger(name: &'static str, facts: &Facts, judge: impl FnOnce(&LedgerSeen) 
 fn files(facts: &Facts) -> Check {
     const NAME: &str = "files";
     of_ledger(NAME, facts, |ledger| match ledger.held_back.as_slice() {
-        [] => Check::ok(NAME, "every schedule file is used as it stands"),
+        [] => match ledger.removed.as_slice() {
+            [] => Check::ok(NAME, "every schedule file is used as it stands"),
+            [first, rest @ ..] => {
+                let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+                let (name, end) = (&first.schedule, times::utc(first.cancelled_at));
+                let finding = format!("no file has {name}{more} any more; what is open is cancelled at {end}");
+                Check::warn(NAME, finding, "put it back into a file before then, if that was not meant")
+            }
+        },
         [first, rest @ ..] => {
             let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
             let cure = "`nudged check` says what is wrong and where";

@@ -19,10 +19,10 @@ use crate::domain::credential::Credential;
 use crate::port::backup::Backups as _;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials as _;
-use crate::port::desk::{BackupStatus, Desk, EndpointStatus, HeldBackFile, PausedSchedule, Status};
+use crate::port::desk::{BackupStatus, Desk, EndpointStatus, HeldBackFile, PausedSchedule, RemovedSchedule, Status};
 use crate::port::line::LineReport;
 use crate::port::store::StatusQuery;
-use crate::port::vitals::{CrowdFigures, Organ, QueueFigures};
+use crate::port::vitals::{Checkup, CrowdFigures, Organ, QueueFigures};
 
 /// How long the message bus is waited for.
 const CLOCK_WITHIN: Duration = Duration::from_secs(5);
@@ -69,6 +69,7 @@ pub(super) enum DaemonSeen {
 pub(super) struct LedgerSeen {
     pub(super) held_back: Vec<HeldBackFile>,
     pub(super) paused: Vec<PausedSchedule>,
+    pub(super) removed: Vec<RemovedSchedule>,
     pub(super) queues: Vec<QueueFigures>,
     pub(super) crowd: CrowdFigures,
     pub(super) zones: Vec<Tz>,
@@ -129,8 +130,9 @@ async fn ask_daemon(client: &ControlClient, config: &Config) -> Asked {
             return Asked { daemon, ledger: unknown(), line: unknown_line(), backups: None, credential: None };
         }
     };
-    let Status { daemon, held_back, paused, .. } = status;
-    let ledger = LedgerSeen { held_back, paused, queues: checkup.queues, crowd: checkup.crowd, zones: checkup.zones };
+    let Status { daemon, held_back, paused, removed, .. } = status;
+    let Checkup { queues, crowd, zones, .. } = checkup;
+    let ledger = LedgerSeen { held_back, paused, removed, queues, crowd, zones };
     let (daemon, backups, credential) = match daemon {
         None => (DaemonSeen::None, None, None),
         Some(it) => {
@@ -191,8 +193,8 @@ async fn look_into(config: &Config, owned: &OwnedStore) -> Result<LedgerSeen, St
         ))
     };
     let (status, queues, crowd, zones) = read.await.map_err(|error| error.to_string())?;
-    let Status { held_back, paused, .. } = status.map_err(|error| error.to_string())?;
-    Ok(LedgerSeen { held_back, paused, queues, crowd, zones })
+    let Status { held_back, paused, removed, .. } = status.map_err(|error| error.to_string())?;
+    Ok(LedgerSeen { held_back, paused, removed, queues, crowd, zones })
 }
 
 /// As the daemon saw them, else as the directory has them.

@@ -8,7 +8,7 @@ use crate::adapter::machine::{ClockKeeping, Room};
 use crate::adapter::zones::Sources;
 use crate::domain::credential::{Credential, CredentialKind};
 use crate::domain::recipient::{Unreachable, ZoneSource};
-use crate::port::desk::{BackupStatus, EndpointStatus, HeldBackFile, PausedSchedule, Reach};
+use crate::port::desk::{BackupStatus, EndpointStatus, HeldBackFile, PausedSchedule, Reach, RemovedSchedule};
 use crate::port::line::{LineReport, Step};
 use crate::port::vitals::{CrowdFigures, Organ, Queue, QueueFigures};
 
@@ -48,6 +48,7 @@ fn well() -> Facts {
         ledger: Ok(LedgerSeen {
             held_back: Vec::new(),
             paused: Vec::new(),
+            removed: Vec::new(),
             queues: vec![QueueFigures { queue: Queue::Normal, due: 2, oldest_since: Some(at("2027-03-01T08:59:59Z")) }],
             crowd: CrowdFigures {
                 references: vec![(Reach::Unreachable(Unreachable::Blocked), 3), (Reach::Conversation, 1_204)],
@@ -108,6 +109,7 @@ fn ill() -> Facts {
                 since: at("2027-02-28T08:00:00Z"),
                 why: "12 of 40 could not be reached: the person blocked the bot".into(),
             }],
+            removed: Vec::new(),
             queues: vec![QueueFigures { queue: Queue::Bulk, due: 90_000, oldest_since: Some(at("2027-03-01T08:00:00Z")) }],
             crowd: CrowdFigures {
                 references: vec![(Reach::Unreachable(Unreachable::Uninstalled), 30), (Reach::NoReference, 2), (Reach::Conversation, 70)],
@@ -202,4 +204,18 @@ fn each_has_its_threshold() {
     let unusable =
         Ok(credential("2027-12-31T00:00:00Z", Some("the bot's secret in /x is empty; write it"), well().now));
     assert_eq!(found(&Facts { credential: unusable, ..well() }, "credential"), Some(Found::Fail));
+}
+
+#[test]
+fn a_schedule_that_no_file_has_is_told_while_it_can_come_back() {
+    let mut facts = well();
+    let gone = RemovedSchedule {
+        schedule: "lunch".into(),
+        since: at("2027-03-01T08:58:00Z"),
+        cancelled_at: at("2027-03-01T09:08:00Z"),
+    };
+    facts.ledger.as_mut().expect("the ledger").removed = vec![gone];
+    let files = judge(&facts).into_iter().find(|check| check.name == "files").expect("the check");
+    let finding = "no file has lunch any more; what is open is cancelled at 2027-03-01 09:08Z";
+    assert_eq!((files.found, files.finding.as_str()), (Found::Warn, finding));
 }

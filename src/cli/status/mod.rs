@@ -1,5 +1,7 @@
 //! `nudged status`: where every delivery stands.
 
+// Which of very many are shown.
+mod bound;
 mod told;
 
 use std::io::{self, IsTerminal as _};
@@ -24,6 +26,9 @@ use crate::port::store::StatusQuery;
 pub(super) struct StatusArgs {
     /// Only this schedule, with every recipient
     schedule: Option<String>,
+    /// At most so many occurrences: what is open first, then what is nearest to now [default: 40, or all with --json]
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
     /// Show it again every two seconds, until Ctrl-C; only where a person is looking
     #[arg(long)]
     watch: bool,
@@ -41,7 +46,8 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &StatusArgs) -> E
         let asked = any.desk.status(query).await;
         let exit = if any.is_daemon() { Exit::Done } else { Exit::DaemonNotReachable };
         any.close().await;
-        let status = asked.map_err(|error| desk::failed(screen, &error))?;
+        let mut status = asked.map_err(|error| desk::failed(screen, &error))?;
+        bound::bound(&mut status, args.limit.unwrap_or(if screen.json { usize::MAX } else { 40 }));
         if is_watched {
             screen.clear();
         }

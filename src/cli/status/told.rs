@@ -12,7 +12,7 @@ use crate::domain::lateness::Lateness;
 use crate::domain::recall::RecallState;
 use crate::domain::time::ZoneRules;
 use crate::port::desk::{
-    BackupStatus, DaemonStatus, DeliveryStatus, EndpointStatus, OccurrenceStatus, RateStatus, Status,
+    BackupStatus, DaemonStatus, DeliveryStatus, EndpointStatus, OccurrenceStatus, RateStatus, RemovedSchedule, Status,
 };
 use crate::port::recall::RecallCounts;
 
@@ -44,6 +44,11 @@ pub(super) fn told(status: &Status, schedule: Option<&str>, zone: Tz, rules: &dy
         say(format!("PAUSED: {} since {}: {}", paused.schedule, times::utc(paused.since), paused.why));
         say(format!("-> `nudged resume {}` lets it go on", paused.schedule));
     }
+    for RemovedSchedule { schedule, since, cancelled_at } in &status.removed {
+        let (since, end) = (times::utc(*since), times::utc(*cancelled_at));
+        say(format!("REMOVED: no file has {schedule} since {since}; what is open of it is cancelled at {end}"));
+        say("-> put it back into a file before then, if that was not meant".to_owned());
+    }
     if status.occurrences.is_empty() {
         say(schedule.map_or_else(
             || "no occurrence is planned, open or lately ended".into(),
@@ -53,6 +58,11 @@ pub(super) fn told(status: &Status, schedule: Option<&str>, zone: Tz, rules: &dy
     }
     lines.push(String::new());
     lines.push(occurrences(&status.occurrences, Some((status.now, zone)), rules));
+    if status.omitted > 0 {
+        lines.push(String::new());
+        let words = format!("{} more, further from now; see them with --limit", status.omitted);
+        lines.push(paragraph(&words, 0));
+    }
     if !status.deliveries.is_empty() {
         lines.push(String::new());
         lines.extend(status.deliveries.iter().map(|delivery| delivery_lines(delivery, rules)));
@@ -173,9 +183,9 @@ fn block(occurrence: &OccurrenceStatus, now: Option<(DateTime<Utc>, Tz)>, rules:
         lines.push(paragraph(&words, 2));
     }
     for reason in &occurrence.reasons {
-        let words = format!("{} {}: {}", reason.count, reason.state, reason.reason.explain());
+        let words = format!("{} {}: {}", reason.count, reason.state, reason.reason.explain_in(reason.state));
         lines.push(paragraph(&words, 2));
-        lines.push(paragraph(&format!("-> {}", reason.reason.cure()), 4));
+        lines.push(paragraph(&format!("-> {}", reason.reason.cure_in(reason.state)), 4));
     }
     if let Some(recalled) = recalled(&occurrence.recalled) {
         lines.push(paragraph(&format!("recalled: {recalled}"), 2));
@@ -276,7 +286,13 @@ mod tests {
                 since: now - TimeDelta::hours(2),
                 why: "the office is closed".into(),
             }],
+            removed: vec![RemovedSchedule {
+                schedule: "brunch".into(),
+                since: now - TimeDelta::minutes(4),
+                cancelled_at: now + TimeDelta::minutes(6),
+            }],
             teams: Vec::new(),
+            omitted: 5_720,
             occurrences: vec![OccurrenceStatus {
                 schedule: "standup".into(),
                 occurrence: "2027-03-01T09:00:00".parse().expect("a civil time"),

@@ -13,20 +13,11 @@ const ON_TIME: TimeDelta = TimeDelta::minutes(1);
 /// Of a delivery.
 pub(super) fn delivery(why: &Why, story: &DeliveryStory, name: &str) -> String {
     let what = format!("\"{}\" of {}", why.schedule, times::civil(story.occurrence));
-    let reason = story.reason.map_or("for no reason that is known", Reason::explain);
+    let reason = story.reason.map_or("for no reason that is known".into(), |reason| reason.explain_in(story.state));
     match story.state {
         State::Sent => sent(story, name, &what),
-        State::Planned | State::Claimed if story.due_at > why.now => {
-            format!("{name} is to get {what} {}{}.", times::distance(story.due_at, why.now), moved(story))
-        }
-        State::Planned if why.paused.is_some() => format!("{name} has not got {what} yet: the schedule is paused."),
-        State::Planned | State::Claimed => format!("{name} is about to get {what}: it is due and waits for its turn."),
+        State::Planned | State::Claimed | State::Waiting => open(why, story, name, &what),
         State::Sending => format!("{name} is getting {what} just now: the request is on its way."),
-        State::Waiting => {
-            let again =
-                story.not_before.map_or_else(String::new, |at| format!("; next try {}", times::distance(at, why.now)));
-            format!("{name} has not got {what} yet: {reason}{again}.")
-        }
         State::Unknown => format!("Nobody knows whether {name} got {what}: {reason}."),
         State::Failed => format!("{name} did not get {what}, for good: {reason}."),
         State::Expired => match story.superseded_by {
@@ -38,6 +29,53 @@ pub(super) fn delivery(why: &Why, story: &DeliveryStory, name: &str) -> String {
         },
         State::Skipped | State::Cancelled => format!("{name} did not get {what}: {reason}."),
     }
+}
+
+/// Of one that can still be sent. What keeps it from that comes before the hour at which it would be.
+fn open(why: &Why, story: &DeliveryStory, name: &str, what: &str) -> String {
+    if let Some(reason) = story.left_out.map(Reason::explain) {
+        return if story.possible_duplicate {
+            format!("{name} may have got {what}, and as things stand it is not sent again: {reason}.")
+        } else {
+            format!("{name} will not get {what}, as things stand: {reason}.")
+        };
+    }
+    let due = times::distance(story.due_at, why.now);
+    match stands_still(why) {
+        Some(still) if story.due_at > why.now => {
+            return format!("{name} would get {what} {due}{}, but {still}.", moved(story));
+        }
+        Some(still) => return format!("{name} has not got {what} yet: {still}."),
+        None => {}
+    }
+    match (story.state, story.held_until) {
+        (State::Waiting, _) => {
+            let reason = story.reason.map_or("for no reason that is known", Reason::explain);
+            let again =
+                story.not_before.map_or_else(String::new, |at| format!("; next try {}", times::distance(at, why.now)));
+            format!("{name} has not got {what} yet: {reason}{again}.")
+        }
+        (_, Some(until)) if story.due_at > why.now => {
+            let until = times::distance(until, why.now);
+            format!("{name} is to get {what} {until}{}, when quiet hours end.", moved(story))
+        }
+        (_, _) if story.due_at > why.now => format!("{name} is to get {what} {due}{}.", moved(story)),
+        (_, _) => format!("{name} is about to get {what}: it is due and waits for its turn."),
+    }
+}
+
+/// What keeps all of a schedule from being sent.
+fn stands_still(why: &Why) -> Option<String> {
+    if let Some(removed) = &why.removed {
+        return Some(format!(
+            "no file has the schedule any more: it is cancelled at {}, unless it comes back",
+            times::utc(removed.cancelled_at)
+        ));
+    }
+    if !why.in_force && why.held_back.is_none() {
+        return Some("no file has the schedule any more".to_owned());
+    }
+    why.paused.is_some().then(|| "the schedule is paused".to_owned())
 }
 
 fn sent(story: &DeliveryStory, name: &str, what: &str) -> String {
@@ -96,9 +134,11 @@ pub(super) fn coming(why: &Why, coming: &Coming, name: &str, rules: &dyn ZoneRul
     let when = format!("{} {}", times::local(at, coming.zone, rules), coming.zone.name());
     match coming.left_out {
         Some(reason) => format!("{name} will not get {what}, as things stand: {}.", reason.explain()),
-        None if why.paused.is_some() => format!("{name} would get {what} at {when}, but the schedule is paused."),
-        None if coming.held_until.is_some() => format!("{name} will get {what} at {when}, when quiet hours end."),
-        None => format!("{name} will get {what} at {when}."),
+        None => match stands_still(why) {
+            Some(still) => format!("{name} would get {what} at {when}, but {still}."),
+            None if coming.held_until.is_some() => format!("{name} will get {what} at {when}, when quiet hours end."),
+            None => format!("{name} will get {what} at {when}."),
+        },
     }
 }
 

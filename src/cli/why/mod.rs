@@ -36,7 +36,7 @@ pub(super) struct WhyArgs {
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &WhyArgs) -> Ended {
     let any = desk::open(screen, common).await?;
-    let query = WhyQuery { schedule: args.schedule.clone(), who: args.who.clone(), on: args.on };
+    let query = WhyQuery { schedule: args.schedule.clone(), who: args.who.clone(), on: args.on, occurrence: None };
     let asked = any.desk.why(query).await;
     any.close().await;
     let why = asked.map_err(|error| desk::failed(screen, &error))?;
@@ -109,7 +109,10 @@ fn delivery_facts(sheet: &mut Sheet, why: &Why, story: &DeliveryStory, rules: &d
     if let Some(span) = story.paused {
         sheet.say("paused", &between(span.since, span.until));
     }
-    choices(sheet, why, story.reason == Some(Reason::OptedOut));
+    if let Some(until) = story.held_until {
+        sheet.say("held", &format!("until {}: {}", times::utc(until), Reason::QuietHours.explain()));
+    }
+    choices(sheet, why, story.reason.or(story.left_out) == Some(Reason::OptedOut));
     attempts(sheet, story);
     sheet.say("state", &state(story));
     if let Some(detail) = &story.detail {
@@ -122,6 +125,8 @@ fn delivery_facts(sheet: &mut Sheet, why: &Why, story: &DeliveryStory, rules: &d
     // Of quiet hours that only hold it the end is known.
     let passes_by_itself = story.state == State::Waiting && story.reason == Some(Reason::QuietHours);
     if let Some(reason) = story.reason.filter(|_| story.state != State::Sent && !passes_by_itself) {
+        sheet.say("what to do", &reason.cure_in(story.state));
+    } else if let Some(reason) = story.left_out {
         sheet.say("what to do", reason.cure());
     }
 }
@@ -244,7 +249,7 @@ fn state(story: &DeliveryStory) -> String {
         (state, _, _, _) => state.to_string(),
     };
     if let Some(reason) = story.reason {
-        words = format!("{words}: {}", reason.explain());
+        words = format!("{words}: {}", reason.explain_in(story.state));
     }
     if story.possible_duplicate {
         words.push_str("; two copies may have arrived");

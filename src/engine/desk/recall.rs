@@ -67,11 +67,17 @@ impl FrontDesk {
                 "nothing of \"{schedule}\" has been sent yet; to stop one in advance, name it with --occurrence"
             ),
             NoRecall::UnknownOccurrence { known } if known.is_empty() => {
-                format!("\"{schedule}\" has no such occurrence, and no other")
+                format!(
+                    "\"{schedule}\" has no such occurrence, and nothing of it has been sent yet; `nudged status {schedule}` \
+                     shows what is planned"
+                )
             }
             NoRecall::UnknownOccurrence { known } => {
                 let known: Vec<_> = known.iter().map(|civil| civil.format("%Y-%m-%dT%H:%M").to_string()).collect();
-                format!("\"{schedule}\" has no such occurrence; its latest are {}", known.join(", "))
+                format!(
+                    "\"{schedule}\" has no such occurrence; the latest of which anything was sent: {}",
+                    known.join(", ")
+                )
             }
             NoRecall::Nobody(Target::Group(group)) => format!("nobody is in the group \"{group}\""),
             NoRecall::Nobody(Target::Team(team)) => format!("nobody is known of the team \"{team}\""),

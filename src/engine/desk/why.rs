@@ -5,19 +5,21 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::domain::consent::Topic;
-use crate::domain::delivery::Reason;
+use crate::domain::delivery::{Reason, State};
+use crate::domain::event::Cause;
 use crate::domain::id::{RecipientId, ScheduleName};
 use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
-use crate::domain::recipient::Address;
+use crate::domain::recipient::{Address, RecipientKind};
 use crate::domain::recurrence::{instant, occurrences};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::when::{Exceptions, Trigger, When, WhoseClock};
 use crate::engine::catalog::Catalog;
 use crate::engine::desk::{FrontDesk, unknown_schedule};
 use crate::engine::foresight::{Prospect, foresee};
-use crate::port::desk::{DeskError, HeldBackFile, PausedSchedule};
+use crate::engine::planner::MISSING_GRACE;
+use crate::port::desk::{DeskError, HeldBackFile, PausedSchedule, RemovedSchedule};
 use crate::port::people::PersonFile;
-use crate::port::why::{Absent, Account, Coming, Story, StoryQuery, Why, WhyQuery};
+use crate::port::why::{Absent, Account, Coming, DeliveryStory, Story, StoryQuery, Why, WhyQuery};
 
 /// How far ahead the next occurrence is looked for: first near, since most schedules fire often.
 const AHEAD_DAYS: [i64; 3] = [2, 40, 3 * 366];
@@ -39,7 +41,8 @@ impl FrontDesk {
             }
             Err(error) => return Err(error),
         };
-        let story = StoryQuery { schedule: query.schedule.clone(), recipient, on: query.on };
+        let story =
+            StoryQuery { schedule: query.schedule.clone(), recipient, on: query.on, occurrence: query.occurrence };
         let story = self.store.story(story, now).await?;
         if schedule.is_none() && held_back.is_none() && !story.is_known {
             return Err(DeskError::NotFound(unknown_schedule(&query.schedule, catalog.names())));
@@ -49,8 +52,14 @@ impl FrontDesk {
         let topic = schedule.map_or_else(|| Topic::new(&query.schedule), |schedule| Some(schedule.topic.clone()));
         let choices = story.choices.iter().filter(|choice| choice.topic.is_none() || choice.topic == topic).cloned();
         let choices = choices.collect();
+        let removed = story.missing_since.filter(|_| schedule.is_none()).map(|since| RemovedSchedule {
+            schedule: query.schedule.clone(),
+            since,
+            cancelled_at: since + MISSING_GRACE,
+        });
+        let on = query.on.or_else(|| Some(query.occurrence?.date()));
         let accounts = match schedule {
-            Some(schedule) => self.accounts(schedule, &person, story, query.on, now),
+            Some(schedule) => self.accounts(schedule, &person, story, on, now),
             None => of_the_ledger(story, held_back.is_some()),
         };
         Ok(Why {
@@ -61,6 +70,7 @@ impl FrontDesk {
             schedule: query.schedule,
             person,
             choices,
+            removed,
             held_back,
             accounts,
         })
@@ -68,7 +78,7 @@ impl FrontDesk {
 
     /// Whether the ledger knows a schedule of this name.
     pub(super) async fn has_heard_of(&self, schedule: &str) -> Result<bool, DeskError> {
-        let query = StoryQuery { schedule: schedule.to_owned(), recipient: NOBODY, on: None };
+        let query = StoryQuery { schedule: schedule.to_owned(), recipient: NOBODY, on: None, occurrence: None };
         Ok(self.store.story(query, self.clock.now()).await?.is_known)
     }
 
@@ -83,22 +93,30 @@ impl FrontDesk {
     ) -> Vec<Account> {
         let has_open = story.deliveries.iter().any(|delivery| !delivery.state.is_final());
         let has_of_date = on.is_some() && !story.deliveries.is_empty();
+        // What comes next is later than what the ledger has, which may be sent and still not be past its limit.
+        let last = story.deliveries.iter().map(|delivery| delivery.occurrence).max();
         let ahead = match story.coming {
             Some(coming) => Some(Account::Coming(self.foreseen(schedule, person, coming, now))),
             // What is open is what comes next.
             None if has_open || has_of_date => None,
-            None => Some(self.beyond_the_plan(schedule, person, on, now)),
+            None => Some(self.beyond_the_plan(schedule, person, on, last, now)),
         };
-        let told = story.deliveries.into_iter().map(|delivery| Account::Delivery(Box::new(delivery)));
-        if has_open { told.chain(ahead).collect() } else { ahead.into_iter().chain(told).collect() }
+        // That an event has brought nothing would not be true of who got something; that nothing more comes is the lesser news.
+        let ahead =
+            ahead.filter(|ahead| last.is_none() || !matches!(ahead, Account::Absent(Absent::AwaitsEvent { .. })));
+        let is_lesser = matches!(ahead, Some(Account::Absent(Absent::NothingAhead)));
+        let told = story.deliveries.into_iter();
+        let told = told.map(|told| Account::Delivery(Box::new(self.as_things_stand(schedule, person, told, now))));
+        if has_open || is_lesser { told.chain(ahead).collect() } else { ahead.into_iter().chain(told).collect() }
     }
 
-    /// What the plan will come to, or why it never will.
+    /// What the plan will come to, or why it never will. Of dates that the ledger knows, what is later than `last`.
     fn beyond_the_plan(
         &self,
         schedule: &Schedule,
         person: &PersonFile,
         on: Option<NaiveDate>,
+        last: Option<NaiveDateTime>,
         now: DateTime<Utc>,
     ) -> Account {
         if let Some(absent) = not_in_audience(schedule, person) {
@@ -107,7 +125,7 @@ impl FrontDesk {
         let zone = person.person.zone;
         let wave = match on {
             Some(date) => self.wave_on(schedule, zone, date).filter(|wave| wave.expire_at >= now),
-            None => self.next_wave(schedule, zone, now),
+            None => self.next_wave(schedule, zone, last, now),
         };
         match wave {
             Some(wave) => {
@@ -131,12 +149,19 @@ impl FrontDesk {
         }
     }
 
-    /// The first wave of a recipient in `zone` that is not over.
-    fn next_wave(&self, schedule: &Schedule, zone: Tz, now: DateTime<Utc>) -> Option<PlannedWave> {
+    /// The first wave of a recipient in `zone` that is not over, and is later than `last`.
+    fn next_wave(
+        &self,
+        schedule: &Schedule,
+        zone: Tz,
+        last: Option<NaiveDateTime>,
+        now: DateTime<Utc>,
+    ) -> Option<PlannedWave> {
+        let is_next = |wave: &PlannedWave| wave.expire_at >= now && last.is_none_or(|last| wave.occurrence > last);
         AHEAD_DAYS.into_iter().find_map(|days| {
             let window = Window::Open { now, until: now + TimeDelta::days(days) };
             let waves = plan(schedule, &[zone], self.zones.as_ref(), window);
-            waves.into_iter().find(|wave| wave.expire_at >= now)
+            waves.into_iter().find(&is_next)
         })
     }
 
@@ -183,18 +208,48 @@ impl FrontDesk {
         Absent::NotThatDay { date, next }
     }
 
+    /// With what will become of it where it is open, as things stand. A test passes most policies, and is sent at once.
+    fn as_things_stand(
+        &self,
+        schedule: &Schedule,
+        person: &PersonFile,
+        story: DeliveryStory,
+        now: DateTime<Utc>,
+    ) -> DeliveryStory {
+        if !matches!(story.state, State::Planned | State::Claimed | State::Waiting) || story.cause == Cause::Test {
+            return story;
+        }
+        let DeliveryStory { occurrence, due_at, expire_at, .. } = story;
+        // That its time is over is found out when its turn comes.
+        let expire_at = story.open_until.unwrap_or(expire_at).max(now);
+        let (held_until, left_out) = self.policies(schedule, person, Prospect { occurrence, due_at, expire_at }, now);
+        // The channels of a team may not be read yet, and for what it waits already is said.
+        let is_unread = left_out == Some(Reason::NoReference) && person.person.kind == RecipientKind::Channel;
+        let is_said = left_out == story.reason;
+        let held_until = held_until.filter(|_| story.state != State::Waiting);
+        DeliveryStory { held_until, left_out: left_out.filter(|_| !is_unread && !is_said), ..story }
+    }
+
     /// With what the policies will say, as things stand.
     fn foreseen(&self, schedule: &Schedule, person: &PersonFile, coming: Coming, now: DateTime<Utc>) -> Coming {
         let Coming { occurrence, due_at, expire_at, .. } = coming;
-        let prospect = Prospect { occurrence, due_at, expire_at };
+        let (held_until, left_out) = self.policies(schedule, person, Prospect { occurrence, due_at, expire_at }, now);
+        Coming { held_until, left_out, ..coming }
+    }
+
+    /// Until when quiet hours will hold something, and why nothing of it will be sent.
+    fn policies(
+        &self,
+        schedule: &Schedule,
+        person: &PersonFile,
+        prospect: Prospect,
+        now: DateTime<Utc>,
+    ) -> (Option<DateTime<Utc>>, Option<Reason>) {
         let rules = self.zones.as_ref();
         let seen = foresee(schedule, prospect, &person.person, &self.house_quiet_hours, rules, now);
         let is_stopped = person.stops.iter().any(|stop| stop.topic.as_ref().is_none_or(|it| *it == schedule.topic));
-        Coming {
-            held_until: seen.is_held.then_some(seen.leaves_at),
-            left_out: if is_stopped { Some(Reason::OptedOut) } else { seen.left_out },
-            ..coming
-        }
+        let left_out = if is_stopped { Some(Reason::OptedOut) } else { seen.left_out };
+        ((seen.is_held && left_out.is_none()).then_some(seen.leaves_at), left_out)
     }
 }
 
@@ -212,7 +267,9 @@ fn of_the_ledger(story: Story, is_held_back: bool) -> Vec<Account> {
     let absent = if is_held_back { Absent::HeldBack } else { Absent::NotInForce };
     let told = story.deliveries.into_iter().map(|delivery| Account::Delivery(Box::new(delivery)));
     let has_none = is_held_back.then(|| Account::Absent(absent.clone()));
-    let accounts: Vec<_> = has_none.into_iter().chain(told).collect();
+    // Until it is cancelled it may come back.
+    let coming = story.coming.filter(|_| !is_held_back).map(Account::Coming);
+    let accounts: Vec<_> = has_none.into_iter().chain(coming).chain(told).collect();
     if accounts.is_empty() { vec![Account::Absent(absent)] } else { accounts }
 }
 
