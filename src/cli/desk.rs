@@ -42,8 +42,11 @@ impl AnyDesk {
 pub(super) async fn open(screen: Screen, common: &Common) -> Result<AnyDesk, Exit> {
     let config = settings::load(screen, common)?;
     let client = ControlClient::new(&config.socket).map_err(|error| failed(screen, &error))?;
-    if client.is_answered().await {
-        return Ok(AnyDesk { desk: Arc::new(client), owned: None });
+    match client.knock().await {
+        Ok(()) => return Ok(AnyDesk { desk: Arc::new(client), owned: None }),
+        // A daemon may run, so the store is not to be looked at.
+        Err(error @ DeskError::Denied(_)) => return Err(failed(screen, &error)),
+        Err(_) => {}
     }
     let owned = match daemon::open_store(&config.state_dir) {
         Ok(owned) => owned,
@@ -84,10 +87,8 @@ pub(super) fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
 pub(super) async fn daemon_only(screen: Screen, common: &Common) -> Result<ControlClient, Exit> {
     let config = settings::load(screen, common)?;
     let client = ControlClient::new(&config.socket).map_err(|error| failed(screen, &error))?;
-    if client.is_answered().await {
-        return Ok(client);
-    }
-    Err(failed(screen, &client.nobody()))
+    client.knock().await.map_err(|error| failed(screen, &error))?;
+    Ok(client)
 }
 
 /// Says what the desk could not do.
@@ -96,6 +97,7 @@ pub(super) fn failed(screen: Screen, error: &DeskError) -> Exit {
     match error {
         DeskError::BadRequest(_) => Exit::Usage,
         DeskError::NoDaemon(_) => Exit::DaemonNotReachable,
+        DeskError::Denied(_) => Exit::NotPermitted,
         DeskError::NotFound(_) | DeskError::Failed(_) => Exit::Failed,
     }
 }

@@ -1,5 +1,6 @@
 //! The commands' end: a desk that asks the daemon.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,9 +51,9 @@ impl ControlClient {
         Ok(Self { http, socket: socket.to_owned() })
     }
 
-    /// Whether a daemon answers.
-    pub async fn is_answered(&self) -> bool {
-        tokio::net::UnixStream::connect(&self.socket).await.is_ok()
+    /// Whether a daemon answers, and else what to say of it.
+    pub async fn knock(&self) -> Result<(), DeskError> {
+        tokio::net::UnixStream::connect(&self.socket).await.map(drop).map_err(|error| self.unanswered(error.kind()))
     }
 
     /// Has the daemon look at everything, and try its line to Teams.
@@ -92,10 +93,26 @@ impl ControlClient {
         self.ask(Method::GET, &format!("{path}?{pairs}"), None::<&()>).await
     }
 
-    /// What to say where nobody listens at the socket.
-    #[must_use]
-    pub fn nobody(&self) -> DeskError {
-        DeskError::NoDaemon(format!("no daemon answers on {}; start it with `nudged run`", self.socket.display()))
+    /// What to say where the socket can't be reached. Who may not use it does not learn whether anybody listens, and must
+    /// not be told to start another daemon.
+    fn unanswered(&self, kind: io::ErrorKind) -> DeskError {
+        let socket = self.socket.display();
+        if kind == io::ErrorKind::PermissionDenied {
+            return DeskError::Denied(format!(
+                "this user may not use the daemon's socket {socket}; ask as root, or as a member of the group of the socket"
+            ));
+        }
+        DeskError::NoDaemon(format!("no daemon answers on {socket}; start it with `nudged run`"))
+    }
+
+    /// What to say where no answer came.
+    fn unanswered_request(&self, error: &reqwest::Error) -> DeskError {
+        if !error.is_connect() {
+            return went_away();
+        }
+        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        let kind = causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).last();
+        self.unanswered(kind.unwrap_or(io::ErrorKind::Other))
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -106,8 +123,7 @@ impl ControlClient {
         &self,
         request: RequestBuilder,
     ) -> Result<(StatusCode, Answer), DeskError> {
-        let response =
-            request.send().await.map_err(|error| if error.is_connect() { self.nobody() } else { went_away() })?;
+        let response = request.send().await.map_err(|error| self.unanswered_request(&error))?;
         let status = response.status();
         let bytes = response.bytes().await.map_err(|_| went_away())?;
         if status.is_success() {
@@ -235,5 +251,22 @@ impl Desk for ControlClient {
 
     async fn resume(&self, schedule: String) -> Result<bool, DeskError> {
         self.ask(Method::POST, "/v1/resume", Some(&schedule)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_may_not_use_the_socket_is_not_told_that_nobody_listens() {
+        let client = ControlClient::new(Path::new("/run/nudged/nudged.sock")).expect("a client");
+        let denied = client.unanswered(io::ErrorKind::PermissionDenied);
+        assert!(matches!(denied, DeskError::Denied(_)), "{denied:?}");
+        assert!(!denied.to_string().contains("nudged run"), "{denied}");
+        for kind in [io::ErrorKind::NotFound, io::ErrorKind::ConnectionRefused] {
+            let nobody = client.unanswered(kind);
+            assert!(matches!(nobody, DeskError::NoDaemon(_)), "{nobody:?}");
+        }
     }
 }
