@@ -47,10 +47,9 @@ impl Library for DirectoryLibrary {
         let directory = self.directory.clone();
         match tokio::task::spawn_blocking(move || read_directory(&directory)).await {
             Ok(found) => found,
-            Err(error) => Shelf {
-                unreadable: vec![UnreadableFile { name: self.directory.display().to_string(), why: error.to_string() }],
-                ..Shelf::default()
-            },
+            Err(error) => {
+                Shelf { unreadable: vec![unreadable(&self.directory, &io::Error::other(error))], ..Shelf::default() }
+            }
         }
     }
 }
@@ -167,54 +166,76 @@ fn shelve(read: Result<Source, UnreadableFile>, shelf: &mut Shelf) {
 
 /// Reads one file that a person wrote and named.
 pub fn read_text(path: &Path) -> Result<Source, UnreadableFile> {
-    read_bounded(path, open(path, READING, Mode::empty()).map(File::from).map_err(io::Error::from), MAX_BYTES)
+    let file = open(path, READING, Mode::empty()).map(File::from).map_err(|error| unreadable(path, &error.into()))?;
+    read_bounded(path, file, MAX_BYTES)
 }
 
 /// Reads a file that was found below `root`. A link may lead to another place in there, as those do by which Kubernetes
 /// exchanges all files at once.
 fn read_below(root: &Path, path: &Path, most: u64) -> Result<Source, UnreadableFile> {
-    read_bounded(path, open_below(root, path), most)
+    read_bounded(path, open_below(root, path)?, most)
 }
 
-fn open_below(root: &Path, path: &Path) -> io::Result<File> {
-    let below = path.strip_prefix(root).map_err(io::Error::other)?;
+fn open_below(root: &Path, path: &Path) -> Result<File, UnreadableFile> {
+    let failed = |error: io::Error| unreadable(path, &error);
+    let below = path.strip_prefix(root).map_err(|error| failed(io::Error::other(error)))?;
     // Where we are has no name.
     let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
-    let root = rustix::fs::openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let root = rustix::fs::openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let root = root.map_err(|error| failed(error.into()))?;
     // The kernel looks where it leads while it opens it, so that nobody can exchange it in between.
     match openat2(root, below, READING, Mode::empty(), ResolveFlags::BENEATH) {
         Ok(file) => Ok(File::from(file)),
-        Err(Errno::XDEV) => Err(io::Error::other(
-            "it is a link that leads out of the directory of the schedules; put the file itself there",
-        )),
-        Err(error) => Err(error.into()),
+        Err(Errno::XDEV) => {
+            let why = "it is a link that leads out of the directory of the schedules";
+            Err(UnreadableFile::new(path.display().to_string(), why, PUT_IT_THERE))
+        }
+        Err(error) => Err(failed(error.into())),
     }
 }
 
-fn read_bounded(path: &Path, file: io::Result<File>, most: u64) -> Result<Source, UnreadableFile> {
-    let text = file.and_then(|file| {
-        let metadata = file.metadata()?;
-        // A pipe or a device could be read for ever.
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is no ordinary file"));
-        }
-        if metadata.len() > most {
-            return Err(io::Error::other(format!("it is larger than {} MiB", most >> 20)));
-        }
-        let mut text = String::new();
-        // It may have grown meanwhile; what is cut off is seen as damage.
-        file.take(most).read_to_string(&mut text)?;
-        Ok(text)
-    });
-    match text {
+/// What to do about a link that is not followed.
+const PUT_IT_THERE: &str = "put the file itself there";
+
+fn read_bounded(path: &Path, file: File, most: u64) -> Result<Source, UnreadableFile> {
+    let failed = |error: io::Error| unreadable(path, &error);
+    let name = path.display().to_string();
+    let metadata = file.metadata().map_err(failed)?;
+    // A pipe or a device could be read for ever.
+    if !metadata.is_file() {
+        return Err(UnreadableFile::new(name, "it is no ordinary file", "put a file in its place"));
+    }
+    if metadata.len() > most {
+        let why = format!("it is larger than {} MiB", most >> 20);
+        return Err(UnreadableFile::new(name, why, "make it smaller"));
+    }
+    let mut bytes = Vec::new();
+    // It may have grown meanwhile; what is cut off is seen as damage.
+    file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    as_text(&name, bytes)
+}
+
+/// What was read as the text that it should be.
+pub fn as_text(name: &str, bytes: Vec<u8>) -> Result<Source, UnreadableFile> {
+    match String::from_utf8(bytes) {
         // Some editors begin a file with a mark that says it is Unicode. It says nothing else.
-        Ok(text) => Ok(Source::new(path.display().to_string(), text.strip_prefix('\u{feff}').unwrap_or(&text))),
-        Err(error) => Err(unreadable(path, &error)),
+        Ok(text) => Ok(Source::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text))),
+        Err(error) => {
+            let start = error.utf8_error().valid_up_to();
+            let bytes = error.into_bytes();
+            let why = format!("the byte {:02X} is not UTF-8 here", bytes.get(start).copied().unwrap_or_default());
+            let shown = Source::new(name, String::from_utf8_lossy(&bytes));
+            let end = start + char::REPLACEMENT_CHARACTER.len_utf8();
+            let at = Some((shown, start..end));
+            Err(UnreadableFile { at, ..UnreadableFile::new(name, why, "save the file as UTF-8") })
+        }
     }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> UnreadableFile {
-    UnreadableFile { name: path.display().to_string(), why: error.to_string() }
+    let is_circle = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+    let cure = if is_circle { PUT_IT_THERE } else { "check the path and its rights" };
+    UnreadableFile::new(path.display().to_string(), error.to_string(), cure)
 }
 
 #[cfg(test)]

@@ -38,31 +38,52 @@ impl AnyDesk {
     }
 }
 
+/// Why nobody can be asked, and which end that means.
+pub(super) struct NobodyToAsk {
+    pub(super) why: String,
+    pub(super) exit: Exit,
+}
+
+impl NobodyToAsk {
+    /// Says it, where nothing can be done without.
+    pub(super) fn say(self, screen: Screen) -> Exit {
+        screen.error(self.why);
+        self.exit
+    }
+}
+
+impl From<DeskError> for NobodyToAsk {
+    fn from(error: DeskError) -> Self {
+        Self { exit: exit(&error), why: error.to_string() }
+    }
+}
+
 /// The daemon's desk, or one over the store where no daemon is running.
 pub(super) async fn open(screen: Screen, common: &Common) -> Result<AnyDesk, Exit> {
     let config = settings::load(screen, common)?;
-    let client = ControlClient::new(&config.socket).map_err(|error| failed(screen, &error))?;
+    reach(&config).await.map_err(|nobody| nobody.say(screen))
+}
+
+/// The same, for those who can do without.
+pub(super) async fn reach(config: &Config) -> Result<AnyDesk, NobodyToAsk> {
+    let client = ControlClient::new(&config.socket)?;
     match client.knock().await {
         Ok(()) => return Ok(AnyDesk { desk: Arc::new(client), owned: None }),
         // A daemon may run, so the store is not to be looked at.
-        Err(error @ DeskError::Denied(_)) => return Err(failed(screen, &error)),
+        Err(error @ DeskError::Denied(_)) => return Err(error.into()),
         Err(_) => {}
     }
-    let owned = match daemon::open_store(&config.state_dir) {
-        Ok(owned) => owned,
-        Err(StartError::AlreadyRunning(_)) => {
+    let owned = daemon::open_store(&config.state_dir).map_err(|error| match error {
+        StartError::AlreadyRunning(_) => {
             let socket = config.socket.display();
-            screen.error(format!(
+            let why = format!(
                 "a daemon holds the store but does not answer on {socket}; it may be starting or stopping, its log says more"
-            ));
-            return Err(Exit::DaemonNotReachable);
+            );
+            NobodyToAsk { why, exit: Exit::DaemonNotReachable }
         }
-        Err(error) => {
-            screen.error(error.to_string());
-            return Err(start_exit(&error));
-        }
-    };
-    Ok(AnyDesk { desk: Arc::new(over_store(&config, &owned)), owned: Some(owned) })
+        error => NobodyToAsk { exit: start_exit(&error), why: error.to_string() },
+    })?;
+    Ok(AnyDesk { desk: Arc::new(over_store(config, &owned)), owned: Some(owned) })
 }
 
 /// A desk over the store itself.
@@ -94,6 +115,10 @@ pub(super) async fn daemon_only(screen: Screen, common: &Common) -> Result<Contr
 /// Says what the desk could not do.
 pub(super) fn failed(screen: Screen, error: &DeskError) -> Exit {
     screen.error(error.to_string());
+    exit(error)
+}
+
+fn exit(error: &DeskError) -> Exit {
     match error {
         DeskError::BadRequest(_) => Exit::Usage,
         DeskError::NoDaemon(_) => Exit::DaemonNotReachable,

@@ -123,7 +123,7 @@ fn remedy(screen: Screen, args: &RecallArgs) -> Result<Remedy, Exit> {
         (None, Some(file)) => match read_text(file) {
             Ok(source) => Ok(Remedy::Replace(source.text.to_string())),
             Err(error) => {
-                screen.error(format!("{} can't be read: {}", error.name, error.why));
+                screen.error(error.to_string());
                 Err(Exit::Failed)
             }
         },

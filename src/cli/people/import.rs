@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::adapter::files::read_text;
+use crate::adapter::files::{as_text, read_text};
 use crate::cli::problems::{ProblemView, render};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Ended, Exit, desk};
@@ -16,6 +16,7 @@ use crate::domain::import;
 use crate::domain::problem::{Problem, Source};
 use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{Desk, ImportReport};
+use crate::port::library::UnreadableFile;
 
 /// So many lines are taken in at once.
 const LINES_AT_ONCE: usize = 5_000;
@@ -77,26 +78,33 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
 }
 
 async fn take_in(screen: Screen, desk: &dyn Desk, path: &Path, sum: &mut Sum) -> Result<(), Exit> {
-    let cannot = |why: &dyn std::fmt::Display| {
-        screen.error(format!("{} can't be read: {why}; check the path and its rights", path.display()));
+    let name = path.display().to_string();
+    let unreadable = |file: &UnreadableFile| {
+        screen.error(file.to_string());
         Exit::Failed
     };
-    if !is_json_lines(path).map_err(|error| cannot(&error))? {
-        let source = read_text(path).map_err(|error| cannot(&error.why))?;
+    let cannot = |error: io::Error| {
+        unreadable(&UnreadableFile::new(name.as_str(), error.to_string(), "check the path and its rights"))
+    };
+    if !is_json_lines(path).map_err(cannot)? {
+        let source = read_text(path).map_err(|file| unreadable(&file))?;
         return give(screen, desk, source, sum).await;
     }
-    let mut lines = BufReader::new(File::open(path).map_err(|error| cannot(&error))?);
+    let mut lines = BufReader::new(File::open(path).map_err(cannot)?);
     let mut before = 0;
     loop {
-        let part = read_lines(&mut lines).map_err(|error| cannot(&error))?;
+        let part = read_lines(&mut lines).map_err(cannot)?;
         if part.is_empty() {
             return Ok(());
         }
         // The lines before it are empty in this source, so that each problem stands in the line that it has in the file.
-        let count = part.bytes().filter(|byte| *byte == b'\n').count();
-        let source = Source::new(path.display().to_string(), "\n".repeat(before) + &part);
+        let count = part.iter().filter(|byte| **byte == b'\n').count();
+        let is_blank = part.trim_ascii().is_empty();
+        let mut lines_so_far = vec![b'\n'; before];
+        lines_so_far.extend(part);
+        let source = as_text(&name, lines_so_far).map_err(|file| unreadable(&file))?;
         before += count;
-        if !part.trim().is_empty() {
+        if !is_blank {
             give(screen, desk, source, sum).await?;
         }
         screen.progress(&format!("{before} lines taken in"));
@@ -121,10 +129,10 @@ fn is_json_lines(path: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-fn read_lines(lines: &mut impl BufRead) -> io::Result<String> {
-    let mut part = String::new();
+fn read_lines(lines: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut part = Vec::new();
     for _ in 0..LINES_AT_ONCE {
-        if lines.read_line(&mut part)? == 0 {
+        if lines.read_until(b'\n', &mut part)? == 0 {
             break;
         }
     }

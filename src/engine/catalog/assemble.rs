@@ -228,10 +228,8 @@ fn files<'a>(shelf: &'a Shelf, kept: &'a [Document], pantry: &Pantry<'_>) -> Vec
         last_good: last_good.get(name).copied(),
         use_of_it,
     };
-    let unreadable = shelf.unreadable.iter().map(|file| {
-        let line = format!("it can't be read: {}; check the path and its rights", file.why);
-        nothing(file.name.as_str(), Use::HeldBack(vec![line]))
-    });
+    let unreadable =
+        shelf.unreadable.iter().map(|file| nothing(file.name.as_str(), Use::HeldBack(vec![file.line()])));
     let mut files: Vec<File<'a>> = there.chain(unreadable).collect();
     let known: BTreeSet<&str> = files.iter().map(|file| file.name).collect();
     let rest = last_good.keys().filter(|name| !known.contains(*name)).map(|name| {

@@ -53,11 +53,7 @@ impl<'a> Pantry<'a> {
         };
         for supply in &shelf.supplies {
             if let Err(unreadable) = &supply.text {
-                hold_back(
-                    &supply.path,
-                    &unreadable.name,
-                    vec![format!("it can't be read: {}; check the path and its rights", unreadable.why)],
-                );
+                hold_back(&supply.path, &unreadable.name, vec![unreadable.line()]);
             }
         }
         for (path, supply) in found.iter() {

@@ -37,7 +37,7 @@ fn expect(outcome: &Outcome, expect: [&[&str]; 4]) {
 
 #[track_caller]
 fn check(files: &[Source], unreadable: &[&str], kept: &[Document], wanted: [&[&str]; 4]) {
-    let unreadable = unreadable.iter().map(|name| UnreadableFile { name: (*name).into(), why: "x".into() });
+    let unreadable = unreadable.iter().map(|name| UnreadableFile::new(*name, "x", "y"));
     let shelf = Shelf { files: files.to_vec(), unreadable: unreadable.collect(), supplies: Vec::new() };
     expect(&look(&shelf, kept, &[]), wanted);
 }
@@ -105,7 +105,7 @@ fn supplies_keep_their_last_good_version_too() {
     expect(&look(&with_supply(Some(broken)), &kept_news, &old), [&["news"], &["d/text/news.md+"], none, none]);
     assert_eq!(said(&with_supply(Some(broken)), &kept_news, &old), "old");
     let mut unreadable = with_supply(Some("x"));
-    unreadable.supplies[0].text = Err(UnreadableFile { name: "d/text/news.md".into(), why: "x".into() });
+    unreadable.supplies[0].text = Err(UnreadableFile::new("d/text/news.md", "x", "y"));
     expect(&look(&unreadable, &kept_news, &old), [&["news"], &["d/text/news.md+"], none, none]);
     // One that went away takes nothing with it: the schedule is held back, and goes on with both as they were.
     expect(&look(&with_supply(None), &kept_news, &old), [&["news"], &["a+"], none, none]);
