@@ -12,9 +12,8 @@ use crate::adapter::files::{as_text, read_text};
 use crate::cli::problems::{ProblemView, render};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Ended, Exit, desk};
-use crate::domain::import;
+use crate::domain::import::{self, PeopleFile};
 use crate::domain::problem::{Problem, Source};
-use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{Desk, ImportReport};
 use crate::port::library::UnreadableFile;
 
@@ -40,6 +39,8 @@ pub(super) struct ImportArgs {
 struct Sum {
     report: ImportReport,
     problems: Vec<(Source, Problem)>,
+    /// How many rows or references were left out for what is wrong with them.
+    left_out: u64,
 }
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> Ended {
@@ -54,7 +55,8 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
     }
     any.close().await;
     screen.end_progress();
-    let Sum { report, problems } = sum;
+    let Sum { report, problems, left_out } = sum;
+    let not_taken_in = left_out + report.refused.len() as u64;
     let is_clean = problems.is_empty() && report.refused.is_empty();
     if screen.json && ended.is_ok() {
         let problems: Vec<_> = problems.iter().map(|(source, problem)| ProblemView::new(source, problem)).collect();
@@ -63,15 +65,16 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
             "added": report.added,
             "updated": report.updated,
             "unchanged": report.unchanged,
+            "not_taken_in": not_taken_in,
             "refused": report.refused,
             "problems": problems,
         }));
-    } else if ended.is_ok() || report != ImportReport::default() {
+    } else if ended.is_ok() || report != ImportReport::default() || left_out > 0 {
         // What came in before a file that can't be read has come in.
         for (source, problem) in &problems {
             screen.say(render(source, problem, false));
         }
-        tell(screen, &report);
+        tell(screen, &report, not_taken_in);
     }
     ended?;
     Ok(if is_clean { Exit::Done } else { Exit::SomeRecipientsFailed })
@@ -141,9 +144,10 @@ fn read_lines(lines: &mut impl BufRead) -> io::Result<Vec<u8>> {
 
 /// Reads what the source says and has it taken in.
 async fn give(screen: Screen, desk: &dyn Desk, source: Source, sum: &mut Sum) -> Result<(), Exit> {
-    let (records, problems): (Vec<PersonRecord>, _) = import::people(&source);
+    let PeopleFile { people, problems, left_out } = import::people_file(&source);
     sum.problems.extend(problems.into_iter().map(|problem| (source.clone(), problem)));
-    let report = desk.import_people(records).await.map_err(|error| desk::failed(screen, &error))?;
+    sum.left_out += left_out;
+    let report = desk.import_people(people).await.map_err(|error| desk::failed(screen, &error))?;
     sum.report.added += report.added;
     sum.report.updated += report.updated;
     sum.report.unchanged += report.unchanged;
@@ -151,15 +155,12 @@ async fn give(screen: Screen, desk: &dyn Desk, source: Source, sum: &mut Sum) ->
     Ok(())
 }
 
-fn tell(screen: Screen, report: &ImportReport) {
+fn tell(screen: Screen, report: &ImportReport, not_taken_in: u64) {
     for refused in &report.refused {
         screen.say(format!("not taken in: {refused}"));
     }
     screen.data(format!(
-        "{} added, {} updated, {} unchanged, {} not taken in",
-        report.added,
-        report.updated,
-        report.unchanged,
-        report.refused.len()
+        "{} added, {} updated, {} unchanged, {not_taken_in} not taken in",
+        report.added, report.updated, report.unchanged
     ));
 }
