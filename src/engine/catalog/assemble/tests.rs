@@ -58,7 +58,8 @@ fn what_comes_into_force() {
     // A removed file is forgotten; all at once they are not removed, but out of sight.
     check(std::slice::from_ref(&b), &[], &[kept(&a), kept(&b)], [&["three"], none, none, &["file:a"]]);
     check(&[], &[], &[kept(&a), kept(&b)], [&["one", "three", "two"], &["a+", "b+"], none, none]);
-    check(&[], &["schedules"], &[kept(&a)], [&["one", "two"], &["schedules"], none, none]);
+    check(&[], &["schedules"], &[kept(&a)], [&["one", "two"], &["schedules+"], none, none]);
+    check(&[], &["schedules"], &[], [none, &["schedules"], none, none]);
 }
 
 const PATH: &str = "text/news.md";
@@ -132,7 +133,7 @@ fn what_is_out_of_sight_goes_on() {
     let (a, b) = (file("d/a", &["one"]), file("d/team/b", &["two"]));
     let none: &[&str] = &[];
     let kept = [kept(&a), kept(&b)];
-    check(std::slice::from_ref(&a), &["d/team"], &kept, [&["one", "two"], &["d/team"], none, none]);
+    check(std::slice::from_ref(&a), &["d/team"], &kept, [&["one", "two"], &["d/team+"], none, none]);
     check(std::slice::from_ref(&a), &["d/tea"], &kept, [&["one"], &["d/tea"], none, none]);
 }
 
