@@ -9,10 +9,11 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
+use crate::adapter::control::check_token_file;
 use crate::adapter::files::{as_text, is_below, read_named};
 use crate::adapter::zones::ZoneData;
 use crate::cli::problems::{ProblemView, show};
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Screen, plain_name};
 use crate::cli::settings::Unusable;
 use crate::cli::world::Crowd;
 use crate::cli::{Common, Ended, Exit, settings};
@@ -79,6 +80,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &CheckArgs) -> En
     };
     if let Some(config) = &config {
         tell_credential(screen, config);
+        tell_tokens(screen, config);
     }
     let crowd = crowd(screen, args, config.as_ref()).await?;
     let checked = check_all(named(args, config.as_ref()), &crowd);
@@ -168,6 +170,16 @@ fn tell_credential(screen: Screen, config: &Config) {
     }
 }
 
+/// Says what is wrong with the tokens of the admin API, in the same way.
+fn tell_tokens(screen: Screen, config: &Config) {
+    let Some(admin) = &config.admin else { return };
+    for file in std::iter::once(&admin.token_file).chain(&admin.metrics_token_file) {
+        if let Err(why) = check_token_file(file) {
+            screen.say(format!("note: {why} (the daemon must be able to; you need not)"));
+        }
+    }
+}
+
 /// The people for whom it is checked whether everybody can be reached in time. Whoever checks may not be allowed to ask who
 /// is known, and the files are right or wrong without that.
 async fn crowd(screen: Screen, args: &CheckArgs, config: Option<&Config>) -> Result<Crowd, Exit> {
@@ -206,12 +218,26 @@ fn overload(
     parse::overload(schedule, source, &counted, crowd.per_second)
 }
 
+/// Where a file lies, whichever way the path to it is written.
+fn place(name: &str) -> PathBuf {
+    let path = Path::new(name);
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    directory.join(path.file_name().unwrap_or_default())
+}
+
 fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
     let now = SystemClock::new().now();
     let rules = ZoneData::newest();
     let mut names: BTreeMap<ScheduleName, Schedule> = BTreeMap::new();
     let mut checked = Vec::new();
-    for Named { path, shelf } in all {
+    // Two paths may have brought the same file. Two files that are links to one are two: so the daemon sees them.
+    let mut before: BTreeSet<PathBuf> = BTreeSet::new();
+    for Named { path, mut shelf } in all {
+        shelf.files.retain(|source| !before.contains(&place(&source.name)));
+        shelf.unreadable.retain(|file| !before.contains(&place(&file.name)));
+        let those = shelf.files.iter().map(|source| &*source.name);
+        before.extend(those.chain(shelf.unreadable.iter().map(|file| file.name.as_str())).map(place));
         let supplies = shelf.understand();
         let mut used = BTreeSet::new();
         let parsed = cores::map(&shelf.files, |source| parse::parse(source, &supplies));
@@ -259,9 +285,8 @@ fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
             file.problems.sort_by_key(|problem| problem.span.start);
         }
     }
-    // Two paths may have brought the same supply.
     let mut seen = BTreeSet::new();
-    checked.retain(|file| file.schedules.is_some() || seen.insert(file.source.name.clone()));
+    checked.retain(|file| file.schedules.is_some() || seen.insert(place(&file.source.name)));
     checked
 }
 
@@ -269,7 +294,7 @@ fn tell(screen: Screen, file: &Checked) {
     show(screen, &file.source, &file.problems);
     if file.count(Severity::Error) == 0 {
         let what = file.schedules.map_or_else(String::new, |count| format!(", {}", counted(count, "schedule")));
-        screen.data(format!("{}: ok{what}", file.source.name));
+        screen.data(format!("{}: ok{what}", plain_name(&file.source.name)));
     }
 }
 

@@ -74,11 +74,13 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// The supplies that could be read, understood.
+    /// The supplies, understood. One that can't be read is there all the same, and says nothing.
     #[must_use]
     pub fn understand(&self) -> Supplies {
-        let readable = |supply: &FoundSupply| Some((supply.path.clone(), supply.text.clone().ok()?));
-        Supplies::read(self.supplies.iter().filter_map(readable))
+        let read = |supply: &FoundSupply| {
+            (supply.path.clone(), supply.text.clone().map_err(|unreadable| unreadable.problem()))
+        };
+        Supplies::of(self.supplies.iter().map(read))
     }
 }
 

@@ -51,11 +51,6 @@ impl<'a> Pantry<'a> {
             });
             now = now.or(&last);
         };
-        for supply in &shelf.supplies {
-            if let Err(unreadable) = &supply.text {
-                hold_back(&supply.path, &unreadable.name, vec![unreadable.line()]);
-            }
-        }
         for (path, supply) in found.iter() {
             if supply.is_good() {
                 odd.extend(warnings(&supply.source, &supply.problems));
