@@ -73,15 +73,20 @@ pub(super) async fn reach(config: &Config) -> Result<AnyDesk, NobodyToAsk> {
         Err(error @ DeskError::Denied(_)) => return Err(error.into()),
         Err(_) => {}
     }
-    let owned = daemon::open_store(&config.state_dir).map_err(|error| match error {
-        StartError::AlreadyRunning(_) => {
-            let socket = config.socket.display();
+    let socket = config.socket.display();
+    let owned = daemon::open_store(&config.state_dir).map_err(|error| match (start_exit(&error), error) {
+        (_, StartError::AlreadyRunning(_)) => {
             let why = format!(
                 "a daemon holds the store but does not answer on {socket}; it may be starting or stopping, its log says more"
             );
             NobodyToAsk { why, exit: Exit::DaemonNotReachable }
         }
-        error => NobodyToAsk { exit: start_exit(&error), why: error.to_string() },
+        // They may well be allowed to ask a daemon.
+        (Exit::NotPermitted, error) => {
+            let why = format!("no daemon answers on {socket}, and {error}");
+            NobodyToAsk { why, exit: Exit::NotPermitted }
+        }
+        (exit, error) => NobodyToAsk { exit, why: error.to_string() },
     })?;
     Ok(AnyDesk { desk: Arc::new(over_store(config, &owned)), owned: Some(owned) })
 }
@@ -168,7 +173,9 @@ fn open_exit(error: &OpenError) -> Exit {
 fn io_exit(kind: std::io::ErrorKind) -> Exit {
     match kind {
         std::io::ErrorKind::PermissionDenied => Exit::NotPermitted,
-        std::io::ErrorKind::NotFound => Exit::Invalid,
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+            Exit::Invalid
+        }
         _ => Exit::Failed,
     }
 }

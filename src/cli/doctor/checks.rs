@@ -110,7 +110,9 @@ fn sending(facts: &Facts) -> Check {
             Check::fail(NAME, trouble, "the queue waits and goes on by itself once that is put right")
         }
         DaemonSeen::Runs { trouble: None, .. } => Check::ok(NAME, "nothing keeps the bot from sending"),
-        DaemonSeen::Silent(_) | DaemonSeen::Denied(_) | DaemonSeen::None => Check::skip(NAME, "only a running daemon knows"),
+        DaemonSeen::Silent(_) | DaemonSeen::Denied(_) | DaemonSeen::None => {
+            Check::skip(NAME, "only a running daemon knows")
+        }
     }
 }
 
@@ -123,7 +125,10 @@ fn store(facts: &Facts) -> Check {
         }
         (Err(why), DaemonSeen::Silent(_) | DaemonSeen::Denied(_)) => Check::skip(NAME, why),
         (Err(why), DaemonSeen::Runs { .. } | DaemonSeen::None) => {
-            Check::fail(NAME, why, "if it can't be saved: `nudged restore` puts a backup in its place")
+            // Who refused to open it knows the cure.
+            let cure = "if it can't be saved: `nudged restore` puts a backup in its place";
+            let (finding, cure) = why.split_once("; ").unwrap_or((why, cure));
+            Check::fail(NAME, finding, cure)
         }
     }
 }

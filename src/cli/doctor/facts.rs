@@ -90,7 +90,10 @@ pub(super) async fn gather(config: &Config) -> Facts {
     let asked = match ControlClient::new(&config.socket) {
         Ok(client) => match client.knock().await {
             Ok(()) => ask_daemon(&client, config).await,
-            Err(DeskError::Denied(why)) => Asked::nothing(DaemonSeen::Denied(why)),
+            // The secret is not theirs to read either.
+            Err(DeskError::Denied(why)) => {
+                Asked { credential: Some(Err(UNKNOWN.to_owned())), ..Asked::nothing(DaemonSeen::Denied(why)) }
+            }
             Err(_) => look_directly(config, &clock).await,
         },
         Err(_) => look_directly(config, &clock).await,
@@ -124,10 +127,11 @@ struct Asked {
     credential: Option<Result<CredentialSeen, String>>,
 }
 
+const UNKNOWN: &str = "the daemon did not say";
+
 impl Asked {
     /// Where the daemon can't be asked, and nobody else knows.
     fn nothing(daemon: DaemonSeen) -> Self {
-        const UNKNOWN: &str = "the daemon did not say";
         let (ledger, line) = (Err(UNKNOWN.to_owned()), Err(UNKNOWN.to_owned()));
         Self { daemon, ledger, line, backups: None, credential: None }
     }

@@ -186,6 +186,15 @@ fn who_may_not_ask_is_not_told_that_no_daemon_runs() {
 }
 
 #[test]
+fn the_ledger_has_the_cure_of_what_is_wrong_with_it() {
+    let why = "/var/lib/nudged can't be read and written by this user; use the user that runs nudged";
+    let facts = Facts { daemon: DaemonSeen::None, ledger: Err(why.into()), ..well() };
+    let checks = judge(&facts);
+    let ledger = checks.iter().find(|check| check.name == "ledger").expect("it is there");
+    assert_eq!(ledger.cure.as_deref(), Some("use the user that runs nudged"));
+}
+
+#[test]
 fn each_has_its_threshold() {
     let found =
         |facts: &Facts, name: &str| judge(facts).into_iter().find(|check| check.name == name).map(|it| it.found);
