@@ -145,12 +145,23 @@ fn find(
         if name.starts_with('.') || name.ends_with('~') || rooms.contains(&path) {
             continue;
         }
-        // A link to a directory is not followed: it could lead round in a circle.
-        if path.is_dir() && !path.is_symlink() {
+        let is_wanted = path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known));
+        // It could lead round in a circle. Whoever made it means what is in there.
+        if path.is_dir() && path.is_symlink() {
+            let why = "it is a link to a directory, and those are not followed";
+            unread.push(UnreadableFile::new(path.display().to_string(), why, "put the directory itself there"));
+        } else if path.is_dir() && is_wanted {
+            let why = "it is a directory with the name of a file";
+            unread.push(UnreadableFile::new(
+                path.display().to_string(),
+                why,
+                "rename it, or put the file in its place",
+            ));
+        } else if path.is_dir() {
             if let Err(error) = find(&path, endings, rooms, found, unread) {
                 unread.push(unreadable(&path, &error));
             }
-        } else if path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known)) {
+        } else if is_wanted {
             found.push(path);
         }
     }
@@ -346,6 +357,39 @@ mod tests {
         }
         // Who names a file has the right to it.
         assert_eq!(read_text(&home.join("a.toml")).expect("it can be read").text.to_string(), "hunter2");
+    }
+
+    #[test]
+    fn a_directory_that_is_not_read_is_told() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (home, other) = (directory.path().join("schedules"), directory.path().join("other"));
+        for made in [&other, &home.join("team"), &home.join("c.toml"), &home.join("..data")] {
+            std::fs::create_dir_all(made).expect("made");
+        }
+        std::os::unix::fs::symlink(&other, home.join("a")).expect("linked");
+        std::os::unix::fs::symlink("team", home.join("b")).expect("linked");
+        let mut unread = read_directory(&home).unreadable;
+        unread.sort_by(|a, b| a.name.cmp(&b.name));
+        let said: Vec<_> =
+            unread.iter().map(|file| (&file.name[home.as_os_str().len()..], file.why.as_str())).collect();
+        let link = "it is a link to a directory, and those are not followed";
+        let expect = [("/a", link), ("/b", link), ("/c.toml", "it is a directory with the name of a file")];
+        assert_eq!(said, expect);
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_with_its_place() {
+        let check = |bytes: &[u8], expect: &str| {
+            let file = as_text("a.csv", bytes.to_vec()).expect_err("it is no text");
+            assert_eq!(file.to_string(), expect);
+            let (source, problem) = file.problem();
+            assert_eq!(&source.text[problem.span.clone()], "\u{fffd}");
+        };
+        check(
+            b"name\nJ\xc3\xbcrgen\nJ\xfcrgen\n",
+            "a.csv:3:2 can't be read: the byte FC is not UTF-8 here; save the file as UTF-8",
+        );
+        check(b"cut \xc3", "a.csv:1:5 can't be read: the byte C3 is not UTF-8 here; save the file as UTF-8");
     }
 
     #[test]
