@@ -34,7 +34,7 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
                         Examples:\n  nudged recall standup --dry-run\n  \
                         nudged recall standup --yes\n  \
                         nudged recall standup --occurrence 2026-12-01T09:00 --who group:field\n  \
-                        nudged recall standup --replace 'It is at {{ occurrence.time }} in room 2.'")]
+                        nudged recall standup --replace 'At {{ occurrence.time }} in room 2.'")]
 pub(super) struct RecallArgs {
     /// The schedule whose messages are taken back
     schedule: String,
