@@ -237,7 +237,7 @@ pub fn as_text(name: &str, bytes: Vec<u8>) -> Result<Source, UnreadableFile> {
             let why = format!("the byte {:02X} is not UTF-8 here", bytes.get(start).copied().unwrap_or_default());
             let shown = Source::new(name, String::from_utf8_lossy(&bytes));
             let end = start + char::REPLACEMENT_CHARACTER.len_utf8();
-            let at = Some((shown, start..end));
+            let at = Some(Box::new((shown, start..end)));
             Err(UnreadableFile { at, ..UnreadableFile::new(name, why, "save the file as UTF-8") })
         }
     }

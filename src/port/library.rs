@@ -16,7 +16,7 @@ pub struct UnreadableFile {
     /// What to do about it.
     pub cure: String,
     /// Where the fault stands, with the text as far as it can be shown, when it is in the text.
-    pub at: Option<(Source, Range<usize>)>,
+    pub at: Option<Box<(Source, Range<usize>)>>,
 }
 
 impl UnreadableFile {
@@ -28,7 +28,8 @@ impl UnreadableFile {
     /// The problem of a file that stands among others, and the text in which it has its place.
     #[must_use]
     pub fn problem(&self) -> (Source, Problem) {
-        let (source, span) = self.at.clone().unwrap_or_else(|| (Source::new(self.name.as_str(), ""), 0..0));
+        let nowhere = || (Source::new(self.name.as_str(), ""), 0..0);
+        let (source, span) = self.at.as_deref().cloned().unwrap_or_else(nowhere);
         let what = format!("this can't be read: {}", self.why);
         (source, Problem::new(Code::Unreadable, span, what).with_help(self.cure.as_str()))
     }
@@ -36,7 +37,7 @@ impl UnreadableFile {
     /// The same without the name of the file, for where that stands already.
     #[must_use]
     pub fn line(&self) -> String {
-        let place = self.at.as_ref().map_or_else(String::new, |(source, span)| {
+        let place = self.at.as_deref().map_or_else(String::new, |(source, span)| {
             let Place { line, column } = source.place(span.start);
             format!("{line}:{column}: ")
         });
@@ -48,7 +49,7 @@ impl UnreadableFile {
 impl fmt::Display for UnreadableFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, why, cure, at } = self;
-        let place = at.as_ref().map(|(source, span)| source.place(span.start));
+        let place = at.as_deref().map(|(source, span)| source.place(span.start));
         let place = place.map_or_else(String::new, |Place { line, column }| format!(":{line}:{column}"));
         write!(f, "{name}{place} can't be read: {why}; {cure}")
     }

@@ -101,12 +101,11 @@ async fn take_in(screen: Screen, desk: &dyn Desk, path: &Path, sum: &mut Sum) ->
             return Ok(());
         }
         // The lines before it are empty in this source, so that each problem stands in the line that it has in the file.
-        let count = part.iter().filter(|byte| **byte == b'\n').count();
         let is_blank = part.trim_ascii().is_empty();
         let mut lines_so_far = vec![b'\n'; before];
         lines_so_far.extend(part);
         let source = as_text(&name, lines_so_far).map_err(|file| unreadable(&file))?;
-        before += count;
+        before = source.text.matches('\n').count();
         if !is_blank {
             give(screen, desk, source, sum).await?;
         }
