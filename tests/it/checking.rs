@@ -164,6 +164,14 @@ fn a_ledger_that_cannot_be_used_has_its_own_cure_and_code() {
     assert_eq!(code, Some(78), "{said}");
     assert!(said.contains("`nudged restore FILE`, or name another state_dir"), "{said}");
     fs::remove_dir_all(place.0.path().join("state")).expect("removed");
+    // Damage that is seen only by who reads all of it.
+    place.run(&["status", "--config", "nudged.toml"]);
+    let ledger = fs::read(place.0.path().join("state/nudged.db")).expect("read");
+    place.write("state/nudged.db", [&ledger[..16_384], &[7; 16_384], &ledger[32_768..]].concat());
+    let (code, _, said) = place.said(&["backup", "--to", "copy.db", "--config", "nudged.toml"]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.starts_with("nudged: state/nudged.db is damaged: "), "{said}");
+    fs::remove_dir_all(place.0.path().join("state")).expect("removed");
     for make in [|path: &std::path::Path| fs::write(path, ""), |path: &std::path::Path| symlink("nowhere", path)] {
         let state = place.0.path().join("state");
         make(&state).expect("made");
