@@ -87,7 +87,7 @@ pub struct Outside {
 pub enum StartError {
     #[error("another nudged is running on {}", .0.display())]
     AlreadyRunning(PathBuf),
-    #[error("the state directory {} can't be used: {source}; make it, and give it to the user that runs nudged", path.display())]
+    #[error("the state directory {} can't be used: {source}; {}", path.display(), directory_cure(source.kind()))]
     Directory { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Credential(#[from] Unusable),
@@ -107,6 +107,19 @@ pub enum StartError {
     Admin(#[from] AdminError),
     #[error(transparent)]
     Ticker(#[from] TickerError),
+}
+
+/// What to do about a state directory that can't be used.
+fn directory_cure(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::PermissionDenied => "use the user that runs nudged, or give the directory to this one",
+        io::ErrorKind::ReadOnlyFilesystem => "mount its disk for writing again",
+        // A file, or a link that leads nowhere, bears its name.
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            "it must be a directory: move away what is there, or name another state_dir"
+        }
+        _ => "make it, and give it to the user that runs nudged",
+    }
 }
 
 /// The store of a state directory, held by one process at a time.

@@ -47,10 +47,9 @@ impl Library for DirectoryLibrary {
         let directory = self.directory.clone();
         match tokio::task::spawn_blocking(move || read_directory(&directory)).await {
             Ok(found) => found,
-            Err(error) => Shelf {
-                unreadable: vec![UnreadableFile { name: self.directory.display().to_string(), why: error.to_string() }],
-                ..Shelf::default()
-            },
+            Err(error) => {
+                Shelf { unreadable: vec![unreadable(&self.directory, &io::Error::other(error))], ..Shelf::default() }
+            }
         }
     }
 }
@@ -147,12 +146,23 @@ fn find(
         if name.starts_with('.') || name.ends_with('~') || rooms.contains(&path) {
             continue;
         }
-        // A link to a directory is not followed: it could lead round in a circle.
-        if path.is_dir() && !path.is_symlink() {
+        let is_wanted = path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known));
+        // It could lead round in a circle. Whoever made it means what is in there.
+        if path.is_dir() && path.is_symlink() {
+            let why = "it is a link to a directory, and those are not followed";
+            unread.push(UnreadableFile::new(path.display().to_string(), why, "put the directory itself there"));
+        } else if path.is_dir() && is_wanted {
+            let why = "it is a directory with the name of a file";
+            unread.push(UnreadableFile::new(
+                path.display().to_string(),
+                why,
+                "rename it, or put the file in its place",
+            ));
+        } else if path.is_dir() {
             if let Err(error) = find(&path, endings, rooms, found, unread) {
                 unread.push(unreadable(&path, &error));
             }
-        } else if path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known)) {
+        } else if is_wanted {
             found.push(path);
         }
     }
@@ -168,54 +178,76 @@ fn shelve(read: Result<Source, UnreadableFile>, shelf: &mut Shelf) {
 
 /// Reads one file that a person wrote and named.
 pub fn read_text(path: &Path) -> Result<Source, UnreadableFile> {
-    read_bounded(path, open(path, READING, Mode::empty()).map(File::from).map_err(io::Error::from), MAX_BYTES)
+    let file = open(path, READING, Mode::empty()).map(File::from).map_err(|error| unreadable(path, &error.into()))?;
+    read_bounded(path, file, MAX_BYTES)
 }
 
 /// Reads a file that was found below `root`. A link may lead to another place in there, as those do by which Kubernetes
 /// exchanges all files at once.
 fn read_below(root: &Path, path: &Path, most: u64) -> Result<Source, UnreadableFile> {
-    read_bounded(path, open_below(root, path), most)
+    read_bounded(path, open_below(root, path)?, most)
 }
 
-fn open_below(root: &Path, path: &Path) -> io::Result<File> {
-    let below = path.strip_prefix(root).map_err(io::Error::other)?;
+fn open_below(root: &Path, path: &Path) -> Result<File, UnreadableFile> {
+    let failed = |error: io::Error| unreadable(path, &error);
+    let below = path.strip_prefix(root).map_err(|error| failed(io::Error::other(error)))?;
     // Where we are has no name.
     let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
-    let root = rustix::fs::openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let root = rustix::fs::openat(CWD, root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let root = root.map_err(|error| failed(error.into()))?;
     // The kernel looks where it leads while it opens it, so that nobody can exchange it in between.
     match openat2(root, below, READING, Mode::empty(), ResolveFlags::BENEATH) {
         Ok(file) => Ok(File::from(file)),
-        Err(Errno::XDEV) => Err(io::Error::other(
-            "it is a link that leads out of the directory of the schedules; put the file itself there",
-        )),
-        Err(error) => Err(error.into()),
+        Err(Errno::XDEV) => {
+            let why = "it is a link that leads out of the directory of the schedules";
+            Err(UnreadableFile::new(path.display().to_string(), why, PUT_IT_THERE))
+        }
+        Err(error) => Err(failed(error.into())),
     }
 }
 
-fn read_bounded(path: &Path, file: io::Result<File>, most: u64) -> Result<Source, UnreadableFile> {
-    let text = file.and_then(|file| {
-        let metadata = file.metadata()?;
-        // A pipe or a device could be read for ever.
-        if !metadata.is_file() {
-            return Err(io::Error::other("it is no ordinary file"));
-        }
-        if metadata.len() > most {
-            return Err(io::Error::other(format!("it is larger than {} MiB", most >> 20)));
-        }
-        let mut text = String::new();
-        // It may have grown meanwhile; what is cut off is seen as damage.
-        file.take(most).read_to_string(&mut text)?;
-        Ok(text)
-    });
-    match text {
+/// What to do about a link that is not followed.
+const PUT_IT_THERE: &str = "put the file itself there";
+
+fn read_bounded(path: &Path, file: File, most: u64) -> Result<Source, UnreadableFile> {
+    let failed = |error: io::Error| unreadable(path, &error);
+    let name = path.display().to_string();
+    let metadata = file.metadata().map_err(failed)?;
+    // A pipe or a device could be read for ever.
+    if !metadata.is_file() {
+        return Err(UnreadableFile::new(name, "it is no ordinary file", "put a file in its place"));
+    }
+    if metadata.len() > most {
+        let why = format!("it is larger than {} MiB", most >> 20);
+        return Err(UnreadableFile::new(name, why, "make it smaller"));
+    }
+    let mut bytes = Vec::new();
+    // It may have grown meanwhile; what is cut off is seen as damage.
+    file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    as_text(&name, bytes)
+}
+
+/// What was read as the text that it should be.
+pub fn as_text(name: &str, bytes: Vec<u8>) -> Result<Source, UnreadableFile> {
+    match String::from_utf8(bytes) {
         // Some editors begin a file with a mark that says it is Unicode. It says nothing else.
-        Ok(text) => Ok(Source::new(path.display().to_string(), text.strip_prefix('\u{feff}').unwrap_or(&text))),
-        Err(error) => Err(unreadable(path, &error)),
+        Ok(text) => Ok(Source::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text))),
+        Err(error) => {
+            let start = error.utf8_error().valid_up_to();
+            let bytes = error.into_bytes();
+            let why = format!("the byte {:02X} is not UTF-8 here", bytes.get(start).copied().unwrap_or_default());
+            let shown = Source::new(name, String::from_utf8_lossy(&bytes));
+            let end = start + char::REPLACEMENT_CHARACTER.len_utf8();
+            let at = Some(Box::new((shown, start..end)));
+            Err(UnreadableFile { at, ..UnreadableFile::new(name, why, "save the file as UTF-8") })
+        }
     }
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> UnreadableFile {
-    UnreadableFile { name: path.display().to_string(), why: error.to_string() }
+    let is_circle = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+    let cure = if is_circle { PUT_IT_THERE } else { "check the path and its rights" };
+    UnreadableFile::new(path.display().to_string(), error.to_string(), cure)
 }
 
 #[cfg(test)]
@@ -326,6 +358,39 @@ mod tests {
         }
         // Who names a file has the right to it.
         assert_eq!(read_text(&home.join("a.toml")).expect("it can be read").text.to_string(), "hunter2");
+    }
+
+    #[test]
+    fn a_directory_that_is_not_read_is_told() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (home, other) = (directory.path().join("schedules"), directory.path().join("other"));
+        for made in [&other, &home.join("team"), &home.join("c.toml"), &home.join("..data")] {
+            std::fs::create_dir_all(made).expect("made");
+        }
+        std::os::unix::fs::symlink(&other, home.join("a")).expect("linked");
+        std::os::unix::fs::symlink("team", home.join("b")).expect("linked");
+        let mut unread = read_directory(&home).unreadable;
+        unread.sort_by(|a, b| a.name.cmp(&b.name));
+        let said: Vec<_> =
+            unread.iter().map(|file| (&file.name[home.as_os_str().len()..], file.why.as_str())).collect();
+        let link = "it is a link to a directory, and those are not followed";
+        let expect = [("/a", link), ("/b", link), ("/c.toml", "it is a directory with the name of a file")];
+        assert_eq!(said, expect);
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_with_its_place() {
+        let check = |bytes: &[u8], expect: &str| {
+            let file = as_text("a.csv", bytes.to_vec()).expect_err("it is no text");
+            assert_eq!(file.to_string(), expect);
+            let (source, problem) = file.problem();
+            assert_eq!(&source.text[problem.span.clone()], "\u{fffd}");
+        };
+        check(
+            b"name\nJ\xc3\xbcrgen\nJ\xfcrgen\n",
+            "a.csv:3:2 can't be read: the byte FC is not UTF-8 here; save the file as UTF-8",
+        );
+        check(b"cut \xc3", "a.csv:1:5 can't be read: the byte C3 is not UTF-8 here; save the file as UTF-8");
     }
 
     #[test]

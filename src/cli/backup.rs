@@ -56,7 +56,15 @@ pub(super) fn run(screen: Screen, common: &Common, args: &BackupArgs) -> Ended {
     let made = directory.map_or(Ok(()), |directory| make_backup_directory(&directory));
     let bytes = made.and_then(|()| back_up(&ledger, &path, args.force, now)).map_err(|error| {
         screen.error(error.to_string());
-        exit(&error)
+        match &error {
+            // As for whoever opens it.
+            CopyError::NotOurs(path) | CopyError::Damaged { path, .. } | CopyError::Newer { path, .. }
+                if *path == ledger =>
+            {
+                Exit::Invalid
+            }
+            _ => exit(&error),
+        }
     })?;
     let seconds = clock.moment().since(began).as_secs_f64();
     let made = Made { schema: "nudged.backup/1", path, bytes, seconds };

@@ -9,17 +9,19 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
-use crate::adapter::files::{is_below, read_named};
+use crate::adapter::control::check_token_file;
+use crate::adapter::files::{as_text, is_below, read_directory, read_named};
 use crate::adapter::zones::ZoneData;
 use crate::cli::problems::{ProblemView, show};
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Screen, plain_name};
+use crate::cli::settings::Unusable;
 use crate::cli::world::Crowd;
 use crate::cli::{Common, Ended, Exit, settings};
 use crate::config::Config;
 use crate::daemon;
 use crate::domain::id::ScheduleName;
 use crate::domain::plan::{Window, plan};
-use crate::domain::problem::{Code, Problem, Severity, Source};
+use crate::domain::problem::{Problem, Severity, Source};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::parse::{self, Duplicate};
 use crate::engine::cores;
@@ -72,12 +74,16 @@ impl Checked {
 }
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &CheckArgs) -> Ended {
-    let config = configured(screen, common, args)?;
+    let config = match configured(screen, common, args) {
+        Ok(config) => config,
+        Err(unusable) => return Err(refuse(screen, unusable)),
+    };
     if let Some(config) = &config {
         tell_credential(screen, config);
+        tell_tokens(screen, config);
     }
-    let crowd = crowd(screen, common, args, config.as_ref()).await?;
-    let checked = check_all(named(screen, common, args)?, &crowd);
+    let crowd = crowd(screen, args, config.as_ref()).await?;
+    let checked = check_all(named(args, config.as_ref()), &crowd);
     let sum = |severity| checked.iter().map(|file| file.count(severity)).sum::<usize>();
     let (errors, warnings) = (sum(Severity::Error), sum(Severity::Warning));
     if checked.is_empty() {
@@ -111,39 +117,48 @@ struct Named {
     shelf: Shelf,
 }
 
-fn named(screen: Screen, common: &Common, args: &CheckArgs) -> Result<Vec<Named>, Exit> {
-    let mut paths = args.paths.clone();
-    if paths.is_empty() {
-        let config = settings::load_if_any(screen, common)?;
-        paths.push(config.map_or_else(|| "schedules".into(), |config| config.schedules));
+fn named(args: &CheckArgs, config: Option<&Config>) -> Vec<Named> {
+    if args.paths.is_empty() {
+        // As the daemon reads it: a file in its place is not what is meant.
+        let path = config.map_or_else(|| "schedules".into(), |config| config.schedules.clone());
+        return vec![Named { shelf: read_directory(&path), path }];
     }
     let shelf = |path: &Path| if path.as_os_str() == "-" { standard_input() } else { read_named(path) };
-    Ok(paths.into_iter().map(|path| Named { shelf: shelf(&path), path }).collect())
+    args.paths.iter().map(|path| Named { shelf: shelf(path), path: path.clone() }).collect()
 }
 
 /// A text that stands alone: nobody knows beside what.
 fn standard_input() -> Shelf {
     let name = "<stdin>";
-    let mut text = String::new();
-    match std::io::stdin().lock().read_to_string(&mut text) {
-        Ok(_) => Shelf { files: vec![Source::new(name, text)], ..Shelf::default() },
-        Err(error) => {
-            Shelf { unreadable: vec![UnreadableFile { name: name.into(), why: error.to_string() }], ..Shelf::default() }
-        }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut bytes);
+    let read = read.map_err(|error| UnreadableFile::new(name, error.to_string(), "name a file instead"));
+    match read.and_then(|_| as_text(name, bytes)) {
+        Ok(source) => Shelf { files: vec![source], ..Shelf::default() },
+        Err(file) => Shelf { unreadable: vec![file], ..Shelf::default() },
     }
 }
 
 /// A text that can't be read, as a text with that problem.
 fn unreadable(file: &UnreadableFile) -> Checked {
-    let problem = Problem::new(Code::Unreadable, 0..0, format!("this can't be read: {}", file.why))
-        .with_help("check the path and its rights");
-    Checked { source: Source::new(file.name.as_str(), ""), schedules: Some(0), problems: vec![problem] }
+    let (source, problem) = file.problem();
+    Checked { source, schedules: Some(0), problems: vec![problem] }
 }
 
 /// The configuration, where the files that are checked are those of a daemon.
-fn configured(screen: Screen, common: &Common, args: &CheckArgs) -> Result<Option<Config>, Exit> {
+fn configured(screen: Screen, common: &Common, args: &CheckArgs) -> Result<Option<Config>, Unusable> {
     let is_configured = args.paths.is_empty() || common.config.is_some();
-    if is_configured { settings::load_if_any(screen, common) } else { Ok(None) }
+    if is_configured { settings::read_if_any(screen, common) } else { Ok(None) }
+}
+
+/// Says what is wrong with the configuration: without it nobody knows what else there is to check.
+fn refuse(screen: Screen, unusable: Unusable) -> Exit {
+    if !screen.json {
+        return unusable.say(screen);
+    }
+    let (source, problems, exit) = unusable.problems();
+    screen.json(&report(&[Checked { source, schedules: None, problems }]));
+    exit
 }
 
 /// Says why the bot's credential can't be used. It is no more than a hint and not counted as a warning: whoever checks
@@ -156,11 +171,26 @@ fn tell_credential(screen: Screen, config: &Config) {
     }
 }
 
-/// The people for whom it is checked whether everybody can be reached in time.
-async fn crowd(screen: Screen, common: &Common, args: &CheckArgs, config: Option<&Config>) -> Result<Crowd, Exit> {
+/// Says what is wrong with the tokens of the admin API, in the same way.
+fn tell_tokens(screen: Screen, config: &Config) {
+    let Some(admin) = &config.admin else { return };
+    for file in std::iter::once(&admin.token_file).chain(&admin.metrics_token_file) {
+        if let Err(why) = check_token_file(file) {
+            screen.say(format!("note: {why} (the daemon must be able to; you need not)"));
+        }
+    }
+}
+
+/// The people for whom it is checked whether everybody can be reached in time. Whoever checks may not be allowed to ask who
+/// is known, and the files are right or wrong without that.
+async fn crowd(screen: Screen, args: &CheckArgs, config: Option<&Config>) -> Result<Crowd, Exit> {
     match (&args.people, config) {
         (Some(file), _) => Crowd::of_file(screen, file, config),
-        (None, Some(config)) => Crowd::known(screen, common, config).await,
+        (None, Some(config)) => Ok(Crowd::known(config).await.unwrap_or_else(|nobody| {
+            let why = nobody.why;
+            screen.say(format!("note: it is not checked whether everybody can be reached in time: {why}"));
+            Crowd::nobody()
+        })),
         (None, None) => Ok(Crowd::nobody()),
     }
 }
@@ -189,12 +219,26 @@ fn overload(
     parse::overload(schedule, source, &counted, crowd.per_second)
 }
 
+/// Where a file lies, whichever way the path to it is written.
+fn place(name: &str) -> PathBuf {
+    let path = Path::new(name);
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    directory.join(path.file_name().unwrap_or_default())
+}
+
 fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
     let now = SystemClock::new().now();
     let rules = ZoneData::newest();
     let mut names: BTreeMap<ScheduleName, Schedule> = BTreeMap::new();
     let mut checked = Vec::new();
-    for Named { path, shelf } in all {
+    // Two paths may have brought the same file. Two files that are links to one are two: so the daemon sees them.
+    let mut before: BTreeSet<PathBuf> = BTreeSet::new();
+    for Named { path, mut shelf } in all {
+        shelf.files.retain(|source| !before.contains(&place(&source.name)));
+        shelf.unreadable.retain(|file| !before.contains(&place(&file.name)));
+        let those = shelf.files.iter().map(|source| &*source.name);
+        before.extend(those.chain(shelf.unreadable.iter().map(|file| file.name.as_str())).map(place));
         let supplies = shelf.understand();
         let mut used = BTreeSet::new();
         let parsed = cores::map(&shelf.files, |source| parse::parse(source, &supplies));
@@ -242,9 +286,8 @@ fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
             file.problems.sort_by_key(|problem| problem.span.start);
         }
     }
-    // Two paths may have brought the same supply.
     let mut seen = BTreeSet::new();
-    checked.retain(|file| file.schedules.is_some() || seen.insert(file.source.name.clone()));
+    checked.retain(|file| file.schedules.is_some() || seen.insert(place(&file.source.name)));
     checked
 }
 
@@ -252,7 +295,7 @@ fn tell(screen: Screen, file: &Checked) {
     show(screen, &file.source, &file.problems);
     if file.count(Severity::Error) == 0 {
         let what = file.schedules.map_or_else(String::new, |count| format!(", {}", counted(count, "schedule")));
-        screen.data(format!("{}: ok{what}", file.source.name));
+        screen.data(format!("{}: ok{what}", plain_name(&file.source.name)));
     }
 }
 

@@ -38,28 +38,57 @@ impl AnyDesk {
     }
 }
 
+/// Why nobody can be asked, and which end that means.
+pub(super) struct NobodyToAsk {
+    pub(super) why: String,
+    pub(super) exit: Exit,
+}
+
+impl NobodyToAsk {
+    /// Says it, where nothing can be done without.
+    pub(super) fn say(self, screen: Screen) -> Exit {
+        screen.error(self.why);
+        self.exit
+    }
+}
+
+impl From<DeskError> for NobodyToAsk {
+    fn from(error: DeskError) -> Self {
+        Self { exit: exit(&error), why: error.to_string() }
+    }
+}
+
 /// The daemon's desk, or one over the store where no daemon is running.
 pub(super) async fn open(screen: Screen, common: &Common) -> Result<AnyDesk, Exit> {
     let config = settings::load(screen, common)?;
-    let client = ControlClient::new(&config.socket).map_err(|error| failed(screen, &error))?;
-    if client.is_answered().await {
-        return Ok(AnyDesk { desk: Arc::new(client), owned: None });
+    reach(&config).await.map_err(|nobody| nobody.say(screen))
+}
+
+/// The same, for those who can do without.
+pub(super) async fn reach(config: &Config) -> Result<AnyDesk, NobodyToAsk> {
+    let client = ControlClient::new(&config.socket)?;
+    match client.knock().await {
+        Ok(()) => return Ok(AnyDesk { desk: Arc::new(client), owned: None }),
+        // A daemon may run, so the store is not to be looked at.
+        Err(error @ DeskError::Denied(_)) => return Err(error.into()),
+        Err(_) => {}
     }
-    let owned = match daemon::open_store(&config.state_dir) {
-        Ok(owned) => owned,
-        Err(StartError::AlreadyRunning(_)) => {
-            let socket = config.socket.display();
-            screen.error(format!(
+    let socket = config.socket.display();
+    let owned = daemon::open_store(&config.state_dir).map_err(|error| match (start_exit(&error), error) {
+        (_, StartError::AlreadyRunning(_)) => {
+            let why = format!(
                 "a daemon holds the store but does not answer on {socket}; it may be starting or stopping, its log says more"
-            ));
-            return Err(Exit::DaemonNotReachable);
+            );
+            NobodyToAsk { why, exit: Exit::DaemonNotReachable }
         }
-        Err(error) => {
-            screen.error(error.to_string());
-            return Err(start_exit(&error));
+        // They may well be allowed to ask a daemon.
+        (Exit::NotPermitted, error) => {
+            let why = format!("no daemon answers on {socket}, and {error}");
+            NobodyToAsk { why, exit: Exit::NotPermitted }
         }
-    };
-    Ok(AnyDesk { desk: Arc::new(over_store(&config, &owned)), owned: Some(owned) })
+        (exit, error) => NobodyToAsk { exit, why: error.to_string() },
+    })?;
+    Ok(AnyDesk { desk: Arc::new(over_store(config, &owned)), owned: Some(owned) })
 }
 
 /// A desk over the store itself.
@@ -84,18 +113,21 @@ pub(super) fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
 pub(super) async fn daemon_only(screen: Screen, common: &Common) -> Result<ControlClient, Exit> {
     let config = settings::load(screen, common)?;
     let client = ControlClient::new(&config.socket).map_err(|error| failed(screen, &error))?;
-    if client.is_answered().await {
-        return Ok(client);
-    }
-    Err(failed(screen, &client.nobody()))
+    client.knock().await.map_err(|error| failed(screen, &error))?;
+    Ok(client)
 }
 
 /// Says what the desk could not do.
 pub(super) fn failed(screen: Screen, error: &DeskError) -> Exit {
     screen.error(error.to_string());
+    exit(error)
+}
+
+fn exit(error: &DeskError) -> Exit {
     match error {
         DeskError::BadRequest(_) => Exit::Usage,
         DeskError::NoDaemon(_) => Exit::DaemonNotReachable,
+        DeskError::Denied(_) => Exit::NotPermitted,
         DeskError::NotFound(_) | DeskError::Failed(_) => Exit::Failed,
     }
 }
@@ -141,7 +173,9 @@ fn open_exit(error: &OpenError) -> Exit {
 fn io_exit(kind: std::io::ErrorKind) -> Exit {
     match kind {
         std::io::ErrorKind::PermissionDenied => Exit::NotPermitted,
-        std::io::ErrorKind::NotFound => Exit::Invalid,
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+            Exit::Invalid
+        }
         _ => Exit::Failed,
     }
 }

@@ -15,29 +15,31 @@ use crate::cli::{Ended, Exit};
 use crate::emulator::{Cloud, Directory, Emulator, Settings, Success, Windows};
 
 const AFTER_HELP: &str = "\
-It answers as Teams does: tokens, chats and channel posts, messages and their changes,
-members and teams, and the published rate windows with 429 and Retry-After.
-It tells a bot what people do, signed as Teams signs it or forged.
+It answers as Teams does: tokens, chats and channel posts, messages and their
+changes, members and teams, and the published rate windows with 429 and
+Retry-After. It tells a bot what people do, signed as Teams signs it or forged.
 It is scripted over HTTP, below /emulator:
 
-  messages      GET what it received and what became of it; DELETE forgets it
-  requests      GET every request, whatever became of it; DELETE forgets them
-  figures       GET counts of everything
-  conditions    GET the catalogue of refusals; POST puts one somewhere, DELETE lifts it
-  faults        POST makes it fail in any other way, DELETE ends that
-  directory     PUT people, teams and chats
-  credentials   PUT other secrets, certificates and assertions
-  tokens        DELETE ends all that were given out
-  inbound       POST tells a bot something, and answers with what it said
-  keys          DELETE replaces the keys with which that is signed
+  messages     GET what arrived and what became of it; DELETE forgets it
+  requests     GET each request and what became of it; DELETE forgets it
+  figures      GET counts of everything
+  conditions   GET all kinds of refusals; POST puts one, DELETE lifts it
+  faults       POST makes it fail in any other way, DELETE ends that
+  directory    PUT people, teams and chats
+  credentials  PUT other secrets, certificates and assertions
+  tokens       DELETE ends all that were given out
+  inbound      POST tells a bot something, and answers with what it said
+  keys         DELETE replaces the keys with which that is signed
 
 For example, somebody blocks the bot, and a tenth of the answers is lost:
 
-  curl -d '{\"condition\":\"blocked\",\"user\":\"29:1ana\"}' localhost:3978/emulator/conditions
-  curl -d '{\"share\":0.1,\"do\":{\"cut\":\"after\"}}' localhost:3978/emulator/faults
+  curl -d '{\"condition\":\"blocked\",\"user\":\"29:1ana\"}' \\
+    localhost:3978/emulator/conditions
+  curl -d '{\"share\":0.1,\"do\":{\"cut\":\"after\"}}' \\
+    localhost:3978/emulator/faults
 
-EMULATOR.md has all of it, for any bot. Whoever reaches the port may use it: it belongs
-on the loopback.";
+EMULATOR.md has all of it, for any bot. Whoever reaches the port may use it: it
+belongs on the loopback.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]

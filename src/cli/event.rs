@@ -16,7 +16,7 @@ use crate::port::event::{EventReceipt, EventRequest};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  nudged event build-failed --key 4711 --data '{\"authors\": [\"ana@contoso.example\"]}'\n  \
+    after_help = "Examples:\n  nudged event build-failed --key 4711 \\\n    --data '{\"authors\": [\"ana@contoso.example\"]}'\n  \
                         nudged event order-shipped --key A-17 --data @order.json\n\n\
                         Schedules with event = \"NAME\" speak then. The same key with the same data is the same event, \
                         so a script that is not sure may ask again. Programs do the same over HTTP: \

@@ -14,7 +14,7 @@ pub enum Exit {
     DaemonNotReachable = 69,
     TryAgain = 75,
     NotPermitted = 77,
-    /// Configuration or schedule invalid. The service manager does not restart on it.
+    /// Configuration, schedule or ledger invalid. The service manager does not restart on it.
     Invalid = 78,
 }
 

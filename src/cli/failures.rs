@@ -14,7 +14,7 @@ use crate::port::trouble::{Failures, FailuresQuery};
 #[derive(Debug, Args)]
 #[command(after_help = "What failed, has expired, or of which nobody knows whether it arrived.\n\n\
                         Examples:\n  nudged failures\n  nudged failures standup --since 7d\n  \
-                        nudged failures --since 2027-03-01 --json | jq '.failures[].correlation_id'")]
+                        nudged failures --json | jq '.failures[].correlation_id'")]
 pub(super) struct FailuresArgs {
     /// Only this schedule
     schedule: Option<String>,

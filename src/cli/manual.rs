@@ -69,7 +69,7 @@ fn of_command(command: clap::Command) -> std::io::Result<Manual> {
     let page = clap_mangen::Man::new(command).source(SOURCE).manual("nudged");
     let mut roff = Vec::new();
     page.render(&mut roff)?;
-    Ok(Manual { file: page.get_filename(), roff })
+    Ok(Manual { file: page.get_filename(), roff: roff::with_examples(&roff) })
 }
 
 const SOURCE: &str = concat!("nudged ", env!("CARGO_PKG_VERSION"));
@@ -82,6 +82,19 @@ fn of_file(page: &FilePage) -> Manual {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn examples_fit_a_terminal_so_that_they_can_be_pasted() {
+        for name in ["emulator", "event", "failures", "recall", "send"] {
+            let whole = super::super::definition();
+            let help =
+                whole.find_subcommand(name).and_then(clap::Command::get_after_help).expect("it has some").to_string();
+            for line in help.lines().filter(|line| line.starts_with("  ")) {
+                // A page of the manual moves it in by seven more.
+                assert!(line.chars().count() + 7 <= 80, "{name}: {line}");
+            }
+        }
+    }
 
     #[test]
     fn there_is_a_page_for_each_command_and_each_kind_of_file() {

@@ -55,7 +55,7 @@ pub use why::told as why_in_words;
     max_term_width = 80,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 done; 1 failed; 2 usage; 3 warnings with --strict; 4 some recipients failed; \
-                  69 daemon not reachable; 75 try again; 77 not permitted; 78 config or schedule invalid."
+                  69 daemon not reachable; 75 try again; 77 not permitted; 78 config, schedule or ledger invalid."
 )]
 pub struct Cli {
     #[command(flatten)]

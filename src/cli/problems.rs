@@ -3,7 +3,7 @@
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Screen, plain_name};
 use crate::domain::problem::{Place, Problem, Severity, Source};
 
 /// So many files are named one by one where something is wrong with many: a directory that lost its rights is one fault.
@@ -56,7 +56,8 @@ pub(super) fn render(source: &Source, problem: &Problem, colour: bool) -> String
     };
     let Place { line, column } = source.place(problem.span.start);
     let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
-    let headline = format!("{}:{line}:{column}: {severity} {}: {}{help}", source.name, problem.code, problem.message);
+    let name = plain_name(&source.name);
+    let headline = format!("{name}:{line}:{column}: {severity} {}: {}{help}", problem.code, problem.message);
     match excerpt(source, problem, colour) {
         Some(excerpt) => format!("{headline}\n{excerpt}"),
         None => headline,

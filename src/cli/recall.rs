@@ -34,7 +34,7 @@ const ASK_EVERY: Duration = Duration::from_millis(250);
                         Examples:\n  nudged recall standup --dry-run\n  \
                         nudged recall standup --yes\n  \
                         nudged recall standup --occurrence 2026-12-01T09:00 --who group:field\n  \
-                        nudged recall standup --replace 'The meeting is at {{ occurrence.time }} in room 2.'")]
+                        nudged recall standup --replace 'At {{ occurrence.time }} in room 2.'")]
 pub(super) struct RecallArgs {
     /// The schedule whose messages are taken back
     schedule: String,
@@ -123,7 +123,7 @@ fn remedy(screen: Screen, args: &RecallArgs) -> Result<Remedy, Exit> {
         (None, Some(file)) => match read_text(file) {
             Ok(source) => Ok(Remedy::Replace(source.text.to_string())),
             Err(error) => {
-                screen.error(format!("{} can't be read: {}", error.name, error.why));
+                screen.error(error.to_string());
                 Err(Exit::Failed)
             }
         },

@@ -53,16 +53,18 @@ pub(super) fn folded(line: &str, width: usize, indent: usize) -> String {
 }
 
 /// A text as a terminal may get it. Names and answers come from outside, and control characters in them could rename the
-/// window, hide lines or type for the operator. Line breaks, tabs and colours, which our own excerpts have, stay.
+/// window, hide lines or type for the operator; those that turn the direction of a text around could have a line say
+/// something else. Line breaks, tabs and colours, which our own excerpts have, stay.
 fn harmless(text: &str) -> Cow<'_, str> {
-    if !text.contains(|c: char| c.is_control() && c != '\n') {
+    let is_harmful = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || is_turn(c);
+    if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         let length = colour(rest).unwrap_or(c.len_utf8());
-        if c.is_control() && length == c.len_utf8() && !matches!(c, '\n' | '\t') {
+        if is_harmful(c) && length == c.len_utf8() {
             shown.push('\u{fffd}');
         } else {
             shown.push_str(&rest[..length]);
@@ -70,6 +72,18 @@ fn harmless(text: &str) -> Cow<'_, str> {
         rest = &rest[length..];
     }
     Cow::Owned(shown)
+}
+
+/// Whether a character overrides, embeds or isolates a direction. The plain marks, which names in Arabic and Hebrew have, do
+/// not: they last for no more than their place.
+fn is_turn(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// The name of a file, fit for one line: a line break in it must not look like the next message.
+pub(super) fn plain_name(name: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| c.is_control() || is_turn(c);
+    if name.contains(is_harmful) { Cow::Owned(name.replace(is_harmful, "\u{fffd}")) } else { Cow::Borrowed(name) }
 }
 
 /// The length of the sequence at the beginning of the text that changes the colour, if there is one.
@@ -296,6 +310,8 @@ mod tests {
         check("one\rtwo\u{8}\u{7f}\u{9b}2J", "one\u{fffd}two\u{fffd}\u{fffd}\u{fffd}2J");
         check("\x1b", "\u{fffd}");
         check("\x1b[31", "\u{fffd}[31");
+        check("moc.\u{202e}elpmaxe\u{2069}", "moc.\u{fffd}elpmaxe\u{fffd}");
+        check("\u{200f}שלום", "\u{200f}שלום");
         // What an excerpt of a file looks like where there is colour.
         check("\x1b[1m\x1b[38;5;9merror\x1b[0m", "\x1b[1m\x1b[38;5;9merror\x1b[0m");
     }

@@ -8,7 +8,7 @@ use crate::port::desk::{Desk, SendRequest};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nudged send --to ana@contoso.example --text 'The build is green.'\n  \
-                        nudged send --to group:platform --to group:field --text 'Lunch in 10 minutes.'\n  \
+                        nudged send --to group:platform --to group:field --text 'Lunch!'\n  \
                         nudged send --to channel:Operations/Releases --text 'Version 7 is out.'\n\n\
                         The text is a template like those in schedules. The message becomes a schedule of its own, \
                         whose name is printed: `nudged status NAME` tells what became of it.")]

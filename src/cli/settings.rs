@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::adapter::files::as_text;
 use crate::cli::problems;
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit};
 use crate::config::Config;
-use crate::domain::problem::Source;
+use crate::domain::problem::{Problem, Source};
+use crate::port::library::UnreadableFile;
 
 /// Where the configuration is when nobody says.
 const DEFAULT: &str = "/etc/nudged/nudged.toml";
@@ -16,14 +18,51 @@ pub(super) fn path(common: &Common) -> PathBuf {
     common.config.clone().unwrap_or_else(|| DEFAULT.into())
 }
 
-/// Reads the configuration, and says everything that is wrong with it.
-pub(super) fn load(screen: Screen, common: &Common) -> Result<Config, Exit> {
+/// A configuration that can't be used.
+pub(super) enum Unusable {
+    Unreadable { file: UnreadableFile, exit: Exit },
+    Wrong { source: Source, problems: Vec<Problem> },
+}
+
+impl Unusable {
+    /// Says everything that is wrong with it.
+    pub(super) fn say(&self, screen: Screen) -> Exit {
+        match self {
+            Unusable::Unreadable { file, exit } => {
+                screen.error(format!("the configuration {file}"));
+                *exit
+            }
+            Unusable::Wrong { source, problems } => {
+                for problem in problems {
+                    screen.say(problems::render(source, problem, false));
+                }
+                Exit::Invalid
+            }
+        }
+    }
+
+    /// The same as the problems of a file.
+    pub(super) fn problems(self) -> (Source, Vec<Problem>, Exit) {
+        match self {
+            Unusable::Unreadable { file, exit } => {
+                let (source, problem) = file.problem();
+                (source, vec![problem], exit)
+            }
+            Unusable::Wrong { source, problems } => (source, problems, Exit::Invalid),
+        }
+    }
+}
+
+/// Reads the configuration, and says what is odd in it.
+fn read(screen: Screen, common: &Common) -> Result<Config, Unusable> {
     let path = path(common);
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        screen.error(format!("the configuration can't be read: {}: {error}; name one with --config", path.display()));
-        if error.kind() == std::io::ErrorKind::PermissionDenied { Exit::NotPermitted } else { Exit::Invalid }
+    let name = path.display().to_string();
+    let bytes = std::fs::read(&path).map_err(|error| {
+        let is_denied = error.kind() == std::io::ErrorKind::PermissionDenied;
+        let file = UnreadableFile::new(name.as_str(), error.to_string(), "name one with --config");
+        Unusable::Unreadable { file, exit: if is_denied { Exit::NotPermitted } else { Exit::Invalid } }
     })?;
-    let source = Source::new(path.display().to_string(), text);
+    let source = as_text(&name, bytes).map_err(|file| Unusable::Unreadable { file, exit: Exit::Invalid })?;
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
     match Config::parse(&source, directory, &|name| std::env::var(name).ok()) {
         Ok((config, warnings)) => {
@@ -32,19 +71,24 @@ pub(super) fn load(screen: Screen, common: &Common) -> Result<Config, Exit> {
             }
             Ok(config)
         }
-        Err(found) => {
-            for problem in &found {
-                screen.say(problems::render(&source, problem, false));
-            }
-            Err(Exit::Invalid)
-        }
+        Err(problems) => Err(Unusable::Wrong { source, problems }),
     }
+}
+
+/// Reads the configuration, and says everything that is wrong with it.
+pub(super) fn load(screen: Screen, common: &Common) -> Result<Config, Exit> {
+    read(screen, common).map_err(|unusable| unusable.say(screen))
 }
 
 /// The configuration, where there is one; `None` when none was named and the default one does not exist.
 pub(super) fn load_if_any(screen: Screen, common: &Common) -> Result<Option<Config>, Exit> {
+    read_if_any(screen, common).map_err(|unusable| unusable.say(screen))
+}
+
+/// The same, for those who say by themselves what is wrong with it.
+pub(super) fn read_if_any(screen: Screen, common: &Common) -> Result<Option<Config>, Unusable> {
     if common.config.is_none() && !Path::new(DEFAULT).exists() {
         return Ok(None);
     }
-    load(screen, common).map(Some)
+    read(screen, common).map(Some)
 }

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use clap::Args;
 
 use crate::adapter::files::{read_named, read_text};
+use crate::cli::desk::NobodyToAsk;
 use crate::cli::problems::{FILES_SHOWN, more_files, show};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, desk, settings};
@@ -61,7 +62,7 @@ impl World {
         let (schedules, is_incomplete) = read_schedules(screen, &directory);
         let crowd = match (&sources.people, &config) {
             (Some(file), _) => Crowd::of_file(screen, file, config.as_ref())?,
-            (None, Some(config)) => Crowd::known(screen, common, config).await?,
+            (None, Some(config)) => Crowd::known(config).await.map_err(|nobody| nobody.say(screen))?,
             (None, None) => Crowd::nobody(),
         };
         let crowd = crowd.with_conversations_of(&schedules);
@@ -93,11 +94,11 @@ impl Crowd {
     }
 
     /// The people whom the daemon or the store knows.
-    pub(super) async fn known(screen: Screen, common: &Common, config: &Config) -> Result<Self, Exit> {
-        let any = desk::open(screen, common).await?;
+    pub(super) async fn known(config: &Config) -> Result<Self, NobodyToAsk> {
+        let any = desk::reach(config).await?;
         let asked = any.desk.people().await;
         any.close().await;
-        let people = asked.map_err(|error| desk::failed(screen, &error))?.people;
+        let people = asked?.people;
         Ok(Self { people, ..Self::empty(config) })
     }
 
@@ -169,11 +170,7 @@ pub(super) fn includes(schedule: &Schedule, person: &PersonView) -> bool {
 fn read_schedules(screen: Screen, directory: &Path) -> (Vec<Arc<Schedule>>, bool) {
     let found = read_named(directory);
     let supplies = found.understand();
-    let mut wrong: Vec<String> = found
-        .unreadable
-        .iter()
-        .map(|file| format!("{} can't be read: {}; check the path and its rights", file.name, file.why))
-        .collect();
+    let mut wrong: Vec<String> = found.unreadable.iter().map(ToString::to_string).collect();
     let mut schedules = Vec::new();
     for source in &found.files {
         match parse::accept(source, &supplies) {
@@ -195,7 +192,7 @@ fn read_schedules(screen: Screen, directory: &Path) -> (Vec<Arc<Schedule>>, bool
 
 fn read_people(screen: Screen, file: &Path, fallback_zone: Tz) -> Result<Vec<PersonView>, Exit> {
     let source = read_text(file).map_err(|error| {
-        screen.error(format!("{} can't be read: {}; check the path and its rights", error.name, error.why));
+        screen.error(error.to_string());
         Exit::Failed
     })?;
     let (records, problems) = import::people(&source);

@@ -10,6 +10,7 @@ use credential::{TYPES, Type, refuse_keys_of_others, refuse_secrets};
 
 use crate::domain::cloud::Cloud;
 use crate::domain::document::Table;
+use crate::domain::host;
 use crate::domain::problem::{Code, Problem};
 
 pub use credential::{BotCredential, IdentityService};
@@ -154,12 +155,7 @@ fn trusted_hosts(table: &mut Table<'_>) -> Vec<String> {
     let mut hosts = Vec::new();
     for item in value.items() {
         match item.text() {
-            Some(host)
-                if Url::parse(&format!("https://{host}/"))
-                    .is_ok_and(|url| url.path() == "/" && url.username().is_empty()) =>
-            {
-                hosts.push(host.to_ascii_lowercase());
-            }
+            Some(host) if host::read(host).is_some() => hosts.push(host.to_ascii_lowercase()),
             Some(_) | None => table.report(
                 Problem::new(Code::BadSetting, item.span(), "this is no host")
                     .with_help("write a host, or a host and a port, such as \"127.0.0.1:3978\""),

@@ -7,6 +7,9 @@ pub mod id;
 // Civil time, zones, instants, and the rules for local times that do not exist or exist twice.
 pub mod time;
 
+// Hosts as a person writes them.
+pub mod host;
+
 // What is wrong with a file, where, and what to do about it.
 pub mod problem;
 

@@ -125,8 +125,18 @@ impl Supplies {
     /// Understands files, each with its path below the directory of the schedules. What is no supply is left out.
     #[must_use]
     pub fn read(files: impl IntoIterator<Item = (String, Source)>) -> Self {
-        let read = files.into_iter().filter_map(|(path, source)| {
-            let supply = Supply::read(Kind::of(&path)?, source);
+        Self::of(files.into_iter().map(|(path, source)| (path, Ok(source))))
+    }
+
+    /// The same where some can't be read: of those there is the problem.
+    #[must_use]
+    pub fn of(files: impl IntoIterator<Item = (String, Result<Source, (Source, Problem)>)>) -> Self {
+        let read = files.into_iter().filter_map(|(path, text)| {
+            let kind = Kind::of(&path)?;
+            let supply = match text {
+                Ok(source) => Supply::read(kind, source),
+                Err((source, problem)) => Supply { source, understood: Understood::Not, problems: vec![problem] },
+            };
             Some((path, Arc::new(supply)))
         });
         Self { by_path: Arc::new(read.collect()) }

@@ -15,6 +15,7 @@ use crate::domain::nearest::nearest;
 use crate::domain::problem::{Severity, Source};
 use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::PersonRecord;
+use crate::domain::schedule::model::{Schedule, Target};
 use crate::domain::schedule::parse;
 use crate::domain::supplies::Supplies;
 use crate::domain::time::ZoneRules;
@@ -178,7 +179,7 @@ impl FrontDesk {
     }
 
     /// Makes a schedule of a request and checks it as if a person had written it.
-    fn write(&self, request: &SendRequest) -> Result<(String, Source), DeskError> {
+    fn write(&self, request: &SendRequest) -> Result<(String, Source, Vec<Schedule>), DeskError> {
         let now = self.clock.now();
         // Two sends of one name would be one send, so chance has to tell a great many of them apart.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is below 2^48")]
@@ -188,8 +189,27 @@ impl FrontDesk {
         let to = toml::Value::from(request.to.clone());
         let at = now.to_rfc3339_opts(SecondsFormat::Secs, true);
         let written = format!("[schedule.{name}]\nto = {to}\nat = {at}\nzone = \"UTC\"\ntext = {text}\n");
-        let source = checked(&format!("{SENDS}{name}"), written)?;
-        Ok((name, source))
+        let (source, schedules) = checked(&format!("{SENDS}{name}"), written)?;
+        Ok((name, source, schedules))
+    }
+
+    /// Refuses people and groups of whom nobody is known: whoever sends a message now looks whether it went.
+    async fn must_be_there(&self, target: &Target) -> Result<(), DeskError> {
+        match target {
+            Target::Group(group) if self.store.group_size(group).await? == 0 => {
+                let words = format!("nobody is in the group \"{group}\"; `nudged people list` shows the groups");
+                Err(DeskError::NotFound(words))
+            }
+            Target::Person(address) if self.store.find_people(address.as_str()).await?.is_empty() => {
+                Err(DeskError::NotFound(self.nobody(address.as_str()).await?))
+            }
+            Target::Everyone
+            | Target::Group(_)
+            | Target::Team(_)
+            | Target::Person(_)
+            | Target::Conversation(_)
+            | Target::Event(_) => Ok(()),
+        }
     }
 }
 
@@ -202,14 +222,14 @@ pub fn unknown_schedule<'a>(name: &str, known: impl IntoIterator<Item = &'a str>
 }
 
 /// A schedule that a request became, checked as if a person had written it.
-fn checked(name: &str, written: String) -> Result<Source, DeskError> {
+fn checked(name: &str, written: String) -> Result<(Source, Vec<Schedule>), DeskError> {
     let source = Source::new(name, written);
-    let (_, problems) = parse::parse(&source, &Supplies::none());
+    let (schedules, problems) = parse::parse(&source, &Supplies::none());
     if let Some(problem) = problems.iter().find(|problem| problem.severity() == Severity::Error) {
         let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
         return Err(DeskError::BadRequest(format!("{}: {}{help}", problem.code, problem.message)));
     }
-    Ok(source)
+    Ok((source, schedules))
 }
 
 impl FrontDesk {
@@ -351,12 +371,9 @@ impl Desk for FrontDesk {
         let Some(running) = &self.daemon else {
             return Err(DeskError::NoDaemon("a message can only be sent by a running daemon".into()));
         };
-        let (name, source) = self.write(&request)?;
-        for group in request.to.iter().filter_map(|to| to.trim().strip_prefix("group:")).map(str::trim) {
-            if self.store.group_size(group).await? == 0 {
-                let words = format!("nobody is in the group \"{group}\"; `nudged people list` shows the groups");
-                return Err(DeskError::NotFound(words));
-            }
+        let (name, source, schedules) = self.write(&request)?;
+        for target in schedules.iter().flat_map(|schedule| &schedule.audience.to) {
+            self.must_be_there(target).await?;
         }
         self.keeper.add(&source).await?;
         running.replan.notify_one();

@@ -44,6 +44,9 @@ pub enum DeskError {
     /// It needs a running daemon, and none answers.
     #[error("{0}")]
     NoDaemon(String),
+    /// Whoever asks may not.
+    #[error("{0}")]
+    Denied(String),
     /// It failed on our side.
     #[error("{0}")]
     Failed(String),

@@ -1,8 +1,11 @@
 //! Where the schedule files are, and what stands beside them.
 
+use std::fmt;
+use std::ops::Range;
+
 use async_trait::async_trait;
 
-use crate::domain::problem::Source;
+use crate::domain::problem::{Code, Place, Problem, Source};
 use crate::domain::supplies::Supplies;
 
 /// A file that could not be read, with the reason in words.
@@ -10,6 +13,46 @@ use crate::domain::supplies::Supplies;
 pub struct UnreadableFile {
     pub name: String,
     pub why: String,
+    /// What to do about it.
+    pub cure: String,
+    /// Where the fault stands, with the text as far as it can be shown, when it is in the text.
+    pub at: Option<Box<(Source, Range<usize>)>>,
+}
+
+impl UnreadableFile {
+    #[must_use]
+    pub fn new(name: impl Into<String>, why: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self { name: name.into(), why: why.into(), cure: cure.into(), at: None }
+    }
+
+    /// The problem of a file that stands among others, and the text in which it has its place.
+    #[must_use]
+    pub fn problem(&self) -> (Source, Problem) {
+        let nowhere = || (Source::new(self.name.as_str(), ""), 0..0);
+        let (source, span) = self.at.as_deref().cloned().unwrap_or_else(nowhere);
+        let what = format!("this can't be read: {}", self.why);
+        (source, Problem::new(Code::Unreadable, span, what).with_help(self.cure.as_str()))
+    }
+
+    /// The same without the name of the file, for where that stands already.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let place = self.at.as_deref().map_or_else(String::new, |(source, span)| {
+            let Place { line, column } = source.place(span.start);
+            format!("{line}:{column}: ")
+        });
+        format!("{place}it can't be read: {}; {}", self.why, self.cure)
+    }
+}
+
+/// For where the file was named alone.
+impl fmt::Display for UnreadableFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, why, cure, at } = self;
+        let place = at.as_deref().map(|(source, span)| source.place(span.start));
+        let place = place.map_or_else(String::new, |Place { line, column }| format!(":{line}:{column}"));
+        write!(f, "{name}{place} can't be read: {why}; {cure}")
+    }
 }
 
 /// A file that schedules may refer to.
@@ -32,11 +75,13 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// The supplies that could be read, understood.
+    /// The supplies, understood. One that can't be read is there all the same, and says nothing.
     #[must_use]
     pub fn understand(&self) -> Supplies {
-        let readable = |supply: &FoundSupply| Some((supply.path.clone(), supply.text.clone().ok()?));
-        Supplies::read(self.supplies.iter().filter_map(readable))
+        let read = |supply: &FoundSupply| {
+            (supply.path.clone(), supply.text.clone().map_err(|unreadable| unreadable.problem()))
+        };
+        Supplies::of(self.supplies.iter().map(read))
     }
 }
 

@@ -351,6 +351,9 @@ async fn send_sends_now() {
     assert_eq!(wrong.status.code(), Some(2), "{wrong:?}");
     assert!(text(&wrong.stderr).contains("nobody"), "{wrong:?}");
     assert_eq!(send("grup:x", "Hello").status.code(), Some(2));
+    let nobody = send("bob@contoso.example", "Hello");
+    assert_eq!(nobody.status.code(), Some(1), "{nobody:?}");
+    assert!(text(&nobody.stderr).contains("nobody is known as \"bob@contoso.example\""), "{nobody:?}");
     daemon.stop();
 }
 

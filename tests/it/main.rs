@@ -11,6 +11,8 @@ mod backup;
 mod channels;
 // Teams calls, and so do programs on this machine.
 mod calling;
+// What a writer is told of files that can't be used as they are.
+mod checking;
 // A disk that fails for a while.
 mod disk;
 // What a person types, and what comes back.

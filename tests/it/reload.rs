@@ -3,12 +3,18 @@
 
 use std::process::Output;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Timelike, Utc};
 use serde_json::Value;
 
 use crate::rig::{Rig, Running, count};
 
-const STANDUP: &str = "[schedule.standup]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n";
+/// A schedule of each day, at an hour that is half a day away: nothing of it leaves while somebody looks.
+fn standup(rig: &Rig, minute: u32) -> String {
+    let hour = (rig.clock.now().hour() + 12) % 24;
+    format!(
+        "[schedule.standup]\nto = \"everyone\"\nevery = \"day\"\nat = \"{hour:02}:{minute:02}\"\ntext = \"Hello\"\n"
+    )
+}
 
 /// What the log says when schedules have come into force.
 const READ_AGAIN: &str = "schedule files read again";
@@ -44,12 +50,13 @@ fn schedules(rig: &Rig) -> u64 {
 async fn a_file_that_breaks_goes_on_as_it_was_until_it_is_mended() {
     let rig = Rig::new().await;
     rig.import_crowd(3);
-    rig.write("schedules/standup.toml", STANDUP);
+    rig.write("schedules/standup.toml", &standup(&rig, 0));
     let daemon = rig.start().await;
     let planned = count(&rig.status(None), "planned");
     assert!(planned >= 3, "{planned}");
 
-    rig.write("schedules/standup.toml", &STANDUP.replace("\"09:00\"", "\"nine\""));
+    let broken = "[schedule.standup]\nto = \"everyone\"\nevery = \"day\"\nat = \"nine\"\ntext = \"Hello\"\n";
+    rig.write("schedules/standup.toml", broken);
     rig.until("the daemon has seen it", || !held_back(&rig).is_empty()).await;
     let check = |daemon: &Running| {
         let held = &held_back(&rig)[0];
@@ -70,7 +77,7 @@ async fn a_file_that_breaks_goes_on_as_it_was_until_it_is_mended() {
 
     let before = daemon.log().matches(READ_AGAIN).count();
     let saved_at = rig.clock.now();
-    rig.write("schedules/standup.toml", &STANDUP.replace("09:00", "09:30"));
+    rig.write("schedules/standup.toml", &standup(&rig, 30));
     rig.until("it is mended", || daemon.log().matches(READ_AGAIN).count() > before).await;
     assert_eq!(held_back(&rig), [Value::Null; 0]);
     // How soon is told and not judged: this machine may have other things to do. `tests/engine` holds the time on a clock
@@ -90,7 +97,7 @@ async fn a_file_that_breaks_goes_on_as_it_was_until_it_is_mended() {
 async fn a_dry_run_needs_no_daemon() {
     let rig = Rig::new().await;
     rig.import_crowd(3);
-    rig.write("schedules/standup.toml", STANDUP);
+    rig.write("schedules/standup.toml", &standup(&rig, 0));
     let output = rig.output(&["reload", "--dry-run", "--json"]);
     let told = verdict(&output);
     assert_eq!((&told["schema"], &told["dry_run"]), (&"nudged.reload/1".into(), &true.into()));
@@ -104,7 +111,7 @@ async fn a_dry_run_needs_no_daemon() {
     let said = rig.run_ok(&["reload", "--dry-run"]);
     assert_eq!(said, "a dry run, nothing was done; a reload does this:\nnothing changes\n1 schedule in force\n");
     daemon.stop();
-    rig.write("schedules/standup.toml", &STANDUP.replace("09:00", "09:30"));
+    rig.write("schedules/standup.toml", &standup(&rig, 30));
     let said = rig.run_ok(&["reload", "--dry-run"]);
     assert!(said.contains("move 09:00 → 09:30, each on their own clock"), "{said}");
     assert!(said.ends_with("1 changed\n1 schedule in force\n"), "{said}");
@@ -117,7 +124,7 @@ async fn schedules_that_go_all_at_once_are_held() {
     let rig = Rig::new().await;
     let file = |n: usize| format!("schedules/s{n}.toml");
     for n in 0..10 {
-        rig.write(&file(n), &STANDUP.replace("standup", &format!("s{n}")));
+        rig.write(&file(n), &standup(&rig, 0).replace("standup", &format!("s{n}")));
     }
     let daemon = rig.start().await;
     for n in 0..6 {
@@ -145,7 +152,7 @@ async fn schedules_that_go_all_at_once_are_held() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_in_the_place_of_the_directory_takes_nothing_away() {
     let rig = Rig::new().await;
-    rig.write("schedules/standup.toml", STANDUP);
+    rig.write("schedules/standup.toml", &standup(&rig, 0));
     let daemon = rig.start().await;
     std::fs::rename(rig.path("schedules"), rig.path("off")).expect("renamed");
     rig.write("schedules", "");

@@ -22,7 +22,7 @@ use std::time::Duration;
 pub use admin::{AdminError, AdminServer};
 pub use client::ControlClient;
 pub use server::ControlServer;
-pub use token_file::TokenFileError;
+pub use token_file::{TokenFileError, check as check_token_file};
 
 /// How long questions and orders in hand have to come to an end when everything stops: an import takes a while.
 const LAST_WORDS: Duration = Duration::from_secs(30);

@@ -91,6 +91,7 @@ impl IntoResponse for DeskError {
             DeskError::BadRequest(_) => StatusCode::UNPROCESSABLE_ENTITY,
             DeskError::NotFound(_) => StatusCode::NOT_FOUND,
             DeskError::NoDaemon(_) => StatusCode::SERVICE_UNAVAILABLE,
+            DeskError::Denied(_) => StatusCode::FORBIDDEN,
             DeskError::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         (status, Json(self)).into_response()

@@ -34,6 +34,11 @@ pub enum TokenFileError {
     NoToken(PathBuf),
 }
 
+/// Whether a token stands there.
+pub fn check(path: &Path) -> Result<(), TokenFileError> {
+    read(path).map(drop)
+}
+
 /// The token as it stands there now. It is wiped from memory when it is dropped.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenFileError> {
     // Room for all of it, so that growing leaves no copies behind.

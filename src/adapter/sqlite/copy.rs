@@ -84,7 +84,8 @@ pub fn back_up(ledger: &Path, to: &Path, replaces: bool, now: DateTime<Utc>) -> 
         if migrations::version(&copy).map_err(failed("reading", &part))? == migrations::newest() {
             copy.execute("UPDATE daemon SET backed_up_at = ?1", [micros(now)]).map_err(failed("signing", &part))?;
         }
-        check(&copy, &part)?;
+        // Page for page it is the ledger, and that is where the damage is.
+        check(&copy, ledger)?;
         copy.close().map_err(|(_, error)| failed("closing", &part)(error))?;
         let bytes = make_durable(&part)?;
         std::fs::rename(&part, to).map_err(failed("naming", to))?;

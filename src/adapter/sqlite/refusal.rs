@@ -4,13 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
+use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 /// Why the ledger could not be opened. Nothing was changed in the file then.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("{} is not an SQLite database; nothing was changed in it. Name another file for the ledger", .path.display())]
+    #[error("{} is not an SQLite database; nothing was changed in it. Put a backup in its place with `nudged restore FILE`, or name another state_dir", .path.display())]
     NotADatabase { path: PathBuf },
-    #[error("{} is the SQLite database of another program; nothing was changed in it. Name another file for the ledger", .path.display())]
+    #[error("{} is the SQLite database of another program; nothing was changed in it. Move it away, or name another state_dir", .path.display())]
     OfAnotherProgram { path: PathBuf },
     #[error("{} has schema {found}, and this nudged knows schemas up to {known}; use the newer nudged that wrote it", .path.display())]
     Newer { path: PathBuf, found: i64, known: i64 },
@@ -23,7 +25,7 @@ pub enum OpenError {
     LogWithoutLedger { path: PathBuf },
     #[error("a restore of {} was interrupted; nothing was changed since. Say `nudged restore FILE` once more", .path.display())]
     HalfRestored { path: PathBuf },
-    #[error("{} can't be read and written by this user ({source}); give it to the user that runs nudged", .path.display())]
+    #[error("{} can't be read and written by this user ({source}); use the user that runs nudged, or give it to this one", .path.display())]
     Denied {
         path: PathBuf,
         #[source]
@@ -77,6 +79,13 @@ fn with_suffix(ledger: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Whether this user may make no files beside the ledger, as its log is one. SQLite says the same of a disk that can't be
+/// written.
+fn is_closed(ledger: &Path) -> bool {
+    let asked = ledger.parent().map(|directory| access(directory, Access::WRITE_OK | Access::EXEC_OK));
+    asked == Some(Err(Errno::ACCESS))
+}
+
 impl OpenError {
     /// What SQLite said while `doing` something to the file.
     pub(super) fn of_sqlite(doing: &'static str, path: &Path, source: rusqlite::Error) -> Self {
@@ -85,6 +94,10 @@ impl OpenError {
             Some(ErrorCode::NotADatabase) => Self::NotADatabase { path },
             Some(ErrorCode::DatabaseCorrupt) => Self::Damaged { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked { path },
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen) if is_closed(&path) => {
+                let directory = path.parent().unwrap_or(Path::new(".")).to_owned();
+                Self::Denied { path: directory, source: Errno::ACCESS.into() }
+            }
             Some(ErrorCode::ReadOnly) => Self::ReadOnly { path, source: Box::new(source) },
             Some(ErrorCode::DiskFull) => Self::NoRoom { path },
             Some(ErrorCode::SystemIoFailure) => Self::DiskFails { path, source: Box::new(source) },
@@ -101,6 +114,31 @@ impl OpenError {
             io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, source: Box::new(source) },
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::NoRoom { path },
             _ => Self::Failed { doing, path, source: Box::new(source) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::adapter::sqlite::SqliteStore;
+
+    #[test]
+    fn a_directory_that_is_closed_is_a_right_that_is_missing_and_no_disk() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("nudged.db");
+        File::create(&path).expect("an empty ledger");
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o500)).expect("ours");
+        let is_everything_allowed = File::create(directory.path().join("x")).is_ok();
+        let opened = SqliteStore::open(&path);
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o700)).expect("ours");
+        // Nothing is closed to root.
+        if !is_everything_allowed {
+            let error = opened.err().expect("it can't be used");
+            assert!(matches!(error, OpenError::Denied { .. }), "{error}");
         }
     }
 }

@@ -8,6 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
 use crate::domain::cloud::Cloud;
+use crate::domain::host;
 use crate::port::ear::ServiceUrls;
 
 /// All but the unreserved characters of RFC 3986. Ids contain `:`, `@`, `;` and `=`; an unencoded `;` cuts the path
@@ -67,7 +68,8 @@ impl TrustedHosts {
             of_cloud.map(|host| Listed { host: host.to_owned(), port: None }).into_iter().collect();
         for entry in configured {
             let entry = entry.as_ref();
-            listed.push(Listed::parse(entry).ok_or_else(|| entry.to_owned())?);
+            let (host, port) = host::read(entry).ok_or_else(|| entry.to_owned())?;
+            listed.push(Listed { host, port });
         }
         Ok(Self { listed })
     }
@@ -112,7 +114,7 @@ impl TrustedHosts {
             return Err(Untrusted::QueryOrFragment);
         }
         let name = host.to_string();
-        if !is_plain(text, url.scheme(), &name, port) {
+        if !host::is_plain(text, url.scheme(), &name, port) {
             return Err(Untrusted::Disguised);
         }
         if !(url.scheme() == "https" || url.scheme() == "http" && may_be_plain(&host)) {
@@ -129,28 +131,6 @@ impl TrustedHosts {
         };
         if of_this_name.any(fits) { Ok(TrustedUrl(url)) } else { Err(Untrusted::Port { host: name, port }) }
     }
-}
-
-impl Listed {
-    fn parse(entry: &str) -> Option<Self> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-        if !entry.chars().all(plain) {
-            return None;
-        }
-        let url = Url::parse(&format!("https://{entry}/")).ok()?;
-        let host = url.host()?.to_string();
-        is_plain(url.as_str(), "https", &host, url.port_or_known_default()?)
-            .then(|| Self { host, port: url.port() })
-            .filter(|listed| entry.to_ascii_lowercase().starts_with(&listed.host))
-    }
-}
-
-/// Whether `text` begins with what the parser read from it, so that a person who reads it is not misled.
-fn is_plain(text: &str, scheme: &str, host: &str, port: u16) -> bool {
-    let text = text.to_ascii_lowercase();
-    let Some(rest) = text.strip_prefix(&format!("{scheme}://{host}")) else { return false };
-    let rest = rest.strip_prefix(&format!(":{port}")).unwrap_or(rest);
-    (rest.is_empty() || rest.starts_with('/')) && !rest.contains('\\') && rest.chars().all(|c| c.is_ascii_graphic())
 }
 
 fn is_loopback(host: &Host<&str>) -> bool {

@@ -17,7 +17,7 @@ use clap::Args;
 
 use crate::adapter::clock::{AcceleratedClock, SystemClock};
 use crate::adapter::entropy::SystemEntropy;
-use crate::adapter::files::DirectoryLibrary;
+use crate::adapter::files::{DirectoryLibrary, read_directory};
 use crate::adapter::ticker::CronTicker;
 use crate::adapter::zones::ZoneData;
 use crate::cli::screen::{Screen, one_line};
@@ -58,12 +58,29 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) async fn run(screen: Screen, args: &DemoArgs) -> Ended {
+    if let Some(directory) = &args.schedules {
+        must_have_schedules(screen, directory)?;
+    }
     let directory = std::env::temp_dir().join(format!("nudged-demo-{}", std::process::id()));
     let ended = go(screen, args, &directory).await;
     if let Err(error) = std::fs::remove_dir_all(&directory) {
         screen.say(format!("{} could not be removed: {error}", directory.display()));
     }
     ended
+}
+
+/// A day on which nothing could happen is none to look at.
+fn must_have_schedules(screen: Screen, directory: &Path) -> Result<(), Exit> {
+    let found = read_directory(directory);
+    if !found.files.is_empty() {
+        return Ok(());
+    }
+    let why = found.unreadable.first().map_or_else(
+        || format!("no schedule file is in {}; their names end with .toml", directory.display()),
+        ToString::to_string,
+    );
+    screen.error(why);
+    Err(Exit::Failed)
 }
 
 async fn go(screen: Screen, args: &DemoArgs, directory: &Path) -> Ended {

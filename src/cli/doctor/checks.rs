@@ -96,6 +96,7 @@ fn daemon(facts: &Facts) -> Check {
             Check::ok(NAME, format!("version {version}, runs since {}", times::utc(*started_at)))
         }
         DaemonSeen::Silent(why) => Check::fail(NAME, why, RESTART),
+        DaemonSeen::Denied(why) => Check::fail(NAME, why, "`sudo nudged doctor`"),
         DaemonSeen::None => {
             Check::warn(NAME, "none runs, so nothing is sent", "`systemctl start nudged`, or `nudged run`")
         }
@@ -109,7 +110,9 @@ fn sending(facts: &Facts) -> Check {
             Check::fail(NAME, trouble, "the queue waits and goes on by itself once that is put right")
         }
         DaemonSeen::Runs { trouble: None, .. } => Check::ok(NAME, "nothing keeps the bot from sending"),
-        DaemonSeen::Silent(_) | DaemonSeen::None => Check::skip(NAME, "only a running daemon knows"),
+        DaemonSeen::Silent(_) | DaemonSeen::Denied(_) | DaemonSeen::None => {
+            Check::skip(NAME, "only a running daemon knows")
+        }
     }
 }
 
@@ -120,9 +123,12 @@ fn store(facts: &Facts) -> Check {
             let size = facts.ledger_bytes.map_or_else(String::new, |bytes| format!(", {}", bytes_in_words(bytes)));
             Check::ok(NAME, format!("it can be read and written{size}"))
         }
-        (Err(why), DaemonSeen::Silent(_)) => Check::skip(NAME, why),
+        (Err(why), DaemonSeen::Silent(_) | DaemonSeen::Denied(_)) => Check::skip(NAME, why),
         (Err(why), DaemonSeen::Runs { .. } | DaemonSeen::None) => {
-            Check::fail(NAME, why, "if it can't be saved: `nudged restore` puts a backup in its place")
+            // Who refused to open it knows the cure.
+            let cure = "if it can't be saved: `nudged restore` puts a backup in its place";
+            let (finding, cure) = why.split_once("; ").unwrap_or((why, cure));
+            Check::fail(NAME, finding, cure)
         }
     }
 }

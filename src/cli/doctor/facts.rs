@@ -19,7 +19,9 @@ use crate::domain::credential::Credential;
 use crate::port::backup::Backups as _;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials as _;
-use crate::port::desk::{BackupStatus, Desk, EndpointStatus, HeldBackFile, PausedSchedule, RemovedSchedule, Status};
+use crate::port::desk::{
+    BackupStatus, Desk, DeskError, EndpointStatus, HeldBackFile, PausedSchedule, RemovedSchedule, Status,
+};
 use crate::port::line::LineReport;
 use crate::port::store::StatusQuery;
 use crate::port::vitals::{Checkup, CrowdFigures, Organ, QueueFigures};
@@ -62,6 +64,8 @@ pub(super) enum DaemonSeen {
     },
     /// Somebody holds the ledger and does not answer.
     Silent(String),
+    /// Whoever looks may not ask whether one runs.
+    Denied(String),
     None,
 }
 
@@ -87,8 +91,15 @@ pub(super) async fn gather(config: &Config) -> Facts {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let now = clock.now();
     let asked = match ControlClient::new(&config.socket) {
-        Ok(client) if client.is_answered().await => ask_daemon(&client, config).await,
-        Ok(_) | Err(_) => look_directly(config, &clock).await,
+        Ok(client) => match client.knock().await {
+            Ok(()) => ask_daemon(&client, config).await,
+            // The secret is not theirs to read either.
+            Err(DeskError::Denied(why)) => {
+                Asked { credential: Some(Err(UNKNOWN.to_owned())), ..Asked::nothing(DaemonSeen::Denied(why)) }
+            }
+            Err(_) => look_directly(config, &clock).await,
+        },
+        Err(_) => look_directly(config, &clock).await,
     };
     let zone_data = ZoneData::newest();
     let zones = asked.ledger.as_ref().map(|ledger| ledger.zones.as_slice()).unwrap_or_default();
@@ -119,15 +130,23 @@ struct Asked {
     credential: Option<Result<CredentialSeen, String>>,
 }
 
+const UNKNOWN: &str = "the daemon did not say";
+
+impl Asked {
+    /// Where the daemon can't be asked, and nobody else knows.
+    fn nothing(daemon: DaemonSeen) -> Self {
+        let (ledger, line) = (Err(UNKNOWN.to_owned()), Err(UNKNOWN.to_owned()));
+        Self { daemon, ledger, line, backups: None, credential: None }
+    }
+}
+
 async fn ask_daemon(client: &ControlClient, config: &Config) -> Asked {
     let asked = tokio::join!(client.status(StatusQuery::default()), client.checkup());
     let (status, checkup) = match asked {
         (Ok(status), Ok(checkup)) => (status, checkup),
         (Err(error), _) | (_, Err(error)) => {
             let why = format!("the daemon on {} does not answer as it should: {error}", config.socket.display());
-            let unknown = || Err("the daemon did not say".to_owned());
-            let daemon = DaemonSeen::Silent(why);
-            return Asked { daemon, ledger: unknown(), line: unknown_line(), backups: None, credential: None };
+            return Asked::nothing(DaemonSeen::Silent(why));
         }
     };
     let Status { daemon, held_back, paused, removed, .. } = status;
@@ -153,10 +172,6 @@ async fn ask_daemon(client: &ControlClient, config: &Config) -> Asked {
         }
     };
     Asked { daemon, ledger: Ok(ledger), line: Ok(checkup.line), backups, credential }
-}
-
-fn unknown_line() -> Result<LineReport, String> {
-    Err("the daemon did not say".to_owned())
 }
 
 async fn look_directly(config: &Config, clock: &Arc<dyn Clock>) -> Asked {

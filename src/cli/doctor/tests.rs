@@ -175,6 +175,28 @@ fn without_a_daemon_and_a_ledger_it_says_what_it_could_not_look_at() {
 }
 
 #[test]
+fn who_may_not_ask_is_not_told_that_no_daemon_runs() {
+    let facts = Facts {
+        daemon: DaemonSeen::Denied("this user may not use the daemon's socket".into()),
+        ledger: Err("the daemon did not say".into()),
+        ..well()
+    };
+    let checks = judge(&facts);
+    let of = |name: &str| checks.iter().find(|check| check.name == name).expect("it is there");
+    assert_eq!((of("daemon").found, of("ledger").found), (Found::Fail, Found::Skip));
+    assert!(!of("daemon").cure.as_ref().expect("a cure").contains("start"), "{:?}", of("daemon"));
+}
+
+#[test]
+fn the_ledger_has_the_cure_of_what_is_wrong_with_it() {
+    let why = "/var/lib/nudged can't be read and written by this user; use the user that runs nudged";
+    let facts = Facts { daemon: DaemonSeen::None, ledger: Err(why.into()), ..well() };
+    let checks = judge(&facts);
+    let ledger = checks.iter().find(|check| check.name == "ledger").expect("it is there");
+    assert_eq!(ledger.cure.as_deref(), Some("use the user that runs nudged"));
+}
+
+#[test]
 fn each_has_its_threshold() {
     let found =
         |facts: &Facts, name: &str| judge(facts).into_iter().find(|check| check.name == name).map(|it| it.found);

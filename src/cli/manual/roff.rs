@@ -20,6 +20,20 @@ pub(super) fn page(name: &str, section: &str, about: &str, source: &str, markdow
     writer.roff
 }
 
+/// A page of a command in which the lines that are moved in, as examples are, stay as they are: a command that goes on in a
+/// line of its own can't be pasted.
+pub(super) fn with_examples(page: &[u8]) -> Vec<u8> {
+    let (mut shown, mut is_example) = (Vec::with_capacity(page.len()), false);
+    for line in page.split_inclusive(|byte| *byte == b'\n') {
+        if line.starts_with(b"  ") != is_example {
+            is_example = !is_example;
+            shown.extend_from_slice(if is_example { b".nf\n" } else { b".fi\n" });
+        }
+        shown.extend_from_slice(line);
+    }
+    shown
+}
+
 #[derive(Default)]
 struct Writer {
     roff: String,
@@ -40,7 +54,7 @@ impl Writer {
             Event::End(tag) => self.end(tag),
             Event::Text(text) if self.is_code => self.roff.push_str(&code(&text)),
             Event::Text(text) => self.words.push_str(&escaped(&text)),
-            Event::Code(text) => self.words.extend(["\\fB", &escaped(&text), "\\fR"]),
+            Event::Code(text) => self.words.extend([KEY, &escaped(&text), "\\fR"]),
             Event::SoftBreak | Event::HardBreak => self.words.push(' '),
             // The references have none of these; a new one is seen in their test.
             Event::Html(_) | Event::InlineHtml(_) | Event::InlineMath(_) | Event::DisplayMath(_) => {}
@@ -115,7 +129,11 @@ impl Writer {
         let cells = std::mem::take(&mut self.cells);
         let Some((term, others)) = cells.split_first() else { return };
         self.roff.push_str(".TP\n");
-        self.line(if term.is_empty() { "\\ " } else { term });
+        // A head that is a key is part of what is written; one that says "key" is not.
+        match self.heads.first().filter(|head| head.contains(KEY)).cloned() {
+            Some(head) if !term.is_empty() => self.line(&format!("{head}: {term}")),
+            _ => self.line(if term.is_empty() { "\\ " } else { term }),
+        }
         let last = others.len().saturating_sub(1);
         for (number, (head, cell)) in self.heads.clone().iter().skip(1).zip(others).enumerate() {
             if cell.is_empty() {
@@ -132,6 +150,9 @@ impl Writer {
     }
 }
 
+/// How a key or a value begins that is shown as it is written.
+const KEY: &str = "\\fB";
+
 /// Text in which nothing is a request or an escape.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq").replace('`', "\\(ga").replace('…', "...")
@@ -146,6 +167,20 @@ fn code(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_at_the_head_of_a_table_stands_at_each_of_its_rows() {
+        let table = "| `every` | `on` | what |\n|---|---|---|\n| `\"day\"` | | each day |\n";
+        let page = page("things", "5", "of all kinds", "test 1", table);
+        assert!(page.contains(".TP\n\\fBevery\\fR: \\fB\"day\"\\fR\neach day\n"), "{page}");
+    }
+
+    #[test]
+    fn examples_are_not_filled() {
+        let page = with_examples(b".SH EXTRA\nExamples:\n  nudged one\n    two\n\nMore of it.\n  three\n");
+        let expect = ".SH EXTRA\nExamples:\n.nf\n  nudged one\n    two\n.fi\n\nMore of it.\n.nf\n  three\n";
+        assert_eq!(String::from_utf8(page).expect("text"), expect);
+    }
 
     #[test]
     fn a_reference_becomes_a_page() {

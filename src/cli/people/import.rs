@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::adapter::files::read_text;
+use crate::adapter::files::{as_text, read_text};
 use crate::cli::problems::{ProblemView, render};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Ended, Exit, desk};
-use crate::domain::import;
+use crate::domain::import::{self, PeopleFile};
 use crate::domain::problem::{Problem, Source};
-use crate::domain::recipient::PersonRecord;
 use crate::port::desk::{Desk, ImportReport};
+use crate::port::library::UnreadableFile;
 
 /// So many lines are taken in at once.
 const LINES_AT_ONCE: usize = 5_000;
@@ -39,6 +39,8 @@ pub(super) struct ImportArgs {
 struct Sum {
     report: ImportReport,
     problems: Vec<(Source, Problem)>,
+    /// How many rows or references were left out for what is wrong with them.
+    left_out: u64,
 }
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> Ended {
@@ -53,7 +55,8 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
     }
     any.close().await;
     screen.end_progress();
-    let Sum { report, problems } = sum;
+    let Sum { report, problems, left_out } = sum;
+    let not_taken_in = left_out + report.refused.len() as u64;
     let is_clean = problems.is_empty() && report.refused.is_empty();
     if screen.json && ended.is_ok() {
         let problems: Vec<_> = problems.iter().map(|(source, problem)| ProblemView::new(source, problem)).collect();
@@ -62,41 +65,48 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
             "added": report.added,
             "updated": report.updated,
             "unchanged": report.unchanged,
+            "not_taken_in": not_taken_in,
             "refused": report.refused,
             "problems": problems,
         }));
-    } else if ended.is_ok() || report != ImportReport::default() {
+    } else if ended.is_ok() || report != ImportReport::default() || left_out > 0 {
         // What came in before a file that can't be read has come in.
         for (source, problem) in &problems {
             screen.say(render(source, problem, false));
         }
-        tell(screen, &report);
+        tell(screen, &report, not_taken_in);
     }
     ended?;
     Ok(if is_clean { Exit::Done } else { Exit::SomeRecipientsFailed })
 }
 
 async fn take_in(screen: Screen, desk: &dyn Desk, path: &Path, sum: &mut Sum) -> Result<(), Exit> {
-    let cannot = |why: &dyn std::fmt::Display| {
-        screen.error(format!("{} can't be read: {why}; check the path and its rights", path.display()));
+    let name = path.display().to_string();
+    let unreadable = |file: &UnreadableFile| {
+        screen.error(file.to_string());
         Exit::Failed
     };
-    if !is_json_lines(path).map_err(|error| cannot(&error))? {
-        let source = read_text(path).map_err(|error| cannot(&error.why))?;
+    let cannot = |error: io::Error| {
+        unreadable(&UnreadableFile::new(name.as_str(), error.to_string(), "check the path and its rights"))
+    };
+    if !is_json_lines(path).map_err(cannot)? {
+        let source = read_text(path).map_err(|file| unreadable(&file))?;
         return give(screen, desk, source, sum).await;
     }
-    let mut lines = BufReader::new(File::open(path).map_err(|error| cannot(&error))?);
+    let mut lines = BufReader::new(File::open(path).map_err(cannot)?);
     let mut before = 0;
     loop {
-        let part = read_lines(&mut lines).map_err(|error| cannot(&error))?;
+        let part = read_lines(&mut lines).map_err(cannot)?;
         if part.is_empty() {
             return Ok(());
         }
         // The lines before it are empty in this source, so that each problem stands in the line that it has in the file.
-        let count = part.bytes().filter(|byte| *byte == b'\n').count();
-        let source = Source::new(path.display().to_string(), "\n".repeat(before) + &part);
-        before += count;
-        if !part.trim().is_empty() {
+        let is_blank = part.trim_ascii().is_empty();
+        let mut lines_so_far = vec![b'\n'; before];
+        lines_so_far.extend(part);
+        let source = as_text(&name, lines_so_far).map_err(|file| unreadable(&file))?;
+        before = source.text.matches('\n').count();
+        if !is_blank {
             give(screen, desk, source, sum).await?;
         }
         screen.progress(&format!("{before} lines taken in"));
@@ -121,10 +131,10 @@ fn is_json_lines(path: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-fn read_lines(lines: &mut impl BufRead) -> io::Result<String> {
-    let mut part = String::new();
+fn read_lines(lines: &mut impl BufRead) -> io::Result<Vec<u8>> {
+    let mut part = Vec::new();
     for _ in 0..LINES_AT_ONCE {
-        if lines.read_line(&mut part)? == 0 {
+        if lines.read_until(b'\n', &mut part)? == 0 {
             break;
         }
     }
@@ -133,9 +143,10 @@ fn read_lines(lines: &mut impl BufRead) -> io::Result<String> {
 
 /// Reads what the source says and has it taken in.
 async fn give(screen: Screen, desk: &dyn Desk, source: Source, sum: &mut Sum) -> Result<(), Exit> {
-    let (records, problems): (Vec<PersonRecord>, _) = import::people(&source);
+    let PeopleFile { people, problems, left_out } = import::people_file(&source);
     sum.problems.extend(problems.into_iter().map(|problem| (source.clone(), problem)));
-    let report = desk.import_people(records).await.map_err(|error| desk::failed(screen, &error))?;
+    sum.left_out += left_out;
+    let report = desk.import_people(people).await.map_err(|error| desk::failed(screen, &error))?;
     sum.report.added += report.added;
     sum.report.updated += report.updated;
     sum.report.unchanged += report.unchanged;
@@ -143,15 +154,12 @@ async fn give(screen: Screen, desk: &dyn Desk, source: Source, sum: &mut Sum) ->
     Ok(())
 }
 
-fn tell(screen: Screen, report: &ImportReport) {
+fn tell(screen: Screen, report: &ImportReport, not_taken_in: u64) {
     for refused in &report.refused {
         screen.say(format!("not taken in: {refused}"));
     }
     screen.data(format!(
-        "{} added, {} updated, {} unchanged, {} not taken in",
-        report.added,
-        report.updated,
-        report.unchanged,
-        report.refused.len()
+        "{} added, {} updated, {} unchanged, {not_taken_in} not taken in",
+        report.added, report.updated, report.unchanged
     ));
 }

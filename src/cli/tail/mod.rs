@@ -97,7 +97,7 @@ async fn follow(screen: Screen, daemon: &ControlClient, args: &TailArgs) -> Over
                 is_there = true;
             }
             // One that stops lets go of the socket, and of the answer that it was giving.
-            Err(Over::Asked(_)) if !daemon.is_answered().await => {
+            Err(Over::Asked(_)) if daemon.knock().await.is_err() => {
                 if is_there {
                     screen.say("the daemon has stopped; this goes on when it is back, and ends with Ctrl-C");
                 }

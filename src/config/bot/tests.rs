@@ -99,6 +99,16 @@ fn a_cloud_brings_its_addresses_and_each_can_be_another() {
     assert_eq!(bot.trusted_hosts, ["teams.example"]);
 }
 
+/// As strictly as the connector takes them, or the daemon would not start with what `nudged check` calls good.
+#[test]
+fn each_host_that_is_none_is_named() {
+    let keys =
+        "secret_file = \"a\"\ntrusted_hosts = [\"a?b\", \"x.example:8443\", \"c#d\", \"127.1\", \"é.example\"]\n";
+    let problems = parse(keys).expect_err("none of them");
+    assert_eq!(problems.len(), 4, "{problems:?}");
+    assert!(problems.iter().all(|problem| problem.contains("this is no host")), "{problems:?}");
+}
+
 #[test]
 fn what_contradicts_itself_is_said_with_its_place_and_its_cure() {
     let said = [

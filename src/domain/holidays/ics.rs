@@ -23,6 +23,8 @@ struct Line {
 struct Event {
     begin: Range<usize>,
     first: Option<NaiveDate>,
+    /// Whether its first day is written, also where it is not understood.
+    is_dated: bool,
     /// The day after the last one.
     end: Option<NaiveDate>,
     days: Option<u32>,
@@ -36,7 +38,7 @@ pub(super) fn read(text: &str) -> (HolidayCalendar, Vec<Problem>) {
     let mut calendar = HolidayCalendar::default();
     let mut problems = Vec::new();
     let mut event: Option<Event> = None;
-    let mut is_calendar = false;
+    let (mut is_calendar, mut is_open) = (false, false);
     // Components inside of an event, such as alarms, have dates of their own.
     let mut depth = 0_u32;
     for line in unfold(text) {
@@ -52,7 +54,8 @@ pub(super) fn read(text: &str) -> (HolidayCalendar, Vec<Problem>) {
             continue;
         };
         match (name.as_str(), value) {
-            ("BEGIN", "VCALENDAR") => is_calendar = true,
+            ("BEGIN", "VCALENDAR") => (is_calendar, is_open) = (true, true),
+            ("END", "VCALENDAR") => is_open = false,
             ("BEGIN", "VEVENT") => event = Some(Event { begin: line.span, ..Event::default() }),
             ("BEGIN", _) if event.is_some() => depth += 1,
             ("END", "VEVENT") => {
@@ -75,11 +78,14 @@ pub(super) fn read(text: &str) -> (HolidayCalendar, Vec<Problem>) {
                 .with_help("export the calendar again as iCalendar (.ics)"),
         );
     }
-    if let Some(event) = event {
-        problems.push(
-            Problem::new(Code::BadCalendar, event.begin, "this event has no end: the file is cut off")
-                .with_help("copy the file again"),
-        );
+    // Cut off between two events, it would be a calendar with fewer holidays.
+    let cut_off = match event {
+        Some(event) => Some((event.begin, "this event has no end: the file is cut off")),
+        None if is_open => Some((text.len()..text.len(), "END:VCALENDAR is missing: the file is cut off here")),
+        None => None,
+    };
+    if let Some((span, message)) = cut_off {
+        problems.push(Problem::new(Code::BadCalendar, span, message).with_help("copy the file again"));
     }
     (calendar, problems)
 }
@@ -119,10 +125,13 @@ fn split(line: &str) -> Option<(String, &str)> {
 impl Event {
     fn take_in(&mut self, name: &str, value: &str, span: Range<usize>, problems: &mut Vec<Problem>) {
         match name {
-            "DTSTART" => match date(value) {
-                Some(date) => self.first = Some(date),
-                None => problems.push(bad_date(value, span)),
-            },
+            "DTSTART" => {
+                self.is_dated = true;
+                match date(value) {
+                    Some(date) => self.first = Some(date),
+                    None => problems.push(bad_date(value, span)),
+                }
+            }
             "DTEND" => match date(value) {
                 // An end in the middle of a day takes that day in; an end at its very beginning does not.
                 Some(date) if has_time(value) => self.end = date.succ_opt(),
@@ -143,10 +152,12 @@ impl Event {
             return;
         }
         let Some(first) = self.first else {
-            problems.push(
-                Problem::new(Code::BadCalendar, self.begin, "this event has no DTSTART, so it is on no day")
-                    .with_help("remove it, or export the calendar again"),
-            );
+            if !self.is_dated {
+                problems.push(
+                    Problem::new(Code::BadCalendar, self.begin, "this event has no DTSTART, so it is on no day")
+                        .with_help("remove it, or export the calendar again"),
+                );
+            }
             return;
         };
         let until_end = self.end.map(|end| (end - first).num_days()).and_then(|days| u32::try_from(days).ok());
@@ -241,14 +252,11 @@ mod tests {
         check("hello", &["hello | \"hello\" is no line of a calendar"]);
         check("X:1", &[" | this is no iCalendar file: BEGIN:VCALENDAR is missing"]);
         let event = |lines: &str| format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{lines}\nEND:VEVENT\nEND:VCALENDAR");
-        check(
-            &event("DTSTART:2026-12-24"),
-            &[
-                "DTSTART:2026-12-24 | \"2026-12-24\" is not understood as a date",
-                "BEGIN:VEVENT | this event has no DTSTART, so it is on no day",
-            ],
-        );
+        check(&event("DTSTART:2026-12-24"), &["DTSTART:2026-12-24 | \"2026-12-24\" is not understood as a date"]);
+        check(&event("SUMMARY:X"), &["BEGIN:VEVENT | this event has no DTSTART, so it is on no day"]);
         check(&event("DTSTART:20261224\nRRULE:FREQ=NOW"), &["RRULE:FREQ=NOW | FREQ can't be \"NOW\""]);
+        let cut_between = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20261224\nEND:VEVENT\n";
+        check(cut_between, &[" | END:VCALENDAR is missing: the file is cut off here"]);
         check("BEGIN:VCALENDAR\nBEGIN:VEVENT\n", &["BEGIN:VEVENT | this event has no end: the file is cut off"]);
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::recipient::{Address, AddressKind, PersonRecord, RecipientKind
 use crate::domain::windows_zones;
 
 use super::cells::{Cell, Row, rows};
-use super::{check_service_url, is_guid};
+use super::{PeopleFile, SHORTER_NAME, check_name, check_service_url, is_guid};
 use crate::domain::conversation::{GENERAL, TEAM, fold, is_id, kind_of, without_thread};
 
 /// What a column says.
@@ -63,18 +63,19 @@ const WHO: [Column; 7] =
     [Column::Id, Column::Email, Column::Upn, Column::EntraId, Column::TeamsId, Column::TeamId, Column::ConversationId];
 
 /// Reads a CSV file whose first row names the columns.
-#[must_use]
-pub fn people_from_csv(source: &Source) -> (Vec<PersonRecord>, Vec<Problem>) {
+pub(super) fn read(source: &Source) -> PeopleFile {
     let mut problems = Vec::new();
     let mut rows = rows(&source.text).into_iter();
     let Some(header) = rows.next() else {
         let help = "begin with a row that names the columns, such as email,name,zone,groups";
-        return (Vec::new(), vec![Problem::new(Code::BadRow, 0..0, "the file is empty").with_help(help)]);
+        let problems = vec![Problem::new(Code::BadRow, 0..0, "the file is empty").with_help(help)];
+        return PeopleFile { problems, ..PeopleFile::default() };
     };
+    let count = rows.len();
     let columns = read_header(&header, &mut problems);
     if !says_who(&columns) {
         // Every row would only say the same again.
-        return (Vec::new(), problems);
+        return PeopleFile { problems, left_out: count as u64, ..PeopleFile::default() };
     }
     let mut people = Vec::new();
     let mut seen: BTreeMap<Address, usize> = BTreeMap::new();
@@ -91,7 +92,8 @@ pub fn people_from_csv(source: &Source) -> (Vec<PersonRecord>, Vec<Problem>) {
         seen.extend(record.addresses.iter().map(|address| (address.clone(), line)));
         people.push(record);
     }
-    (people, problems)
+    let left_out = (count - people.len()) as u64;
+    PeopleFile { people, problems, left_out }
 }
 
 fn says_who(columns: &[Option<Column>]) -> bool {
@@ -223,6 +225,9 @@ fn add_names(record: &mut PersonRecord) {
 fn put(record: &mut PersonRecord, column: Column, cell: &Cell) -> Result<(), Problem> {
     let bad = |message: String, help: &str| Problem::new(Code::BadRow, cell.span.clone(), message).with_help(help);
     let text = cell.text.clone();
+    if matches!(column, Column::Name | Column::Team | Column::Channel) {
+        check_name(&text).map_err(|message| bad(message, SHORTER_NAME))?;
+    }
     match column {
         Column::Id => put_address(record, cell, None)?,
         Column::Email | Column::Upn => put_address(record, cell, Some(AddressKind::Email))?,

@@ -9,7 +9,7 @@ use crate::domain::document::excerpt;
 use crate::domain::problem::{Code, Problem, Source};
 use crate::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
 
-use super::check_service_url;
+use super::{PeopleFile, SHORTER_NAME, check_name, check_service_url};
 use crate::domain::conversation::{ChannelPlace, GENERAL, kind_of, without_thread};
 
 /// The `schema` of a line that `nudged people export` has written.
@@ -26,13 +26,12 @@ pub fn export_line(record: &PersonRecord) -> String {
 }
 
 /// Reads the references of a file.
-#[must_use]
-pub fn people_from_references(source: &Source) -> (Vec<PersonRecord>, Vec<Problem>) {
+pub(super) fn read(source: &Source) -> PeopleFile {
     let mut people = Vec::new();
     let mut problems = Vec::new();
     for found in values(&source.text) {
         match found {
-            Found::Value(value, span) => match read_reference(&value) {
+            Found::Value(value, span) => match read_reference(&value).and_then(with_a_fit_name) {
                 Ok(person) => people.push(person),
                 Err(Refused { message, help }) => {
                     problems.push(Problem::new(Code::BadReference, span, message).with_help(help));
@@ -45,13 +44,14 @@ pub fn people_from_references(source: &Source) -> (Vec<PersonRecord>, Vec<Proble
             }
         }
     }
+    let left_out = problems.len() as u64;
     if people.is_empty() && problems.is_empty() {
         problems.push(
             Problem::new(Code::BadReference, 0..0, "there are no references in the file")
                 .with_help("a reference is an object with `conversation`, `user` and `serviceUrl`"),
         );
     }
-    (people, problems)
+    PeopleFile { people, problems, left_out }
 }
 
 enum Found {
@@ -143,6 +143,11 @@ fn text_at(value: &Value, places: &[&str]) -> Option<String> {
         .map(str::trim)
         .find(|text| !text.is_empty())
         .map(str::to_owned)
+}
+
+fn with_a_fit_name(record: PersonRecord) -> Result<PersonRecord, Refused> {
+    let fits = record.name.as_deref().map_or(Ok(()), check_name);
+    fits.map(|()| record).map_err(|message| refused(message, SHORTER_NAME))
 }
 
 fn read_reference(value: &Value) -> Result<PersonRecord, Refused> {

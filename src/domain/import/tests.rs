@@ -310,6 +310,27 @@ fn a_channel_is_known_by_its_names() {
 }
 
 #[test]
+fn what_is_left_out_is_counted() {
+    let check = |text: &str, people: usize, left_out: u64| {
+        let file = people_file(&Source::new("people", text));
+        assert_eq!((file.people.len(), file.left_out), (people, left_out), "{text}: {:?}", file.problems);
+    };
+    check("email,zone\na@x,UTC\nb@x,Mars\nnobody,Mars\na@x,UTC\n\n", 1, 3);
+    check("name\nAna\nBo\n", 0, 2);
+    check("email\n", 0, 0);
+    check("{\"user\":{\"id\":\"29:a\"}}\n{\"user\":{}}\n{\n", 1, 2);
+}
+
+#[test]
+fn a_name_has_an_end() {
+    let long = "x".repeat(257);
+    let message = "a name of 257 characters is too long; write one of 256 at most";
+    check(&format!("email,name\na@x,{long}\nb@x,{}\n", &long[1..]), &[&long[1..]], &[&format!("2:5: N150 {message}")]);
+    let reference = format!("{{\"user\":{{\"id\":\"29:a\",\"name\":\"{long}\"}}}}");
+    check(&reference, &[], &[&format!("1:1: N152 {message}")]);
+}
+
+#[test]
 fn channel_data_name_a_channel() {
     let (people, problems) = read(
         r#"{"conversation":{"id":"19:rel@thread.tacv2;messageid=1","conversationType":"channel"},
@@ -326,8 +347,9 @@ proptest! {
     #[test]
     fn any_text_is_survived(text in "([\\[\\]{}\"',;|\t\n\r é:@a-z0-9]|email|zone|\"user\"|a@x){0,60}") {
         let source = Source::new("people", text.as_str());
-        for (_, problems) in [people(&source), people_from_csv(&source), people_from_references(&source)] {
-            for problem in problems {
+        for file in [people_file(&source), csv::read(&source), reference::read(&source)] {
+            prop_assert!(file.left_out == 0 || !file.problems.is_empty());
+            for problem in file.problems {
                 prop_assert!(text.get(problem.span.clone()).is_some(), "{problem:?}");
             }
         }

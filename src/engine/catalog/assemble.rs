@@ -170,7 +170,7 @@ pub(super) fn assemble(
                 what: SCHEDULE_FILE,
                 file: file.name.to_owned(),
                 problems: problems.clone(),
-                goes_on: in_use.contains(&at),
+                goes_on: in_use.contains(&at) || has_in_use(file, &files, &in_use, shelf),
                 schedules: file
                     .source
                     .map(|source| &*source.text)
@@ -228,23 +228,29 @@ fn files<'a>(shelf: &'a Shelf, kept: &'a [Document], pantry: &Pantry<'_>) -> Vec
         last_good: last_good.get(name).copied(),
         use_of_it,
     };
-    let unreadable = shelf.unreadable.iter().map(|file| {
-        let line = format!("it can't be read: {}; check the path and its rights", file.why);
-        nothing(file.name.as_str(), Use::HeldBack(vec![line]))
-    });
+    let unreadable = shelf.unreadable.iter().map(|file| nothing(file.name.as_str(), Use::HeldBack(vec![file.line()])));
     let mut files: Vec<File<'a>> = there.chain(unreadable).collect();
     let known: BTreeSet<&str> = files.iter().map(|file| file.name).collect();
     let rest = last_good.keys().filter(|name| !known.contains(*name)).map(|name| {
         // Where a directory can't be read, nothing is known of what is in it.
-        let is_out_of_sight = shelf
-            .unreadable
-            .iter()
-            .any(|place| shelf.files.is_empty() || Path::new(name).starts_with(Path::new(&place.name)));
+        let is_out_of_sight = shelf.unreadable.iter().any(|place| is_out_of_sight(name, &place.name, shelf));
         nothing(*name, if is_out_of_sight { Use::HeldBack(Vec::new()) } else { Use::Gone })
     });
     let rest: Vec<File<'a>> = rest.collect();
     files.extend(rest);
     files
+}
+
+/// Whether a file can't be seen since this place, of which it may be a part, can't be read.
+fn is_out_of_sight(name: &str, place: &str, shelf: &Shelf) -> bool {
+    shelf.files.is_empty() || Path::new(name).starts_with(place)
+}
+
+/// Whether what goes on as it was has this directory, which can't be read.
+fn has_in_use(place: &File<'_>, files: &[File<'_>], in_use: &BTreeSet<usize>, shelf: &Shelf) -> bool {
+    let is_told_here = |file: &File<'_>| matches!(&file.use_of_it, Use::HeldBack(problems) if problems.is_empty());
+    let goes_on = |at: &usize| is_told_here(&files[*at]) && is_out_of_sight(files[*at].name, place.name, shelf);
+    place.source.is_none() && in_use.iter().any(goes_on)
 }
 
 /// What files come to together.

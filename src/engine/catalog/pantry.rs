@@ -51,15 +51,6 @@ impl<'a> Pantry<'a> {
             });
             now = now.or(&last);
         };
-        for supply in &shelf.supplies {
-            if let Err(unreadable) = &supply.text {
-                hold_back(
-                    &supply.path,
-                    &unreadable.name,
-                    vec![format!("it can't be read: {}; check the path and its rights", unreadable.why)],
-                );
-            }
-        }
         for (path, supply) in found.iter() {
             if supply.is_good() {
                 odd.extend(warnings(&supply.source, &supply.problems));

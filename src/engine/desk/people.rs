@@ -52,7 +52,7 @@ impl FrontDesk {
         }
     }
 
-    async fn nobody(&self, who: &str) -> Result<String, DeskError> {
+    pub(super) async fn nobody(&self, who: &str) -> Result<String, DeskError> {
         let people = self.store.people().await?;
         Ok(nobody(who, people.iter().flat_map(PersonView::names)))
     }

@@ -37,7 +37,7 @@ fn expect(outcome: &Outcome, expect: [&[&str]; 4]) {
 
 #[track_caller]
 fn check(files: &[Source], unreadable: &[&str], kept: &[Document], wanted: [&[&str]; 4]) {
-    let unreadable = unreadable.iter().map(|name| UnreadableFile { name: (*name).into(), why: "x".into() });
+    let unreadable = unreadable.iter().map(|name| UnreadableFile::new(*name, "x", "y"));
     let shelf = Shelf { files: files.to_vec(), unreadable: unreadable.collect(), supplies: Vec::new() };
     expect(&look(&shelf, kept, &[]), wanted);
 }
@@ -58,7 +58,8 @@ fn what_comes_into_force() {
     // A removed file is forgotten; all at once they are not removed, but out of sight.
     check(std::slice::from_ref(&b), &[], &[kept(&a), kept(&b)], [&["three"], none, none, &["file:a"]]);
     check(&[], &[], &[kept(&a), kept(&b)], [&["one", "three", "two"], &["a+", "b+"], none, none]);
-    check(&[], &["schedules"], &[kept(&a)], [&["one", "two"], &["schedules"], none, none]);
+    check(&[], &["schedules"], &[kept(&a)], [&["one", "two"], &["schedules+"], none, none]);
+    check(&[], &["schedules"], &[], [none, &["schedules"], none, none]);
 }
 
 const PATH: &str = "text/news.md";
@@ -105,7 +106,7 @@ fn supplies_keep_their_last_good_version_too() {
     expect(&look(&with_supply(Some(broken)), &kept_news, &old), [&["news"], &["d/text/news.md+"], none, none]);
     assert_eq!(said(&with_supply(Some(broken)), &kept_news, &old), "old");
     let mut unreadable = with_supply(Some("x"));
-    unreadable.supplies[0].text = Err(UnreadableFile { name: "d/text/news.md".into(), why: "x".into() });
+    unreadable.supplies[0].text = Err(UnreadableFile::new("d/text/news.md", "x", "y"));
     expect(&look(&unreadable, &kept_news, &old), [&["news"], &["d/text/news.md+"], none, none]);
     // One that went away takes nothing with it: the schedule is held back, and goes on with both as they were.
     expect(&look(&with_supply(None), &kept_news, &old), [&["news"], &["a+"], none, none]);
@@ -132,7 +133,7 @@ fn what_is_out_of_sight_goes_on() {
     let (a, b) = (file("d/a", &["one"]), file("d/team/b", &["two"]));
     let none: &[&str] = &[];
     let kept = [kept(&a), kept(&b)];
-    check(std::slice::from_ref(&a), &["d/team"], &kept, [&["one", "two"], &["d/team"], none, none]);
+    check(std::slice::from_ref(&a), &["d/team"], &kept, [&["one", "two"], &["d/team+"], none, none]);
     check(std::slice::from_ref(&a), &["d/tea"], &kept, [&["one"], &["d/tea"], none, none]);
 }
 
