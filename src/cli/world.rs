@@ -4,15 +4,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use clap::Args;
 
 use crate::adapter::files::{read_named, read_text};
+use crate::cli::ledger::Ledger;
 use crate::cli::problems::{FILES_SHOWN, more_files, show};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, desk, settings};
 use crate::config::Config;
 use crate::domain::conversation::{ChannelPlace, Standing};
+use crate::domain::delivery::Reason;
 use crate::domain::import;
 use crate::domain::plan::{PlannedWave, WaveRecipients};
 use crate::domain::problem::Severity;
@@ -23,7 +26,7 @@ use crate::domain::schedule::model::{Schedule, Target};
 use crate::domain::schedule::parse;
 use crate::domain::template::Template;
 use crate::engine::desk::nobody;
-use crate::port::desk::{PersonView, Reach, Service};
+use crate::port::desk::{Desk, DeskError, PersonView, Reach, Service};
 
 /// Where to look.
 #[derive(Debug, Args)]
@@ -46,11 +49,19 @@ pub(super) struct World {
     pub(super) house_quiet_hours: Vec<QuietHours>,
     /// Whether a file was left out for what is wrong with it.
     pub(super) is_incomplete: bool,
+    /// What happened so far and what was ordered; `None` where the files and the people were given.
+    pub(super) ledger: Option<Ledger>,
 }
 
 impl World {
-    /// Reads the files, and asks for the people where a file or a configuration says where they are.
-    pub(super) async fn look(screen: Screen, common: &Common, sources: &Sources) -> Result<Self, Exit> {
+    /// Reads the files, and asks for the people and the ledger where a file or a configuration says where they are. Of the
+    /// ledger, `about` one schedule alone where there is one.
+    pub(super) async fn look(
+        screen: Screen,
+        common: &Common,
+        sources: &Sources,
+        about: Option<&str>,
+    ) -> Result<Self, Exit> {
         let on_files_alone = sources.schedules.is_some() && common.config.is_none();
         let config = if on_files_alone { None } else { settings::load_if_any(screen, common)? };
         let directory = match (&sources.schedules, &config) {
@@ -59,16 +70,39 @@ impl World {
             (None, None) => "schedules".into(),
         };
         let (schedules, is_incomplete) = read_schedules(screen, &directory);
-        let crowd = match (&sources.people, &config) {
-            (Some(file), _) => Crowd::of_file(screen, file, config.as_ref())?,
-            (None, Some(config)) => Crowd::known(screen, common, config).await?,
-            (None, None) => Crowd::nobody(),
+        let (crowd, ledger) = match (&sources.people, &config) {
+            (Some(file), _) => (Crowd::of_file(screen, file, config.as_ref())?, None),
+            (None, Some(config)) => {
+                let any = desk::open(screen, common).await?;
+                let asked = ask(any.desk.as_ref(), config, about).await;
+                any.close().await;
+                let (crowd, ledger) = asked.map_err(|error| desk::failed(screen, &error))?;
+                (crowd, Some(ledger))
+            }
+            (None, None) => (Crowd::nobody(), None),
         };
+        if ledger.is_none() {
+            screen.say("the ledger is not looked at: who stopped, what is paused, cancelled or sent already");
+        }
         let crowd = crowd.with_conversations_of(&schedules);
         let (house_stop, house_quiet_hours) =
             config.map_or((None, Vec::new()), |config| (config.stop, config.quiet_hours));
-        Ok(Self { schedules, crowd, house_stop, house_quiet_hours, is_incomplete })
+        Ok(Self { schedules, crowd, house_stop, house_quiet_hours, is_incomplete, ledger })
     }
+
+    /// Why nobody gets any more of an occurrence, where that is so.
+    pub(super) fn over_for(&self, schedule: &Schedule, occurrence: NaiveDateTime) -> Option<Reason> {
+        if self.ledger.as_ref().is_some_and(|ledger| ledger.is_cancelled(schedule.name.as_str(), occurrence)) {
+            return Some(Reason::CancelledByOperator);
+        }
+        self.crowd.is_too_many(schedule).then_some(Reason::TooManyPeople)
+    }
+}
+
+/// The people and the ledger, as the desk knows them.
+async fn ask(desk: &dyn Desk, config: &Config, about: Option<&str>) -> Result<(Crowd, Ledger), DeskError> {
+    let people = desk.people().await?.people;
+    Ok((Crowd { people, ..Crowd::empty(config) }, Ledger::ask(desk, about).await?))
 }
 
 /// The people, as far as anybody knows them.
@@ -143,6 +177,29 @@ impl Crowd {
             WaveRecipients::OfZone => person.zone == wave.zone,
         };
         self.people.iter().filter(is_there).filter(|person| includes(schedule, person))
+    }
+
+    /// How many people the schedule speaks to, whatever becomes of it for each.
+    fn audience(&self, schedule: &Schedule) -> usize {
+        let known = self.people.iter().filter(|person| includes(schedule, person)).count();
+        known + self.strangers(schedule).count()
+    }
+
+    /// Whether the schedule speaks to more people than it may.
+    pub(super) fn is_too_many(&self, schedule: &Schedule) -> bool {
+        schedule.policies.max_people.is_some_and(|most| self.audience(schedule) > most.get() as usize)
+    }
+
+    /// Those whom the schedule names and nobody knows.
+    pub(super) fn strangers<'a>(&'a self, schedule: &'a Schedule) -> impl Iterator<Item = &'a Address> {
+        let is_known = |address: &Address| {
+            self.people.iter().any(|person| person.addresses.iter().any(|known| known == address.as_str()))
+        };
+        let named = schedule.audience.to.iter().filter_map(|target| match target {
+            Target::Person(address) | Target::Conversation(address) => Some(address),
+            Target::Everyone | Target::Group(_) | Target::Team(_) | Target::Event(_) => None,
+        });
+        named.filter(move |address| !is_known(address) && !schedule.audience.except_people.contains(address))
     }
 
     /// Who is meant by `who`: an address or a name.
@@ -231,5 +288,6 @@ fn view(record: PersonRecord, fallback_zone: Tz) -> PersonView {
         standing: Standing::Member,
         service: record.reference.service_url.map(|url| Service { url, origin: ServiceOrigin::Imported }),
         reach,
+        stops: record.kept.map(|kept| kept.stops).unwrap_or_default(),
     }
 }

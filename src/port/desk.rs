@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::consent::Wish;
+use crate::domain::consent::{Stopped, Wish};
 use crate::domain::conversation::Standing;
 use crate::domain::credential::CredentialKind;
 use crate::domain::delivery::{Reason, State};
@@ -319,6 +319,9 @@ pub struct PersonView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
     pub reach: Reach,
+    /// What they stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Stopped>,
 }
 
 impl PersonView {
