@@ -88,6 +88,8 @@ pub struct FrontDesk {
     pub zones: Arc<dyn ZoneRules>,
     /// The quiet hours of the configuration.
     pub house_quiet_hours: Vec<QuietHours>,
+    /// Where conversations may be that somebody tells of.
+    pub service_urls: Arc<dyn ServiceUrls>,
     /// `None` where no daemon is running.
     pub daemon: Option<Running>,
 }
@@ -111,8 +113,6 @@ pub struct Running {
     pub backups: Option<Arc<DailyBackups>>,
     /// Takes in what another bot forwards.
     pub ear: Arc<dyn Ear>,
-    /// Where conversations may be that another bot tells of.
-    pub service_urls: Arc<dyn ServiceUrls>,
     /// Rung when there may be something new to dispatch.
     pub work: Arc<Notify>,
     /// Rung when what is to be planned has changed.
@@ -286,6 +286,7 @@ impl Desk for FrontDesk {
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {
         self.keep_house_zones().await?;
         let mut report = ImportReport::default();
+        let records = self.reachable(records, &mut report.refused);
         for chunk in records.chunks(IMPORTED_AT_ONCE) {
             let now = self.clock.now();
             let part = self.store.import_people(chunk.to_vec(), self.keeper.fallback_zone, now).await?;
