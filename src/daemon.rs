@@ -327,6 +327,7 @@ fn desk(
         clock: Arc::clone(&outside.clock),
         entropy: Arc::clone(&outside.entropy),
         keeper: Arc::clone(keeper),
+        schedules: config.schedules.clone(),
         house_zones: config.zones.clone(),
         zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
         house_quiet_hours: config.quiet_hours.clone(),

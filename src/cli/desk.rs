@@ -77,6 +77,7 @@ pub(super) fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
         clock,
         entropy: Arc::new(SystemEntropy),
         keeper: Arc::new(keeper),
+        schedules: config.schedules.clone(),
         house_zones: config.zones.clone(),
         zones: Arc::new(ZoneData::newest()),
         house_quiet_hours: config.quiet_hours.clone(),

@@ -1,6 +1,7 @@
 //! Answers to what people ask. The same desk stands in the daemon and, where none is running, in the command itself,
 //! over the same store.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ pub struct FrontDesk {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub keeper: Arc<CatalogKeeper>,
+    /// The directory of the schedule files, with which their names begin.
+    pub schedules: PathBuf,
     /// What the configuration says of zones.
     pub house_zones: HouseZones,
     pub zones: Arc<dyn ZoneRules>,

@@ -224,6 +224,7 @@ impl Rig {
             clock: self.clock.clone(),
             entropy: Arc::new(NoChance),
             keeper: self.keeper.clone(),
+            schedules: PathBuf::new(),
             house_zones: HouseZones::default(),
             zones: Arc::new(ZoneData::newest()),
             house_quiet_hours: Vec::new(),
