@@ -152,7 +152,7 @@ fn tell_change(said: &mut String, change: &ScheduleChange, verdict: &ReloadVerdi
 
 /// `move 09:00 → 09:30, each on their own clock`.
 fn hours(moved: &Moved) -> String {
-    let at = |hour: Hour| hour.time.format("%H:%M");
+    let at = |hour: Hour| times::time(hour.time);
     match (moved.from.zone, moved.to.zone) {
         (None, None) => format!("move {} → {}, each on their own clock", at(moved.from), at(moved.to)),
         (Some(before), Some(after)) if before == after => {
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_plan_says_what_becomes_of_deliveries() {
-        let told = told(&verdict());
+        let told = told(&verdict(), None);
         assert!(told.lines().all(|line| line.chars().count() <= WIDTH), "{told}");
         insta::assert_snapshot!(told);
     }
@@ -275,6 +275,6 @@ mod tests {
             held_back: Vec::new(),
             ..verdict()
         };
-        assert_eq!(told(&nothing), "nothing changes\n1 schedule in force");
+        assert_eq!(told(&nothing, None), "nothing changes\n1 schedule in force");
     }
 }
