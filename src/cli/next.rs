@@ -135,6 +135,9 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
     let rules = ZoneData::newest();
     // Onward plans what is due after an instant; `from` itself is wanted too.
     let window = Window::Onward { after: from - TimeDelta::milliseconds(1), until };
+    if only.is_none() {
+        world.schedules.iter().for_each(|schedule| world.crowd.tell_empty_targets(screen, schedule));
+    }
     let look = Look { world: &world, only, rules: &rules, now };
     let mut items: Vec<_> = world
         .schedules

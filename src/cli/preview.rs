@@ -164,6 +164,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
     let schedule = find_schedule(screen, &world, &args.schedule)?;
     let rules = ZoneData::newest();
     let waves = waves(schedule, &world, &rules, args.at, now);
+    world.crowd.tell_empty_targets(screen, schedule);
     let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else {
         screen.error(match (&schedule.when.trigger, args.at) {
             (Trigger::Event(event), _) => format!(

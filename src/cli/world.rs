@@ -14,7 +14,7 @@ use crate::cli::problems::{FILES_SHOWN, more_files, show};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, desk, settings};
 use crate::config::Config;
-use crate::domain::conversation::{ChannelPlace, Standing};
+use crate::domain::conversation::{ChannelPlace, Standing, team_group};
 use crate::domain::delivery::Reason;
 use crate::domain::import;
 use crate::domain::plan::{PlannedWave, WaveRecipients};
@@ -183,6 +183,28 @@ impl Crowd {
     fn audience(&self, schedule: &Schedule) -> usize {
         let known = self.people.iter().filter(|person| includes(schedule, person)).count();
         known + self.strangers(schedule).count()
+    }
+
+    /// The groups and teams that the schedule names and in which nobody is known to be: a slip of the pen, perhaps. Where nobody is
+    /// known at all, that says nothing.
+    pub(super) fn empty_targets(&self, schedule: &Schedule) -> Vec<String> {
+        let is_in = |group: &str| self.people.iter().any(|person| person.groups.iter().any(|known| known == group));
+        let is_empty = |target: &&Target| match target {
+            Target::Group(group) => !is_in(group),
+            Target::Team(team) => !is_in(&team_group(team)),
+            Target::Everyone | Target::Person(_) | Target::Conversation(_) | Target::Event(_) => false,
+        };
+        if self.people.is_empty() {
+            return Vec::new();
+        }
+        schedule.audience.to.iter().filter(is_empty).map(ToString::to_string).collect()
+    }
+
+    /// Says in which groups and teams of the schedule nobody is known to be.
+    pub(super) fn tell_empty_targets(&self, screen: Screen, schedule: &Schedule) {
+        for target in self.empty_targets(schedule) {
+            screen.say(format!("\"{}\" speaks to {target}, and nobody is known to be in it", schedule.name));
+        }
     }
 
     /// Whether the schedule speaks to more people than it may.
