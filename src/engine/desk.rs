@@ -188,7 +188,7 @@ impl FrontDesk {
 pub fn unknown_schedule<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(name, known) {
         Some(near) => format!("there is no schedule \"{name}\"; did you mean \"{near}\"?"),
-        None => format!("there is no schedule \"{name}\"; `nudged next` lists what there is"),
+        None => format!("there is no schedule \"{name}\"; `nudged next --days 365` lists what is due within a year"),
     }
 }
 
