@@ -120,3 +120,17 @@ async fn what_is_in_force_is_told_where_the_files_say_something_else() {
     assert!(items.iter().all(|item| item["last_good"] == true && item["people"] == 2), "{next}");
     daemon.stop();
 }
+
+/// Who looks for a name with grep finds the time beside it, and who has a wide screen may use it.
+#[tokio::test]
+async fn in_a_pipe_each_row_is_one_line() {
+    let rig = Rig::new().await;
+    rig.import_crowd(1);
+    later(&rig, "a-schedule-with-a-very-long-name-indeed-for-a-narrow-screen", "");
+    let lines = |columns: Option<&str>| {
+        let mut command = rig.command(&["next"]);
+        command.env_remove("COLUMNS").envs(columns.map(|columns| ("COLUMNS", columns)));
+        String::from_utf8(command.output().expect("it runs").stdout).expect("text").lines().count()
+    };
+    assert_eq!((lines(None), lines(Some("200")), lines(Some("80"))), (2, 2, 4));
+}
