@@ -136,7 +136,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
     // Onward plans what is due after an instant; `from` itself is wanted too.
     let window = Window::Onward { after: from - TimeDelta::milliseconds(1), until };
     if only.is_none() {
-        world.schedules.iter().for_each(|schedule| world.crowd.tell_empty_targets(screen, schedule));
+        world.crowd.tell_empty_targets(screen, world.schedules.iter().map(AsRef::as_ref));
     }
     let look = Look { world: &world, only, rules: &rules, now };
     let mut items: Vec<_> = world
@@ -156,7 +156,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
     let left_out = items.len().saturating_sub(limit);
     items.truncate(limit);
     let events = awaited(&world, only);
-    let is_otherwise = world.ledger.as_ref().is_some_and(|ledger| tell_held_back(screen, ledger));
+    let is_otherwise = world.ledger.as_ref().is_some_and(|ledger| tell_held_back(screen, ledger, only.is_some()));
     let exit = if world.is_incomplete || is_otherwise { Exit::Invalid } else { Exit::Done };
 
     if screen.json {
@@ -210,12 +210,11 @@ fn awaited(world: &World, only: Option<&PersonView>) -> Vec<Awaited> {
 }
 
 /// Says where something else is in force than the files say. Returns whether that is so.
-fn tell_held_back(screen: Screen, ledger: &Ledger) -> bool {
+fn tell_held_back(screen: Screen, ledger: &Ledger, is_for_one: bool) -> bool {
     let files: Vec<_> = ledger.going_on().map(|file| file.file.as_str()).collect();
+    let how = if is_for_one { "see `nudged why SCHEDULE WHO`" } else { "shown for two days; see `nudged status`" };
     for file in files.iter().take(FILES_SHOWN) {
-        screen.say(format!(
-            "{file} is held back and its last good version goes on, shown for two days; see `nudged status`"
-        ));
+        screen.say(format!("{file} is held back and its last good version goes on, {how}"));
     }
     if let Some(more) = more_files(files.len()) {
         screen.say(format!("held back: {more}"));

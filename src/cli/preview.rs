@@ -145,7 +145,7 @@ impl Row {
     /// Takes in what became of it so far.
     fn end_as(&mut self, delivery: &DeliveryStatus) {
         (self.state, self.sent_at, self.left_out) = (Some(delivery.state), delivery.sent_at, delivery.reason);
-        (self.due_at, self.held, self.asked_for_zone) = (delivery.due_at, false, false);
+        (self.held, self.asked_for_zone) = (false, false);
         self.detail = None;
     }
 
@@ -164,7 +164,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
     let schedule = find_schedule(screen, &world, &args.schedule)?;
     let rules = ZoneData::newest();
     let waves = waves(schedule, &world, &rules, args.at, now);
-    world.crowd.tell_empty_targets(screen, schedule);
+    world.crowd.tell_empty_targets(screen, std::iter::once(schedule));
     let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else {
         screen.error(match (&schedule.when.trigger, args.at) {
             (Trigger::Event(event), _) => format!(

@@ -1,6 +1,7 @@
 //! What commands that look ahead know: the schedules as they stand in the files, and the people as far as anybody knows
 //! them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -185,25 +186,25 @@ impl Crowd {
         known + self.strangers(schedule).count()
     }
 
-    /// The groups and teams that the schedule names and in which nobody is known to be: a slip of the pen, perhaps. Where nobody is
-    /// known at all, that says nothing.
-    pub(super) fn empty_targets(&self, schedule: &Schedule) -> Vec<String> {
-        let is_in = |group: &str| self.people.iter().any(|person| person.groups.iter().any(|known| known == group));
+    /// Says which groups and teams the schedules name in which nobody is known to be: a slip of the pen, perhaps. Where nobody
+    /// is known at all, that says nothing.
+    pub(super) fn tell_empty_targets<'a>(&self, screen: Screen, schedules: impl Iterator<Item = &'a Schedule>) {
+        if self.people.is_empty() {
+            return;
+        }
+        let groups: HashSet<&str> = self.people.iter().flat_map(|it| &it.groups).map(String::as_str).collect();
         let is_empty = |target: &&Target| match target {
-            Target::Group(group) => !is_in(group),
-            Target::Team(team) => !is_in(&team_group(team)),
+            Target::Group(group) => !groups.contains(group.as_str()),
+            Target::Team(team) => !groups.contains(team_group(team).as_str()),
             Target::Everyone | Target::Person(_) | Target::Conversation(_) | Target::Event(_) => false,
         };
-        if self.people.is_empty() {
-            return Vec::new();
-        }
-        schedule.audience.to.iter().filter(is_empty).map(ToString::to_string).collect()
-    }
-
-    /// Says in which groups and teams of the schedule nobody is known to be.
-    pub(super) fn tell_empty_targets(&self, screen: Screen, schedule: &Schedule) {
-        for target in self.empty_targets(schedule) {
+        let named = schedules.flat_map(|schedule| schedule.audience.to.iter().map(move |target| (schedule, target)));
+        let empty: Vec<_> = named.filter(|(_, target)| is_empty(target)).collect();
+        for (schedule, target) in empty.iter().take(FILES_SHOWN) {
             screen.say(format!("\"{}\" speaks to {target}, and nobody is known to be in it", schedule.name));
+        }
+        if empty.len() > FILES_SHOWN {
+            screen.say(format!("{} more speak to groups or teams in which nobody is known", empty.len() - FILES_SHOWN));
         }
     }
 

@@ -161,7 +161,7 @@ pub struct HeldBackFile {
     pub last_good_in_use: bool,
     /// `line:column: CODE message; help`, one for each problem.
     pub problems: Vec<String>,
-    /// The schedules that stand in it, as far as that can be seen.
+    /// The schedules that stand in it, and those in its last good version where that goes on, as far as that can be seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedules: Vec<String>,
 }

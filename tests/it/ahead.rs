@@ -93,14 +93,21 @@ async fn what_is_in_force_is_told_where_the_files_say_something_else() {
     rig.import_crowd(2);
     later(&rig, "late", "");
     later(&rig, "gone", "");
+    let once = rig.in_seconds(3600).format("%Y-%m-%dT%H:%M:%SZ");
+    let two =
+        |name: &str| format!("[schedule.{name}]\nto = \"everyone\"\nat = {once}\nzone = \"UTC\"\ntext = \"Hi\"\n");
+    rig.write("schedules/two.toml", &two("second"));
     let daemon = rig.start().await;
-    rig.until("it is planned", || count(&rig.status(None), "planned") == 4).await;
+    rig.until("it is planned", || count(&rig.status(None), "planned") == 6).await;
     rig.write("schedules/late.toml", "[schedule.late]\nto = everyone\n");
-    rig.until("it is held back", || rig.status(None)["held_back"].as_array().is_some_and(|it| it.len() == 1)).await;
+    // Broken, and the schedule has another name in it.
+    rig.write("schedules/two.toml", &two("renamed").replace("everyone", "nobody at all"));
+    rig.until("they are held back", || rig.status(None)["held_back"].as_array().is_some_and(|it| it.len() == 2)).await;
     let output = rig.output(&["next"]);
     let (told, talk) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(78), "{talk}");
     assert!(told.contains("late") && told.contains("the last good version of its file"), "{told}");
+    assert!(told.contains("second") && !told.contains("renamed"), "{told}");
     assert!(talk.contains("late.toml is held back and its last good version goes on"), "{talk}");
     let output = rig.output(&["preview", "late"]);
     let talk = String::from_utf8_lossy(&output.stderr);
@@ -108,15 +115,15 @@ async fn what_is_in_force_is_told_where_the_files_say_something_else() {
     assert!(talk.contains("which is held back; its last good version goes on"), "{talk}");
 
     // Everything is gone at once, as if a disk were not mounted.
-    for name in ["late", "gone"] {
+    for name in ["late", "gone", "two"] {
         std::fs::remove_file(rig.path(&format!("schedules/{name}.toml"))).expect("removed");
     }
-    rig.until("both are held", || rig.status(None)["held_back"].as_array().is_some_and(|it| it.len() == 2)).await;
+    rig.until("all are held", || rig.status(None)["held_back"].as_array().is_some_and(|it| it.len() == 3)).await;
     let next = rig.output(&["next", "--json"]);
     assert_eq!(next.status.code(), Some(78), "{next:?}");
     let next: Value = serde_json::from_slice(&next.stdout).expect("JSON");
     let items = next["items"].as_array().expect("items");
-    assert_eq!(items.len(), 2, "{next}");
+    assert_eq!(items.len(), 3, "{next}");
     assert!(items.iter().all(|item| item["last_good"] == true && item["people"] == 2), "{next}");
     daemon.stop();
 }
