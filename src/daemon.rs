@@ -57,6 +57,7 @@ use crate::port::clock::Clock;
 use crate::port::connector::Connector;
 use crate::port::credentials::Credentials;
 use crate::port::desk::{Desk, HeldBackFile};
+use crate::port::ear::ServiceUrls;
 use crate::port::entropy::Entropy;
 use crate::port::library::{FileWatch, Library};
 use crate::port::line::Line;
@@ -201,6 +202,7 @@ impl Daemon {
             zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
             house_stop: config.stop.clone(),
         });
+        let service_urls = doors::service_urls(config)?;
         let ear = Listener {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -210,6 +212,7 @@ impl Daemon {
             replies: Arc::clone(&reply),
             strangers: Arc::clone(&strangers),
             shown: Arc::clone(&shown),
+            service_urls: Arc::clone(&service_urls),
         };
         let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
         let backups = backups(config, &clock);
@@ -226,13 +229,12 @@ impl Daemon {
             endpoint: doors.endpoint_watch(),
             backups: backups.clone(),
             ear: doors.ear(),
-            service_urls: doors.service_urls(),
             work: Arc::clone(&work),
             replan: Arc::clone(&replan),
             recall: Arc::clone(&recall),
         };
         let sender = Arc::new(sender(config, &outside, connector, &keeper, &running, downtime, reply));
-        let desk = Arc::new(desk(config, &outside, &keeper, running.clone()));
+        let desk = Arc::new(desk(config, &outside, &keeper, service_urls, running.clone()));
         let rosters = rosters(&sender, config, &replan);
         let introductions = introductions(&rosters, strangers);
         let recaller = recaller(config, &sender, recall);
@@ -326,15 +328,23 @@ fn keeper(config: &Config, outside: &Outside, store: &Arc<dyn Store>) -> Arc<Cat
     Arc::new(CatalogKeeper::new(library, store, clock, zones, config.fallback_zone))
 }
 
-fn desk(config: &Config, outside: &Outside, keeper: &Arc<CatalogKeeper>, running: Running) -> FrontDesk {
+fn desk(
+    config: &Config,
+    outside: &Outside,
+    keeper: &Arc<CatalogKeeper>,
+    service_urls: Arc<dyn ServiceUrls>,
+    running: Running,
+) -> FrontDesk {
     FrontDesk {
         store: Arc::clone(&keeper.store),
         clock: Arc::clone(&outside.clock),
         entropy: Arc::clone(&outside.entropy),
         keeper: Arc::clone(keeper),
+        schedules: config.schedules.clone(),
         house_zones: config.zones.clone(),
         zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
         house_quiet_hours: config.quiet_hours.clone(),
+        service_urls,
         daemon: Some(running),
     }
 }

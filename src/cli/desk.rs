@@ -8,6 +8,7 @@ use crate::adapter::endpoint::BindError;
 use crate::adapter::entropy::SystemEntropy;
 use crate::adapter::files::DirectoryLibrary;
 use crate::adapter::sqlite::OpenError;
+use crate::adapter::teams::TrustedHosts;
 use crate::adapter::zones::ZoneData;
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, settings};
@@ -96,15 +97,20 @@ pub(super) fn over_store(config: &Config, owned: &OwnedStore) -> FrontDesk {
     let clock = Arc::new(SystemClock::new());
     let library = Arc::new(DirectoryLibrary::new(config.schedules.clone()));
     let zones = Arc::new(ZoneData::newest());
+    // An entry that is no host ends the start of the daemon and is named there. Until then nothing beyond the cloud is trusted.
+    let trusted = TrustedHosts::new(config.bot.cloud, &config.bot.trusted_hosts)
+        .unwrap_or_else(|_| TrustedHosts::of_cloud(config.bot.cloud));
     let keeper = CatalogKeeper::new(library, Arc::clone(&owned.store), clock.clone(), zones, config.fallback_zone);
     FrontDesk {
         store: Arc::clone(&owned.store),
         clock,
         entropy: Arc::new(SystemEntropy),
         keeper: Arc::new(keeper),
+        schedules: config.schedules.clone(),
         house_zones: config.zones.clone(),
         zones: Arc::new(ZoneData::newest()),
         house_quiet_hours: config.quiet_hours.clone(),
+        service_urls: Arc::new(trusted),
         daemon: None,
     }
 }

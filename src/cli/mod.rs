@@ -12,6 +12,7 @@ mod event;
 mod exit;
 mod export;
 mod failures;
+mod ledger;
 mod man;
 mod manual;
 mod next;

@@ -7,22 +7,26 @@ use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::zones::ZoneData;
+use crate::cli::ledger::Ledger;
+use crate::cli::problems::{FILES_SHOWN, more_files};
 use crate::cli::screen::Screen;
 use crate::cli::world::{Sources, World, includes};
 use crate::cli::{Common, Ended, Exit, times};
+use crate::domain::delivery::Reason;
 use crate::domain::document::civil::Civil;
 use crate::domain::plan::{PlannedWave, Window, plan};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::when::Trigger;
-use crate::domain::time::ClockNote;
+use crate::domain::time::{ClockNote, ZoneRules};
+use crate::engine::foresight::{Prospect, foresee, has_stopped};
 use crate::port::clock::Clock;
-use crate::port::desk::PersonView;
+use crate::port::desk::{OccurrenceStatus, PersonView, WaveStatus};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nudged next\n  nudged next --for ana@contoso.example --days 7\n  \
                         nudged next --schedules schedules --zone Asia/Kolkata --zone America/New_York --json\n\n\
-                        With a configuration the people who are known give the zones. --schedules works on files \
-                        alone.")]
+                        With a configuration the people who are known give the zones, and what is paused or \
+                        cancelled is marked. --schedules works on files alone.")]
 pub(super) struct NextArgs {
     #[command(flatten)]
     sources: Sources,
@@ -75,6 +79,29 @@ struct Item {
     /// How many known people it reaches; absent where nobody is known.
     people: Option<usize>,
     note: Option<ClockNote>,
+    /// Why nothing will be sent: to anybody, or to the person who is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<Reason>,
+    /// Whether it waits for an operator to let the schedule go on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    paused: bool,
+    /// Whether it is of the last good version of a file that is held back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    last_good: bool,
+}
+
+impl Item {
+    /// What is to be known besides, in words.
+    fn notes(&self) -> String {
+        let left_out = self.left_out.map(|reason| format!("left out: {}", reason.explain()));
+        let notes = [
+            left_out,
+            self.paused.then(|| format!("paused until `nudged resume {}`", self.schedule)),
+            self.last_good.then(|| "the last good version of its file".to_owned()),
+            self.note.map(|note| times::note(note).to_owned()),
+        ];
+        notes.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -102,28 +129,35 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
         screen.error(format!("--until ({}) is before --from ({})", times::utc(until), times::utc(from)));
         return Err(Exit::Usage);
     }
-    let world = World::look(screen, common, &args.sources).await?;
+    let world = World::look(screen, common, &args.sources, None).await?;
     let only = args.r#for.as_deref().map(|who| world.crowd.find(screen, who)).transpose()?;
     let zones = zones(screen, args, &world, only);
     let rules = ZoneData::newest();
     // Onward plans what is due after an instant; `from` itself is wanted too.
     let window = Window::Onward { after: from - TimeDelta::milliseconds(1), until };
+    if only.is_none() {
+        world.crowd.tell_empty_targets(screen, world.schedules.iter().map(AsRef::as_ref));
+    }
+    let look = Look { world: &world, only, rules: &rules, now };
     let mut items: Vec<_> = world
         .schedules
         .iter()
         .filter(|schedule| only.is_none_or(|person| includes(schedule, person)))
-        .flat_map(|schedule| {
-            let waves = plan(schedule, &zones, &rules, window);
-            waves.into_iter().map(|wave| item(&world, only, schedule, &wave)).collect::<Vec<_>>()
-        })
+        .flat_map(|schedule| look.items(schedule, &plan(schedule, &zones, &rules, window)))
         .filter(|item| item.people != Some(0) || !args.zone.is_empty())
         .collect();
+    // Whom these speak to the files do not say, so for one person nothing can be said.
+    if let Some(ledger) = world.ledger.as_ref().filter(|_| only.is_none()) {
+        let in_force = ledger.in_force_otherwise(&world.schedules);
+        items.extend(in_force.into_iter().flat_map(|it| planned(ledger, it, &args.zone, from, until)));
+    }
     items.sort_by(|a, b| (a.due_at, &a.schedule, a.zone.name()).cmp(&(b.due_at, &b.schedule, b.zone.name())));
     let limit = args.limit.unwrap_or(if screen.json { usize::MAX } else { 40 });
     let left_out = items.len().saturating_sub(limit);
     items.truncate(limit);
     let events = awaited(&world, only);
-    let exit = if world.is_incomplete { Exit::Invalid } else { Exit::Done };
+    let is_otherwise = world.ledger.as_ref().is_some_and(|ledger| tell_held_back(screen, ledger, only.is_some()));
+    let exit = if world.is_incomplete || is_otherwise { Exit::Invalid } else { Exit::Done };
 
     if screen.json {
         screen.json(&Listing { schema: "nudged.next/1", items, events });
@@ -144,7 +178,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
                 times::ahead_by(item.due_at, now),
                 item.people.map_or_else(|| "?".into(), |people| people.to_string()),
                 item.schedule.clone(),
-                item.note.map_or("", times::note).to_owned(),
+                item.notes(),
             ]
         })
         .collect();
@@ -173,6 +207,19 @@ fn awaited(world: &World, only: Option<&PersonView>) -> Vec<Awaited> {
         | Trigger::Rule(_) => None,
     };
     world.schedules.iter().filter_map(|schedule| of(schedule)).collect()
+}
+
+/// Says where something else is in force than the files say. Returns whether that is so.
+fn tell_held_back(screen: Screen, ledger: &Ledger, is_for_one: bool) -> bool {
+    let files: Vec<_> = ledger.going_on().map(|file| file.file.as_str()).collect();
+    let how = if is_for_one { "see `nudged why SCHEDULE WHO`" } else { "shown for two days; see `nudged status`" };
+    for file in files.iter().take(FILES_SHOWN) {
+        screen.say(format!("{file} is held back and its last good version goes on, {how}"));
+    }
+    if let Some(more) = more_files(files.len()) {
+        screen.say(format!("held back: {more}"));
+    }
+    !files.is_empty()
 }
 
 fn tell_events(screen: Screen, events: &[Awaited]) {
@@ -205,18 +252,77 @@ fn zones(screen: Screen, args: &NextArgs, world: &World, only: Option<&PersonVie
     world.crowd.zones()
 }
 
-fn item(world: &World, only: Option<&PersonView>, schedule: &Schedule, wave: &PlannedWave) -> Item {
-    let people = match only {
-        Some(_) => Some(1),
-        None if world.crowd.people.is_empty() => None,
-        None => Some(world.crowd.reached(schedule, wave).count()),
+/// What every item rests on.
+struct Look<'a> {
+    world: &'a World,
+    only: Option<&'a PersonView>,
+    rules: &'a dyn ZoneRules,
+    now: DateTime<Utc>,
+}
+
+impl Look<'_> {
+    fn items(&self, schedule: &Schedule, waves: &[PlannedWave]) -> Vec<Item> {
+        // To count an audience is a look at everybody, so it is counted for what is due alone.
+        let is_too_many = !waves.is_empty() && self.world.crowd.is_too_many(schedule);
+        let is_paused =
+            self.world.ledger.as_ref().is_some_and(|ledger| ledger.paused(schedule.name.as_str()).is_some());
+        let item = |wave: &PlannedWave| Item {
+            schedule: schedule.name.to_string(),
+            occurrence: wave.occurrence,
+            zone: wave.zone,
+            due_at: wave.due_at,
+            people: self.people(schedule, wave),
+            note: wave.note,
+            left_out: self.left_out(schedule, wave, is_too_many),
+            paused: is_paused,
+            last_good: false,
+        };
+        waves.iter().map(item).collect()
+    }
+
+    fn people(&self, schedule: &Schedule, wave: &PlannedWave) -> Option<usize> {
+        let crowd = &self.world.crowd;
+        match self.only {
+            Some(_) => Some(1),
+            None if crowd.people.is_empty() => None,
+            None => Some(crowd.reached(schedule, wave).filter(|person| !has_stopped(schedule, person)).count()),
+        }
+    }
+
+    fn left_out(&self, schedule: &Schedule, wave: &PlannedWave, is_too_many: bool) -> Option<Reason> {
+        let ledger = self.world.ledger.as_ref();
+        if ledger.is_some_and(|ledger| ledger.is_cancelled(schedule.name.as_str(), wave.occurrence)) {
+            return Some(Reason::CancelledByOperator);
+        }
+        let of_all = is_too_many.then_some(Reason::TooManyPeople);
+        let prospect = Prospect { occurrence: wave.occurrence, due_at: wave.due_at, expire_at: wave.expire_at };
+        let quiet = &self.world.house_quiet_hours;
+        let of_one = |person| foresee(schedule, prospect, person, quiet, self.rules, self.now).left_out;
+        of_all.or_else(|| self.only.and_then(of_one))
+    }
+}
+
+/// What is planned of a schedule that is in force and not in the files, as far as the plan goes.
+fn planned(
+    ledger: &Ledger,
+    it: &OccurrenceStatus,
+    zones: &[Tz],
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+) -> Vec<Item> {
+    let is_wanted = |wave: &&WaveStatus| {
+        (from..=until).contains(&wave.due_at) && (zones.is_empty() || zones.contains(&wave.zone)) && wave.people > 0
     };
-    Item {
-        schedule: schedule.name.to_string(),
-        occurrence: wave.occurrence,
+    let item = |wave: &WaveStatus| Item {
+        schedule: it.schedule.clone(),
+        occurrence: it.occurrence,
         zone: wave.zone,
         due_at: wave.due_at,
-        people,
-        note: wave.note,
-    }
+        people: usize::try_from(wave.people).ok(),
+        note: None,
+        left_out: ledger.is_cancelled(&it.schedule, it.occurrence).then_some(Reason::CancelledByOperator),
+        paused: ledger.paused(&it.schedule).is_some(),
+        last_good: true,
+    };
+    it.waves.iter().filter(is_wanted).map(item).collect()
 }

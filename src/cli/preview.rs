@@ -10,34 +10,39 @@ use serde::Serialize;
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::zones::ZoneData;
-use crate::cli::prose::paragraph;
-use crate::cli::screen::{Screen, one_line};
+use crate::cli::ledger::Deliveries;
+use crate::cli::screen::Screen;
 use crate::cli::world::{Sources, World, includes};
 use crate::cli::{Common, Ended, Exit, next, times};
-use crate::domain::delivery::Reason;
+use crate::domain::delivery::{Reason, State};
 use crate::domain::document::civil::Civil;
 use crate::domain::forecast::{Budget, Forecast, Load, forecast};
 use crate::domain::id::{DeliveryId, RecipientId};
 use crate::domain::message::Said;
 use crate::domain::plan::{PlannedWave, WaveRecipients, Window, plan};
 use crate::domain::policy::without_zone;
-use crate::domain::quiet::QuietHours;
 use crate::domain::recipient::{Address, AddressKind, Recipient};
 use crate::domain::recurrence::instant;
-use crate::domain::schedule::model::{Schedule, Target, ZoneUnknown};
+use crate::domain::schedule::model::{Schedule, ZoneUnknown};
 use crate::domain::schedule::when::{Trigger, WhoseClock};
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::{ClockNote, ZoneRules};
 use crate::engine::desk::unknown_schedule;
 use crate::engine::foresight::{Prospect, foresee};
 use crate::port::clock::Clock;
-use crate::port::desk::{PersonView, Reach};
+use crate::port::desk::{DeliveryStatus, HeldBackFile, PausedSchedule, PersonView, Reach};
+
+// What a person sees.
+mod view;
+
+use view::View;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  nudged preview stand-up\n  nudged preview stand-up --who ana@contoso.example\n  \
                         nudged preview stand-up --schedules schedules --people people.csv --at 2027-03-14T09:00\n\n\
-                        With a configuration the people who are known are meant. --schedules and --people work on \
-                        files alone.")]
+                        With a configuration the people who are known are meant, and what the ledger knows counts: \
+                        who stopped, what is paused, cancelled or sent already. --schedules and --people work on files \
+                        alone.")]
 pub(super) struct PreviewArgs {
     /// The name of the schedule
     schedule: String,
@@ -78,6 +83,12 @@ struct Preview {
     finished_at: Option<DateTime<Utc>>,
     /// How many can't be reached before the message expires.
     too_late: u64,
+    /// Since when nothing of the schedule is sent, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<PausedSchedule>,
+    /// The file in which the schedule stands, where that is held back, so that this is not in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_back: Option<HeldBackFile>,
 }
 
 #[derive(Debug, Serialize)]
@@ -108,6 +119,12 @@ struct Row {
     held: bool,
     /// Whether they are asked for their time zone behind it, if they were not asked lately.
     asked_for_zone: bool,
+    /// How it ended, where the ledger says that it is over for this recipient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<State>,
+    /// When it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_at: Option<DateTime<Utc>>,
     /// Why not, for whom is left out.
     left_out: Option<Reason>,
     /// In words, where a reason is not enough.
@@ -120,6 +137,18 @@ struct Row {
 }
 
 impl Row {
+    /// Whether a message is still to leave for this recipient.
+    fn is_coming(&self) -> bool {
+        self.left_out.is_none() && self.state.is_none()
+    }
+
+    /// Takes in what became of it so far.
+    fn end_as(&mut self, delivery: &DeliveryStatus) {
+        (self.state, self.sent_at, self.left_out) = (Some(delivery.state), delivery.sent_at, delivery.reason);
+        (self.held, self.asked_for_zone) = (false, false);
+        self.detail = None;
+    }
+
     /// Takes in the message as this recipient gets it.
     fn say(&mut self, said: Said) {
         match said {
@@ -131,10 +160,11 @@ impl Row {
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> Ended {
     let now = args.now.unwrap_or_else(|| SystemClock::new().now());
-    let world = World::look(screen, common, &args.sources).await?;
+    let world = World::look(screen, common, &args.sources, Some(&args.schedule)).await?;
     let schedule = find_schedule(screen, &world, &args.schedule)?;
     let rules = ZoneData::newest();
     let waves = waves(schedule, &world, &rules, args.at, now);
+    world.crowd.tell_empty_targets(screen, std::iter::once(schedule));
     let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else {
         screen.error(match (&schedule.when.trigger, args.at) {
             (Trigger::Event(event), _) => format!(
@@ -156,12 +186,12 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
         return Err(Exit::Failed);
     }
 
-    let house = House { stop: world.house_stop.as_ref(), quiet_hours: &world.house_quiet_hours };
+    let look = Look::new(&world, schedule, occurrence, &rules, now);
     let mut rows: Vec<Row> = waves
         .iter()
         .flat_map(|wave| world.crowd.reached(schedule, wave).map(move |person| (wave, person)))
         .filter(|(_, person)| only.is_none_or(|only| only == *person))
-        .map(|(wave, person)| row(schedule, wave, person, house, &rules, now))
+        .map(|(wave, person)| look.row(wave, person))
         .collect();
     if only.is_none() {
         rows.extend(strangers(schedule, &world, &waves, &rules));
@@ -169,6 +199,8 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
     let people: Vec<u64> = waves.iter().map(|wave| people(wave, &rows)).collect();
     let forecast = outlook(schedule, &waves, &rows, now, world.crowd.per_second);
     let limit = args.limit.unwrap_or(if screen.json { usize::MAX } else { 40 });
+    let paused = world.ledger.as_ref().and_then(|ledger| ledger.paused(schedule.name.as_str()));
+    let held_back = world.ledger.as_ref().and_then(|ledger| ledger.held_back(schedule.name.as_str()));
     if screen.json {
         rows.truncate(limit);
         screen.json(&Preview {
@@ -179,11 +211,13 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &PreviewArgs) -> 
             recipients: rows,
             finished_at: forecast.finished_at,
             too_late: forecast.too_late,
+            paused: paused.cloned(),
+            held_back: held_back.cloned(),
         });
         return Ok(Exit::Done);
     }
     let view = View { screen, schedule, rules: &rules, now, waves: &waves, people: &people, rows: &rows };
-    view.head(occurrence);
+    view.head(occurrence, paused, held_back);
     if world.crowd.people.is_empty() {
         screen.say("nobody is known, so only the times are shown; name people with --people or a configuration");
         return Ok(Exit::Done);
@@ -198,15 +232,13 @@ fn find_schedule<'w>(screen: Screen, world: &'w World, name: &str) -> Result<&'w
     if let Some(schedule) = world.schedules.iter().find(|schedule| schedule.name.as_str() == name) {
         return Ok(schedule);
     }
+    if let Some(file) = world.ledger.as_ref().and_then(|ledger| ledger.held_back(name)) {
+        let goes_on = if file.last_good_in_use { "its last good version goes on" } else { "nothing of it is in force" };
+        screen.error(format!("\"{name}\" stands in {}, which is held back; {goes_on}; see `nudged status`", file.file));
+        return Err(Exit::Invalid);
+    }
     screen.error(unknown_schedule(name, world.schedules.iter().map(|schedule| schedule.name.as_str())));
     Err(Exit::Failed)
-}
-
-/// What the configuration says of every schedule.
-#[derive(Clone, Copy)]
-struct House<'a> {
-    stop: Option<&'a Template>,
-    quiet_hours: &'a [QuietHours],
 }
 
 /// How far ahead the next occurrence is looked for.
@@ -243,41 +275,66 @@ fn waves(
     Vec::new()
 }
 
-fn row(
-    schedule: &Schedule,
-    wave: &PlannedWave,
-    person: &PersonView,
-    house: House<'_>,
-    rules: &dyn ZoneRules,
+/// What every row rests on.
+struct Look<'a> {
+    world: &'a World,
+    schedule: &'a Schedule,
+    rules: &'a dyn ZoneRules,
     now: DateTime<Utc>,
-) -> Row {
-    let without_zone = without_zone(schedule, person.kind, person.zone_source);
-    let prospect = Prospect { occurrence: wave.occurrence, due_at: wave.due_at, expire_at: wave.expire_at };
-    let foresight = foresee(schedule, prospect, person, house.quiet_hours, rules, now);
-    let (due_at, left_out) = (foresight.leaves_at, foresight.left_out);
-    let local = rules.civil(due_at, person.zone);
-    let said = render(schedule, wave, person, rules.civil(wave.due_at, person.zone), house.stop);
-    let error = said.as_ref().err().cloned();
-    let mut row = Row {
-        recipient: person.name.clone(),
-        address: person.addresses.first().cloned(),
-        zone: person.zone,
-        due_at,
-        wave_due_at: wave.due_at,
-        local,
-        is_created: matches!(person.reach, Reach::CanBeCreated),
-        held: foresight.is_held,
-        asked_for_zone: without_zone == ZoneUnknown::Ask && left_out.is_none() && error.is_none(),
-        left_out: left_out.or(error.as_ref().map(|_| Reason::TemplateFailed)),
-        detail: error,
-        text: None,
-        summary: None,
-        card: None,
-    };
-    if let (Ok(said), None) = (said, left_out) {
-        row.say(said);
+    /// What became of the occurrence so far.
+    so_far: Deliveries<'a>,
+    /// Why nobody gets any more of the occurrence.
+    over_for: Option<Reason>,
+}
+
+impl<'a> Look<'a> {
+    fn new(
+        world: &'a World,
+        schedule: &'a Schedule,
+        occurrence: NaiveDateTime,
+        rules: &'a dyn ZoneRules,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let ledger = world.ledger.as_ref();
+        let so_far = ledger.map(|ledger| ledger.deliveries(schedule, occurrence)).unwrap_or_default();
+        Self { world, schedule, rules, now, so_far, over_for: world.over_for(schedule, occurrence) }
     }
-    row
+
+    fn row(&self, wave: &PlannedWave, person: &PersonView) -> Row {
+        let Self { world, schedule, rules, now, .. } = *self;
+        let without_zone = without_zone(schedule, person.kind, person.zone_source);
+        let prospect = Prospect { occurrence: wave.occurrence, due_at: wave.due_at, expire_at: wave.expire_at };
+        let foresight = foresee(schedule, prospect, person, &world.house_quiet_hours, rules, now);
+        let (due_at, left_out) = (foresight.leaves_at, self.over_for.or(foresight.left_out));
+        let local = rules.civil(due_at, person.zone);
+        let said = render(schedule, wave, person, rules.civil(wave.due_at, person.zone), world.house_stop.as_ref());
+        let error = said.as_ref().err().cloned();
+        let mut row = Row {
+            recipient: person.name.clone(),
+            address: person.addresses.first().cloned(),
+            zone: person.zone,
+            due_at,
+            wave_due_at: wave.due_at,
+            local,
+            is_created: matches!(person.reach, Reach::CanBeCreated),
+            held: foresight.is_held && left_out.is_none(),
+            asked_for_zone: without_zone == ZoneUnknown::Ask && left_out.is_none() && error.is_none(),
+            state: None,
+            sent_at: None,
+            left_out: left_out.or(error.as_ref().map(|_| Reason::TemplateFailed)),
+            detail: error,
+            text: None,
+            summary: None,
+            card: None,
+        };
+        if let (Ok(said), None) = (said, left_out) {
+            row.say(said);
+        }
+        if let Some(delivery) = self.so_far.ended(person) {
+            row.end_as(delivery);
+        }
+        row
+    }
 }
 
 fn render(
@@ -316,13 +373,6 @@ fn render(
 
 /// Recipients whom the schedule names and nobody knows.
 fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &dyn ZoneRules) -> Vec<Row> {
-    let is_known = |address: &Address| {
-        world.crowd.people.iter().any(|person| person.addresses.iter().any(|known| known == address.as_str()))
-    };
-    let named = schedule.audience.to.iter().filter_map(|target| match target {
-        Target::Person(address) | Target::Conversation(address) => Some(address),
-        Target::Everyone | Target::Group(_) | Target::Team(_) | Target::Event(_) => None,
-    });
     let Some(occurrence) = waves.first().map(|wave| wave.occurrence) else { return Vec::new() };
     // Until somebody knows better, they are taken to live in the fallback zone.
     let zone = match schedule.when.clock {
@@ -330,8 +380,8 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
         WhoseClock::Zone(zone) => zone,
     };
     let Some(due) = instant(&schedule.when, occurrence, zone, rules) else { return Vec::new() };
-    named
-        .filter(|address| !is_known(address) && !schedule.audience.except_people.contains(address))
+    let strangers = world.crowd.strangers(schedule);
+    strangers
         .map(|address| Row {
             recipient: address.to_string(),
             address: Some(address.to_string()),
@@ -342,6 +392,8 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
             is_created: false,
             held: false,
             asked_for_zone: false,
+            state: None,
+            sent_at: None,
             left_out: Some(Reason::UnknownRecipient),
             detail: None,
             text: None,
@@ -351,14 +403,18 @@ fn strangers(schedule: &Schedule, world: &World, waves: &[PlannedWave], rules: &
         .collect()
 }
 
-/// Who gets a message with a wave.
-fn getting<'r>(wave: &PlannedWave, rows: &'r [Row]) -> impl Iterator<Item = &'r Row> {
-    let goes = |row: &&Row| row.left_out.is_none() && row.wave_due_at == wave.due_at;
+/// Who is in a wave, whatever becomes of it for them.
+fn of_wave<'r>(wave: &PlannedWave, rows: &'r [Row]) -> impl Iterator<Item = &'r Row> {
     let in_zone = |row: &&Row| match wave.recipients {
         WaveRecipients::All | WaveRecipients::Invited => true,
         WaveRecipients::OfZone => row.zone == wave.zone,
     };
-    rows.iter().filter(goes).filter(in_zone)
+    rows.iter().filter(|row| row.wave_due_at == wave.due_at).filter(in_zone)
+}
+
+/// Who gets a message with a wave.
+fn getting<'r>(wave: &PlannedWave, rows: &'r [Row]) -> impl Iterator<Item = &'r Row> {
+    of_wave(wave, rows).filter(|row| row.is_coming())
 }
 
 fn people(wave: &PlannedWave, rows: &[Row]) -> u64 {
@@ -407,123 +463,5 @@ fn shown(wave: &PlannedWave, people: u64) -> Wave {
         expire_at: wave.expire_at,
         people: usize::try_from(people).unwrap_or(usize::MAX),
         note: wave.note,
-    }
-}
-
-/// What a person sees.
-struct View<'a> {
-    screen: Screen,
-    schedule: &'a Schedule,
-    rules: &'a dyn ZoneRules,
-    now: DateTime<Utc>,
-    waves: &'a [PlannedWave],
-    people: &'a [u64],
-    rows: &'a [Row],
-}
-
-impl View<'_> {
-    fn head(&self, occurrence: NaiveDateTime) {
-        let schedule = self.schedule;
-        let clock = match schedule.when.clock {
-            WhoseClock::Recipient => "each recipient's own clock".to_owned(),
-            WhoseClock::Zone(zone) => format!("the clock of {}", zone.name()),
-        };
-        let place = schedule.origin.place;
-        self.screen.data(format!(
-            "{} ({}:{}){}\n{} on {clock}\n",
-            schedule.name,
-            schedule.origin.file,
-            place.line,
-            schedule.title.as_deref().map_or_else(String::new, |title| format!(": {}", one_line(title, 60))),
-            times::civil(occurrence),
-        ));
-        if !schedule.policies.jitter.is_zero() {
-            let jitter = times::span(TimeDelta::from_std(schedule.policies.jitter).unwrap_or_default());
-            let words = format!("each person up to {jitter} after the times below, as `jitter` says");
-            self.screen.data(format!("{}\n", paragraph(&words, 0)));
-        }
-        let rows: Vec<_> = self
-            .waves
-            .iter()
-            .zip(self.people)
-            .filter(|(_, people)| **people > 0 || self.rows.is_empty())
-            .map(|(wave, people)| {
-                vec![
-                    times::local(wave.due_at, wave.zone, self.rules),
-                    wave.zone.name().to_owned(),
-                    times::utc(wave.due_at),
-                    times::ahead_by(wave.due_at, self.now),
-                    people.to_string(),
-                    wave.note.map_or("", times::note).to_owned(),
-                ]
-            })
-            .collect();
-        self.screen.table(&["LOCAL TIME", "ZONE", "UTC", "IN", "PEOPLE", "NOTE"], &rows);
-    }
-
-    fn end(&self, forecast: Forecast, per_second: usize) {
-        let getting = self.rows.iter().filter(|row| row.left_out.is_none()).count();
-        let all = self.rows.len();
-        let end = forecast.finished_at.map_or_else(String::new, |at| {
-            format!("; the last one about {}, at {per_second} a second, answered within 50 ms", times::utc(at))
-        });
-        self.screen.data(format!("\n{}", paragraph(&format!("{getting} of {all} get it{end}"), 0)));
-        if forecast.too_late > 0 {
-            let late = times::span(TimeDelta::from_std(self.schedule.policies.late).unwrap_or_default());
-            let words = format!(
-                "{} will expire in the queue: it may be {late} late, and that is not long enough; raise `late`, or split \
-                 the audience",
-                forecast.too_late
-            );
-            self.screen.data(paragraph(&words, 0));
-        }
-    }
-
-    fn people(&self, limit: usize) {
-        let rows: Vec<_> = self
-            .rows
-            .iter()
-            .take(limit)
-            .map(|row| {
-                let says = match (&row.detail, row.left_out) {
-                    (Some(detail), _) => format!("left out: {detail}"),
-                    (None, Some(reason)) => format!("left out: {}", reason.explain()),
-                    (None, None) => {
-                        let notes = [
-                            (row.held, "held until the end of quiet hours"),
-                            (row.asked_for_zone, "then asked for their time zone, unless asked in the last 30 days"),
-                        ];
-                        let notes: Vec<_> =
-                            notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note).collect();
-                        notes.join("; ")
-                    }
-                };
-                let address = row.address.as_deref().unwrap_or_default();
-                vec![
-                    one_line(&row.recipient, 40),
-                    one_line(address, 40),
-                    times::civil(row.local),
-                    row.zone.name().to_owned(),
-                    says,
-                ]
-            })
-            .collect();
-        self.screen.data("");
-        self.screen.table(&["RECIPIENT", "ADDRESS", "LOCAL TIME", "ZONE", ""], &rows);
-        if self.rows.len() > limit {
-            self.screen.say(format!("{} more; see them with --limit", self.rows.len() - limit));
-        }
-    }
-
-    /// The message as the first of those listed gets it.
-    fn message(&self) {
-        let Some((row, text)) =
-            self.rows.iter().find_map(|row| Some((row, row.text.as_ref().or(row.summary.as_ref())?)))
-        else {
-            return;
-        };
-        let lines: Vec<_> = text.trim_end().lines().map(|line| format!("  {line}").trim_end().to_owned()).collect();
-        let what = if row.card.is_some() { "gets a card, announced as" } else { "gets" };
-        self.screen.data(format!("\n{} {what}:\n{}", one_line(&row.recipient, 60), lines.join("\n")));
     }
 }

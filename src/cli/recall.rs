@@ -13,7 +13,7 @@ use crate::adapter::control::ControlClient;
 use crate::adapter::files::read_text;
 use crate::adapter::zones::ZoneData;
 use crate::cli::prose::{WIDTH, paragraph};
-use crate::cli::screen::{Screen, aligned, folded, grouped, one_line};
+use crate::cli::screen::{Screen, aligned, folded, grouped, one_line, width};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::domain::id::RecallId;
 use crate::domain::recall::{RecallState, Remedy};
@@ -112,7 +112,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &RecallArgs) -> E
     if screen.json {
         screen.json(&report);
     } else {
-        screen.data(told(&report, &ZoneData::newest()));
+        screen.data(told(&report, &ZoneData::newest(), width()));
     }
     Ok(if report.count(RecallState::is_left_standing) > 0 { Exit::SomeRecipientsFailed } else { Exit::Done })
 }
@@ -228,9 +228,9 @@ fn progress(report: &RecallReport) -> String {
 }
 
 /// The report for people.
-fn told(report: &RecallReport, rules: &dyn ZoneRules) -> String {
+fn told(report: &RecallReport, rules: &dyn ZoneRules, width: usize) -> String {
     let rows: Vec<_> = report.messages.iter().map(|message| row(message, &report.remedy, rules)).collect();
-    let table = aligned(&["RECIPIENT", "SENT, LOCAL TIME", "ZONE", "RESULT", "WHY"], &rows);
+    let table = aligned(&["RECIPIENT", "SENT, LOCAL TIME", "ZONE", "RESULT", "WHY"], &rows, width);
     format!("{table}\n\n{}", summary(report))
 }
 
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_report_has_a_result_for_each() {
-        insta::assert_snapshot!(told(&report(), &ZoneData::newest()));
+        insta::assert_snapshot!(told(&report(), &ZoneData::newest(), WIDTH));
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! `nudged reload`: reads the schedule files again, or says what that would do.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::adapter::files::read_directory;
 use crate::cli::problems::{FILES_SHOWN, more_files};
 use crate::cli::prose::WIDTH;
 use crate::cli::screen::{Screen, folded, grouped};
 use crate::cli::{Common, Ended, Exit, desk, times};
+use crate::domain::problem::Source;
 use crate::domain::shift::{Hour, Moved};
 use crate::port::desk::{Desk as _, HeldBackFile};
-use crate::port::reload::{Change, ReloadRequest, ReloadVerdict, ScheduleChange};
+use crate::port::reload::{Change, ReloadRequest, ReloadVerdict, ScheduleChange, TriedFile, TriedFiles};
 
 /// So many moves of one schedule are told one by one: a message every quarter of an hour has a hundred.
 const MOVES_SHOWN: usize = 6;
@@ -20,22 +23,27 @@ const MOVES_SHOWN: usize = 6;
     after_help = "The daemon reads its files by itself when they change; this waits, and says what came of it. A \
                         file with a mistake is held back and its last good version goes on: then this ends with 78. \
                         A dry run does all of it and takes it back, so it says what a reload does; without a daemon, \
-                        what the next start does.\n\nA reload that would take away more than a fifth of the schedules, \
+                        what the next start does. A running daemon reads a saved file at once, so edit a copy of the \
+                        whole directory and try that with --files; its files are named as if they were in place.\n\nA reload that would take away more than a fifth of the schedules, \
                         and five at least, or all files at once, holds them: a disk that is not mounted must not look \
                         like \"cancel everything\". --prune says that it is meant.\n\n\
-                        Examples:\n  nudged reload\n  nudged reload --dry-run\n  nudged reload --prune"
+                        Examples:\n  nudged reload\n  nudged reload --dry-run --files ~/schedules\n  nudged reload --prune"
 )]
 pub(super) struct ReloadArgs {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: a directory of files to try, such as a copy that was edited
+    #[arg(long, value_name = "DIR", requires = "dry_run")]
+    files: Option<PathBuf>,
     /// Let schedules go however many they are
     #[arg(long)]
     prune: bool,
 }
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &ReloadArgs) -> Ended {
-    let request = ReloadRequest { dry_run: args.dry_run, prune: args.prune };
+    let tried = args.files.as_deref().map(|directory| tried(screen, directory)).transpose()?;
+    let request = ReloadRequest { dry_run: args.dry_run, prune: args.prune, tried };
     let asked = if args.dry_run {
         let any = desk::open(screen, common).await?;
         let asked = any.desk.reload(request).await;
@@ -48,16 +56,48 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ReloadArgs) -> E
     if screen.json {
         screen.json(&verdict);
     } else {
-        screen.data(told(&verdict));
+        screen.data(told(&verdict, args.files.as_deref()));
     }
     Ok(if verdict.held_back.is_empty() { Exit::Done } else { Exit::Invalid })
 }
 
-/// The verdict for people.
-fn told(verdict: &ReloadVerdict) -> String {
+/// Every file of a directory that is tried. One that can't be read would look like one that is removed.
+fn tried(screen: Screen, directory: &Path) -> Result<TriedFiles, Exit> {
+    let cannot = |name: &str, why: &str| {
+        screen.error(format!("{name} can't be read: {why}; check the path and its rights"));
+        Exit::Failed
+    };
+    let shelf = read_directory(directory);
+    if let Some(file) = shelf.unreadable.first() {
+        return Err(cannot(&file.name, &file.why));
+    }
+    let below = |source: &Source| {
+        let path = Path::new(&*source.name);
+        let path = path.strip_prefix(directory).unwrap_or(path).display().to_string();
+        TriedFile { path, text: source.text.to_string() }
+    };
+    let mut supplies = Vec::new();
+    for supply in &shelf.supplies {
+        let source = supply.text.as_ref().map_err(|file| cannot(&file.name, &file.why))?;
+        supplies.push(TriedFile { path: supply.path.clone(), text: source.text.to_string() });
+    }
+    Ok(TriedFiles { schedules: shelf.files.iter().map(below).collect(), supplies })
+}
+
+/// The verdict for people, on the files of `tried` where these were asked about.
+fn told(verdict: &ReloadVerdict, tried: Option<&Path>) -> String {
     let mut said = String::new();
-    if verdict.dry_run {
-        said.push_str("a dry run, nothing was done; a reload does this:\n");
+    match tried {
+        Some(directory) => {
+            let words = format!(
+                "a dry run, nothing was done; the files of {} in place of those in force do this:",
+                directory.display()
+            );
+            said.push_str(&folded(&words, WIDTH, 4));
+            said.push('\n');
+        }
+        None if verdict.dry_run => said.push_str("a dry run, nothing was done; a reload does this:\n"),
+        None => {}
     }
     for change in &verdict.changes {
         tell_change(&mut said, change, verdict);
@@ -112,7 +152,7 @@ fn tell_change(said: &mut String, change: &ScheduleChange, verdict: &ReloadVerdi
 
 /// `move 09:00 → 09:30, each on their own clock`.
 fn hours(moved: &Moved) -> String {
-    let at = |hour: Hour| hour.time.format("%H:%M");
+    let at = |hour: Hour| times::time(hour.time);
     match (moved.from.zone, moved.to.zone) {
         (None, None) => format!("move {} → {}, each on their own clock", at(moved.from), at(moved.to)),
         (Some(before), Some(after)) if before == after => {
@@ -220,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_plan_says_what_becomes_of_deliveries() {
-        let told = told(&verdict());
+        let told = told(&verdict(), None);
         assert!(told.lines().all(|line| line.chars().count() <= WIDTH), "{told}");
         insta::assert_snapshot!(told);
     }
@@ -235,6 +275,6 @@ mod tests {
             held_back: Vec::new(),
             ..verdict()
         };
-        assert_eq!(told(&nothing), "nothing changes\n1 schedule in force");
+        assert_eq!(told(&nothing, None), "nothing changes\n1 schedule in force");
     }
 }

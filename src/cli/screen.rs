@@ -95,22 +95,37 @@ fn colour(text: &str) -> Option<usize> {
 
 /// Rows under a header, in columns. What would end beyond the width of a screen stands below its row, moved in; so a long
 /// reason costs the other rows nothing. Where all columns would not fit, neither does a long name: its row is moved alone.
-pub(super) fn aligned(header: &[&str], rows: &[Vec<String>]) -> String {
+pub(super) fn aligned(header: &[&str], rows: &[Vec<String>], width: usize) -> String {
     let header: Vec<String> = header.iter().map(|&name| name.to_owned()).collect();
     let widest = |column: usize| {
         let cells = std::iter::once(&header).chain(rows).filter_map(|row| row.get(column));
         cells.map(|cell| cell.width()).max().unwrap_or_default()
     };
     let natural: Vec<usize> = (0..header.len().saturating_sub(1)).map(widest).collect();
-    let is_roomy = natural.iter().map(|width| width + GAP).sum::<usize>() < WIDTH;
+    let is_roomy = natural.iter().map(|column| column + GAP).sum::<usize>() < width;
     let mut begins = vec![0];
-    for width in natural {
-        let width = if is_roomy { width } else { width.min(COLUMN) };
-        begins.push(begins.last().copied().unwrap_or_default() + width + GAP);
+    for column in natural {
+        let column = if is_roomy { column } else { column.min(COLUMN) };
+        begins.push(begins.last().copied().unwrap_or_default() + column + GAP);
     }
-    let lines: Vec<String> = std::iter::once(&header).chain(rows).map(|row| in_columns(row, &begins)).collect();
+    let all = std::iter::once(&header).chain(rows);
+    let lines: Vec<String> = all.map(|row| in_columns(row, &begins, width)).collect();
     lines.join("\n")
 }
+
+/// How wide a table may be: as whoever looks says, else as narrow screens are. A program that reads has no screen, and each row
+/// is one line.
+pub(super) fn width() -> usize {
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    match said {
+        Some(columns) => NARROWEST.max(columns),
+        None if io::stdout().is_terminal() => WIDTH,
+        None => usize::MAX,
+    }
+}
+
+/// With less than this nothing could be read.
+const NARROWEST: usize = 40;
 
 /// Between two columns.
 const GAP: usize = 2;
@@ -119,13 +134,13 @@ const GAP: usize = 2;
 const COLUMN: usize = 20;
 
 /// One row: the cells that fit at their places, and the others below.
-fn in_columns(row: &[String], begins: &[usize]) -> String {
+fn in_columns(row: &[String], begins: &[usize], width: usize) -> String {
     let mut line = String::new();
     let mut cells = row.iter().zip(begins).peekable();
     while let Some((cell, begin)) = cells.peek() {
         let behind = if line.is_empty() { 0 } else { line.width() + GAP };
         let at = behind.max(**begin);
-        if at + cell.width() > WIDTH {
+        if at + cell.width() > width {
             break;
         }
         // An empty cell leaves its place to a long one before it.
@@ -238,7 +253,7 @@ impl Screen {
 
     /// Rows under a header, in columns.
     pub(super) fn table(self, header: &[&str], rows: &[Vec<String>]) {
-        self.data(aligned(header, rows));
+        self.data(aligned(header, rows, width()));
     }
 
     /// Whether colour may be used on stdout.
@@ -270,18 +285,21 @@ mod tests {
                       Bo    Asia/Tokyo\n    \
                       no: neither a conversation nor a Teams or Entra id is known; import a\n    reference\n\
                       東京  UTC";
-        assert_eq!(aligned(&["NAME", "ZONE", "REACHABLE"], &rows), expect);
+        assert_eq!(aligned(&["NAME", "ZONE", "REACHABLE"], &rows, WIDTH), expect);
     }
 
     #[test]
     fn a_long_name_moves_its_own_row_alone() {
         let row = |zone: &str| ["Mon 2027-03-01 09:00", zone, "12:00Z", "3 h 0 min", "1", "standup"].map(str::to_owned);
         let rows = [row("Europe/Berlin").to_vec(), row("America/Argentina/ComodRivadavia").to_vec()];
-        let table = aligned(&["LOCAL TIME", "ZONE", "UTC", "IN", "PEOPLE", "SCHEDULE"], &rows);
+        let header = ["LOCAL TIME", "ZONE", "UTC", "IN", "PEOPLE", "SCHEDULE"];
+        let table = aligned(&header, &rows, WIDTH);
         let expect = "LOCAL TIME            ZONE                  UTC     IN         PEOPLE  SCHEDULE\n\
                       Mon 2027-03-01 09:00  Europe/Berlin         12:00Z  3 h 0 min  1       standup\n\
                       Mon 2027-03-01 09:00  America/Argentina/ComodRivadavia  12:00Z  3 h 0 min  1\n    standup";
         assert_eq!(table, expect);
+        // Where nothing is too long, each row is one line.
+        assert_eq!(aligned(&header, &rows, usize::MAX).lines().count(), 3);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Times as people read them: local, with the zone, and how far off.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 
 use crate::domain::document::civil::Civil;
@@ -33,7 +33,13 @@ pub(super) fn utc(at: DateTime<Utc>) -> String {
 /// The same instant in UTC, beside the time on the clock of `zone`: `08:00Z`, and `Sun 23:00Z` where the date is another.
 pub(super) fn utc_beside(at: DateTime<Utc>, zone: Tz, rules: &dyn ZoneRules) -> String {
     let (here, there) = (at.naive_utc(), rules.civil(at, zone));
-    here.format(if here.date() == there.date() { "%H:%MZ" } else { "%a %H:%MZ" }).to_string()
+    let day = if here.date() == there.date() { String::new() } else { here.format("%a ").to_string() };
+    format!("{day}{}Z", time(here.time()))
+}
+
+/// `08:00`, with seconds where there are any.
+pub(super) fn time(at: NaiveTime) -> String {
+    at.format(if at.second() == 0 { "%H:%M" } else { "%H:%M:%S" }).to_string()
 }
 
 /// `09:33 (in 28 min)` on the clock of `zone`, with the date where it is not that of `now`.
@@ -108,6 +114,7 @@ mod tests {
         };
         check("2027-03-01T08:00:00Z", Tz::Europe__Berlin, "08:00Z");
         check("2027-02-28T23:00:00Z", Tz::Asia__Tokyo, "Sun 23:00Z");
+        check("2027-03-01T08:00:20Z", Tz::Europe__Berlin, "08:00:20Z");
     }
 
     #[test]

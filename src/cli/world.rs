@@ -1,19 +1,23 @@
 //! What commands that look ahead know: the schedules as they stand in the files, and the people as far as anybody knows
 //! them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use clap::Args;
 
-use crate::adapter::files::{read_named, read_text};
+use crate::adapter::files::{read_directory, read_named, read_text};
 use crate::cli::desk::NobodyToAsk;
+use crate::cli::ledger::Ledger;
 use crate::cli::problems::{FILES_SHOWN, more_files, show};
 use crate::cli::screen::Screen;
 use crate::cli::{Common, Exit, desk, settings};
 use crate::config::Config;
-use crate::domain::conversation::{ChannelPlace, Standing};
+use crate::domain::conversation::{ChannelPlace, Standing, team_group};
+use crate::domain::delivery::Reason;
 use crate::domain::import;
 use crate::domain::plan::{PlannedWave, WaveRecipients};
 use crate::domain::problem::Severity;
@@ -24,7 +28,8 @@ use crate::domain::schedule::model::{Schedule, Target};
 use crate::domain::schedule::parse;
 use crate::domain::template::Template;
 use crate::engine::desk::nobody;
-use crate::port::desk::{PersonView, Reach, Service};
+use crate::port::desk::{DeskError, PersonView, Reach, Service};
+use crate::port::library::Shelf;
 
 /// Where to look.
 #[derive(Debug, Args)]
@@ -47,29 +52,63 @@ pub(super) struct World {
     pub(super) house_quiet_hours: Vec<QuietHours>,
     /// Whether a file was left out for what is wrong with it.
     pub(super) is_incomplete: bool,
+    /// What happened so far and what was ordered; `None` where the files and the people were given.
+    pub(super) ledger: Option<Ledger>,
 }
 
 impl World {
-    /// Reads the files, and asks for the people where a file or a configuration says where they are.
-    pub(super) async fn look(screen: Screen, common: &Common, sources: &Sources) -> Result<Self, Exit> {
+    /// Reads the files, and asks for the people and the ledger where a file or a configuration says where they are. Of the
+    /// ledger, `about` one schedule alone where there is one.
+    pub(super) async fn look(
+        screen: Screen,
+        common: &Common,
+        sources: &Sources,
+        about: Option<&str>,
+    ) -> Result<Self, Exit> {
         let on_files_alone = sources.schedules.is_some() && common.config.is_none();
         let config = if on_files_alone { None } else { settings::load_if_any(screen, common)? };
-        let directory = match (&sources.schedules, &config) {
-            (Some(directory), _) => directory.clone(),
-            (None, Some(config)) => config.schedules.clone(),
-            (None, None) => "schedules".into(),
+        let files = match (&sources.schedules, &config) {
+            (Some(named), _) => read_named(named),
+            (None, Some(config)) => read_directory(&config.schedules),
+            (None, None) => read_directory(Path::new("schedules")),
         };
-        let (schedules, is_incomplete) = read_schedules(screen, &directory);
-        let crowd = match (&sources.people, &config) {
-            (Some(file), _) => Crowd::of_file(screen, file, config.as_ref())?,
-            (None, Some(config)) => Crowd::known(config).await.map_err(|nobody| nobody.say(screen))?,
-            (None, None) => Crowd::nobody(),
+        let (schedules, is_incomplete) = read_schedules(screen, &files);
+        let (crowd, ledger) = match (&sources.people, &config) {
+            (Some(file), _) => (Crowd::of_file(screen, file, config.as_ref())?, None),
+            (None, Some(config)) => {
+                let (crowd, ledger) = ask(config, about).await.map_err(|nobody| nobody.say(screen))?;
+                (crowd, Some(ledger))
+            }
+            (None, None) => (Crowd::nobody(), None),
         };
+        if ledger.is_none() {
+            screen.say("the ledger is not looked at: who stopped, what is paused, cancelled or sent already");
+        }
         let crowd = crowd.with_conversations_of(&schedules);
         let (house_stop, house_quiet_hours) =
             config.map_or((None, Vec::new()), |config| (config.stop, config.quiet_hours));
-        Ok(Self { schedules, crowd, house_stop, house_quiet_hours, is_incomplete })
+        Ok(Self { schedules, crowd, house_stop, house_quiet_hours, is_incomplete, ledger })
     }
+
+    /// Why nobody gets any more of an occurrence, where that is so.
+    pub(super) fn over_for(&self, schedule: &Schedule, occurrence: NaiveDateTime) -> Option<Reason> {
+        if self.ledger.as_ref().is_some_and(|ledger| ledger.is_cancelled(schedule.name.as_str(), occurrence)) {
+            return Some(Reason::CancelledByOperator);
+        }
+        self.crowd.is_too_many(schedule).then_some(Reason::TooManyPeople)
+    }
+}
+
+/// The people and the ledger, as the daemon or the store knows them.
+async fn ask(config: &Config, about: Option<&str>) -> Result<(Crowd, Ledger), NobodyToAsk> {
+    let any = desk::reach(config).await?;
+    let asked = async {
+        let people = any.desk.people().await?.people;
+        Ok((Crowd { people, ..Crowd::empty(config) }, Ledger::ask(any.desk.as_ref(), about).await?))
+    };
+    let asked: Result<_, DeskError> = asked.await;
+    any.close().await;
+    Ok(asked?)
 }
 
 /// The people, as far as anybody knows them.
@@ -146,6 +185,51 @@ impl Crowd {
         self.people.iter().filter(is_there).filter(|person| includes(schedule, person))
     }
 
+    /// How many people the schedule speaks to, whatever becomes of it for each.
+    fn audience(&self, schedule: &Schedule) -> usize {
+        let known = self.people.iter().filter(|person| includes(schedule, person)).count();
+        known + self.strangers(schedule).count()
+    }
+
+    /// Says which groups and teams the schedules name in which nobody is known to be: a slip of the pen, perhaps. Where nobody
+    /// is known at all, that says nothing.
+    pub(super) fn tell_empty_targets<'a>(&self, screen: Screen, schedules: impl Iterator<Item = &'a Schedule>) {
+        if self.people.is_empty() {
+            return;
+        }
+        let groups: HashSet<&str> = self.people.iter().flat_map(|it| &it.groups).map(String::as_str).collect();
+        let is_empty = |target: &&Target| match target {
+            Target::Group(group) => !groups.contains(group.as_str()),
+            Target::Team(team) => !groups.contains(team_group(team).as_str()),
+            Target::Everyone | Target::Person(_) | Target::Conversation(_) | Target::Event(_) => false,
+        };
+        let named = schedules.flat_map(|schedule| schedule.audience.to.iter().map(move |target| (schedule, target)));
+        let empty: Vec<_> = named.filter(|(_, target)| is_empty(target)).collect();
+        for (schedule, target) in empty.iter().take(FILES_SHOWN) {
+            screen.say(format!("\"{}\" speaks to {target}, and nobody is known to be in it", schedule.name));
+        }
+        if empty.len() > FILES_SHOWN {
+            screen.say(format!("{} more speak to groups or teams in which nobody is known", empty.len() - FILES_SHOWN));
+        }
+    }
+
+    /// Whether the schedule speaks to more people than it may.
+    pub(super) fn is_too_many(&self, schedule: &Schedule) -> bool {
+        schedule.policies.max_people.is_some_and(|most| self.audience(schedule) > most.get() as usize)
+    }
+
+    /// Those whom the schedule names and nobody knows.
+    pub(super) fn strangers<'a>(&'a self, schedule: &'a Schedule) -> impl Iterator<Item = &'a Address> {
+        let is_known = |address: &Address| {
+            self.people.iter().any(|person| person.addresses.iter().any(|known| known == address.as_str()))
+        };
+        let named = schedule.audience.to.iter().filter_map(|target| match target {
+            Target::Person(address) | Target::Conversation(address) => Some(address),
+            Target::Everyone | Target::Group(_) | Target::Team(_) | Target::Event(_) => None,
+        });
+        named.filter(move |address| !is_known(address) && !schedule.audience.except_people.contains(address))
+    }
+
     /// Who is meant by `who`: an address or a name.
     pub(super) fn find(&self, screen: Screen, who: &str) -> Result<&PersonView, Exit> {
         let address = Address::new(who);
@@ -167,8 +251,7 @@ pub(super) fn includes(schedule: &Schedule, person: &PersonView) -> bool {
 }
 
 /// The schedules that can be read, and whether there are others. What is wrong with those is said.
-fn read_schedules(screen: Screen, directory: &Path) -> (Vec<Arc<Schedule>>, bool) {
-    let found = read_named(directory);
+fn read_schedules(screen: Screen, found: &Shelf) -> (Vec<Arc<Schedule>>, bool) {
     let supplies = found.understand();
     let mut wrong: Vec<String> = found.unreadable.iter().map(ToString::to_string).collect();
     let mut schedules = Vec::new();
@@ -228,5 +311,6 @@ fn view(record: PersonRecord, fallback_zone: Tz) -> PersonView {
         standing: Standing::Member,
         service: record.reference.service_url.map(|url| Service { url, origin: ServiceOrigin::Imported }),
         reach,
+        stops: record.kept.map(|kept| kept.stops).unwrap_or_default(),
     }
 }

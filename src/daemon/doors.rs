@@ -23,14 +23,17 @@ pub(super) struct Doors {
     endpoint: Option<MessagingEndpoint>,
     admin: Option<AdminServer>,
     ear: Arc<dyn Ear>,
-    service_urls: Arc<dyn ServiceUrls>,
     clock: Arc<dyn Clock>,
+}
+
+/// Where conversations may be of which something is told.
+pub(super) fn service_urls(config: &Config) -> Result<Arc<dyn ServiceUrls>, StartError> {
+    let trusted = TrustedHosts::new(config.bot.cloud, &config.bot.trusted_hosts).map_err(SetupError::TrustedHost)?;
+    Ok(Arc::new(trusted))
 }
 
 impl Doors {
     pub(super) async fn make(config: &Config, clock: &Arc<dyn Clock>, ear: Arc<dyn Ear>) -> Result<Self, StartError> {
-        let trusted =
-            TrustedHosts::new(config.bot.cloud, &config.bot.trusted_hosts).map_err(SetupError::TrustedHost)?;
         let socket = ControlServer::bind(&config.socket)
             .map_err(|source| StartError::Socket { path: config.socket.clone(), source })?;
         let endpoint = match &config.endpoint {
@@ -43,7 +46,7 @@ impl Doors {
             }
             None => None,
         };
-        Ok(Self { socket, endpoint, admin, ear, service_urls: Arc::new(trusted), clock: Arc::clone(clock) })
+        Ok(Self { socket, endpoint, admin, ear, clock: Arc::clone(clock) })
     }
 
     /// How the messaging endpoint does, if there is one.
@@ -54,11 +57,6 @@ impl Doors {
     /// Who hears what Teams tells, whichever way it comes.
     pub(super) fn ear(&self) -> Arc<dyn Ear> {
         Arc::clone(&self.ear)
-    }
-
-    /// The service URLs that a forwarded activity may name.
-    pub(super) fn service_urls(&self) -> Arc<dyn ServiceUrls> {
-        Arc::clone(&self.service_urls)
     }
 
     /// Answers from now on, until `stop`.

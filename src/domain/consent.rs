@@ -107,6 +107,14 @@ pub struct Stopped {
     pub since: DateTime<Utc>,
 }
 
+impl Stopped {
+    /// Whether messages about `topic` are among what is stopped.
+    #[must_use]
+    pub fn covers(&self, topic: &Topic) -> bool {
+        self.topic.as_ref().is_none_or(|stopped| stopped == topic)
+    }
+}
+
 /// A command that somebody typed to the bot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Typed {

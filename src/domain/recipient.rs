@@ -375,6 +375,14 @@ impl PersonRecord {
         }
     }
 
+    /// By what people know whom it is about.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        let address = self.addresses.first().map(Address::as_str);
+        let known = address.or(self.reference.conversation_id.as_deref()).or(self.name.as_deref());
+        known.unwrap_or("a record without a name")
+    }
+
     /// A conversation of which only the id is known.
     #[must_use]
     pub fn of_conversation(id: &Address) -> Self {

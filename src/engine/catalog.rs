@@ -20,7 +20,7 @@ use crate::domain::supplies::Supplies;
 use crate::engine::planner::{MISSING_GRACE, PlanMaker};
 use crate::port::clock::Clock;
 use crate::port::desk::HeldBackFile;
-use crate::port::library::Library;
+use crate::port::library::{Library, Shelf};
 use crate::port::reload::{Change, Guard, Reload, ReloadManner, ReloadRequest, ReloadVerdict, ScheduleChange};
 use crate::port::store::{Document, Store, StoreError};
 use crate::port::vitals::Reloads;
@@ -161,31 +161,43 @@ impl CatalogKeeper {
 
     /// Reads the files again and says what came of it, or what would come of it.
     pub async fn reload_as_asked(&self, request: ReloadRequest) -> Result<ReloadVerdict, StoreError> {
+        self.answer(None, request.dry_run, request.prune).await
+    }
+
+    /// Says what would come of these files in place of those in the directory.
+    pub async fn try_files(&self, found: &Shelf, prune: bool) -> Result<ReloadVerdict, StoreError> {
+        self.answer(Some(found), true, prune).await
+    }
+
+    async fn answer(&self, tried: Option<&Shelf>, dry_run: bool, prune: bool) -> Result<ReloadVerdict, StoreError> {
         let _turn = self.cell.turn().await;
-        let assembled = self.assemble(request.prune).await?;
-        let manner = if request.dry_run { ReloadManner::DryRun } else { ReloadManner::Counted };
-        if !request.dry_run {
+        let assembled = match tried {
+            Some(found) => self.assemble_from(found, prune).await?,
+            None => self.assemble(prune).await?,
+        };
+        let manner = if dry_run { ReloadManner::DryRun } else { ReloadManner::Counted };
+        if !dry_run {
             assembled.tell();
         }
         let now = self.clock.now();
         let schedules = assembled.catalog.of_files();
         let Catalog { held_back, guard, .. } = assembled.catalog.clone();
         let changes = self.put_into_force(assembled, manner, now).await;
-        let mut changes = if request.dry_run { changes } else { self.note_reload(changes) }?;
+        let mut changes = if dry_run { changes } else { self.note_reload(changes) }?;
         // What `nudged send` made goes by itself when it is over, and no file says anything of it.
         changes.retain(|change| !change.file.starts_with(SENDS));
         let is_removal = changes.iter().any(|change| change.change == Change::Removed);
         let verdict = ReloadVerdict {
             schema: ReloadVerdict::SCHEMA.to_owned(),
             now,
-            dry_run: request.dry_run,
+            dry_run,
             schedules,
             changes,
             cancelled_at: is_removal.then(|| now + MISSING_GRACE),
             held_back,
             guard,
         };
-        if !request.dry_run {
+        if !dry_run {
             log(&verdict);
         }
         Ok(verdict)
@@ -206,11 +218,14 @@ impl CatalogKeeper {
 
     /// With `prune`, schedules may go in any number.
     async fn assemble(&self, prune: bool) -> Result<Assembled, StoreError> {
-        let found = self.library.read().await;
+        self.assemble_from(&self.library.read().await, prune).await
+    }
+
+    async fn assemble_from(&self, found: &Shelf, prune: bool) -> Result<Assembled, StoreError> {
         let kept = self.store.documents(LAST_GOOD).await?;
         let kept_supplies = self.store.documents(LAST_GOOD_SUPPLY).await?;
         let sends = self.store.documents(SENDS).await?;
-        Ok(assemble(&found, &kept, &kept_supplies, &sends, prune))
+        Ok(assemble(found, &kept, &kept_supplies, &sends, prune))
     }
 
     async fn put_into_force(

@@ -1,6 +1,7 @@
 //! Answers to what people ask. The same desk stands in the daemon and, where none is running, in the command itself,
 //! over the same store.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,11 +86,15 @@ pub struct FrontDesk {
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     pub keeper: Arc<CatalogKeeper>,
+    /// The directory of the schedule files, with which their names begin.
+    pub schedules: PathBuf,
     /// What the configuration says of zones.
     pub house_zones: HouseZones,
     pub zones: Arc<dyn ZoneRules>,
     /// The quiet hours of the configuration.
     pub house_quiet_hours: Vec<QuietHours>,
+    /// Where conversations may be that somebody tells of.
+    pub service_urls: Arc<dyn ServiceUrls>,
     /// `None` where no daemon is running.
     pub daemon: Option<Running>,
 }
@@ -113,8 +118,6 @@ pub struct Running {
     pub backups: Option<Arc<DailyBackups>>,
     /// Takes in what another bot forwards.
     pub ear: Arc<dyn Ear>,
-    /// Where conversations may be that another bot tells of.
-    pub service_urls: Arc<dyn ServiceUrls>,
     /// Rung when there may be something new to dispatch.
     pub work: Arc<Notify>,
     /// Rung when what is to be planned has changed.
@@ -217,7 +220,7 @@ impl FrontDesk {
 pub fn unknown_schedule<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     match nearest(name, known) {
         Some(near) => format!("there is no schedule \"{name}\"; did you mean \"{near}\"?"),
-        None => format!("there is no schedule \"{name}\"; `nudged next` lists what there is"),
+        None => format!("there is no schedule \"{name}\"; `nudged next --days 365` lists what is due within a year"),
     }
 }
 
@@ -320,6 +323,7 @@ impl Desk for FrontDesk {
     async fn import_people(&self, records: Vec<PersonRecord>) -> Result<ImportReport, DeskError> {
         self.keep_house_zones().await?;
         let mut report = ImportReport::default();
+        let records = self.reachable(records, &mut report.refused);
         for chunk in records.chunks(IMPORTED_AT_ONCE) {
             let now = self.clock.now();
             let part = self.store.import_people(chunk.to_vec(), self.keeper.fallback_zone, now).await?;

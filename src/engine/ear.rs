@@ -14,7 +14,7 @@ use crate::domain::news::{self, Fact};
 use crate::domain::press::{self, Effect, Pressed};
 use crate::engine::shown::Shown;
 use crate::port::clock::Clock;
-use crate::port::ear::{Ear, NotHeard, Reply, Via};
+use crate::port::ear::{Ear, NotHeard, Reply, ServiceUrls, Via};
 use crate::port::reply::Delivered;
 use crate::port::store::Store;
 
@@ -32,6 +32,8 @@ pub struct Listener {
     /// Rung when there is somebody to ask Teams for.
     pub strangers: Arc<Notify>,
     pub shown: Arc<Shown>,
+    /// Where conversations may be that are told of.
+    pub service_urls: Arc<dyn ServiceUrls>,
 }
 
 /// A press, and the message whose button it was.
@@ -41,6 +43,18 @@ struct Press {
 }
 
 impl Listener {
+    /// The activity as far as it may count. Where it says that the conversation is at a place to which nothing would be sent, it
+    /// says nothing of the place: what is known of how to reach people must not be lost to that. All else in it stays.
+    fn trusted(&self, mut activity: Activity) -> Activity {
+        if let Some(why) = activity.service_url.as_ref().and_then(|url| self.service_urls.objection(url)) {
+            tracing::warn!(
+                "a service URL that was told is not kept: {why}; if it is right, add its host to trusted_hosts below [bot]"
+            );
+            activity.service_url = None;
+        }
+        activity
+    }
+
     /// The press that an activity tells, with the instant that is meant by it.
     async fn press(&self, activity: &Activity) -> Result<Option<Press>, NotHeard> {
         let now = self.clock.now();
@@ -70,6 +84,7 @@ impl Listener {
 impl Ear for Listener {
     async fn hear(&self, activity: Activity, via: Via) -> Result<Reply, NotHeard> {
         let now = self.clock.now();
+        let activity = self.trusted(activity);
         let mut news = news::of(&activity, via.into(), now);
         let press = self.press(&activity).await?;
         if let Some(press) = &press {

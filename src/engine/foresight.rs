@@ -29,8 +29,7 @@ pub struct Foresight {
     pub left_out: Option<Reason>,
 }
 
-/// What will become of `prospect` for `person`, seen at `now`. `house` are the quiet hours of the configuration. What the
-/// person has stopped is not looked at.
+/// What will become of `prospect` for `person`, seen at `now`. `house` are the quiet hours of the configuration.
 #[must_use]
 pub fn foresee(
     schedule: &Schedule,
@@ -48,6 +47,7 @@ pub fn foresee(
     };
     let left_out = match person.reach {
         _ if expire_at < now => Some(Reason::PastWhenPlanned),
+        _ if has_stopped(schedule, person) => Some(Reason::OptedOut),
         Reach::NoReference => Some(Reason::NoReference),
         Reach::Unreachable(why) => Some(Reason::from(why)),
         Reach::Conversation | Reach::CanBeCreated => {
@@ -55,6 +55,12 @@ pub fn foresee(
         }
     };
     Foresight { leaves_at: leaves_at.unwrap_or(due_at), is_held: quiet.is_some() && left_out.is_none(), left_out }
+}
+
+/// Whether the person stopped what the schedule sends.
+#[must_use]
+pub fn has_stopped(schedule: &Schedule, person: &PersonView) -> bool {
+    person.stops.iter().any(|stop| stop.covers(&schedule.topic))
 }
 
 fn by_policy(

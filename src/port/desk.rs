@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::consent::Wish;
+use crate::domain::consent::{Stopped, Wish};
 use crate::domain::conversation::Standing;
 use crate::domain::credential::CredentialKind;
 use crate::domain::delivery::{Reason, State};
@@ -170,7 +170,7 @@ pub struct HeldBackFile {
     pub last_good_in_use: bool,
     /// `line:column: CODE message; help`, one for each problem.
     pub problems: Vec<String>,
-    /// The schedules that stand in it, as far as that can be seen.
+    /// The schedules that stand in it, and those in its last good version where that goes on, as far as that can be seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub schedules: Vec<String>,
 }
@@ -337,6 +337,9 @@ pub struct PersonView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
     pub reach: Reach,
+    /// What they stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stops: Vec<Stopped>,
 }
 
 impl PersonView {

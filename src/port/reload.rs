@@ -3,15 +3,18 @@
 //! The answers are what `--json` prints, so they are stable: a field is added, never renamed.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::problem::Source;
 use crate::domain::schedule::model::Schedule;
 use crate::domain::shift::Moved;
 use crate::port::desk::HeldBackFile;
+use crate::port::library::{FoundSupply, Shelf};
 use crate::port::store::{Document, PlanMark, SchedulePlan};
 
 /// Plans schedules: the planner as far as it is pure, so that a store can have it plan from what the store says in the
@@ -106,7 +109,7 @@ pub struct PastIn {
 }
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadRequest {
     /// Only say what would be done.
     #[serde(default)]
@@ -114,6 +117,43 @@ pub struct ReloadRequest {
     /// Also take schedules away that the guard would hold, see [`Guard`].
     #[serde(default)]
     pub prune: bool,
+    /// For a dry run: these files in place of those in the directory. Their texts cross, since whoever asks may have them where
+    /// the daemon may not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<TriedFiles>,
+}
+
+/// What would stand in the directory of the schedule files.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriedFiles {
+    pub schedules: Vec<TriedFile>,
+    pub supplies: Vec<TriedFile>,
+}
+
+/// A file that would stand there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TriedFile {
+    /// Below the directory.
+    pub path: String,
+    pub text: String,
+}
+
+impl TriedFiles {
+    /// The files as if they stood in `directory`: under the names that the ledger knows them by.
+    #[must_use]
+    pub fn on_shelf(self, directory: &Path) -> Shelf {
+        let source =
+            |file: &TriedFile| Source::new(directory.join(&file.path).display().to_string(), file.text.as_str());
+        Shelf {
+            files: self.schedules.iter().map(source).collect(),
+            unreadable: Vec::new(),
+            supplies: self
+                .supplies
+                .iter()
+                .map(|file| FoundSupply { path: file.path.clone(), text: Ok(source(file)) })
+                .collect(),
+        }
+    }
 }
 
 /// Schedules that would have gone all at once, as if a directory were not there, and that go on until somebody says that it is

@@ -41,7 +41,7 @@ async fn reload(rig: &Rig) -> ReloadVerdict {
 }
 
 async fn prune(rig: &Rig) -> ReloadVerdict {
-    rig.keeper.reload_as_asked(ReloadRequest { prune: true, dry_run: false }).await.expect("reloading")
+    rig.keeper.reload_as_asked(ReloadRequest { prune: true, ..ReloadRequest::default() }).await.expect("reloading")
 }
 
 fn only(verdict: &ReloadVerdict) -> &ScheduleChange {
@@ -502,7 +502,7 @@ async fn check(edits: &[(Edit, bool)]) {
         rig.files_are(&texts.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>());
         let before = (rig.occurrences().await, rows(&rig).await);
         let was_open = open(&rig).await;
-        let request = ReloadRequest { dry_run: true, prune: false };
+        let request = ReloadRequest { dry_run: true, ..ReloadRequest::default() };
         let told = rig.keeper.reload_as_asked(request).await.expect("a dry run");
         assert_eq!((rig.occurrences().await, rows(&rig).await), before, "a dry run leaves no trace");
         let done = reload(&rig).await;

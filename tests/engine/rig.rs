@@ -9,7 +9,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::adapter::sqlite::SqliteStore;
+use nudged::adapter::teams::TrustedHosts;
 use nudged::adapter::zones::ZoneData;
+use nudged::domain::cloud::Cloud;
 use nudged::domain::delivery::{Claim, Settlement};
 use nudged::domain::id::{ScheduleName, Term};
 use nudged::domain::ladder::HouseZones;
@@ -222,9 +224,11 @@ impl Rig {
             clock: self.clock.clone(),
             entropy: Arc::new(NoChance),
             keeper: self.keeper.clone(),
+            schedules: PathBuf::new(),
             house_zones: HouseZones::default(),
             zones: Arc::new(ZoneData::newest()),
             house_quiet_hours: Vec::new(),
+            service_urls: Arc::new(TrustedHosts::of_cloud(Cloud::Public)),
             daemon: None,
         }
     }
@@ -327,6 +331,7 @@ impl Rig {
             replies: Arc::default(),
             strangers: Arc::default(),
             shown: self.shown(),
+            service_urls: Arc::new(TrustedHosts::of_cloud(Cloud::Public)),
         }
     }
 

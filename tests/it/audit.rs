@@ -294,9 +294,13 @@ async fn every_mistake_is_one_line() {
         (
             &["export", "--schedule", "nowhere"],
             1,
-            "there is no schedule \"nowhere\"; `nudged next` lists what there is",
+            "there is no schedule \"nowhere\"; `nudged next --days 365` lists what is due within a year",
         ),
-        (&["failures", "nowhere"], 1, "there is no schedule \"nowhere\"; `nudged next` lists what there is"),
+        (
+            &["failures", "nowhere"],
+            1,
+            "there is no schedule \"nowhere\"; `nudged next --days 365` lists what is due within a year",
+        ),
         (&["failures", "--since", "x"], 2, "write a span such as 2h or 7d"),
         (&["cancel", "standup", "--on", "2027-02-30"], 2, "write a date, such as 2027-03-14"),
         (&["next", "--for", "ana"], 1, "nobody is known as \"ana\"; `nudged people list` shows who is"),

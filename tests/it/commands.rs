@@ -242,6 +242,24 @@ fn preview_says_exactly_who_gets_what() {
     assert_eq!(run(&["night", "--who", "kim park"]).status.code(), Some(1), "not in the audience");
 }
 
+/// A group that is written wrong has nobody in it, and that is no reason to be silent.
+#[test]
+fn a_group_in_which_nobody_is_known_to_be_is_named() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let lunch =
+        "[schedule.lunch]\nto = [\"group:team\", \"group:nosuch\"]\nevery = \"day\"\nat = \"12:00\"\ntext = \"Hi\"\n";
+    std::fs::write(directory.path().join("lunch.toml"), lunch).expect("written");
+    std::fs::write(directory.path().join("people.csv"), PEOPLE).expect("written");
+    for args in [&["preview", "lunch"][..], &["next"]] {
+        let files = ["--schedules", ".", "--people", "people.csv", "--now", "2027-03-13T20:00:00Z"];
+        let output = binary().args(args).args(files).current_dir(directory.path()).output().expect("it runs");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let talk = text(&output.stderr);
+        assert!(talk.contains("\"lunch\" speaks to group:nosuch, and nobody is known to be in it\n"), "{talk}");
+        assert!(!talk.contains("group:team"), "{talk}");
+    }
+}
+
 /// Two files that are good alone and not together.
 #[test]
 fn check_names_both_places_of_a_double_name() {

@@ -3,6 +3,8 @@
 // A directory, an emulator and the binary.
 mod rig;
 
+// What is said of what is ahead.
+mod ahead;
 // Every command, held to what all of them promise.
 mod audit;
 // Copies of the ledger, and what is restored from one.

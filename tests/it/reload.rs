@@ -167,3 +167,44 @@ async fn a_file_in_the_place_of_the_directory_takes_nothing_away() {
     assert_eq!(schedules(&rig), 1);
     daemon.stop();
 }
+
+/// A copy is edited and tried: the plan names what would change of what is in force, and nothing does.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edited_copy_is_tried_beside_what_is_in_force() {
+    let rig = Rig::new().await;
+    rig.import_crowd(3);
+    rig.write("schedules/standup.toml", &standup(&rig, 0));
+    let copy = rig.path("copy");
+    std::fs::create_dir_all(copy.join("text")).expect("made");
+    rig.write("copy/standup.toml", &standup(&rig, 30).replace("text = \"Hello\"", "text_file = \"text/x.md\""));
+    rig.write("copy/text/x.md", "Hello");
+    let copy = copy.to_str().expect("plain");
+    let try_it = || rig.output(&["reload", "--dry-run", "--files", copy, "--json"]);
+    let check = || {
+        let output = try_it();
+        let verdict = verdict(&output);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let changes = verdict["changes"].as_array().expect("changes");
+        assert_eq!((changes.len(), &verdict["schedules"]), (1, &1.into()), "{verdict}");
+        assert_eq!(changes[0]["change"], "changed", "{verdict}");
+        assert_eq!(changes[0]["moved"][0]["people"].as_u64().map(|people| people >= 3), Some(true), "{verdict}");
+    };
+    let daemon = rig.start().await;
+    check();
+    let told = stdout(&rig.output(&["reload", "--dry-run", "--files", copy]));
+    assert!(told.replace("\n   ", "").contains("in place of those in force do this:"), "{told}");
+    // In force is what it was.
+    let output = rig.output(&["reload", "--dry-run"]);
+    assert!(stdout(&output).contains("nothing changes"), "{output:?}");
+    rig.write("copy/standup.toml", "[schedule.standup]\n");
+    assert_eq!(try_it().status.code(), Some(78));
+    assert!(held_back(&rig).is_empty());
+    rig.write("copy/standup.toml", &standup(&rig, 30));
+    daemon.stop();
+    check();
+
+    assert_eq!(rig.output(&["reload", "--files", copy]).status.code(), Some(2), "only for a dry run");
+    let output = rig.output(&["reload", "--dry-run", "--files", "/nowhere"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("check the path and its rights"), "{output:?}");
+}

@@ -199,7 +199,10 @@ impl Rig {
 /// The binary that was built with the tests, or another one that is to be tried: `NUDGED_BINARY=/usr/bin/nudged`.
 pub(crate) fn binary() -> Command {
     let built = || env!("CARGO_BIN_EXE_nudged").into();
-    Command::new(std::env::var_os("NUDGED_BINARY").unwrap_or_else(built))
+    let mut command = Command::new(std::env::var_os("NUDGED_BINARY").unwrap_or_else(built));
+    // As on a screen, whoever runs this.
+    command.env("COLUMNS", "80");
+    command
 }
 
 /// A daemon. Dropped, it is killed.

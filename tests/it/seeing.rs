@@ -39,6 +39,9 @@ async fn a_running_daemon_explains_itself() {
         (&"nudged.cancel/1".into(), &1.into())
     );
     assert_eq!(rig.output(&["retry", "later"]).status.code(), Some(1), "nothing has failed");
+    let again = rig.output(&["cancel", "later", "--yes"]);
+    let talk = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(talk, "nudged: nothing of \"later\" is planned or open; the plan looks two days ahead\n");
     let why = rig.run_ok(&["why", "later", "Person 0"]);
     assert!(why.contains("an operator cancelled it"), "{why}");
     daemon.stop();

@@ -92,7 +92,7 @@ impl Run {
     async fn reload_as_asked(&mut self, dry_run: bool, prune: bool) -> (u32, Vec<(String, Change)>) {
         let verdict = self
             .surely(move |handles| async move {
-                let verdict = handles.keeper.reload_as_asked(ReloadRequest { dry_run, prune }).await?;
+                let verdict = handles.keeper.reload_as_asked(ReloadRequest { dry_run, prune, tried: None }).await?;
                 handles.replan.notify_one();
                 Ok(verdict)
             })

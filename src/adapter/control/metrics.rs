@@ -33,7 +33,9 @@ fn counted(page: &mut Page, counted: &Counted) {
     let mut deliveries = page.metric(
         "nudged_deliveries_total",
         Kind::Counter,
-        "Deliveries that a sender brought to an end, by final state and reason. The reason is empty where there is none.",
+        "Deliveries that a sender brought to an end, by final state and reason, which is empty where there is none. What \
+         ended before a sender had it (cancelled, or over when its wave was expanded) is not among them; `nudged status` \
+         counts everything.",
     );
     for (state, reason, count) in &counted.deliveries {
         let reason = reason.map_or("", Reason::as_str);

@@ -1,6 +1,8 @@
 //! Who stopped what: every change for ever, and what is in force.
 
-use rusqlite::{Connection, OptionalExtension, named_params, params};
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::fault::Fault;
 use super::news::{self, Taking};
@@ -79,9 +81,26 @@ pub(super) fn stops(conn: &Connection, recipient: i64) -> Result<Vec<Stopped>, F
     let mut rows = statement.query([recipient])?;
     let mut stops = Vec::new();
     while let Some(row) = rows.next()? {
-        stops.push(Stopped { topic: topic(of, &row.get::<_, String>(0)?)?, since: of.instant(row, 1, "since")? });
+        stops.push(stopped(of, row)?);
     }
     Ok(stops)
+}
+
+/// What everybody has stopped, by recipient.
+pub(super) fn all_stops(conn: &Connection) -> Result<HashMap<i64, Vec<Stopped>>, Fault> {
+    let mut statement =
+        conn.prepare_cached("SELECT topic, since, recipient_id FROM stops ORDER BY recipient_id, topic")?;
+    let mut rows = statement.query([])?;
+    let mut stops: HashMap<i64, Vec<Stopped>> = HashMap::new();
+    while let Some(row) = rows.next()? {
+        let recipient = row.get(2)?;
+        stops.entry(recipient).or_default().push(stopped(Of { table: "stops", id: recipient }, row)?);
+    }
+    Ok(stops)
+}
+
+fn stopped(of: Of, row: &Row<'_>) -> Result<Stopped, Fault> {
+    Ok(Stopped { topic: topic(of, &row.get::<_, String>(0)?)?, since: of.instant(row, 1, "since")? })
 }
 
 const CHOICES: &str = "SELECT topic, wish, way, at FROM consents WHERE recipient_id = ?1 ORDER BY at, id";

@@ -61,10 +61,10 @@ pub(super) fn import(
     now: DateTime<Utc>,
 ) -> Result<Effect, Fault> {
     if record.kind == RecipientKind::Person && record.addresses.is_empty() {
-        return Ok(Effect::Refused(format!("{}: a person needs an address", name_of(record))));
+        return Ok(Effect::Refused(format!("{}: a person needs an address", record.shown())));
     }
     if record.addresses.is_empty() && record.reference.conversation_id.is_none() {
-        return Ok(Effect::Refused(format!("{}: neither an address nor a conversation id is given", name_of(record))));
+        return Ok(Effect::Refused(format!("{}: neither an address nor a conversation id is given", record.shown())));
     }
     let matches = matches(conn, record)?;
     match matches.iter().copied().collect::<Vec<_>>()[..] {
@@ -75,19 +75,10 @@ pub(super) fn import(
             for id in &matches {
                 names.push(format!("{} (recipient {id})", known(conn, *id)?.0.recipient.name));
             }
-            let words = format!("{}: this belongs to more than one recipient: {}", name_of(record), names.join(", "));
+            let words = format!("{}: this belongs to more than one recipient: {}", record.shown(), names.join(", "));
             Ok(Effect::Refused(words))
         }
     }
-}
-
-/// How a message names the record.
-fn name_of(record: &PersonRecord) -> String {
-    let address = record.addresses.first().map(ToString::to_string);
-    address
-        .or_else(|| record.reference.conversation_id.clone())
-        .or_else(|| record.name.clone())
-        .unwrap_or_else(|| "a record without a name".to_owned())
 }
 
 /// Who has one of the addresses or the conversation.
@@ -195,7 +186,7 @@ fn update(
     if before.recipient.kind != record.kind {
         let words = format!(
             "{}: this is a {} here and a {} in the ledger",
-            name_of(record),
+            record.shown(),
             record.kind.word(),
             before.recipient.kind.word()
         );

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use rusqlite::{Connection, OptionalExtension, named_params, params};
 
+use super::consent;
 use super::fault::Fault;
 use super::import;
 use super::person::Person;
@@ -13,6 +14,7 @@ use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
 use super::zones;
+use crate::domain::consent::Stopped;
 use crate::domain::id::RecipientId;
 use crate::domain::recipient::{Address, AddressKind, Details, PersonRecord, RecipientKind, Reference, ZoneSource};
 use crate::port::connector::Conversation;
@@ -285,19 +287,22 @@ pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
     let mut addresses = collect(conn, "SELECT recipient_id, address FROM addresses ORDER BY recipient_id, position")?;
     let mut groups =
         collect(conn, "SELECT recipient_id, group_name FROM memberships ORDER BY recipient_id, group_name")?;
+    let mut stops = consent::all_stops(conn)?;
     let mut statement = conn.prepare_cached(EVERYBODY.get())?;
     let mut rows = statement.query([])?;
     let mut people = Vec::new();
     while let Some(row) = rows.next()? {
         let person = Person::read(row)?;
         let id = person.recipient.id.0;
-        people.push(view(person, addresses.remove(&id).unwrap_or_default(), groups.remove(&id).unwrap_or_default()));
+        let addresses = addresses.remove(&id).unwrap_or_default();
+        let groups = groups.remove(&id).unwrap_or_default();
+        people.push(view(person, addresses, groups, stops.remove(&id).unwrap_or_default()));
     }
     Ok(people)
 }
 
 /// A recipient as lists show them.
-pub(super) fn view(person: Person, addresses: Vec<String>, groups: Vec<String>) -> PersonView {
+pub(super) fn view(person: Person, addresses: Vec<String>, groups: Vec<String>, stops: Vec<Stopped>) -> PersonView {
     let Person { recipient, unreachable, reference, standing, service_origin, .. } = person;
     PersonView {
         kind: recipient.kind,
@@ -316,6 +321,7 @@ pub(super) fn view(person: Person, addresses: Vec<String>, groups: Vec<String>) 
             None if reference.user_id.is_some() || reference.entra_object_id.is_some() => Reach::CanBeCreated,
             None => Reach::NoReference,
         },
+        stops,
     }
 }
 

@@ -57,14 +57,16 @@ pub(super) fn show(
     let person = Person::read(row)?;
     let reference = person.reference.clone();
     let resolved = zones::explain(conn, recipient.0, fallback_zone, now)?;
+    let (addresses, groups) = (texts(conn, ADDRESSES, recipient.0)?, texts(conn, GROUPS, recipient.0)?);
+    let stops = consent::stops(conn, recipient.0)?;
     Ok(Some(PersonFile {
         schema: PersonFile::SCHEMA.to_owned(),
         now,
-        person: people::view(person, texts(conn, ADDRESSES, recipient.0)?, texts(conn, GROUPS, recipient.0)?),
+        person: people::view(person, addresses, groups, stops.clone()),
         zone_said_at: resolved.said_at,
         passed_over: resolved.passed_over,
         reference,
-        stops: consent::stops(conn, recipient.0)?,
+        stops,
         told_at: of.instant_if_any(row, COLUMN_COUNT, "told_at")?,
         heard_at: of.instant_if_any(row, COLUMN_COUNT + 1, "heard_at")?,
         unreachable_since: of.instant_if_any(row, COLUMN_COUNT + 2, "unreachable_since")?,

@@ -88,12 +88,8 @@ fn in_trouble(of: &str) -> String {
     is_one_of(of, State::wants_a_look)
 }
 
-/// Deliveries that were ended for these come to life again when the schedule means them again, see `expand.rs`.
-const REVIVED: [Reason; 4] =
-    [Reason::ScheduleChanged, Reason::ScheduleRemoved, Reason::LeftAudience, Reason::TooManyPeople];
-
 fn revived() -> String {
-    REVIVED.map(|reason| format!("'{reason}'")).join(", ")
+    Reason::REVIVED.map(|reason| format!("'{reason}'")).join(", ")
 }
 
 /// Who was not served a second time was served before, and what was recalled is not to come back at another hour.

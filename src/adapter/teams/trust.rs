@@ -63,15 +63,20 @@ impl TrustedHosts {
     /// `configured` holds one `host` or `host:port` each; an IPv6 address stands in brackets. There are no patterns:
     /// a host is trusted by its whole name. On failure the entry that is none is returned.
     pub fn new<S: AsRef<str>>(cloud: Cloud, configured: &[S]) -> Result<Self, String> {
-        let of_cloud = cloud.addresses().connector_host;
-        let mut listed: Vec<_> =
-            of_cloud.map(|host| Listed { host: host.to_owned(), port: None }).into_iter().collect();
+        let mut hosts = Self::of_cloud(cloud);
         for entry in configured {
             let entry = entry.as_ref();
             let (host, port) = host::read(entry).ok_or_else(|| entry.to_owned())?;
-            listed.push(Listed { host, port });
+            hosts.listed.push(Listed { host, port });
         }
-        Ok(Self { listed })
+        Ok(hosts)
+    }
+
+    /// Nothing but the Connector of the bot's cloud.
+    #[must_use]
+    pub fn of_cloud(cloud: Cloud) -> Self {
+        let host = cloud.addresses().connector_host;
+        Self { listed: host.map(|host| Listed { host: host.to_owned(), port: None }).into_iter().collect() }
     }
 
     /// Checks a URL that the operator wrote into the configuration, such as that of the login service. Its host is

@@ -191,6 +191,7 @@ mod tests {
                     origin: ServiceOrigin::Heard,
                 }),
                 reach: Reach::Unreachable(Unreachable::Uninstalled),
+                stops: Vec::new(),
             },
             zone_said_at: Some(now - TimeDelta::hours(76)),
             passed_over: vec![

@@ -162,7 +162,7 @@ fn block(occurrence: &OccurrenceStatus, now: Option<(DateTime<Utc>, Tz)>, rules:
         .filter_map(|state| Some((state, occurrence.counts.get(&state).filter(|count| **count > 0)?)))
         .map(|(state, count)| format!("{count} {state}"))
         .collect();
-    let when = occurrence.occurrence.format("%a %Y-%m-%d %H:%M");
+    let when = times::civil(occurrence.occurrence);
     let twice = match occurrence.possible_duplicates {
         0 => String::new(),
         count => format!("; {count} maybe twice"),

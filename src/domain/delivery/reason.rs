@@ -132,6 +132,10 @@ impl From<Unreachable> for Reason {
 }
 
 impl Reason {
+    /// Deliveries that were ended for these come to life again when the schedule means them again.
+    pub const REVIVED: [Reason; 4] =
+        [Reason::ScheduleChanged, Reason::ScheduleRemoved, Reason::LeftAudience, Reason::TooManyPeople];
+
     /// Whether this reason says that the message may have arrived and may not.
     #[must_use]
     pub fn is_doubt(self) -> bool {

@@ -115,6 +115,19 @@ impl File<'_> {
         matches!(self.use_of_it, Use::Gone)
     }
 
+    /// The names of the schedules that stand in it, and where its last good version goes on also of those in that one.
+    fn names(&self, goes_on: bool) -> Vec<String> {
+        let now = self.source.map(|source| &*source.text);
+        let before = self.last_good.filter(|_| goes_on || now.is_none());
+        let mut names: Vec<String> = Vec::new();
+        for name in now.into_iter().chain(before).flat_map(parse::names_in) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     /// Whose names come first: those of what goes on, then those of what has not changed, of what was there before, of what is
     /// new.
     fn rank(&self) -> u8 {
@@ -166,18 +179,16 @@ pub(super) fn assemble(
                     assembled.newly_good.push((format!("{LAST_GOOD}{}", file.name), Arc::clone(&source.text)));
                 }
             }
-            (Use::HeldBack(problems), _) if !problems.is_empty() => assembled.held.push(Held {
-                what: SCHEDULE_FILE,
-                file: file.name.to_owned(),
-                problems: problems.clone(),
-                goes_on: in_use.contains(&at) || has_in_use(file, &files, &in_use, shelf),
-                schedules: file
-                    .source
-                    .map(|source| &*source.text)
-                    .or(file.last_good)
-                    .map(parse::names_in)
-                    .unwrap_or_default(),
-            }),
+            (Use::HeldBack(problems), _) if !problems.is_empty() => {
+                let goes_on = in_use.contains(&at) || has_in_use(file, &files, &in_use, shelf);
+                assembled.held.push(Held {
+                    what: SCHEDULE_FILE,
+                    file: file.name.to_owned(),
+                    problems: problems.clone(),
+                    goes_on,
+                    schedules: file.names(goes_on),
+                });
+            }
             (Use::AsItStands | Use::HeldBack(_) | Use::Gone, _) => {}
         }
     }

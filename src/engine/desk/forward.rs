@@ -15,7 +15,7 @@ impl FrontDesk {
         let activity = activity::read(body)
             .map_err(|why| DeskError::BadRequest(format!("{why}; forward the activity just as Teams sent it")))?;
         if let Some(url) = &activity.service_url
-            && let Some(why) = running.service_urls.objection(url)
+            && let Some(why) = self.service_urls.objection(url)
         {
             return Err(DeskError::BadRequest(format!(
                 "nothing would be sent to the `serviceUrl` of the activity: {why}; if it is right, add its host to \

@@ -2,6 +2,7 @@
 
 use crate::domain::id::RecipientId;
 use crate::domain::nearest::nearest;
+use crate::domain::recipient::PersonRecord;
 use crate::engine::desk::FrontDesk;
 use crate::port::desk::{DeskError, PersonView};
 use crate::port::people::{PersonChange, PersonFile, ZoneOrder};
@@ -10,6 +11,24 @@ impl FrontDesk {
     pub(super) async fn show_person(&self, who: &str) -> Result<PersonFile, DeskError> {
         let recipient = self.find_person(who).await?;
         self.file_of(recipient).await
+    }
+
+    /// Those of the records that lead to where something would be sent. Of the others it is said why they are not taken in: in
+    /// the ledger they would take the place of what works, and nobody would notice before the first message.
+    pub(super) fn reachable(&self, records: Vec<PersonRecord>, refused: &mut Vec<String>) -> Vec<PersonRecord> {
+        let objection = |record: &PersonRecord| self.service_urls.objection(record.reference.service_url.as_deref()?);
+        let mut taken = Vec::with_capacity(records.len());
+        for record in records {
+            match objection(&record) {
+                None => taken.push(record),
+                Some(why) => refused.push(format!(
+                    "{}: nothing would be sent to its service URL: {why}; if it is right, add its host to trusted_hosts \
+                     below [bot]",
+                    record.shown()
+                )),
+            }
+        }
+        taken
     }
 
     pub(super) async fn change_zone(&self, order: &ZoneOrder) -> Result<PersonChange, DeskError> {

@@ -68,7 +68,7 @@ impl FrontDesk {
         let report = done.map_err(|nothing| {
             let when = match request.on {
                 Some(date) => format!("is planned or open on {date}; the plan looks two days ahead, for later days write `except` into the file"),
-                None => "is planned or open".to_owned(),
+                None => "is planned or open; the plan looks two days ahead".to_owned(),
             };
             in_words(&request.schedule, &when, &nothing)
         })?;
