@@ -23,11 +23,19 @@ pub(super) struct Follower {
 }
 
 impl Follower {
-    /// Behind these, which have just been shown.
-    pub(super) fn behind(now: DateTime<Utc>, shown: &[LedgerRow]) -> Self {
+    /// Behind these, which have just been shown: the newest, and up to `most` of them.
+    pub(super) fn behind(now: DateTime<Utc>, shown: &[LedgerRow], most: u32) -> Self {
+        let is_all = u32::try_from(shown.len()).is_ok_and(|shown| shown < most);
         let shown: BTreeSet<_> = shown.iter().filter_map(end).collect();
         let newest = shown.last().map_or(now, |(at, _)| *at);
-        Self { from: newest, newest, shown }
+        let looked_behind = newest - LOOKED_BEHIND;
+        let from = match shown.first() {
+            // Whatever else turns up was written down since.
+            _ if is_all => looked_behind,
+            Some((oldest, _)) => looked_behind.max(*oldest + TimeDelta::microseconds(1)),
+            None => now,
+        };
+        Self { from, newest, shown }
     }
 
     /// Since when is to be asked for.
@@ -96,7 +104,7 @@ mod tests {
 
     #[test]
     fn each_end_is_shown_once_also_one_that_was_written_late() {
-        let mut follower = Follower::behind(at(100), &[ended(1, 90)]);
+        let mut follower = Follower::behind(at(100), &[ended(1, 90)], 10);
         check(&mut follower, 101, &[ended(1, 90)], &[]);
         check(&mut follower, 101, &[ended(1, 90), ended(3, 101)], &[3]);
         check(&mut follower, 102, &[ended(2, 100), ended(3, 101)], &[2]);
@@ -107,15 +115,25 @@ mod tests {
 
     #[test]
     fn what_was_before_the_first_lines_is_not_shown() {
-        let mut follower = Follower::behind(at(100), &[ended(2, 99)]);
+        let mut follower = Follower::behind(at(100), &[ended(2, 99)], 1);
         check(&mut follower, 100, &[ended(1, 98), ended(2, 99)], &[]);
-        let mut follower = Follower::behind(at(100), &[]);
+        let mut follower = Follower::behind(at(100), &[], 0);
         check(&mut follower, 100, &[ended(1, 99)], &[]);
     }
 
     #[test]
+    fn what_was_written_down_since_the_first_lines_is_shown() {
+        let mut follower = Follower::behind(at(100), &[], 10);
+        check(&mut follower, 100, &[ended(1, 99)], &[1]);
+        let mut follower = Follower::behind(at(100), &[ended(2, 99)], 10);
+        check(&mut follower, 100, &[ended(1, 98), ended(2, 99)], &[1]);
+        let mut follower = Follower::behind(at(100), &[ended(1, 97), ended(3, 99)], 2);
+        check(&mut follower, 100, &[ended(2, 98), ended(3, 99)], &[2]);
+    }
+
+    #[test]
     fn a_clock_that_is_set_back_hides_nothing() {
-        let mut follower = Follower::behind(at(100), &[ended(1, 100)]);
+        let mut follower = Follower::behind(at(100), &[ended(1, 100)], 1);
         check(&mut follower, 40, &[ended(1, 100)], &[]);
         check(&mut follower, 41, &[ended(2, 41), ended(1, 100)], &[2]);
     }

@@ -118,7 +118,7 @@ async fn begin(screen: Screen, daemon: &ControlClient, args: &TailArgs) -> Resul
     for row in &page.deliveries {
         show(screen, row)?;
     }
-    Ok(Follower::behind(page.now, &page.deliveries))
+    Ok(Follower::behind(page.now, &page.deliveries, args.lines))
 }
 
 /// Shows what has ended since.
