@@ -15,6 +15,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::migrations;
+use super::open;
 use super::rows::micros;
 
 /// Why no copy was made, or why one was not taken.
@@ -169,6 +170,5 @@ pub(super) fn make_durable(path: &Path) -> Result<u64, CopyError> {
 
 /// Makes durable what a file is called.
 pub(super) fn sync_names(of: &Path) -> Result<(), CopyError> {
-    let directory = of.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed("writing", directory))
+    open::sync_names(of).map_err(failed("naming", of))
 }

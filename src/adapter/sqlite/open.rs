@@ -61,6 +61,9 @@ pub(super) fn open(path: &Path) -> Result<Connections, OpenError> {
         )
         .map_err(failed("setting up"))?;
     migrations::migrate(&mut writer).map_err(failed("migrating"))?;
+    // The log has just been made, and all that is committed from here on stands in it. SQLite makes its name durable too, but
+    // does not look whether that worked (`unixSync`, read in 3.54.1), and then the whole log may be gone with the power.
+    sync_names(path).map_err(|error| OpenError::of_file("naming the log of", path, error))?;
 
     let reader = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)
         .map_err(failed("opening for reading"))?;
@@ -168,8 +171,17 @@ fn create(path: &Path) -> Result<(), OpenError> {
         named => named.map_err(of_file)?,
     }
     std::fs::remove_file(&part).map_err(of_file)?;
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(directory).and_then(|directory| directory.sync_all()).map_err(of_file)
+    sync_names(path).map_err(of_file)
+}
+
+/// Makes durable what is called how beside this file.
+pub(super) fn sync_names(beside: &Path) -> std::io::Result<()> {
+    let directory = beside.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match File::open(directory)?.sync_all() {
+        // Some file systems know no such thing.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        done => done,
+    }
 }
 
 /// Makes sure that the database is new or ours, and not of a newer nudged.

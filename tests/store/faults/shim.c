@@ -12,8 +12,7 @@
  * and so is every name that was made, moved or removed since its directory was synchronised. At the cut all of it is
  * undone ("cut"), or each write by itself survives, is lost, or is torn at a sector ("torn"), and the process ends at
  * once. A synchronisation that fails makes nothing durable, and what it was to make durable stays lost even if a later
- * one succeeds: the kernel may have dropped those pages (the "fsyncgate" of 2018). Since Linux 4.13 it fails once for every
- * descriptor of the file that was open then, so that each writer learns of it, see fsync(2).
+ * one succeeds: the kernel may have dropped those pages (the "fsyncgate" of 2018).
  *
  * The path FAULT_DIR/power-off cuts the power when it is opened. */
 #define _GNU_SOURCE
@@ -55,7 +54,6 @@ struct file {
     dev_t device;
     ino_t inode;
     int own; /* a descriptor of our own, which also keeps the number of the inode from being given to another file */
-    long failures; /* of synchronising it */
     struct change *last;
 };
 
@@ -73,7 +71,6 @@ static long at = 0, lasts = 1, calls = 0, reads = 0, saved_names = 0;
 static uint64_t seed = 1;
 static struct file *files[MOST_FILES], *watched[MOST_FILES]; /* by order, and by descriptor */
 static int is_directory[MOST_FILES];
-static long seen[MOST_FILES]; /* how many failures of its file a descriptor was told, or were before it */
 static struct naming *names = NULL;
 
 #define REAL(name) __typeof__(name) *real_##name = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
@@ -215,7 +212,6 @@ static void watch(int descriptor, int is_new, const char *path) {
         files[i]->own = real_open(own, O_RDWR | O_CLOEXEC);
     }
     watched[descriptor] = files[i];
-    seen[descriptor] = files[i]->failures;
 }
 
 static void remember(struct file *file, off_t from, const char *bytes, size_t length) {
@@ -370,12 +366,9 @@ ssize_t read(int descriptor, void *bytes, size_t length) {
         pthread_mutex_lock(&lock);                                                                            \
         int error = fault(0);                                                                                 \
         if (error == EINTR || error < 0 || error == ENOSPC) error = 0; /* not what a synchronisation says */  \
-        if (!error && file && seen[descriptor] < file->failures) error = EIO;                                 \
-        else if (error && file) file->failures++;                                                             \
-        if (error && file) {                                                                                  \
-            seen[descriptor] = file->failures;                                                                \
+        if (error && file)                                                                                    \
             for (struct change *it = file->last; it; it = it->before) it->is_lost |= !it->is_durable;         \
-        } else if (file) is_synchronised(file);                                                                 \
+        else if (file) is_synchronised(file);                                                                 \
         else if (!error) names_are_synchronised();                                                            \
         pthread_mutex_unlock(&lock);                                                                          \
         return error ? (errno = error, -1) : 0;                                                               \
