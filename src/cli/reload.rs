@@ -24,7 +24,8 @@ const MOVES_SHOWN: usize = 6;
                         file with a mistake is held back and its last good version goes on: then this ends with 78. \
                         A dry run does all of it and takes it back, so it says what a reload does; without a daemon, \
                         what the next start does. A running daemon reads a saved file at once, so edit a copy of the \
-                        whole directory and try that with --files; its files are named as if they were in place.\n\nA reload that would take away more than a fifth of the schedules, \
+                        whole directory and try that with --files; its files are named as if they were in \
+                        place.\n\nA reload that would take away more than a fifth of the schedules, \
                         and five at least, or all files at once, holds them: a disk that is not mounted must not look \
                         like \"cancel everything\". --prune says that it is meant.\n\n\
                         Examples:\n  nudged reload\n  nudged reload --dry-run --files ~/schedules\n  nudged reload --prune"
