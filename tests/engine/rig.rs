@@ -290,7 +290,7 @@ impl Rig {
         self.settle(claim, Settlement::Sent { activity_id: None }, Some(end)).await;
     }
 
-    async fn settle(&self, claim: &Claim, settlement: Settlement, attempt: Option<AttemptEnd>) {
+    pub(crate) async fn settle(&self, claim: &Claim, settlement: Settlement, attempt: Option<AttemptEnd>) {
         let at = self.clock.now();
         let outcome = Outcome {
             delivery: claim.id,
@@ -305,11 +305,16 @@ impl Rig {
         self.store.settle(outcome).await.expect("settling");
     }
 
-    /// Claims what is due and hands it, one after the other, to the sender.
-    pub(crate) async fn deliver(&self) {
+    /// Claims what is due.
+    pub(crate) async fn claim(&self) -> Vec<Claim> {
         let lease = Duration::from_mins(5);
         let claims = self.store.claim_due(self.term, self.clock.now(), Rooms::for_anybody(1000), lease).await;
-        for claim in claims.expect("claiming") {
+        claims.expect("claiming")
+    }
+
+    /// Claims what is due and hands it, one after the other, to the sender.
+    pub(crate) async fn deliver(&self) {
+        for claim in self.claim().await {
             self.sender.deliver(claim, &CancellationToken::new()).await;
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
-use nudged::domain::delivery::{Reason, State};
+use nudged::domain::delivery::{Reason, Settlement, State};
 use nudged::domain::id::ScheduleName;
 use nudged::domain::verdict::Verdict;
 use nudged::port::desk::{Desk, DeskError};
@@ -97,6 +97,35 @@ async fn what_failed_is_sent_again_when_somebody_asks_and_only_that() {
     assert!(retry(&rig, Retried::Failed, false).await.is_err(), "nothing has failed any more");
     rig.deliver().await;
     assert_eq!(rig.teams.asked(), [""; 0], "and never twice");
+}
+
+/// Else it is claimed and given back and claimed again, without end, until its instant comes.
+#[tokio::test]
+async fn what_is_open_again_before_its_instant_waits_for_it() {
+    let rig = rig(&[too_large(), no_answer()]).await;
+    // The clock was two hours ahead, and is set right.
+    rig.now_is(at("2027-03-01T07:00"));
+    for which in [Retried::Failed, Retried::Unknown] {
+        assert_eq!(retry(&rig, which, false).await.expect("a report").retried, 1);
+    }
+    assert_eq!(rig.claim().await, [], "nothing of it is due");
+
+    rig.now_is(at("2027-03-01T09:00"));
+    let claims = rig.claim().await;
+    assert_eq!(claims.len(), 2);
+    // This time it is set right while they are in hand, and they are to be tried at once.
+    let now = at("2027-03-01T07:00");
+    rig.now_is(now);
+    for claim in &claims {
+        let at_once = Settlement::Waiting { not_before: now, reason: Reason::Busy, possible_duplicate: false };
+        rig.settle(claim, at_once, None).await;
+    }
+    rig.deliver().await;
+    assert_eq!(rig.claim().await, [], "it was put off until it is due");
+    rig.teams.asked();
+    rig.now_is(at("2027-03-01T09:00"));
+    rig.deliver().await;
+    assert_eq!(rig.teams.asked().len(), 2);
 }
 
 #[tokio::test]

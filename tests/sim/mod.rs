@@ -6,7 +6,7 @@
 //! - [`store`] makes each act of the ledger one step, at which a daemon's [`life`] may end;
 //! - [`generation`] is a daemon, put together as the real one is;
 //! - [`truth`] knows what really happened, [`rehearsals`] what operators wanted to see, and [`audit`] what the ledger
-//!   says; they look for what must never be, with [`civil`], a reckoning of their own;
+//!   says; they look for what must never be, with [`civil`], a reckoning of their own; [`panics`] are never to be;
 //! - [`run`] is one seed, [`campaign`] many of them, [`years`] one large world for long.
 
 pub(crate) mod acts;
@@ -18,6 +18,7 @@ pub(crate) mod clock;
 pub(crate) mod generation;
 pub(crate) mod life;
 pub(crate) mod orders;
+pub(crate) mod panics;
 pub(crate) mod plan;
 pub(crate) mod rehearsals;
 pub(crate) mod run;

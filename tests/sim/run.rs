@@ -15,6 +15,7 @@ use crate::sim::chance::Chance;
 use crate::sim::clock::Time;
 use crate::sim::generation::{Folder, Generation, Handles, RESTART, Rhythm, Surroundings, new_life};
 use crate::sim::life::Frailty;
+use crate::sim::panics;
 use crate::sim::teams::{Teams, Weather};
 use crate::sim::truth::{Counts, Span, Truth};
 use crate::sim::world::World;
@@ -136,6 +137,7 @@ pub(crate) struct Pace {
 
 /// A run in a world that has been made already.
 pub(crate) fn run_in(world: World, seed: u64, mood: Mood, pace: Pace) -> Report {
+    panics::count();
     let chance = Chance::new(seed, "acts");
     let time = Time::new(seed, world.begins_at);
     let truth = Arc::new(Mutex::new(Truth::default()));
@@ -175,7 +177,11 @@ pub(crate) fn run_in(world: World, seed: u64, mood: Mood, pace: Pace) -> Report 
     });
     let run = runtime.block_on(drive).expect("no run panics");
     let rows = audit::at_the_end(&run);
-    let truth = run.truth();
+    let mut truth = run.truth();
+    let panics = panics::counted();
+    if panics > 0 {
+        truth.violation(time.mono(), format!("{panics} of its tasks panicked; what they said stands above"));
+    }
     let arrived: u64 = truth.sent.iter().filter(|sent| sent.has_arrived).count() as u64;
     Report {
         seed,

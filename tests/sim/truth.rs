@@ -153,7 +153,10 @@ impl Truth {
     pub(crate) fn acts(&mut self, at: Duration) {
         self.step += 1;
         self.last = if self.last.0 == at { (at, self.last.1 + 1) } else { (at, 1) };
-        assert!(self.last.1 < MOST_AT_ONCE, "something goes round without end");
+        if self.last.1 >= MOST_AT_ONCE {
+            let last: Vec<&str> = self.lines.iter().rev().take(60).rev().map(String::as_str).collect();
+            panic!("something goes round without end:\n  {}", last.join("\n  "));
+        }
     }
 
     /// Writes a line down.

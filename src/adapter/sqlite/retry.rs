@@ -41,10 +41,11 @@ static CANDIDATES: Sql = Sql::new(
     ORDER BY o.civil, d.id",
 );
 
-/// It is planned once more, from now on, in the queue where its schedule stands.
+/// It is planned once more, from now on, in the queue where its schedule stands. Where the clock was set back since, its
+/// own instant may be still to come.
 const RETRY: &str = "
     UPDATE deliveries SET
-        state = :planned, reason = NULL, detail = NULL, ended_at = NULL, not_before = :now,
+        state = :planned, reason = NULL, detail = NULL, ended_at = NULL, not_before = max(due_at, :now),
         open_until = max(expire_at, coalesce(:late_until, expire_at)),
         possible_duplicate = max(possible_duplicate, :in_doubt),
         queue = (SELECT s.queue FROM waves w CROSS JOIN schedules s ON s.id = w.schedule_id WHERE w.id = deliveries.wave_id)
