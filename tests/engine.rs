@@ -7,6 +7,8 @@ mod backlog;
 mod channels;
 #[path = "engine/chores.rs"]
 mod chores;
+#[path = "engine/clock.rs"]
+mod clock;
 #[path = "engine/consenting.rs"]
 mod consenting;
 #[path = "engine/edits.rs"]

@@ -84,6 +84,7 @@ impl Chores {
             if let Err(error) = self.work_off(beat).await {
                 tracing::error!(?beat, %error, "a chore failed; it is tried again");
                 if beat == Beat::Plan {
+                    self.planner.health.planner_ended();
                     tokio::select! {
                         biased;
                         () = stop.cancelled() => return,

@@ -82,7 +82,9 @@ impl Dispatcher {
         while !stop.is_cancelled() {
             // Interest is registered before looking, so that what comes in between is not missed.
             let work = self.work.notified();
-            let next = match self.go_round(&mut in_hand, &mut unsaid, &stop).await {
+            let went = self.go_round(&mut in_hand, &mut unsaid, &stop).await;
+            self.health.dispatcher_went_round();
+            let next = match went {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::error!(%error, "the store failed; nothing can be claimed until it is well");
@@ -90,7 +92,6 @@ impl Dispatcher {
                     continue;
                 }
             };
-            self.health.dispatcher_went_round();
             self.wait(next, work, &mut in_hand, &stop).await;
         }
         while !in_hand.is_empty() {

@@ -19,8 +19,8 @@ pub struct Health {
     clock: Arc<dyn Clock>,
     dispatcher_rounds: AtomicU64,
     planning_passes: AtomicU64,
-    /// When the last of them ended; the start, before the first.
-    planner_passed_at: Mutex<Moment>,
+    /// When the last of them ended, well or badly; the start, before the first.
+    planner_ended_at: Mutex<Moment>,
     requests: Mutex<HashMap<DeliveryId, Moment>>,
     /// Rings when one of them has ended.
     ended: Notify,
@@ -38,7 +38,7 @@ impl Health {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            planner_passed_at: Mutex::new(clock.moment()),
+            planner_ended_at: Mutex::new(clock.moment()),
             clock,
             dispatcher_rounds: AtomicU64::new(0),
             planning_passes: AtomicU64::new(0),
@@ -48,19 +48,25 @@ impl Health {
         }
     }
 
+    /// Whatever came of it.
     pub(crate) fn dispatcher_went_round(&self) {
         self.dispatcher_rounds.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn planner_passed(&self) {
         self.planning_passes.fetch_add(1, Ordering::Relaxed);
-        *lock(&self.planner_passed_at) = self.clock.moment();
+        self.planner_ended();
     }
 
-    /// How long ago the last planning pass ended.
+    /// It tried to make a pass, at least.
+    pub(crate) fn planner_ended(&self) {
+        *lock(&self.planner_ended_at) = self.clock.moment();
+    }
+
+    /// How long ago the last planning pass ended, well or badly.
     #[must_use]
     pub fn planner_silent_for(&self) -> Duration {
-        self.clock.moment().since(*lock(&self.planner_passed_at))
+        self.clock.moment().since(*lock(&self.planner_ended_at))
     }
 
     #[must_use]

@@ -63,12 +63,13 @@ struct Planned {
 }
 
 impl LastPass {
-    fn covers(&self, catalog: &Arc<Catalog>, people_zones: &[Tz], zone_data: &str, until: DateTime<Utc>) -> bool {
+    fn covers(&self, catalog: &Arc<Catalog>, people_zones: &[Tz], zone_data: &str, now: DateTime<Utc>) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|planned| {
             planned.catalog.as_ptr() == Arc::as_ptr(catalog)
                 && planned.people_zones == people_zones
                 && &*planned.zone_data == zone_data
-                && planned.until >= until
+                && planned.until >= now + HORIZON - SLACK
+                && !is_beyond(planned.until, now)
         })
     }
 
@@ -106,16 +107,25 @@ impl Planner {
         let people_zones = self.store.zones().await?;
         let catalog = self.catalog.current();
         let zone_data = self.zones.version();
-        if passed_over.is_empty() && self.last.covers(&catalog, &people_zones, &zone_data, now + HORIZON - SLACK) {
+        if passed_over.is_empty() && self.last.covers(&catalog, &people_zones, &zone_data, now) {
             self.health.planner_passed();
             return Ok(PlanChange::default());
         }
         let marks = self.store.plan_marks().await?;
         let marks: HashMap<_, _> = marks.into_iter().map(|mark| (mark.schedule.clone(), mark)).collect();
-
         let mut total = PlanChange::default();
         let mut planned_until = DateTime::<Utc>::MAX_UTC;
         let schedules: Vec<&Arc<Schedule>> = catalog.schedules.values().collect();
+        let is_beyond = |schedule: &&&Arc<Schedule>| {
+            marks.get(&schedule.name).is_some_and(|mark| is_beyond(mark.planned_until, now))
+        };
+        let beyond = schedules.iter().filter(is_beyond).count();
+        if beyond > 0 {
+            tracing::warn!(
+                schedules = beyond, %now,
+                "the wall clock was days ahead when these were planned; they are planned anew from now on"
+            );
+        }
         let maker = PlanMaker { zones: Arc::clone(&self.zones), now };
         for batch in schedules.chunks(BATCH) {
             let plan = |schedule: &&Arc<Schedule>| maker.plan(schedule, marks.get(&schedule.name), &people_zones);
@@ -181,12 +191,15 @@ impl PlanMaker {
         let now = self.now;
         let signature = signature(schedule, people_zones, &self.zones.version());
         let until = now + HORIZON;
-        let (window, planned_until) = match mark.filter(|mark| mark.signature == signature) {
-            Some(mark) if mark.planned_until >= until - SLACK => return None,
-            Some(mark) => (Window::Onward { after: mark.planned_until.max(earliest_due(schedule, now)), until }, until),
-            None => {
-                // The mark never goes back, also when the wall clock did. And what fell due after it, while nobody
-                // planned, is accounted for although it may be over everywhere.
+        let is_same = mark.is_some_and(|mark| mark.signature == signature);
+        let (window, planned_until) = match mark.filter(|mark| !is_beyond(mark.planned_until, now)) {
+            Some(mark) if is_same && mark.planned_until >= until - SLACK => return None,
+            Some(mark) if is_same => {
+                (Window::Onward { after: mark.planned_until.max(earliest_due(schedule, now)), until }, until)
+            }
+            mark => {
+                // The mark does not go back with the wall clock. And what fell due after it, while nobody planned, is
+                // accounted for although it may be over everywhere.
                 let until = mark.map_or(until, |mark| mark.planned_until.max(until));
                 let since = mark.map_or(now, |mark| mark.planned_until.clamp(now - ACCOUNTED_FOR, now));
                 (Window::Open { now: since, until }, until)
@@ -196,10 +209,16 @@ impl PlanMaker {
             schedule: schedule.name.clone(),
             signature,
             planned_until,
-            replaces: matches!(window, Window::Open { .. }).then(|| meant(schedule, window)),
+            replaces: (!is_same).then(|| meant(schedule, window)),
             waves: plan(schedule, people_zones, self.zones.as_ref(), window),
         })
     }
+}
+
+/// Whether only a clock that was days ahead can have planned up to `until`. What it passed over as long gone stands in no
+/// plan, see [`earliest_due`], and is still to come: what it says of how far is planned is not true.
+fn is_beyond(until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    until > now + HORIZON + ACCOUNTED_FOR
 }
 
 /// What fell due before this was over more than [`ACCOUNTED_FOR`] ago.

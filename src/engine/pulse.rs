@@ -1,6 +1,10 @@
 //! Whether everything goes round: what the watchdog is fed with, and what `/healthz` and `/readyz` say.
 //!
-//! It is found out by asking, not by believing: the ledger's writer writes, and the dispatcher is rung and must go round.
+//! It is found out by asking, not by believing: the ledger's writer is asked to write, and the dispatcher is rung and must
+//! go round.
+//!
+//! What answers with an error does not hang. A full disk is no better after a restart; but what Teams has answered
+//! meanwhile, and only the senders know, would be lost with the daemon, and those messages sent once more.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +16,7 @@ use crate::domain::time::Moment;
 use crate::engine::health::Health;
 use crate::port::clock::Clock;
 use crate::port::credentials::Credentials;
-use crate::port::store::Store;
+use crate::port::store::{Store, StoreError};
 use crate::port::vitals::{Need, Organ};
 
 /// How long a loop may take to go round once it is asked to.
@@ -58,8 +62,9 @@ impl Pulse {
         }
         let before = self.health.rounds().dispatcher;
         self.work.notify_one();
-        if !self.store_writes().await {
-            return Some(Organ::Store);
+        match self.probe().await {
+            Some(Ok(()) | Err(StoreError::Failed { .. } | StoreError::Corrupt { .. } | StoreError::LostClaim(_))) => {}
+            Some(Err(StoreError::Closed)) | None => return Some(Organ::Store),
         }
         let began = self.clock.moment();
         while self.health.rounds().dispatcher == before {
@@ -92,7 +97,7 @@ impl Pulse {
         let answers = [
             (Need::Plan, is_planned),
             (Need::Credential, self.is_credential_good()),
-            (Need::Store, self.store_writes().await),
+            (Need::Store, matches!(self.probe().await, Some(Ok(())))),
         ];
         let found: Vec<Need> = answers.into_iter().filter(|(_, is_there)| !is_there).map(|(need, _)| need).collect();
         *lately = Some((self.clock.moment(), found.clone()));
@@ -103,15 +108,16 @@ impl Pulse {
         self.clock.moment().since(found_at) < HOLDS_FOR
     }
 
-    async fn store_writes(&self) -> bool {
+    /// Asks the ledger's writer for a write. `None` where it gives no answer.
+    async fn probe(&self) -> Option<Result<(), StoreError>> {
         tokio::select! {
             probed = self.store.probe() => {
                 if let Err(error) = &probed {
                     tracing::error!(%error, "the store does not take a write");
                 }
-                probed.is_ok()
+                Some(probed)
             }
-            () = self.clock.sleep(ANSWER_WITHIN) => false,
+            () = self.clock.sleep(ANSWER_WITHIN) => None,
         }
     }
 

@@ -20,11 +20,11 @@ use crate::port::line::LineReport;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Organ {
-    /// No planning pass has ended for seven minutes; beats come every minute.
+    /// No planning pass has ended for seven minutes, well or badly; beats come every minute.
     Planner,
     /// A request has been under way for longer than its time-outs allow.
     Senders,
-    /// The thread that writes the ledger has not written within 20 seconds, or could not.
+    /// The thread that writes the ledger has not answered within 20 seconds, or is gone.
     Store,
     /// The loop that claims what is due has not gone round within 20 seconds after it was rung.
     Dispatcher,

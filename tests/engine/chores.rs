@@ -92,6 +92,7 @@ async fn a_plan_that_failed_is_made_again_after_five_seconds() {
         term: rig.term(),
     };
     let (bell, beats) = mpsc::channel(1);
+    rig.now_is(at("2027-03-01T00:08"));
     bell.send(Beat::Plan).await.expect("the chores listen");
     let mut running = JoinSet::new();
     running.spawn(chores.run(beats, stop.clone()));
@@ -99,6 +100,7 @@ async fn a_plan_that_failed_is_made_again_after_five_seconds() {
     let (span, end) = told.recv().await.expect("it waits");
     assert_eq!(span, Duration::from_secs(5), "it does not wait for the next beat");
     assert!(rig.occurrences().await.is_empty(), "nothing could be planned");
+    assert_eq!(rig.planner.health.planner_silent_for(), Duration::ZERO, "it does not hang: it was answered");
     disk.execute_batch("DROP TRIGGER full").expect("room again");
     end.send(()).expect("it waits still");
     work.notified().await;

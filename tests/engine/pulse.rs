@@ -10,12 +10,16 @@ use nudged::domain::credential::{Credential, CredentialKind};
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::time::Moment;
 use nudged::domain::verdict::Verdict;
+use nudged::engine::dispatcher::{Dispatcher, EXPAND_AT_ONCE};
 use nudged::engine::health::Health;
 use nudged::engine::pulse::{Lately, Pulse};
 use nudged::port::clock::{Clock, Woke};
 use nudged::port::credentials::Credentials;
 use nudged::port::vitals::{Need, Organ};
+use rusqlite::Connection;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::rig::{Rig, at};
 
@@ -119,13 +123,58 @@ async fn a_request_without_an_end_is_found() {
 }
 
 #[tokio::test]
-async fn a_ledger_that_takes_no_write_is_found() {
+async fn a_ledger_that_is_closed_is_found() {
     let rig = Rig::new("2027-03-01T08:00").await;
     rig.plan().await;
     let pulse = pulse(&rig, rig.clock.clone(), rig.planner.health.clone(), paper());
     rig.store.close().await;
     assert_eq!(pulse.hangs().await, Some(Organ::Store));
     assert_eq!(pulse.lacks().await, [Need::Store]);
+}
+
+/// A watchdog that fires would lose what Teams has answered while nothing could be written, for no better disk.
+#[tokio::test]
+async fn a_full_disk_is_told_of_and_is_no_reason_to_die() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.plan().await;
+    let disk = Connection::open(rig.ledger()).expect("the ledger");
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON daemon BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    disk.execute_batch(full).expect("a full disk");
+    let health = rig.planner.health.clone();
+    let pulse = pulse(&rig, rig.clock.clone(), health.clone(), paper());
+    let dispatcher = Dispatcher {
+        store: rig.store.clone(),
+        clock: rig.clock.clone(),
+        sender: Arc::clone(&rig.sender),
+        health,
+        work: Arc::clone(&pulse.work),
+        clock_stepped: Arc::default(),
+        term: rig.term(),
+        senders: 4,
+        expand_at_once: EXPAND_AT_ONCE,
+    };
+    let stop = CancellationToken::new();
+    let mut running = JoinSet::new();
+    running.spawn(dispatcher.run(stop.clone()));
+    for minute in 1..=3 {
+        rig.now_is(at("2027-03-01T08:00") + TimeDelta::minutes(minute));
+        let time_passes = async {
+            loop {
+                // Everybody who asked the ledger before has an answer now.
+                rig.store.next_wake(Duration::ZERO, at("2027-03-01T08:00")).await.expect("it can be read");
+                rig.now_is(rig.clock.now() + TimeDelta::milliseconds(20));
+            }
+        };
+        let found = tokio::select! {
+            found = pulse.hangs() => found,
+            () = time_passes => unreachable!("it has no end"),
+        };
+        assert_eq!(found, None, "minute {minute}");
+        assert_eq!(pulse.lacks().await, [Need::Store]);
+    }
+    stop.cancel();
+    rig.now_is(at("2027-03-01T09:00"));
+    running.join_all().await;
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ pub(crate) struct Rig {
     pub(crate) term: Term,
     pub(crate) downtime: Downtime,
     pub(crate) teams: Arc<FakeTeams>,
-    sender: Sender,
+    pub(crate) sender: Arc<Sender>,
     pub(crate) watch: Arc<Watch>,
 }
 
@@ -144,7 +144,7 @@ impl Rig {
         };
         let teams = Arc::new(FakeTeams::default());
         let watch = Arc::new(Watch::new(clock.clone()));
-        let sender = Sender {
+        let sender = Arc::new(Sender {
             store: store.clone(),
             connector: teams.clone(),
             limiter: Arc::new(Limiter::new(Book::new(Windows::published(1000)), 1, clock.clone())),
@@ -164,7 +164,7 @@ impl Rig {
             house_quiet_hours: Vec::new(),
             per_person_per_day: None,
             house_stop: None,
-        };
+        });
         Self { folder, store, clock, files, keeper, planner, term: taken.term, downtime, teams, sender, watch }
     }
 
