@@ -137,6 +137,7 @@ macro_rules! conformance {
             ]);
             conformance!(@cases $place, events, [
                 an_event_speaks_to_those_who_are_there,
+                whom_an_event_is_for_is_woken_when_their_zone_is_known,
                 the_same_key_is_the_same_event,
                 a_key_says_one_thing,
                 nobody_listens_to_what_no_schedule_waits_for,

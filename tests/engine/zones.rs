@@ -30,14 +30,19 @@ async fn ada(zone_unknown: &str) -> Rig {
     rig
 }
 
-/// Her client says where she is.
-async fn says(rig: &Rig, zone: Tz) {
+/// The client of whoever has that chat says where they are.
+pub(crate) async fn says_where(rig: &Rig, chat: &str, zone: Tz) {
     let now = rig.clock.now();
-    let who = Who { conversation_id: Some("a:ada".into()), addresses: Vec::new() };
+    let who = Who { conversation_id: Some(chat.into()), addresses: Vec::new() };
     let said = ZoneEvidence { source: ZoneSource::Client, zone, said_at: now };
     let news = News { key: None, facts: vec![Fact::ZoneTold { who, said }] };
     let taken = rig.store.take_in(news, Tz::UTC, now).await.expect("taking in");
     assert!(taken.work && taken.replan, "{taken:?}");
+}
+
+/// Her client says where she is.
+async fn says(rig: &Rig, zone: Tz) {
+    says_where(rig, "a:ada", zone).await;
 }
 
 async fn ends(rig: &Rig, state: State, reason: Option<Reason>) {
@@ -96,6 +101,28 @@ async fn who_is_held_in_vain_expires_with_the_reason() {
     rig.now_is(at("2027-03-01T10:01"));
     assert_eq!(rig.go_round().await, []);
     ends(&rig, State::Expired, Some(Reason::ZoneUnknown)).await;
+}
+
+/// A snooze has one instant as well, and nobody plans it.
+#[tokio::test]
+async fn a_snooze_for_who_is_held_comes_once_their_zone_is_known() {
+    let rig = ada("hold").await;
+    let id = rig.store.find_people("ada@x").await.expect("looking").remove(0);
+    let order = async |zone| rig.store.order_zone(id, zone, Tz::UTC, rig.clock.now()).await.expect("ordering");
+    assert!(order(Some(Tz::UTC)).await);
+    rig.now_is(at("2027-03-01T09:00"));
+    rig.expand().await;
+    let claim = rig.claim().await.remove(0);
+    rig.send(&claim).await;
+    let data = json!({ "nudged": { "delivery": claim.id.0, "choice": "snooze 1h" } });
+    let value = json!({ "action": { "type": "Action.Execute", "verb": "nudged", "data": data } });
+    presses(&rig, "invoke", "29:ada", json!({ "name": "adaptiveCard/action", "value": value })).await;
+    assert!(order(None).await, "what was said of her zone is taken back");
+    rig.now_is(at("2027-03-01T10:00"));
+    assert_eq!(rig.go_round().await, []);
+    rig.now_is(at("2027-03-01T10:10"));
+    says(&rig, Tz::Europe__Berlin).await;
+    assert_eq!(rig.go_round().await.len(), 1);
 }
 
 const DAILY: &str = "[schedule.s]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n\

@@ -81,7 +81,8 @@ static MOVE_OCCURRENCE: Sql = move_to_zone!(
 static MOVE_DELIVERY: Sql = move_to_zone!("deliveries d CROSS JOIN waves w ON w.id = d.wave_id", "d.id = :of");
 
 /// Writes a statement that ends the waiting of deliveries for a zone that is known by now. One whose zone has no wave yet
-/// waits on: the plan that makes it looks here again.
+/// waits on: the plan that makes it looks here again. A wave that is not of a zone is the only one of its occurrence, and
+/// keeps its people wherever they live.
 macro_rules! wake {
     ($from:literal, $only:literal) => {
         Sql::new(concat!(
@@ -95,7 +96,8 @@ macro_rules! wake {
                 WHERE d.reason = '{zone unknown}' AND {unfinished d.} AND d.state IN ({open})
                     AND EXISTS (
                         SELECT 1 FROM waves n
-                        WHERE n.occurrence_id = d.occurrence_id AND n.zone = r.zone AND n.withdrawn_at IS NULL
+                        WHERE n.occurrence_id = d.occurrence_id AND n.withdrawn_at IS NULL
+                            AND (n.zone = r.zone OR n.recipients <> 'of-zone')
                     ) AND ",
             $only,
             ")"
