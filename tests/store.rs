@@ -372,6 +372,7 @@ macro_rules! conformance {
                 a_zone_that_is_told_takes_open_deliveries_along,
                 who_waits_for_a_zone_is_woken_when_it_is_known,
                 a_claim_comes_back_to_a_zone_that_is_known,
+                who_waits_for_a_zone_is_looked_at_again_when_the_schedule_is_edited,
                 who_is_woken_waits_for_the_limits_as_everybody_does,
                 the_operator_says_and_takes_back,
                 a_person_is_shown_with_what_was_passed_over,

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, at};
 
+const HELD: &str = "[schedule.s]\nto = \"everyone\"\nat = 2027-03-01T09:00:00\nlate = \"1h\"\ntext = \"Hello\"\n";
+
 /// Ada, of whose zone nothing is known, and a schedule that holds for her; the fallback zone is UTC.
 async fn ada(zone_unknown: &str) -> Rig {
     let rig = Rig::new("2027-03-01T06:00").await;
@@ -25,8 +27,7 @@ async fn ada(zone_unknown: &str) -> Rig {
         ..PersonRecord::new(RecipientKind::Person)
     };
     rig.import(vec![ada]).await;
-    let text = "[schedule.s]\nto = \"everyone\"\nat = 2027-03-01T09:00:00\nlate = \"1h\"\ntext = \"Hello\"\n";
-    rig.file_says(&format!("{text}zone_unknown = \"{zone_unknown}\"\n")).await;
+    rig.file_says(&format!("{HELD}zone_unknown = \"{zone_unknown}\"\n")).await;
     rig
 }
 
@@ -101,6 +102,20 @@ async fn who_is_held_in_vain_expires_with_the_reason() {
     rig.now_is(at("2027-03-01T10:01"));
     assert_eq!(rig.go_round().await, []);
     ends(&rig, State::Expired, Some(Reason::ZoneUnknown)).await;
+}
+
+/// It is what the cure of `zone-unknown` says.
+#[tokio::test]
+async fn who_is_held_gets_it_at_once_when_the_schedule_holds_no_longer() {
+    for (edit, said) in [("zone_unknown = \"default\"", 1), ("zone = \"UTC\"", 1), ("zone_unknown = \"skip\"", 0)] {
+        let rig = ada("hold").await;
+        rig.now_is(at("2027-03-01T09:00"));
+        assert_eq!(rig.go_round().await, []);
+        rig.now_is(at("2027-03-01T09:30"));
+        rig.file_says(&format!("{HELD}{edit}\n")).await;
+        assert_eq!(rig.go_round().await.len(), said, "{edit}");
+        assert!(rig.deliveries("s").await[0].state.is_final(), "{edit}");
+    }
 }
 
 /// A snooze has one instant as well, and nobody plans it.

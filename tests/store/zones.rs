@@ -247,6 +247,14 @@ pub(crate) async fn a_claim_comes_back_to_a_zone_that_is_known(place: &dyn Place
     assert_eq!(names(&ledger.claim("09:01").await), ["ana"], "what made it wait is over");
 }
 
+pub(crate) async fn who_waits_for_a_zone_is_looked_at_again_when_the_schedule_is_edited(place: &dyn Place) {
+    let ledger = held(place).await;
+    ledger.sync(&[draft("s")], "09:30").await;
+    assert_eq!(ledger.claim("09:30").await, [], "it says what it said");
+    ledger.sync(&[draft("s").topic("t")], "09:31").await;
+    assert_eq!(names(&ledger.claim("09:31").await), ["ana"]);
+}
+
 pub(crate) async fn who_is_woken_waits_for_the_limits_as_everybody_does(place: &dyn Place) {
     let ledger = held(place).await;
     told(&ledger, ZoneSource::Client, NOWHERE, "09:30").await;

@@ -137,6 +137,25 @@ pub(super) fn move_to_zone(conn: &Connection, scope: Scope) -> Result<(), Fault>
     Ok(())
 }
 
+static WAKE_SCHEDULE: Sql = Sql::new(
+    "
+    UPDATE deliveries SET not_before = due_at
+    WHERE id IN (
+        SELECT d.id
+        FROM waves w INDEXED BY waves_by_end
+            CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
+        WHERE w.schedule_id = :schedule AND w.expire_at >= :now
+            AND d.reason = '{zone unknown}' AND {unfinished d.} AND d.state IN ({open})
+    )",
+);
+
+/// The schedule says something else now, perhaps of people whose zone nobody knows: those who wait for that are looked at
+/// again.
+pub(super) fn after_edit(conn: &Connection, schedule: i64, now: DateTime<Utc>) -> Result<(), Fault> {
+    conn.prepare_cached(WAKE_SCHEDULE.get())?.execute(named_params! { ":schedule": schedule, ":now": micros(now) })?;
+    Ok(())
+}
+
 /// Writes a statement that brings open deliveries to the instants of their wave.
 macro_rules! follow_wave {
     ($which:literal) => {
@@ -253,6 +272,7 @@ mod tests {
         for wake in [&WAKE_EVERYTHING, &WAKE_RECIPIENT, &WAKE_OCCURRENCE, &WAKE_DELIVERY] {
             assert_scans_nothing(wake.get());
         }
+        assert_scans_nothing(WAKE_SCHEDULE.get());
         assert_scans_nothing(MOVE_EVERYTHING.get());
         assert_scans_nothing(MOVE_RECIPIENT.get());
         assert_scans_nothing(MOVE_OCCURRENCE.get());
