@@ -137,6 +137,7 @@ macro_rules! conformance {
             ]);
             conformance!(@cases $place, events, [
                 an_event_speaks_to_those_who_are_there,
+                whom_an_event_is_for_is_woken_when_their_zone_is_known,
                 the_same_key_is_the_same_event,
                 a_key_says_one_thing,
                 nobody_listens_to_what_no_schedule_waits_for,
@@ -237,6 +238,7 @@ macro_rules! conformance {
                 what_is_too_late_is_claimed_too,
                 releasing_keeps_what_a_delivery_was,
                 a_postponed_claim_comes_back_at_its_time,
+                what_comes_back_before_its_instant_waits_for_it,
                 critical_ones_have_room_of_their_own,
                 an_old_term_cannot_claim_release_send_or_settle,
                 a_lease_that_ran_out_is_lost,
@@ -370,6 +372,8 @@ macro_rules! conformance {
                 a_zone_that_is_told_takes_open_deliveries_along,
                 who_waits_for_a_zone_is_woken_when_it_is_known,
                 a_claim_comes_back_to_a_zone_that_is_known,
+                who_waits_for_a_zone_is_looked_at_again_when_the_schedule_is_edited,
+                who_is_woken_waits_for_the_limits_as_everybody_does,
                 the_operator_says_and_takes_back,
                 a_person_is_shown_with_what_was_passed_over,
                 who_became_one_person_keeps_what_was_said,

@@ -150,13 +150,17 @@ pub fn without_zone(schedule: &Schedule, kind: RecipientKind, source: ZoneSource
     if matters && source == ZoneSource::Fallback { schedule.policies.zone_unknown } else { ZoneUnknown::Default }
 }
 
+/// Whether the recipient lives in another zone than that of the delivery's wave, and one of theirs is to take it along. What an
+/// event or a snooze made, or a test, has one wave for everybody.
+fn has_wave_elsewhere(claim: &Claim, schedule: &Schedule) -> bool {
+    let is_planned = claim.event.is_none() && claim.original.is_none() && !claim.is_test;
+    is_planned && schedule.when.clock == WhoseClock::Recipient && claim.zone != claim.recipient.zone
+}
+
 /// Whether the recipient has moved to where the clock never shows this time of day, and the schedule leaves it out there: no
 /// wave of their zone will come to take the delivery along.
 fn is_left_out_there(claim: &Claim, schedule: &Schedule, zones: &dyn ZoneRules) -> bool {
-    let is_planned = claim.event.is_none() && claim.original.is_none() && !claim.is_test;
-    is_planned
-        && schedule.when.clock == WhoseClock::Recipient
-        && claim.zone != claim.recipient.zone
+    has_wave_elsewhere(claim, schedule)
         && instant(&schedule.when, claim.occurrence, claim.recipient.zone, zones).is_none()
 }
 
@@ -179,7 +183,7 @@ fn while_zone_is_unknown(claim: &Claim, schedule: &Schedule, now: DateTime<Utc>)
         ZoneUnknown::Hold => wait(claim.expire_at + TimeDelta::milliseconds(1)),
         // The zone has become known, and its wave is not planned yet.
         ZoneUnknown::Default | ZoneUnknown::Ask
-            if claim.waited_for == Some(Reason::ZoneUnknown) && claim.zone != person.zone =>
+            if claim.waited_for == Some(Reason::ZoneUnknown) && has_wave_elsewhere(claim, schedule) =>
         {
             wait(now + ZONE_UNPLANNED)
         }
@@ -417,6 +421,10 @@ mod tests {
         let mut elsewhere = found;
         elsewhere.recipient.zone = Tz::Asia__Tokyo;
         assert_eq!(decided(&elsewhere, 30, &hold), waiting(elsewhere.due_at + TimeDelta::minutes(30) + ZONE_UNPLANNED));
+        // No wave will be, on one clock for everybody and of an event.
+        assert_eq!(decided(&elsewhere, 30, "zone = \"UTC\""), send);
+        elsewhere.event = Some(std::sync::Arc::default());
+        assert_eq!(decided(&elsewhere, 30, &hold), send);
     }
 
     #[test]

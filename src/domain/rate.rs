@@ -210,9 +210,9 @@ impl Book {
         log.check(self.windows.of(call.operation), now).err()
     }
 
-    /// A moment for one who can't wait any longer, not before `until`: each gets another, as far apart as the bucket
-    /// lets requests through for longer than a burst. So a hundred who wait for one conversation do not come back all
-    /// at once, of whom all but a few would be sent away again.
+    /// A moment for one who can't wait any longer, not before `until` and at most a minute after it: each gets another, as
+    /// far apart as the bucket lets requests through for longer than a burst. So a hundred who wait for one conversation do
+    /// not come back all at once, of whom all but a few would be sent away again.
     pub fn promise(&mut self, bucket: Bucket, call: &Call, until: Moment) -> Moment {
         match bucket {
             Bucket::Conversation => {

@@ -332,10 +332,9 @@ impl Sender {
         self.store.release(claim.term, vec![claim.id]).await
     }
 
-    /// Gives a claim back whose instant has moved into the future, until that instant. Just given back, one that was to be
-    /// tried again before the clock was set back would be claimed at once, and so on without end.
+    /// Gives a claim back whose instant has moved into the future.
     async fn put_off(&self, claim: &Claim) -> Result<(), StoreError> {
-        self.store.postpone(claim.term, claim.id, claim.due_at).await?;
+        self.give_back(claim).await?;
         self.work.notify_one();
         Ok(())
     }

@@ -311,7 +311,7 @@ pub trait Store: Send + Sync {
     /// [`Store::next_wake`] do one after the other: as one act, all of it or nothing, since each act by itself costs a commit.
     async fn go_round(&self, round: Round) -> Result<WentRound, StoreError>;
 
-    /// Gives claims back of which nothing has left. Claims that are not held any more are passed over.
+    /// Gives claims back of which nothing has left; none is claimed again before it is due. Claims that are not held any more are passed over.
     async fn release(&self, term: Term, deliveries: Vec<DeliveryId>) -> Result<(), StoreError>;
 
     /// Gives a claim back of which nothing has left, not to be tried before `not_before`: the limits have no room for it

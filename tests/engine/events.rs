@@ -10,6 +10,7 @@ use nudged::port::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::rig::{Rig, at};
+use crate::zones::says_where;
 
 const WELCOME: &str = "[schedule.welcome]\nevent = \"install\"\nafter = \"10m\"\ntext = \"Welcome\"\n";
 
@@ -107,6 +108,20 @@ async fn an_edit_and_a_zone_leave_what_happened_alone() {
     )
     .await;
     assert_eq!(later(&rig, "2027-03-01T08:12").await, ["Ana", "Ana"]);
+}
+
+/// Its one instant is for everybody, so no wave of her own zone ever comes to take it along.
+#[tokio::test]
+async fn who_is_held_gets_what_an_event_says_once_their_zone_is_known() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.file_says(&format!("{WELCOME}zone_unknown = \"hold\"\n")).await;
+    hear(&rig, &install("Ana", "f:1", "2027-03-01T08:00")).await;
+    assert_eq!(later(&rig, "2027-03-01T08:10").await, [""; 0]);
+    let delivery = rig.deliveries("welcome").await.remove(0);
+    assert_eq!((delivery.state, delivery.reason), (State::Waiting, Some(Reason::ZoneUnknown)));
+    rig.now_is(at("2027-03-01T08:20"));
+    says_where(&rig, "a:Ana", Tz::Europe__Berlin).await;
+    assert_eq!(later(&rig, "2027-03-01T08:20").await, ["Ana"]);
 }
 
 #[tokio::test]

@@ -283,7 +283,7 @@ impl Rig {
         }
     }
 
-    async fn send(&self, claim: &Claim) {
+    pub(crate) async fn send(&self, claim: &Claim) {
         let lease = Duration::from_mins(5);
         let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), lease).await.expect("marking");
         let end = AttemptEnd { attempt, evidence: Evidence::default(), latency: Duration::ZERO };

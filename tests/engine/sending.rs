@@ -10,7 +10,7 @@ use nudged::adapter::zones::ZoneData;
 use nudged::domain::message::Said;
 use nudged::domain::policy::Downtime;
 use nudged::domain::rate::{Book, Windows};
-use nudged::domain::recipient::Reference;
+use nudged::domain::recipient::{Address, PersonRecord, RecipientKind, Reference};
 use nudged::domain::time::Moment;
 use nudged::domain::verdict::{Answer, Evidence, Verdict};
 use nudged::engine::dispatcher::{Dispatcher, EXPAND_AT_ONCE};
@@ -28,6 +28,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::rig::{Rig, at};
+use crate::zones::says_where;
 
 /// How far the clock is moved at a time.
 const STEP: Duration = Duration::from_millis(20);
@@ -214,4 +215,31 @@ async fn a_stand_up_does_not_wait_for_a_crowd_of_its_tenant() {
     for at in stand_up {
         assert!(at >= TimeDelta::seconds(5) && at <= TimeDelta::seconds(8), "{at}");
     }
+}
+
+/// What was held for Ben's zone leaves at once when he says it, as fast as his chat takes it. What is due a moment later
+/// waits for what is before it, and no longer.
+#[tokio::test]
+async fn what_was_held_for_a_zone_keeps_nothing_else_from_leaving() {
+    const HELD: usize = 12;
+    let rig = Rig::new("2027-03-01T06:00").await;
+    let reference = Reference { conversation_id: Some("a:ben".into()), ..Reference::default() };
+    let addresses = vec![Address::new("ben@x").expect("an address")];
+    rig.import(vec![PersonRecord { addresses, reference, ..PersonRecord::new(RecipientKind::Person) }]).await;
+    let held = |n| {
+        format!(
+            "[schedule.held-{n}]\nto = \"everyone\"\nat = 2027-03-01T09:00:00\ntext = \"held\"\nzone_unknown = \"hold\"\n"
+        )
+    };
+    let next = "[schedule.next]\nto = \"everyone\"\nat = 2027-03-01T09:10:01\ntext = \"next\"\n";
+    rig.file_says(&(0..HELD).map(held).chain([next.to_owned()]).collect::<String>()).await;
+    rig.now_is(at("2027-03-01T09:00"));
+    assert_eq!(rig.go_round().await, []);
+    let ten_past = at("2027-03-01T09:10");
+    rig.now_is(ten_past);
+    says_where(&rig, "a:ben", chrono_tz::Tz::UTC).await;
+    let taken = serve(&rig, ten_past, 20).await;
+    assert_eq!(of("held", &taken, ten_past).len(), HELD);
+    let next = of("next", &taken, ten_past);
+    assert!(matches!(next.as_slice(), [at] if *at <= TimeDelta::seconds(8)), "{next:?}");
 }

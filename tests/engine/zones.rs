@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 use crate::rig::{Rig, at};
 
+const HELD: &str = "[schedule.s]\nto = \"everyone\"\nat = 2027-03-01T09:00:00\nlate = \"1h\"\ntext = \"Hello\"\n";
+
 /// Ada, of whose zone nothing is known, and a schedule that holds for her; the fallback zone is UTC.
 async fn ada(zone_unknown: &str) -> Rig {
     let rig = Rig::new("2027-03-01T06:00").await;
@@ -25,19 +27,23 @@ async fn ada(zone_unknown: &str) -> Rig {
         ..PersonRecord::new(RecipientKind::Person)
     };
     rig.import(vec![ada]).await;
-    let text = "[schedule.s]\nto = \"everyone\"\nat = 2027-03-01T09:00:00\nlate = \"1h\"\ntext = \"Hello\"\n";
-    rig.file_says(&format!("{text}zone_unknown = \"{zone_unknown}\"\n")).await;
+    rig.file_says(&format!("{HELD}zone_unknown = \"{zone_unknown}\"\n")).await;
     rig
 }
 
-/// Her client says where she is.
-async fn says(rig: &Rig, zone: Tz) {
+/// The client of whoever has that chat says where they are.
+pub(crate) async fn says_where(rig: &Rig, chat: &str, zone: Tz) {
     let now = rig.clock.now();
-    let who = Who { conversation_id: Some("a:ada".into()), addresses: Vec::new() };
+    let who = Who { conversation_id: Some(chat.into()), addresses: Vec::new() };
     let said = ZoneEvidence { source: ZoneSource::Client, zone, said_at: now };
     let news = News { key: None, facts: vec![Fact::ZoneTold { who, said }] };
     let taken = rig.store.take_in(news, Tz::UTC, now).await.expect("taking in");
     assert!(taken.work && taken.replan, "{taken:?}");
+}
+
+/// Her client says where she is.
+async fn says(rig: &Rig, zone: Tz) {
+    says_where(rig, "a:ada", zone).await;
 }
 
 async fn ends(rig: &Rig, state: State, reason: Option<Reason>) {
@@ -96,6 +102,42 @@ async fn who_is_held_in_vain_expires_with_the_reason() {
     rig.now_is(at("2027-03-01T10:01"));
     assert_eq!(rig.go_round().await, []);
     ends(&rig, State::Expired, Some(Reason::ZoneUnknown)).await;
+}
+
+/// It is what the cure of `zone-unknown` says.
+#[tokio::test]
+async fn who_is_held_gets_it_at_once_when_the_schedule_holds_no_longer() {
+    for (edit, said) in [("zone_unknown = \"default\"", 1), ("zone = \"UTC\"", 1), ("zone_unknown = \"skip\"", 0)] {
+        let rig = ada("hold").await;
+        rig.now_is(at("2027-03-01T09:00"));
+        assert_eq!(rig.go_round().await, []);
+        rig.now_is(at("2027-03-01T09:30"));
+        rig.file_says(&format!("{HELD}{edit}\n")).await;
+        assert_eq!(rig.go_round().await.len(), said, "{edit}");
+        assert!(rig.deliveries("s").await[0].state.is_final(), "{edit}");
+    }
+}
+
+/// A snooze has one instant as well, and nobody plans it.
+#[tokio::test]
+async fn a_snooze_for_who_is_held_comes_once_their_zone_is_known() {
+    let rig = ada("hold").await;
+    let id = rig.store.find_people("ada@x").await.expect("looking").remove(0);
+    let order = async |zone| rig.store.order_zone(id, zone, Tz::UTC, rig.clock.now()).await.expect("ordering");
+    assert!(order(Some(Tz::UTC)).await);
+    rig.now_is(at("2027-03-01T09:00"));
+    rig.expand().await;
+    let claim = rig.claim().await.remove(0);
+    rig.send(&claim).await;
+    let data = json!({ "nudged": { "delivery": claim.id.0, "choice": "snooze 1h" } });
+    let value = json!({ "action": { "type": "Action.Execute", "verb": "nudged", "data": data } });
+    presses(&rig, "invoke", "29:ada", json!({ "name": "adaptiveCard/action", "value": value })).await;
+    assert!(order(None).await, "what was said of her zone is taken back");
+    rig.now_is(at("2027-03-01T10:00"));
+    assert_eq!(rig.go_round().await, []);
+    rig.now_is(at("2027-03-01T10:10"));
+    says(&rig, Tz::Europe__Berlin).await;
+    assert_eq!(rig.go_round().await.len(), 1);
 }
 
 const DAILY: &str = "[schedule.s]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n\

@@ -173,6 +173,23 @@ pub(crate) async fn a_postponed_claim_comes_back_at_its_time(place: &dyn Place) 
     assert_eq!(ledger.state("s", "09:00", "ana").await.0, State::Sent);
 }
 
+/// The clock was set back since: what was to be tried again before its instant would be claimed again at once.
+pub(crate) async fn what_comes_back_before_its_instant_waits_for_it(place: &dyn Place) {
+    let ledger = due(place, &["ana"]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("09:00", TOKYO)])], "00:00").await;
+    let claim = ledger.claim_one("08:00").await;
+    ledger.settle(decided(&claim, "07:00", waiting("07:00", Reason::EarlierInHand))).await;
+    let claim = ledger.claim_one("07:00").await;
+    ledger.release(&claim).await;
+    assert_eq!(ledger.claim("07:59").await, []);
+    // She moves while it is in hand: then it is another instant.
+    let claim = ledger.claim_one("08:00").await;
+    ledger.import(&[person("ana", TOKYO)], "07:00").await;
+    ledger.release(&claim).await;
+    let ana = ledger.delivery("s", "09:00", "ana").await;
+    assert_eq!((ana.zone, ana.not_before), (TOKYO, Some(at("00:00"))));
+}
+
 pub(crate) async fn critical_ones_have_room_of_their_own(place: &dyn Place) {
     let drafts = [draft("bulk").priority(Priority::Bulk), draft("critical").priority(Priority::Critical)];
     let ledger = Ledger::with(place, &[person("ana", BERLIN)], &drafts).await;

@@ -6,7 +6,7 @@ use nudged::domain::delivery::{Reason, State};
 use nudged::domain::event::{Event, INSTALL, Identity, MEMBER_ADDED};
 use nudged::domain::news::{self, Fact, News, TakenIn, Who};
 use nudged::domain::recall::{RecallState, Remedy};
-use nudged::domain::recipient::ServiceOrigin;
+use nudged::domain::recipient::{PersonRecord, ServiceOrigin};
 use nudged::domain::schedule::model::{CatchUp, Overlap};
 use nudged::domain::schedule::when::OncePer;
 use nudged::port::event::{EventAnswer, EventReceipt, Refusal};
@@ -87,6 +87,19 @@ fn all(names: &[&str], state: State) -> Vec<(String, State)> {
 
 fn later(time: &str, by: TimeDelta) -> DateTime<Utc> {
     at(time) + by
+}
+
+pub(crate) async fn whom_an_event_is_for_is_woken_when_their_zone_is_known(place: &dyn Place) {
+    let nobody_said = PersonRecord { zone: None, ..person("Ana", BERLIN) };
+    let ledger = Ledger::with(place, &[nobody_said], &[alarm()]).await;
+    ledger.happen(failed("1", "08:00", &[])).await;
+    ledger.expand("08:00").await;
+    let claim = ledger.claim_one("08:00").await;
+    ledger.settle(decided(&claim, "08:00", waiting("09:00", Reason::ZoneUnknown))).await;
+    assert_eq!(ledger.claim("08:30").await, []);
+    ledger.import(&[person("Ana", BERLIN)], "08:30").await;
+    let claim = ledger.claim_one("08:30").await;
+    assert_eq!((claim.due_at, claim.zone), (at("08:00"), NOWHERE), "it stays in the one wave there is");
 }
 
 pub(crate) async fn an_event_speaks_to_those_who_are_there(place: &dyn Place) {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::domain::consent::{Choice, Topic, Way, Whence, Wish};
-use nudged::domain::delivery::{Reason, State};
+use nudged::domain::delivery::{Claim, Reason, State};
 use nudged::domain::id::RecipientId;
 use nudged::domain::ladder::{HouseZones, WhyNot, ZoneEvidence};
 use nudged::domain::news::{Fact, Met, News, TakenIn, Who};
@@ -245,6 +245,30 @@ pub(crate) async fn a_claim_comes_back_to_a_zone_that_is_known(place: &dyn Place
     ledger.settle(decided(&claim, "09:00", waiting("10:00", Reason::ZoneUnknown))).await;
     assert_eq!(ledger.delivery("s", "09:00", "ana").await.state, State::Waiting);
     assert_eq!(names(&ledger.claim("09:01").await), ["ana"], "what made it wait is over");
+}
+
+pub(crate) async fn who_waits_for_a_zone_is_looked_at_again_when_the_schedule_is_edited(place: &dyn Place) {
+    let ledger = held(place).await;
+    ledger.sync(&[draft("s")], "09:30").await;
+    assert_eq!(ledger.claim("09:30").await, [], "it says what it said");
+    ledger.sync(&[draft("s").topic("t")], "09:31").await;
+    assert_eq!(names(&ledger.claim("09:31").await), ["ana"]);
+}
+
+pub(crate) async fn who_is_woken_waits_for_the_limits_as_everybody_does(place: &dyn Place) {
+    let ledger = held(place).await;
+    told(&ledger, ZoneSource::Client, NOWHERE, "09:30").await;
+    let postpone = async |claim: &Claim, until: &str| {
+        ledger.store.postpone(ledger.term, claim.id, at(until)).await.expect("postponing");
+    };
+    postpone(&ledger.claim_one("09:31").await, "09:40").await;
+    assert_eq!(ledger.claim("09:39").await, []);
+    let claim = ledger.claim_one("09:40").await;
+    // She turns out to be elsewhere while it is in hand.
+    told(&ledger, ZoneSource::Client, DENVER, "09:41").await;
+    postpone(&claim, "09:45").await;
+    let ana = ledger.delivery("s", "09:00", "ana").await;
+    assert_eq!((ana.zone, ana.not_before), (DENVER, Some(at("16:00"))));
 }
 
 async fn id_of(ledger: &Ledger, who: &str) -> RecipientId {

@@ -192,10 +192,13 @@ fn groups(row: &Row<'_>, column: usize) -> Result<Vec<String>, Fault> {
 }
 
 /// One that had waited with a reason waits on; any other is planned again. Both keep the instant before which they
-/// must not be tried.
+/// must not be tried, which is never before they are due: where the clock was set back since, they would be claimed at
+/// once, and given back, and so on without end.
 static RELEASE: Sql = Sql::new(
     "
-    UPDATE deliveries SET state = iif(reason IS NULL, :planned, :waiting), term = NULL, lease_until = NULL
+    UPDATE deliveries SET
+        state = iif(reason IS NULL, :planned, :waiting), not_before = max(not_before, due_at),
+        term = NULL, lease_until = NULL
     WHERE id = :id AND term = :term AND state = :claimed
         AND state IN ({before planned}) AND state IN ({before waiting})",
 );
@@ -217,24 +220,21 @@ pub(super) fn release_one(conn: &Connection, term: Term, delivery: DeliveryId) -
 
 static POSTPONE: Sql = Sql::new(
     "
-    UPDATE deliveries SET not_before = max(not_before, :not_before)
-    WHERE id = :id AND term = :term AND state = :claimed",
+    UPDATE deliveries SET not_before = max(not_before, :not_before) WHERE id = :id AND state IN ({open})",
 );
 
-/// Gives one claim back until `not_before`.
+/// Gives one claim back until `not_before`. It is back first, in the wave where it belongs by now: what follows from that
+/// must not undo the waiting.
 pub(super) fn postpone(
     conn: &Connection,
     term: Term,
     delivery: DeliveryId,
     not_before: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    conn.prepare_cached(POSTPONE.get())?.execute(named_params! {
-        ":id": delivery.0,
-        ":term": term.0,
-        ":claimed": State::Claimed.word(),
-        ":not_before": micros(not_before),
-    })?;
-    release_one(conn, term, delivery)?;
+    if release_one(conn, term, delivery)? {
+        conn.prepare_cached(POSTPONE.get())?
+            .execute(named_params! { ":id": delivery.0, ":not_before": micros(not_before) })?;
+    }
     Ok(())
 }
 

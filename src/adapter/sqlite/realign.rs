@@ -81,7 +81,8 @@ static MOVE_OCCURRENCE: Sql = move_to_zone!(
 static MOVE_DELIVERY: Sql = move_to_zone!("deliveries d CROSS JOIN waves w ON w.id = d.wave_id", "d.id = :of");
 
 /// Writes a statement that ends the waiting of deliveries for a zone that is known by now. One whose zone has no wave yet
-/// waits on: the plan that makes it looks here again.
+/// waits on: the plan that makes it looks here again. A wave that is not of a zone is the only one of its occurrence, and
+/// keeps its people wherever they live.
 macro_rules! wake {
     ($from:literal, $only:literal) => {
         Sql::new(concat!(
@@ -95,7 +96,8 @@ macro_rules! wake {
                 WHERE d.reason = '{zone unknown}' AND {unfinished d.} AND d.state IN ({open})
                     AND EXISTS (
                         SELECT 1 FROM waves n
-                        WHERE n.occurrence_id = d.occurrence_id AND n.zone = r.zone AND n.withdrawn_at IS NULL
+                        WHERE n.occurrence_id = d.occurrence_id AND n.withdrawn_at IS NULL
+                            AND (n.zone = r.zone OR n.recipients <> 'of-zone')
                     ) AND ",
             $only,
             ")"
@@ -132,6 +134,25 @@ pub(super) fn move_to_zone(conn: &Connection, scope: Scope) -> Result<(), Fault>
     for wave in waves {
         mark.execute([wave])?;
     }
+    Ok(())
+}
+
+static WAKE_SCHEDULE: Sql = Sql::new(
+    "
+    UPDATE deliveries SET not_before = due_at
+    WHERE id IN (
+        SELECT d.id
+        FROM waves w INDEXED BY waves_by_end
+            CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
+        WHERE w.schedule_id = :schedule AND w.expire_at >= :now
+            AND d.reason = '{zone unknown}' AND {unfinished d.} AND d.state IN ({open})
+    )",
+);
+
+/// The schedule says something else now, perhaps of people whose zone nobody knows: those who wait for that are looked at
+/// again.
+pub(super) fn after_edit(conn: &Connection, schedule: i64, now: DateTime<Utc>) -> Result<(), Fault> {
+    conn.prepare_cached(WAKE_SCHEDULE.get())?.execute(named_params! { ":schedule": schedule, ":now": micros(now) })?;
     Ok(())
 }
 
@@ -251,6 +272,7 @@ mod tests {
         for wake in [&WAKE_EVERYTHING, &WAKE_RECIPIENT, &WAKE_OCCURRENCE, &WAKE_DELIVERY] {
             assert_scans_nothing(wake.get());
         }
+        assert_scans_nothing(WAKE_SCHEDULE.get());
         assert_scans_nothing(MOVE_EVERYTHING.get());
         assert_scans_nothing(MOVE_RECIPIENT.get());
         assert_scans_nothing(MOVE_OCCURRENCE.get());

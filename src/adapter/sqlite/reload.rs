@@ -9,6 +9,7 @@ use super::catalog;
 use super::fault::Fault;
 use super::people;
 use super::plan;
+use super::realign;
 use super::tally::{Counter, Tally};
 use crate::domain::id::ScheduleName;
 use crate::domain::schedule::model::Schedule;
@@ -59,6 +60,9 @@ fn put_into_force(conn: &Connection, reload: &Reload) -> Result<Vec<ScheduleChan
     let before = tallies(conn, &differences, counter.as_mut())?;
 
     catalog::sync_schedules(conn, &reload.schedules, reload.fallback_zone, reload.now)?;
+    for known in differences.iter().filter_map(|difference| difference.id) {
+        realign::after_edit(conn, known, reload.now)?;
+    }
     plan_anew(conn, reload, &differences)?;
 
     if let Some(counter) = &mut counter {

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use crate::domain::time::Moment;
 
+/// How far beyond what they wait for somebody is sent away. Nobody knows here whether those to whom moments were promised
+/// still want them, so whoever asks again and again must not put off everybody else ever further.
+const FURTHEST: Duration = Duration::from_mins(1);
+
 /// At most `max` requests in any `span`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -96,9 +100,9 @@ impl Log {
         (self.quiet_until > now).then_some(self.quiet_until)
     }
 
-    /// A moment for one who is sent away: not before `until`, and `pace` after the one before.
+    /// A moment for one who is sent away: not before `until`, and `pace` after the one before as long as that is not too far.
     pub(super) fn promise(&mut self, until: Moment, pace: Duration) -> Moment {
-        self.promised = until.max(self.promised.after(pace));
+        self.promised = until.max(self.promised.after(pace)).min(until.after(FURTHEST));
         self.promised
     }
 

@@ -62,6 +62,16 @@ fn who_is_sent_away_gets_a_moment_of_their_own() {
     assert_eq!(promised, [ms(1000), ms(1020)]);
 }
 
+/// Also where somebody asks without end, as only a mistake of ours lets them.
+#[test]
+fn nobody_is_sent_away_for_more_than_a_minute_beyond_what_they_wait_for() {
+    let mut book = published(50);
+    for bucket in [Bucket::Conversation, Bucket::Tenant] {
+        let last = (0..10_000).map(|_| book.promise(bucket, &send("a"), ms(40_000))).last();
+        assert_eq!(last, Some(ms(100_000)), "{bucket:?}");
+    }
+}
+
 #[test]
 fn a_full_house_in_flight_waits_for_an_answer() {
     let mut book = published(2);
