@@ -224,6 +224,7 @@ macro_rules! conformance {
                 a_conversation_is_gone_after_three_occurrences_in_a_row,
                 who_waits_is_not_marked,
                 a_paused_schedule_waits,
+                what_an_operator_holds_the_watch_takes_over,
                 a_claim_of_a_paused_schedule_comes_back_into_the_pause,
                 marks_that_are_no_longer_believed_are_taken_back,
                 a_place_is_remembered,

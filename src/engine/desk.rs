@@ -43,7 +43,7 @@ use crate::port::people::{ExportPage, ExportQuery, PersonChange, PersonFile, Per
 use crate::port::recall::RecallReport;
 use crate::port::rehearsal::{TestReceipt, TestRequest};
 use crate::port::reload::{ReloadRequest, ReloadVerdict};
-use crate::port::store::{Missing, Pause, Paused, PausedBy, RATE_OVER, StatusQuery, Store, StoreError};
+use crate::port::store::{Missing, Pause, PausedBy, RATE_OVER, StatusQuery, Store, StoreError};
 use crate::port::tail::{TailPage, TailQuery};
 use crate::port::trouble::{CancelReport, CancelRequest, Failures, FailuresQuery, RetryReport, RetryRequest};
 use crate::port::why::{Why, WhyQuery};
@@ -421,17 +421,14 @@ impl Desk for FrontDesk {
     async fn resume(&self, schedule: String) -> Result<bool, DeskError> {
         // A paused schedule may have lost its file meanwhile; it can be let go all the same.
         let paused = self.store.paused().await?.into_iter().find(|paused| paused.schedule.as_str() == schedule);
-        let schedule = match &paused {
-            Some(paused) => paused.schedule.clone(),
+        let schedule = match paused {
+            Some(paused) => paused.schedule,
             None => self.schedule(&schedule).await?,
         };
-        if let (Some(running), Some(Paused { by: PausedBy::Watch, .. })) = (&self.daemon, &paused) {
-            running.watch.believe(schedule.clone());
-        }
-        let changed = self.store.resume(schedule, self.clock.now()).await?;
-        if let Some(running) = &self.daemon {
-            running.work.notify_one();
-        }
+        let now = self.clock.now();
+        let Some(running) = &self.daemon else { return Ok(self.store.resume(schedule, now).await?) };
+        let changed = running.watch.resume(self.store.as_ref(), schedule, now).await?;
+        running.work.notify_one();
         Ok(changed)
     }
 }

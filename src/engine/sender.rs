@@ -44,6 +44,9 @@ const SETTLE_TRIES: u32 = 60;
 /// may follow it.
 pub const LEASE: Duration = Duration::from_mins(5);
 
+/// For how long a claim is put off while the daemon and the store see its schedule differently.
+const A_MOMENT: TimeDelta = TimeDelta::seconds(5);
+
 /// A silence that an operator should know of. Teams usually asks for seconds.
 const LONG_SILENCE: Duration = Duration::from_mins(5);
 
@@ -117,16 +120,20 @@ impl Sender {
     }
 
     async fn try_deliver(&self, claim: &Claim, stop: &CancellationToken) -> Result<(), StoreError> {
-        if stop.is_cancelled() || self.watch.is_doubted(&claim.schedule) {
+        if stop.is_cancelled() {
             return self.give_back(claim).await;
+        }
+        if self.watch.is_doubted(&claim.schedule) {
+            // The store is about to hold it.
+            return self.put_off(claim, self.clock.now() + A_MOMENT).await;
         }
         let Some(schedule) = self.catalog.get(&claim.schedule) else {
             // It went away a moment ago; the store holds its deliveries until it is back or its grace is over.
-            return self.give_back(claim).await;
+            return self.put_off(claim, self.clock.now() + A_MOMENT).await;
         };
         let route = match self.decision(claim, &schedule) {
             Decision::Send(route) => route,
-            Decision::NotYet => return self.put_off(claim).await,
+            Decision::NotYet => return self.put_off(claim, claim.due_at).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         };
         let (occurrence, due_at) = claim.speaks_of();
@@ -221,7 +228,7 @@ impl Sender {
         // The wait may have been long, so the question is asked once more.
         match self.decision(claim, schedule) {
             Decision::Send(_) => {}
-            Decision::NotYet => return self.put_off(claim).await,
+            Decision::NotYet => return self.put_off(claim, claim.due_at).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         }
         if !self.take_place(claim).await? {
@@ -332,9 +339,16 @@ impl Sender {
         self.store.release(claim.term, vec![claim.id]).await
     }
 
+<<<<<<< HEAD
     /// Gives a claim back whose instant has moved into the future.
     async fn put_off(&self, claim: &Claim) -> Result<(), StoreError> {
         self.give_back(claim).await?;
+=======
+    /// Gives a claim back that can't be sent before `not_before`. Just given back, it might be claimed at once, and so on
+    /// without end.
+    async fn put_off(&self, claim: &Claim, not_before: DateTime<Utc>) -> Result<(), StoreError> {
+        self.store.postpone(claim.term, claim.id, not_before).await?;
+>>>>>>> mend-a
         self.work.notify_one();
         Ok(())
     }
@@ -376,11 +390,12 @@ impl Sender {
         }
         let end = AttemptEnd { attempt, evidence: answer.evidence, latency };
         let decided = decided(claim, settlement, self.clock.now());
-        self.settle(claim, Outcome { attempt: Some(end), thread, sent_in, ..decided }).await?;
+        let settled = self.settle(claim, Outcome { attempt: Some(end), thread, sent_in, ..decided }).await;
+        // Also where the outcome could not be stored: the doubt is about the schedule.
         if let Credit::OneTooMany(too_many) = credit {
             self.pause(claim, too_many).await;
         }
-        Ok(())
+        settled
     }
 
     /// Pauses the schedule of `claim`: what Teams says of its recipients is not believed any more. From the moment of the

@@ -406,7 +406,8 @@ pub trait Store: Send + Sync {
     async fn remember_place(&self, recipient: RecipientId, service_url: String) -> Result<(), StoreError>;
 
     /// Holds a schedule: it is planned and expanded as ever, and nothing of it is claimed until it is resumed. Returns
-    /// whether that is a change. Fails for a schedule that the ledger does not know.
+    /// whether that is a change. What an operator holds the watch takes over, with both reasons; else who came first holds
+    /// it. Fails for a schedule that the ledger does not know.
     async fn pause(&self, pause: Pause, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
     /// Lets a schedule go on. Returns whether that is a change.

@@ -2,21 +2,28 @@
 //! the real ledger, with answers that the test writes.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use chrono_tz::Tz;
+use nudged::adapter::zones::ZoneData;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::{RecipientId, ScheduleName};
 use nudged::domain::message::Said;
+use nudged::domain::problem::Source;
 use nudged::domain::recipient::{Reference, Unreachable};
 use nudged::domain::verdict::{Answer, Evidence, Verdict};
+use nudged::engine::catalog::CatalogKeeper;
+use nudged::engine::sender::LEASE;
 use nudged::engine::watch::Credit;
+use nudged::port::clock::Clock;
 use nudged::port::connector::{Channel, Connector, Conversation, MemberPage, OutgoingActivity, Posted, Team};
 use nudged::port::desk::Reach;
+use nudged::port::store::{Pause, PausedBy};
 use tokio::sync::Notify;
 
-use crate::rig::{Rig, at};
+use crate::rig::{Files, Rig, at};
 
 /// One request: what was asked, of which conversation or person, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +44,10 @@ pub(crate) struct FakeTeams {
     asked: Mutex<Vec<Asked>>,
     /// Rung by each request.
     pub(crate) rung: Notify,
-    /// The conversation in which nothing is answered any more.
+    /// The conversation in which nothing is answered.
     silent: Mutex<Option<&'static str>>,
+    /// Rung when the silence ends.
+    speaks: Notify,
     said: Mutex<Vec<Said>>,
     /// What is seen of the answers to sends.
     evidence: Mutex<Evidence>,
@@ -98,6 +107,20 @@ impl FakeTeams {
     pub(crate) fn falls_silent_in(&self, conversation: &'static str) {
         *self.silent.lock().expect("no panic with it") = Some(conversation);
     }
+
+    /// Waits until somebody asks in the silent conversation.
+    async fn is_asked_in_vain(&self) {
+        let silent = self.silent.lock().expect("no panic with it").expect("a silent conversation");
+        while !self.asked().contains(&format!("send {silent}")) {
+            self.rung.notified().await;
+        }
+    }
+
+    /// Answers in the silent conversation, now and from now on.
+    fn speaks_again(&self) {
+        *self.silent.lock().expect("no panic with it") = None;
+        self.speaks.notify_one();
+    }
 }
 
 #[async_trait]
@@ -107,7 +130,7 @@ impl Connector for FakeTeams {
         self.said.lock().expect("no panic with it").push(activity.said.clone());
         let silent = *self.silent.lock().expect("no panic with it");
         if silent.is_some() && reference.conversation_id.as_deref() == silent {
-            std::future::pending::<()>().await;
+            self.speaks.notified().await;
         }
         let scripted = self.sends.lock().expect("no panic with it").pop_front();
         let verdict = scripted.or_else(|| self.always.lock().expect("no panic with it").clone());
@@ -275,6 +298,91 @@ async fn when_too_many_are_lost_at_once_the_schedule_waits_and_nobody_is_marked(
     assert_eq!(marked, 19, "what is said now is believed");
 }
 
+/// A rig of so many of whom four are lost; what is done then, is done while the fifth is being asked.
+async fn rig_with_a_fifth_loss_during(people: usize, act: impl AsyncFnOnce(&Rig)) -> Rig {
+    let rig = rig(people).await;
+    rig.teams.always(Some(uninstalled()));
+    rig.teams.falls_silent_in("a:p4");
+    let meanwhile = async {
+        rig.teams.is_asked_in_vain().await;
+        act(&rig).await;
+        rig.teams.speaks_again();
+    };
+    tokio::join!(rig.deliver(), meanwhile);
+    rig.teams.always(None);
+    rig
+}
+
+async fn sent(rig: &Rig) -> usize {
+    rig.deliveries("s").await.iter().filter(|it| it.state == State::Sent).count()
+}
+
+#[tokio::test]
+async fn a_schedule_that_somebody_held_while_too_many_were_lost_goes_on_when_it_is_resumed() {
+    let rig = rig_with_a_fifth_loss_during(20, async |rig| {
+        let (schedule, why) = (ScheduleName::new("s").expect("a name"), "a holiday".to_owned());
+        let pause = Pause { schedule, why, by: PausedBy::Operator, not_believed: None };
+        assert!(rig.store.pause(pause, rig.clock.now()).await.expect("pausing"));
+    })
+    .await;
+    let paused = rig.store.paused().await.expect("paused").remove(0);
+    let lost = format!("5 of 5 could not be reached: {}", Reason::Uninstalled.explain());
+    assert_eq!(paused.why, format!("a holiday; {lost}"), "who resumes it is told both");
+    rig.resume("s").await;
+    rig.pass_minutes(1).await;
+    assert_eq!(sent(&rig).await, 20);
+}
+
+/// Else it would be in doubt, and no one could see that, or end it.
+#[tokio::test]
+async fn a_schedule_is_held_also_where_the_last_outcome_could_not_be_stored() {
+    let rig = rig_with_a_fifth_loss_during(20, async |rig| {
+        rig.store.take_over(rig.clock.now()).await.expect("taking over");
+    })
+    .await;
+    let paused = rig.store.paused().await.expect("paused");
+    assert_eq!(paused.len(), 1);
+}
+
+/// Another schedule may get its name; and whatever holds it then, people can see.
+#[tokio::test]
+async fn a_doubt_ends_with_what_was_in_flight() {
+    let rig = rig(1).await;
+    let schedule = ScheduleName::new("s").expect("a name");
+    let saw = |who| rig.watch.saw(&schedule, RecipientId(who), &uninstalled());
+    (1..=5).for_each(|who| drop(saw(who)));
+    rig.now_is(rig.clock.now() + LEASE - TimeDelta::seconds(1));
+    assert_eq!((rig.watch.is_doubted(&schedule), saw(6)), (true, Credit::Doubted));
+    rig.now_is(rig.clock.now() + TimeDelta::seconds(1));
+    assert_eq!((rig.watch.is_doubted(&schedule), saw(7)), (false, Credit::Believed));
+}
+
+#[tokio::test]
+async fn what_is_in_doubt_is_not_claimed_again_at_once() {
+    let rig = rig(20).await;
+    let schedule = ScheduleName::new("s").expect("a name");
+    (1..=5).for_each(|who| drop(rig.watch.saw(&schedule, RecipientId(who), &uninstalled())));
+    rig.deliver().await;
+    assert_eq!(rig.teams.asked(), [""; 0]);
+    assert_eq!(rig.claim().await, [], "they would be given back and claimed without end");
+    rig.now_is(rig.clock.now() + LEASE);
+    rig.deliver().await;
+    assert_eq!(sent(&rig).await, 20);
+}
+
+#[tokio::test]
+async fn what_the_daemon_does_not_know_of_yet_is_not_claimed_again_at_once() {
+    let rig = rig(20).await;
+    let (now, zones) = (rig.clock.now(), Arc::new(ZoneData::newest()));
+    let elsewhere =
+        CatalogKeeper::new(Arc::new(Files::default()), rig.store.clone(), rig.clock.clone(), zones.clone(), Tz::UTC);
+    let text = "[schedule.t]\nto = \"everyone\"\nat = 2027-03-01T09:00:00Z\nzone = \"UTC\"\ntext = \"hello\"\n";
+    elsewhere.add(&Source::new("send:t", text)).await.expect("adding");
+    rig.store.expand_due(now, now, u32::MAX).await.expect("expanding");
+    rig.deliver().await;
+    assert_eq!(rig.claim().await, [], "they would be given back and claimed without end");
+}
+
 #[tokio::test]
 async fn while_the_bot_cannot_send_the_queue_waits() {
     let rig = rig(20).await;
@@ -301,6 +409,6 @@ async fn what_was_in_flight_when_a_schedule_was_paused_is_not_believed_either() 
     assert!((1..5).all(|who| saw(who) == Credit::Believed));
     assert!(matches!(saw(5), Credit::OneTooMany(_)));
     assert_eq!(saw(6), Credit::Doubted);
-    rig.watch.believe(schedule.clone());
-    assert_eq!(saw(6), Credit::Believed);
+    rig.watch.resume(rig.store.as_ref(), schedule.clone(), rig.clock.now()).await.expect("resuming");
+    assert_eq!(saw(6), Credit::Believed, "somebody has looked");
 }

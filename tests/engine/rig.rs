@@ -89,7 +89,7 @@ impl Entropy for NoChance {
 
 /// The schedule files, by their names.
 #[derive(Default)]
-struct Files(Mutex<BTreeMap<String, String>>);
+pub(crate) struct Files(Mutex<BTreeMap<String, String>>);
 
 #[async_trait]
 impl Library for Files {
@@ -418,8 +418,7 @@ impl Rig {
     /// Lets a schedule go on.
     pub(crate) async fn resume(&self, schedule: &str) {
         let schedule = ScheduleName::new(schedule).expect("a name");
-        self.watch.believe(schedule.clone());
-        assert!(self.store.resume(schedule, self.clock.now()).await.expect("resuming"));
+        assert!(self.watch.resume(self.store.as_ref(), schedule, self.clock.now()).await.expect("resuming"));
     }
 
     pub(crate) async fn deliveries(&self, schedule: &str) -> Vec<DeliveryStatus> {

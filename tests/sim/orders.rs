@@ -230,8 +230,7 @@ impl Run {
         self.surely(move |handles| {
             let schedule = schedule.clone();
             async move {
-                handles.watch.believe(schedule.clone());
-                handles.store.resume(schedule, handles.clock.now()).await?;
+                handles.watch.resume(handles.store.as_ref(), schedule, handles.clock.now()).await?;
                 handles.work.notify_one();
                 Ok(())
             }

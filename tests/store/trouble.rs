@@ -75,6 +75,22 @@ pub(crate) async fn a_paused_schedule_waits(place: &dyn Place) {
     assert_eq!(ledger.claim("09:00").await.len(), 2);
 }
 
+/// Who resumes it has to know that there is more to look at than they thought.
+pub(crate) async fn what_an_operator_holds_the_watch_takes_over(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[], &[draft("s")]).await;
+    let by_hand = || Pause { why: "a holiday".into(), ..pause_of("s") };
+    let by_watch = || Pause { why: "too many lost".into(), by: PausedBy::Watch, ..pause_of("s") };
+    assert!(ledger.store.pause(by_hand(), at("08:00")).await.expect("pausing"));
+    assert!(ledger.store.pause(by_watch(), at("08:01")).await.expect("pausing"));
+    for pause in [by_watch(), by_hand()] {
+        assert!(!ledger.store.pause(pause, at("08:02")).await.expect("pausing"), "it is held by the watch already");
+    }
+    let (since, by, why) = (at("08:00"), PausedBy::Watch, "a holiday; too many lost".into());
+    assert_eq!(ledger.store.paused().await.expect("paused"), [Paused { schedule: name("s"), since, by, why }]);
+    assert!(ledger.store.resume(name("s"), at("09:00")).await.expect("resuming"));
+    assert_eq!(ledger.store.paused().await.expect("paused"), []);
+}
+
 pub(crate) async fn a_claim_of_a_paused_schedule_comes_back_into_the_pause(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s")]).await;
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;

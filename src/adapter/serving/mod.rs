@@ -130,6 +130,9 @@ where
             .header_read_timeout(HEAD_WITHIN)
             .max_headers(MOST_HEADERS)
             .max_buf_size(LARGEST_HEAD)
+            // Else a caller that hangs up cuts off what it has asked for: the ledger may have changed by then, and the rest
+            // of the daemon would not hear of it.
+            .half_close(true)
             .serve_connection(TokioIo::new(stream), service)
     );
     // An error is a caller that went away, was too slow, or speaks something else.

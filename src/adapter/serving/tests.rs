@@ -1,9 +1,12 @@
 //! Callers with bad manners, on a clock that is set by hand.
 
+use std::sync::Mutex;
+
 use http_body_util::{BodyExt, Collected, Full};
 use hyper::body::Bytes;
 use hyper::service::service_fn;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{Notify, oneshot};
 
 use super::hand::HandClock;
 use super::*;
@@ -22,14 +25,23 @@ struct Door {
 
 impl Door {
     fn open(listener: impl Listener + Sync + 'static) -> Self {
-        let clock = Arc::new(HandClock::default());
-        let (stop, mut task) = (CancellationToken::new(), JoinSet::new());
-        let closing = Closing { clock: Arc::<HandClock>::clone(&clock), stop: stop.clone(), last_words: LAST_WORDS };
         let echo = service_fn(|request: Request<Incoming>| async {
             let said = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
             Ok(Response::new(Full::<Bytes>::new(said)))
         });
-        task.spawn(serve(listener, echo, closing));
+        Self::open_to(listener, echo)
+    }
+
+    /// A door behind which somebody else stands.
+    fn open_to<S>(listener: impl Listener + Sync + 'static, service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<Full<Bytes>>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
+    {
+        let clock = Arc::new(HandClock::default());
+        let (stop, mut task) = (CancellationToken::new(), JoinSet::new());
+        let closing = Closing { clock: Arc::<HandClock>::clone(&clock), stop: stop.clone(), last_words: LAST_WORDS };
+        task.spawn(serve(listener, service, closing));
         Self { clock, stop, task }
     }
 
@@ -128,6 +140,44 @@ async fn a_head_has_its_bounds() {
         // The end of the connection is an answer as well: the rest of a head may still be on its way.
         assert!(said.is_empty() || said.starts_with("HTTP/1.1 431 "), "{said}");
     }
+}
+
+/// Cut off in the middle, the ledger might have changed and the rest of the daemon would not know.
+#[tokio::test]
+async fn what_is_asked_is_done_to_the_end_also_where_the_caller_hangs_up() {
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (done, was_done) = oneshot::channel();
+    let done = Arc::new(Mutex::new(Some(done)));
+    let slow = service_fn({
+        let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+        move |request: Request<Incoming>| {
+            let (begun, go_on) = (Arc::clone(&begun), Arc::clone(&go_on));
+            let done = done.lock().expect("nobody panics with it").take_if(|_| request.uri() == "/slow");
+            async move {
+                if let Some(done) = done {
+                    begun.notify_one();
+                    go_on.notified().await;
+                    done.send(()).expect("somebody waits for it");
+                }
+                Ok(Response::new(Full::<Bytes>::default()))
+            }
+        }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let _door = Door::open_to(listener, slow);
+    let mut caller = TcpStream::connect(address).await.expect("it listens");
+    caller.write_all(b"POST /slow HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n").await.expect("it reads");
+    patient(begun.notified()).await;
+    drop(caller);
+    // Whoever comes later is answered after the door has seen that the first is gone.
+    for _ in 0..3 {
+        let mut other = TcpStream::connect(address).await.expect("it listens");
+        other.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("it reads");
+        assert!(rest(other).await.starts_with("HTTP/1.1 200 "));
+    }
+    go_on.notify_one();
+    patient(was_done).await.expect("it was done");
 }
 
 #[tokio::test]

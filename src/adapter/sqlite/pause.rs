@@ -9,7 +9,7 @@ use super::rows::{Of, micros};
 use super::words::Word;
 use crate::domain::delivery::State;
 use crate::domain::id::ScheduleName;
-use crate::port::store::{Pause, Paused};
+use crate::port::store::{Pause, Paused, PausedBy};
 
 const REVIVE: &str = "
     UPDATE recipients SET unreachable = NULL
@@ -40,11 +40,20 @@ pub(super) fn pause(conn: &Connection, pause: &Pause, now: DateTime<Utc>) -> Res
             ":waiting": State::Waiting.word(), ":skipped": State::Skipped.word(),
         })?;
     }
-    let changed = "
-        UPDATE schedules SET paused_at = ?2, paused_why = ?3, paused_by = ?4
-        WHERE name = ?1 AND paused_at IS NULL RETURNING id";
-    change(conn, schedule, changed, params![schedule, micros(now), pause.why, pause.by.word()])
+    let taken_over = match pause.by {
+        PausedBy::Operator => None,
+        PausedBy::Watch => Some(PausedBy::Operator.word()),
+    };
+    change(conn, schedule, PAUSE, params![schedule, micros(now), pause.why, pause.by.word(), taken_over])
 }
+
+/// Since when it is held stays, where it is taken over.
+const PAUSE: &str = "
+    UPDATE schedules SET
+        paused_at = coalesce(paused_at, ?2),
+        paused_why = iif(paused_at IS NULL, ?3, coalesce(nullif(paused_why, '') || '; ', '') || ?3),
+        paused_by = ?4
+    WHERE name = ?1 AND (paused_at IS NULL OR paused_by = ?5) RETURNING id";
 
 /// That it was held, for whoever asks later why something came late.
 const KEEP_PAUSE: &str = "
