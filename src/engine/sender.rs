@@ -133,7 +133,7 @@ impl Sender {
         };
         let route = match self.decision(claim, &schedule) {
             Decision::Send(route) => route,
-            Decision::NotYet => return self.put_off(claim, claim.due_at).await,
+            Decision::NotYet => return self.not_yet(claim).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         };
         let (occurrence, due_at) = claim.speaks_of();
@@ -228,7 +228,7 @@ impl Sender {
         // The wait may have been long, so the question is asked once more.
         match self.decision(claim, schedule) {
             Decision::Send(_) => {}
-            Decision::NotYet => return self.put_off(claim, claim.due_at).await,
+            Decision::NotYet => return self.not_yet(claim).await,
             Decision::Settle(settlement) => return self.settle_unsent(claim, settlement, None).await,
         }
         if !self.take_place(claim).await? {
@@ -328,8 +328,7 @@ impl Sender {
             Err(Later { at }) => {
                 let wait = TimeDelta::from_std(at.since(self.clock.moment())).unwrap_or(TimeDelta::MAX);
                 let not_before = self.clock.now().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
-                self.store.postpone(claim.term, claim.id, not_before).await?;
-                self.work.notify_one();
+                self.put_off(claim, not_before).await?;
                 Ok(None)
             }
         }
@@ -339,16 +338,17 @@ impl Sender {
         self.store.release(claim.term, vec![claim.id]).await
     }
 
-<<<<<<< HEAD
-    /// Gives a claim back whose instant has moved into the future.
-    async fn put_off(&self, claim: &Claim) -> Result<(), StoreError> {
+    /// Gives a claim back whose instant has moved into the future. The store has it wait for that.
+    async fn not_yet(&self, claim: &Claim) -> Result<(), StoreError> {
         self.give_back(claim).await?;
-=======
+        self.work.notify_one();
+        Ok(())
+    }
+
     /// Gives a claim back that can't be sent before `not_before`. Just given back, it might be claimed at once, and so on
     /// without end.
     async fn put_off(&self, claim: &Claim, not_before: DateTime<Utc>) -> Result<(), StoreError> {
         self.store.postpone(claim.term, claim.id, not_before).await?;
->>>>>>> mend-a
         self.work.notify_one();
         Ok(())
     }
