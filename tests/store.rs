@@ -95,6 +95,7 @@ macro_rules! conformance {
                 an_edit_there_and_back_still_delivers_once,
                 what_was_sent_or_may_have_arrived_is_not_revived,
                 a_claim_that_comes_back_follows_the_edit,
+                a_claim_that_comes_back_is_sent_in_the_wave_that_took_the_place_of_its_own,
                 a_wave_may_change_whom_it_speaks_to,
             ]);
             conformance!(@cases $place, consent, [
@@ -323,6 +324,7 @@ macro_rules! conformance {
                 what_is_being_sent_is_not_tried_again,
                 a_crash_while_sending_is_not_sent_again,
                 what_is_cancelled_does_not_come_back,
+                what_is_cancelled_comes_to_nobody_at_another_hour,
                 a_retry_and_a_cancel_meet,
                 a_place_on_the_day_is_given_back_with_what_is_cancelled,
                 what_is_held_or_gone_can_be_cancelled,

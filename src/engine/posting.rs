@@ -123,7 +123,8 @@ impl Turns {
         channel: Reference,
         policy: Option<&ThreadPolicy>,
     ) -> Result<Posting, StoreError> {
-        let Some(ThreadPolicy { name, new }) = policy else {
+        // A test takes the place of nothing: it neither begins a thread nor stands in one.
+        let Some(ThreadPolicy { name, new }) = policy.filter(|_| !claim.is_test) else {
             return Ok(Posting { way: Way::Begin { channel, thread: None }, _turn: None });
         };
         let turn = self.turn(claim.recipient.id, name).lock_owned().await;

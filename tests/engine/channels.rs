@@ -1,10 +1,13 @@
 //! Channels and teams through the real sender and the real ledger: which post begins a thread and which goes on with it,
 //! and when rosters are read.
 
+use chrono::TimeDelta;
 use nudged::domain::delivery::{Reason, State};
+use nudged::domain::id::ScheduleName;
 use nudged::domain::recipient::RecipientKind;
 use nudged::domain::verdict::Verdict;
 use nudged::port::connector::{Member, MemberPage};
+use nudged::port::rehearsal::TestOrder;
 
 use crate::rig::{Rig, at};
 
@@ -50,6 +53,27 @@ async fn a_thread_is_begun_once_and_shared_by_name() {
     asked.sort();
     let reply = format!("send {CHANNEL};messageid=1");
     assert_eq!(asked, [format!("post {CHANNEL}"), reply.clone(), reply]);
+}
+
+/// Else the message of the day would stand below a test.
+#[tokio::test]
+async fn a_test_neither_begins_a_thread_nor_stands_in_one() {
+    let rig = rig(&to_channel("s", "\"09:00\"", "thread = \"t\"")).await;
+    let channel = rig.store.find_people(CHANNEL).await.expect("people")[0];
+    for (now, is_test) in [("2027-03-01T08:30", true), ("2027-03-01T09:00", false), ("2027-03-01T09:30", true)] {
+        rig.now_is(at(now));
+        if is_test {
+            let schedule = ScheduleName::new("s").expect("a name");
+            let order = TestOrder { schedule, recipient: channel, expire_at: at(now) + TimeDelta::minutes(10) };
+            rig.store.rehearse(order, at(now)).await.expect("a test").expect("in force");
+        }
+        assert_eq!(at_hour(&rig, now).await, [format!("post {CHANNEL}")], "{now}");
+    }
+    assert_eq!(
+        at_hour(&rig, "2027-03-02T09:00").await,
+        [format!("send {CHANNEL};messageid=2")],
+        "below the first real one"
+    );
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use nudged::domain::delivery::{Reason, Settlement, State};
 use nudged::domain::recall::Remedy;
 use nudged::port::recall::RecallOrder;
 use nudged::port::rehearsal::TestOrder;
-use nudged::port::store::{Pause, PausedBy};
+use nudged::port::store::{Pause, PausedBy, SchedulePlan};
 use nudged::port::trouble::{CancelOrder, CancelReport, NothingThere, Retried, RetryOrder};
 
 use crate::Place;
@@ -157,6 +157,29 @@ pub(crate) async fn what_is_cancelled_does_not_come_back(place: &dyn Place) {
     ledger.expand("17:00").await;
     let claims = ledger.claim("17:00").await;
     assert_eq!(names(&claims), [""; 0], "another hour");
+}
+
+/// Also for whoever had no delivery of the old hour: their wave was not planned yet, or they joined later.
+pub(crate) async fn what_is_cancelled_comes_to_nobody_at_another_hour(place: &dyn Place) {
+    for is_planned_later in [false, true] {
+        let place = place.another();
+        let ledger = Ledger::with(&*place, &[person("ana", BERLIN), person("lee", DENVER)], &[draft("s")]).await;
+        ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
+        assert_eq!(ledger.cancelled(order(), "00:10").await, [(1, 0)]);
+        let moved = plan("s", &[wave("10:00", BERLIN), wave("10:00", DENVER)]);
+        if is_planned_later {
+            ledger.plan(&[SchedulePlan { waves: Vec::new(), ..moved.clone() }], "00:20").await;
+            ledger.plan(&[SchedulePlan { replaces: None, ..moved }], "00:30").await;
+        } else {
+            ledger.plan(&[moved], "00:20").await;
+        }
+        ledger.import(&[person("new", BERLIN)], "00:40").await;
+        ledger.nothing_to_claim("09:00", "in Berlin").await;
+        ledger.nothing_to_claim("17:00", "in Denver").await;
+        for who in ["new", "lee"] {
+            assert_eq!(ledger.state("s", "10:00", who).await, ENDED, "{who}");
+        }
+    }
 }
 
 /// What failed before a cancel stays as it is, and no retry brings it back.

@@ -181,6 +181,21 @@ pub(crate) async fn a_claim_that_comes_back_follows_the_edit(place: &dyn Place) 
     assert_eq!((returned.due_at, returned.not_before), (at("11:30"), Some(at("11:30"))));
 }
 
+/// The schedule means it still, in a wave that was expanded while a sender held it.
+pub(crate) async fn a_claim_that_comes_back_is_sent_in_the_wave_that_took_the_place_of_its_own(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
+    ledger.expand("08:00").await;
+    let claim = ledger.claim_one("08:00").await;
+    let attempt = ledger.mark(&claim, "08:00").await;
+    ledger.plan(&[plan("s", &[wave_for_all("09:00")])], "08:00").await;
+    ledger.expand("09:00").await;
+    ledger.settle(attempted(&claim, attempt, "09:00", waiting("09:01", Reason::Throttled))).await;
+    ledger.expand("09:01").await;
+    let again = ledger.claim_one("09:01").await;
+    assert_eq!((again.id, again.due_at), (claim.id, at("09:00")));
+}
+
 pub(crate) async fn a_wave_may_change_whom_it_speaks_to(place: &dyn Place) {
     let people = [person("ana", NOWHERE), person("bo", BERLIN), person("kei", TOKYO)];
     let ledger = Ledger::with(place, &people, &[draft("s")]).await;

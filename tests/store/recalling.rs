@@ -263,6 +263,9 @@ pub(crate) async fn what_is_recalled_does_not_come_back_at_another_hour(place: &
     ledger.expand("09:00").await;
     assert_eq!(ledger.claim("09:00").await, []);
     assert_eq!(ledger.counts("s", "10:00").await, [(State::Skipped, 2)]);
+    ledger.import(&[person("new", BERLIN)], "09:01").await;
+    ledger.expand("09:02").await;
+    assert_eq!(ledger.state("s", "10:00", "new").await, STOPPED, "nor to somebody new");
 }
 
 pub(crate) async fn only_those_who_are_meant(place: &dyn Place) {

@@ -59,6 +59,32 @@ pub(super) fn remember(
     Ok(())
 }
 
+/// The message of a date is the same at another hour: what was recalled or cancelled as a whole stays so there, also for whoever
+/// had no delivery of it yet. Its new hour may be planned only later, so this is asked after each plan.
+const INHERIT: &str = "
+    UPDATE occurrences SET
+        recalled_at = coalesce(recalled_at, (
+            SELECT max(p.recalled_at) FROM occurrences p
+            WHERE p.schedule_id = occurrences.schedule_id AND p.replaced_by = occurrences.civil
+        )),
+        cancelled_at = coalesce(cancelled_at, (
+            SELECT max(p.cancelled_at) FROM occurrences p
+            WHERE p.schedule_id = occurrences.schedule_id AND p.replaced_by = occurrences.civil
+        ))
+    WHERE id IN (
+        SELECT o.id
+        FROM occurrences p INDEXED BY occurrences_replaced
+            CROSS JOIN occurrences o ON o.schedule_id = p.schedule_id AND o.civil = p.replaced_by
+        WHERE p.schedule_id = ?1 AND p.replaced_by IS NOT NULL
+            AND (o.recalled_at IS NULL AND p.recalled_at IS NOT NULL
+                OR o.cancelled_at IS NULL AND p.cancelled_at IS NOT NULL)
+    )";
+
+pub(super) fn inherit(conn: &Connection, schedule: i64) -> Result<(), Fault> {
+    conn.prepare_cached(INHERIT)?.execute([schedule])?;
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::sql::assert_scans_nothing;
@@ -68,5 +94,6 @@ mod tests {
     fn an_edit_costs_what_its_dates_hold() {
         assert_scans_nothing(REMEMBERED);
         assert_scans_nothing(KEEP);
+        assert_scans_nothing(INHERIT);
     }
 }

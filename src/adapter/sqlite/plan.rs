@@ -85,7 +85,7 @@ fn record_plan(
         edit::remember(conn, &before, meant, &occurrences)?;
         withdraw_others(conn, schedule, &planned, now, change)?;
     }
-    Ok(())
+    edit::inherit(conn, schedule)
 }
 
 fn occurrence_id(conn: &Connection, schedule: i64, civil: NaiveDateTime) -> Result<i64, Fault> {

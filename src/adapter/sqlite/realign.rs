@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, ToSql, named_params, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, named_params, params};
 
 use super::events;
 use super::fault::Fault;
@@ -241,7 +241,15 @@ static CANCEL_RETURNED: Sql = Sql::new(
         FROM waves w JOIN schedules s ON s.id = w.schedule_id WHERE w.id = deliveries.wave_id
     )
     WHERE id = :delivery AND state IN ({before cancelled})
-        AND EXISTS (SELECT 1 FROM waves w WHERE w.id = deliveries.wave_id AND w.withdrawn_at IS NOT NULL)",
+        AND EXISTS (SELECT 1 FROM waves w WHERE w.id = deliveries.wave_id AND w.withdrawn_at IS NOT NULL)
+    RETURNING occurrence_id, recipient_id",
+);
+
+/// The schedule may mean it all the same, in another wave, which was expanded while a sender held this.
+static EXPAND_AGAIN: Sql = Sql::new(
+    "
+    UPDATE waves SET {to expand again}
+    WHERE occurrence_id = :occurrence AND withdrawn_at IS NULL AND (expanded_at IS NOT NULL OR expanded_to > 0)",
 );
 
 /// A delivery is open again after a sender held it. What happened to open deliveries meanwhile happens to it now:
@@ -253,12 +261,22 @@ pub(super) fn after_return(conn: &Connection, delivery: DeliveryId) -> Result<()
     }
     move_to_zone(conn, Scope::Delivery(delivery))?;
     conn.prepare_cached(FOLLOW_OWN_WAVE.get())?.execute([of])?;
-    conn.prepare_cached(CANCEL_RETURNED.get())?.execute(named_params! {
-        ":delivery": delivery.0,
-        ":state": State::Cancelled.word(),
-        ":changed": Reason::ScheduleChanged.word(),
-        ":removed": Reason::ScheduleRemoved.word(),
-    })?;
+    let cancelled = conn
+        .prepare_cached(CANCEL_RETURNED.get())?
+        .query_row(
+            named_params! {
+                ":delivery": delivery.0,
+                ":state": State::Cancelled.word(),
+                ":changed": Reason::ScheduleChanged.word(),
+                ":removed": Reason::ScheduleRemoved.word(),
+            },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()?;
+    if let Some::<(i64, i64)>((occurrence, recipient)) = cancelled {
+        conn.prepare_cached(EXPAND_AGAIN.get())?
+            .execute(named_params! { ":occurrence": occurrence, ":before": recipient - 1 })?;
+    }
     Ok(())
 }
 
@@ -282,5 +300,6 @@ mod tests {
         assert_scans_nothing(CANCEL_OF_WAVE.get());
         assert_scans_nothing(HAS_CHANGED.get());
         assert_scans_nothing(CANCEL_RETURNED.get());
+        assert_scans_nothing(EXPAND_AGAIN.get());
     }
 }
