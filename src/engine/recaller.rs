@@ -69,10 +69,16 @@ pub struct Recaller {
 struct InHand {
     /// Each ends with the delivery it was about, and whether that is over.
     tasks: JoinSet<(DeliveryId, bool)>,
+    /// What they are about, and what ended badly.
     deliveries: HashSet<DeliveryId>,
 }
 
 impl InHand {
+    /// How many are here that nobody works at: they ended badly.
+    fn broken(&self) -> usize {
+        self.deliveries.len() - self.tasks.len()
+    }
+
     /// Whether there may be something new to wait for.
     fn ended(&mut self, joined: Result<(DeliveryId, bool), JoinError>) -> bool {
         match joined {
@@ -81,7 +87,7 @@ impl InHand {
                 !is_over
             }
             Err(error) => {
-                // It stays in hand, so that what ended it once does not end it for ever; a restart tries it again.
+                // It stays here, so that what ended it once does not end it for ever; a restart tries it again.
                 tracing::error!(%error, "taking a message back ended badly");
                 false
             }
@@ -136,14 +142,15 @@ impl Recaller {
             Admission::One => 1,
             Admission::None { until } => return Ok(Next::Recovery(until)),
         };
-        let work = self.store.recall_due(self.clock.now(), self.capacity()).await?;
-        let mut is_full = work.tasks.len() >= self.capacity();
+        let most = self.capacity() + in_hand.broken();
+        let work = self.store.recall_due(self.clock.now(), most).await?;
+        let mut is_full = work.tasks.len() >= most;
         for task in work.tasks {
             if in_hand.deliveries.contains(&task.delivery) {
                 continue;
             }
-            is_full |= in_hand.deliveries.len() >= room;
-            if in_hand.deliveries.len() < room {
+            is_full |= in_hand.tasks.len() >= room;
+            if in_hand.tasks.len() < room {
                 in_hand.deliveries.insert(task.delivery);
                 let (recaller, stop) = (Arc::clone(self), stop.clone());
                 in_hand.tasks.spawn(async move { (task.delivery, recaller.take_back(&task, &stop).await) });
@@ -179,7 +186,7 @@ impl Recaller {
                     if is_held && !self.may_go_on() {
                         continue;
                     }
-                    if is_held || is_news || (room_at > 0 && in_hand.deliveries.len() <= room_at) {
+                    if is_held || is_news || (room_at > 0 && in_hand.tasks.len() <= room_at) {
                         return;
                     }
                 }
