@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use crate::domain::delivery::Reason;
 use crate::domain::id::DeliveryId;
 use crate::domain::message::Message;
 use crate::domain::rate::Operation;
-use crate::domain::recall::{RecallSettlement, RecallState, Remedy, settle};
+use crate::domain::recall::{LONGEST_WAIT, RecallSettlement, RecallState, Remedy, settle};
 use crate::domain::schedule::model::Priority;
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::{Moment, ZoneRules};
@@ -252,8 +252,7 @@ impl Recaller {
         let mut permit = match asked {
             Ok(permit) => permit,
             Err(Later { at }) => {
-                let wait = TimeDelta::from_std(at.since(self.clock.moment())).unwrap_or(TimeDelta::MAX);
-                let not_before = self.clock.now().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
+                let not_before = self.clock.now() + at.since(self.clock.moment()).min(LONGEST_WAIT);
                 return self.settle(task, RecallSettlement::Postponed { not_before }, None, stop).await;
             }
         };

@@ -392,6 +392,28 @@ async fn a_pause_that_teams_asks_for_is_everybodys() {
     assert!(!scene.report(recall).await.is_over());
 }
 
+/// It is looked at again after an hour. What stands further ahead is taken for what was put there before the clock was
+/// set back, and would be tried again and again.
+#[tokio::test]
+async fn what_is_sent_away_waits_no_longer_than_anything_waits() {
+    let mut scene = Scene::new(&["ana", "bo"], 50).await;
+    scene.sent().await;
+    let after = Some(Duration::from_hours(2));
+    scene.script.answers("ana", &[Verdict::Retry { reason: Reason::Throttled, after }]);
+    scene.recaller();
+    let recall = scene.recall(Remedy::Delete).await;
+    let asked_at = scene.rig.clock.now();
+    for _ in 0..5 {
+        scene.pass(TimeDelta::zero()).await;
+    }
+    let not_before: Vec<_> = scene.report(recall).await.messages.iter().map(|it| it.not_before).collect();
+    assert_eq!(not_before, [Some(asked_at + TimeDelta::hours(1)); 2]);
+    scene.over_in_steps_of(TimeDelta::minutes(5), recall).await;
+    let asked: Vec<_> = scene.script.asked().into_iter().map(|asked| asked.at - asked_at).collect();
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert!(asked[1] >= TimeDelta::hours(2), "the silence is kept all the same: {asked:?}");
+}
+
 /// What is on its way when the recall begins is taken back as soon as it has arrived, and what waits is not sent.
 #[tokio::test]
 async fn what_is_on_its_way_is_taken_back_when_it_has_arrived() {
