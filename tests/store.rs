@@ -110,6 +110,7 @@ macro_rules! conformance {
                 in_a_chat_only_what_mentions_the_bot_is_said_to_it,
                 a_reply_in_doubt_is_not_sent_again,
                 a_reply_waits_as_long_as_it_is_told_to,
+                a_clock_that_is_set_back_holds_no_reply_up,
                 who_was_only_named_stays_stopped_once_they_are_met,
                 what_is_skipped_says_so,
             ]);
@@ -299,6 +300,7 @@ macro_rules! conformance {
                 what_had_been_cancelled_is_cancelled_for_good,
                 a_second_recall_takes_the_first_over,
                 a_message_is_tried_until_it_has_an_end,
+                a_clock_that_is_set_back_holds_no_recall_up,
                 the_latest_that_left_is_meant,
                 what_is_still_to_come_is_stopped_in_advance,
                 a_place_on_the_day_is_given_back,

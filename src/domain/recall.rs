@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::backoff::{self, Pace};
 use crate::domain::delivery::{Reason, State};
-use crate::domain::verdict::Verdict;
+use crate::domain::verdict::{LONGEST_RETRY_AFTER, Verdict};
 
 /// What becomes of the messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +184,10 @@ pub fn recalled(standing: Standing, before: Option<Before>) -> Option<RecallStat
     }
 }
 
+/// No message waits for longer before it is looked at again. So one that stands further ahead was put there before the
+/// clock was set back, and waits for nothing.
+pub const LONGEST_WAIT: Duration = LONGEST_RETRY_AFTER;
+
 /// How long it is tried to take a message back. After a day it has been read.
 pub const GIVE_UP_AFTER: TimeDelta = TimeDelta::hours(24);
 
@@ -249,13 +253,11 @@ pub fn settle(
     draw: f64,
 ) -> RecallSettlement {
     let again = |pace: Pace, floor: Duration, reason: Reason| {
-        let wait = backoff::delay(pace, attempt, draw).max(floor);
-        let not_before = TimeDelta::from_std(wait).ok().and_then(|wait| now.checked_add_signed(wait));
-        match not_before {
-            Some(not_before) if not_before <= asked_at + GIVE_UP_AFTER => {
-                RecallSettlement::Again { not_before, reason }
-            }
-            Some(_) | None => RecallSettlement::Failed(reason),
+        let not_before = now + backoff::delay(pace, attempt, draw).max(floor).min(LONGEST_WAIT);
+        if not_before <= asked_at + GIVE_UP_AFTER {
+            RecallSettlement::Again { not_before, reason }
+        } else {
+            RecallSettlement::Failed(reason)
         }
     };
     match verdict {
@@ -330,6 +332,7 @@ mod tests {
         check(1, retry(Reason::Throttled, None), again(1, Reason::Throttled));
         check(1, retry(Reason::Throttled, Some(30)), again(30, Reason::Throttled));
         check(4, retry(Reason::Throttled, Some(2)), again(8, Reason::Throttled));
+        check(1, retry(Reason::Throttled, Some(7200)), again(3600, Reason::Throttled));
         let not_found =
             || Verdict::Recreate { reason: Reason::ConversationNotFound, after: Some(Duration::from_secs(30)) };
         check(2, not_found(), again(30, Reason::ConversationNotFound));

@@ -119,10 +119,12 @@ pub fn settle(
         .map_or(ReplySettlement::Dropped, |not_before| ReplySettlement::Waiting { not_before })
 }
 
-/// The instant `wait` from now, as long as the reply is worth it then.
+/// The instant `wait` from now, as long as the reply is worth it then. No reply waits for longer than it is worth, also
+/// where it was asked for before the clock was set back.
 #[must_use]
 pub fn postponed(form: Form, asked_at: DateTime<Utc>, wait: TimeDelta, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    now.checked_add_signed(wait).filter(|at| *at - asked_at <= form.worth())
+    let at = now.checked_add_signed(wait)?;
+    (wait.max(at - asked_at) <= form.worth()).then_some(at)
 }
 
 #[cfg(test)]
@@ -146,6 +148,8 @@ mod tests {
         check(Form::Message, 0, &throttled(30), in_seconds(30));
         check(Form::Message, 590, &throttled(30), ReplySettlement::Dropped);
         check(Form::Message, 0, &doubt, ReplySettlement::Dropped);
+        check(Form::Message, -7200, &throttled(30), in_seconds(-7170));
+        check(Form::Message, -7200, &throttled(601), ReplySettlement::Dropped);
         check(Form::Line, 0, &doubt, in_seconds(1));
         check(Form::Question, 0, &doubt, ReplySettlement::Dropped);
         check(Form::Question, 590, &throttled(30), in_seconds(620));

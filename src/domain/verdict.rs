@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::Reason;
 
+/// What is made of a `Retry-After` that asks for more. The longest window of the published limits is an hour, so after an
+/// hour of silence no limit is full any more. A year, or a date by another clock, would silence a tenant until somebody
+/// wonders; like this it costs one request an hour that is refused.
+pub const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
+
 /// What the answer to an attempt means. Each has one consequence, in [`crate::domain::delivery::settle`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -15,7 +20,7 @@ pub enum Verdict {
     /// Nothing was delivered, and the same request may succeed later.
     Retry {
         reason: Reason,
-        /// What `Retry-After` asked for. It is a floor: waiting may be longer, never shorter.
+        /// What `Retry-After` asked for, up to [`LONGEST_RETRY_AFTER`]. It is a floor: waiting may be longer, never shorter.
         after: Option<Duration>,
     },
     /// Nothing was delivered: Teams does not find, or can't read, the conversation's id. It says so of valid ids too,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::delivery::Reason;
 use crate::domain::rate::Operation;
 use crate::domain::recipient::Reference;
 use crate::domain::schedule::model::Priority;
 use crate::domain::verdict::{Answer, Verdict};
-use crate::engine::limiter::{Limiter, Permit, Request};
+use crate::engine::limiter::{Later, Limiter, Permit, Request};
 use crate::engine::sender::silence;
 use crate::port::clock::Clock;
 use crate::port::connector::Connector;
@@ -18,7 +19,8 @@ const TRIES: u32 = 3;
 /// The shortest wait before that.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Whoever is asked to wait for longer comes back another time, so that others do not wait as well.
+/// Whoever has to wait for longer, for the answer or for their turn, comes back another time, so that others do not wait
+/// as well.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks Teams.
@@ -45,7 +47,7 @@ impl Inquirer {
         let mut tries = 0;
         loop {
             tries += 1;
-            let mut permit = self.permit(conversation, operation).await;
+            let mut permit = self.permit(conversation, operation).await?;
             permit.leaves();
             let answered = request().await;
             permit.complete(answered.as_ref().err().and_then(|answer| silence(&answer.verdict)));
@@ -60,15 +62,36 @@ impl Inquirer {
         }
     }
 
-    /// Messages go first.
-    async fn permit(&self, asked: &Reference, operation: Operation) -> Permit {
+    /// Messages go first. Who is not let through soon has an answer without a request.
+    async fn permit(&self, asked: &Reference, operation: Operation) -> Result<Permit, Answer> {
         let tenant = asked.tenant_id.as_deref().map(Arc::from).or_else(|| self.home_tenant.clone()).unwrap_or_default();
         let conversation = Arc::from(asked.conversation_id.as_deref().unwrap_or_default());
         let request = Request { tenant, conversation, operation, priority: Priority::Bulk };
+        let until = self.clock.moment().after(PATIENCE);
+        let not_now = |after: Option<Duration>, why: String| {
+            Answer::without_request(Verdict::Retry { reason: Reason::Throttled, after }, why)
+        };
         loop {
-            match self.limiter.permit(&request).await {
-                Ok(permit) => return permit,
-                Err(later) => self.clock.sleep(later.at.since(self.clock.moment())).await,
+            let left = until.since(self.clock.moment());
+            let permitted = tokio::select! {
+                biased;
+                permitted = self.limiter.permit(&request) => permitted,
+                // Behind a crowd of messages, say.
+                () = self.clock.sleep(left) => {
+                    let why = format!("its turn did not come within {} s", PATIENCE.as_secs());
+                    return Err(not_now(None, why));
+                }
+            };
+            match permitted {
+                Ok(permit) => return Ok(permit),
+                Err(Later { at }) => {
+                    let wait = at.since(self.clock.moment());
+                    if at > until {
+                        let why = format!("it is not its turn for another {} s", wait.as_secs());
+                        return Err(not_now(Some(wait), why));
+                    }
+                    self.clock.sleep(wait).await;
+                }
             }
         }
     }

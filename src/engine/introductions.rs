@@ -8,11 +8,12 @@ use chrono_tz::Tz;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::delivery::Reason;
 use crate::domain::introduction::{self, Stranger};
 use crate::domain::news::TakenIn;
 use crate::domain::rate::Operation;
 use crate::domain::recipient::{AddressKind, Reference};
-use crate::domain::verdict::{Answer, Verdict};
+use crate::domain::verdict::{Answer, Evidence, Verdict};
 use crate::engine::inquiry::Inquirer;
 use crate::port::connector::Member;
 use crate::port::store::{Store, StoreError};
@@ -89,8 +90,15 @@ impl Introductions {
                 tracing::info!(%recipient, %again_at, "Teams lists nobody who could be this; it is asked again");
                 self.store.settle_stranger(recipient, Some(again_at)).await?;
             }
-            // It says nothing about them, and the next one would be answered the same.
-            Err(Answer { verdict: Verdict::OurFault { .. }, .. }) => return Ok(false),
+            // It says nothing about them, and the next one would be answered the same; or nobody was asked, and nobody
+            // would be: all are of one tenant.
+            Err(
+                Answer { verdict: Verdict::OurFault { .. }, .. }
+                | Answer {
+                    verdict: Verdict::Retry { reason: Reason::Throttled, .. },
+                    evidence: Evidence { status: None, .. },
+                },
+            ) => return Ok(false),
             Err(answer) => {
                 let (status, detail) = (answer.evidence.status, answer.evidence.detail);
                 tracing::info!(%recipient, status, detail, %again_at, "Teams does not say who this is; it is asked again");

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use crate::domain::delivery::Reason;
 use crate::domain::id::DeliveryId;
 use crate::domain::message::Message;
 use crate::domain::rate::Operation;
-use crate::domain::recall::{RecallSettlement, RecallState, Remedy, settle};
+use crate::domain::recall::{LONGEST_WAIT, RecallSettlement, RecallState, Remedy, settle};
 use crate::domain::schedule::model::Priority;
 use crate::domain::template::{Facts, Template};
 use crate::domain::time::{Moment, ZoneRules};
@@ -69,10 +69,16 @@ pub struct Recaller {
 struct InHand {
     /// Each ends with the delivery it was about, and whether that is over.
     tasks: JoinSet<(DeliveryId, bool)>,
+    /// What they are about, and what ended badly.
     deliveries: HashSet<DeliveryId>,
 }
 
 impl InHand {
+    /// How many are here that nobody works at: they ended badly.
+    fn broken(&self) -> usize {
+        self.deliveries.len() - self.tasks.len()
+    }
+
     /// Whether there may be something new to wait for.
     fn ended(&mut self, joined: Result<(DeliveryId, bool), JoinError>) -> bool {
         match joined {
@@ -81,7 +87,7 @@ impl InHand {
                 !is_over
             }
             Err(error) => {
-                // It stays in hand, so that what ended it once does not end it for ever; a restart tries it again.
+                // It stays here, so that what ended it once does not end it for ever; a restart tries it again.
                 tracing::error!(%error, "taking a message back ended badly");
                 false
             }
@@ -136,14 +142,15 @@ impl Recaller {
             Admission::One => 1,
             Admission::None { until } => return Ok(Next::Recovery(until)),
         };
-        let work = self.store.recall_due(self.clock.now(), self.capacity()).await?;
-        let mut is_full = work.tasks.len() >= self.capacity();
+        let most = self.capacity() + in_hand.broken();
+        let work = self.store.recall_due(self.clock.now(), most).await?;
+        let mut is_full = work.tasks.len() >= most;
         for task in work.tasks {
             if in_hand.deliveries.contains(&task.delivery) {
                 continue;
             }
-            is_full |= in_hand.deliveries.len() >= room;
-            if in_hand.deliveries.len() < room {
+            is_full |= in_hand.tasks.len() >= room;
+            if in_hand.tasks.len() < room {
                 in_hand.deliveries.insert(task.delivery);
                 let (recaller, stop) = (Arc::clone(self), stop.clone());
                 in_hand.tasks.spawn(async move { (task.delivery, recaller.take_back(&task, &stop).await) });
@@ -179,7 +186,7 @@ impl Recaller {
                     if is_held && !self.may_go_on() {
                         continue;
                     }
-                    if is_held || is_news || (room_at > 0 && in_hand.deliveries.len() <= room_at) {
+                    if is_held || is_news || (room_at > 0 && in_hand.tasks.len() <= room_at) {
                         return;
                     }
                 }
@@ -245,8 +252,7 @@ impl Recaller {
         let mut permit = match asked {
             Ok(permit) => permit,
             Err(Later { at }) => {
-                let wait = TimeDelta::from_std(at.since(self.clock.moment())).unwrap_or(TimeDelta::MAX);
-                let not_before = self.clock.now().checked_add_signed(wait).unwrap_or(DateTime::<Utc>::MAX_UTC);
+                let not_before = self.clock.now() + at.since(self.clock.moment()).min(LONGEST_WAIT);
                 return self.settle(task, RecallSettlement::Postponed { not_before }, None, stop).await;
             }
         };

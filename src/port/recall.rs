@@ -133,6 +133,6 @@ pub struct RecalledMessage {
     pub detail: Option<String>,
     pub attempts: u32,
     pub possible_duplicate: bool,
-    /// When it is tried again, where it is.
+    /// Before when it is not tried again, where it is to wait.
     pub not_before: Option<DateTime<Utc>>,
 }

@@ -1,13 +1,22 @@
 //! Channels and teams through the real sender and the real ledger: which post begins a thread and which goes on with it,
 //! and when rosters are read.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::ScheduleName;
-use nudged::domain::recipient::RecipientKind;
+use nudged::domain::rate::{Book, Operation, Windows};
+use nudged::domain::recipient::{RecipientKind, Reference};
+use nudged::domain::schedule::model::Priority;
 use nudged::domain::verdict::Verdict;
-use nudged::port::connector::{Member, MemberPage};
+use nudged::engine::inquiry::Inquirer;
+use nudged::engine::limiter::{Limiter, Request};
+use nudged::port::connector::{Member, MemberPage, Team};
 use nudged::port::rehearsal::TestOrder;
+use nudged::port::team::Roster;
 
 use crate::rig::{Rig, at};
 
@@ -217,6 +226,51 @@ async fn a_failing_refresh_keeps_the_old_roster() {
     let team = rig.store.named_teams().await.expect("teams").remove(0).teams.remove(0);
     assert_eq!((team.read_at, team.members), (Some(at("2027-03-01T08:00")), 1));
     assert_eq!(team.trouble.as_deref(), Some(Reason::Uninstalled.explain()));
+}
+
+/// A team that has been read in another tenant, which is silent when it is to be read again.
+#[tokio::test]
+async fn a_silent_tenant_holds_up_nobody_elses_roster() {
+    const FAR: &str = "19:far@thread.tacv2";
+    const OPS: &str = "19:ops@thread.tacv2";
+    let rig = rig(&TO_TEAM.replace("[\"team:", &format!("[\"team:{FAR}\", \"team:"))).await;
+    let reference =
+        Reference { conversation_id: Some(FAR.to_owned()), tenant_id: Some("far".to_owned()), ..Reference::default() };
+    let team = Team { id: FAR.to_owned(), name: Some("Far".to_owned()), entra_group_id: None };
+    let roster = Roster { team, reference, channels: Vec::new(), members: Vec::new() };
+    rig.store.keep_roster(roster, Tz::UTC, at("2027-02-27T08:00")).await.expect("keeping");
+    rig.teams.has_roster(Ok(pages(&[&[]])));
+    rig.silence("far", Duration::from_mins(20)).await;
+    rig.at_once(rig.read_rosters()).await;
+    assert_eq!(rig.teams.asked(), ["team", "channels", "members"].map(|what| format!("{what} {OPS}")));
+    let trouble = async || {
+        let named = rig.store.named_teams().await.expect("teams");
+        named.iter().find(|it| it.word == FAR).expect("it is named").teams[0].trouble.clone()
+    };
+    let said = trouble().await.expect("why it could not be read");
+    assert!(said.contains("1200 s"), "{said}");
+
+    rig.now_is(at("2027-03-01T08:21"));
+    rig.at_once(rig.read_rosters()).await;
+    assert_eq!(rig.teams.asked(), ["team", "channels", "members"].map(|what| format!("{what} {FAR}")));
+    assert_eq!(trouble().await, None);
+}
+
+/// The window of the tenant is full of a request that is not answered.
+#[tokio::test]
+async fn a_question_does_not_wait_for_its_turn_for_long() {
+    let rig = rig(TO_TEAM).await;
+    let limiter = Arc::new(Limiter::new(Book::new(Windows::published(1)), 64, rig.clock.clone()));
+    let inquirer = Inquirer { limiter: limiter.clone(), ..rig.inquirer() };
+    let (operation, priority) = (Operation::Send, Priority::Normal);
+    let request = Request { tenant: "home".into(), conversation: "a:ana".into(), operation, priority };
+    let _under_way = limiter.permit(&request).await.expect("the first one");
+    let reference = Reference::default();
+    let asked = inquirer.ask(&reference, Operation::Members, async || Ok(()));
+    let a_minute_later = async { rig.now_is(at("2027-03-01T08:01")) };
+    let (answered, ()) = rig.at_once(async { tokio::join!(asked, a_minute_later) }).await;
+    let verdict = answered.expect_err("it was nobody's turn").verdict;
+    assert!(matches!(verdict, Verdict::Retry { reason: Reason::Throttled, .. }), "{verdict:?}");
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! An operator writes people by their e-mail addresses, and an install tells ids only: that the two are one person.
 
+use std::time::Duration;
+
 use chrono_tz::Tz;
 use nudged::domain::activity;
 use nudged::domain::delivery::{Reason, State};
@@ -170,6 +172,20 @@ async fn what_is_the_bots_own_fault_says_nothing_about_anybody() {
     rig.teams.has_roster(Ok(says("29:mira", Some("mira@contoso.example"))));
     rig.introduce().await;
     assert_eq!(rig.store.people().await.expect("people").len(), 1, "it is asked at once when the bot is well again");
+}
+
+#[tokio::test]
+async fn whom_nobody_could_ask_for_is_asked_for_when_the_silence_is_over() {
+    let rig = rig().await;
+    import(&rig).await;
+    install(&rig).await;
+    rig.teams.has_roster(Ok(says("29:mira", Some("mira@contoso.example"))));
+    rig.silence("home", Duration::from_mins(2)).await;
+    rig.at_once(rig.introduce()).await;
+    assert_eq!(asked(&rig), [""; 0]);
+    rig.now_is(at("2027-03-01T06:03"));
+    rig.introduce().await;
+    assert_eq!(asked(&rig), ["members a:mira"], "it was no try");
 }
 
 #[tokio::test]

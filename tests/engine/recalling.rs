@@ -53,6 +53,8 @@ struct Script {
     answers: Mutex<HashMap<String, VecDeque<Verdict>>>,
     /// Whether the token is refused, whatever is asked.
     refuses: AtomicBool,
+    /// Whether the next request to take a message back panics.
+    breaks: AtomicBool,
     asked: watch::Sender<Vec<Asked>>,
     /// One for each request of either kind that may be answered.
     gate: Semaphore,
@@ -66,6 +68,7 @@ impl Script {
             clock,
             answers: Mutex::default(),
             refuses: AtomicBool::default(),
+            breaks: AtomicBool::default(),
             asked: watch::Sender::default(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             sending: watch::Sender::default(),
@@ -92,6 +95,7 @@ impl Script {
         let asked = Asked { at: self.clock.now(), who: who.clone(), activity_id: activity_id.to_owned(), text };
         self.asked.send_modify(|all| all.push(asked));
         self.wait().await;
+        assert!(!self.breaks.swap(false, Ordering::SeqCst), "a request that breaks");
         if self.refuses.load(Ordering::SeqCst) {
             return answer(Verdict::OurFault { reason: Reason::TokenRefused });
         }
@@ -388,6 +392,28 @@ async fn a_pause_that_teams_asks_for_is_everybodys() {
     assert!(!scene.report(recall).await.is_over());
 }
 
+/// It is looked at again after an hour. What stands further ahead is taken for what was put there before the clock was
+/// set back, and would be tried again and again.
+#[tokio::test]
+async fn what_is_sent_away_waits_no_longer_than_anything_waits() {
+    let mut scene = Scene::new(&["ana", "bo"], 50).await;
+    scene.sent().await;
+    let after = Some(Duration::from_hours(2));
+    scene.script.answers("ana", &[Verdict::Retry { reason: Reason::Throttled, after }]);
+    scene.recaller();
+    let recall = scene.recall(Remedy::Delete).await;
+    let asked_at = scene.rig.clock.now();
+    for _ in 0..5 {
+        scene.pass(TimeDelta::zero()).await;
+    }
+    let not_before: Vec<_> = scene.report(recall).await.messages.iter().map(|it| it.not_before).collect();
+    assert_eq!(not_before, [Some(asked_at + TimeDelta::hours(1)); 2]);
+    scene.over_in_steps_of(TimeDelta::minutes(5), recall).await;
+    let asked: Vec<_> = scene.script.asked().into_iter().map(|asked| asked.at - asked_at).collect();
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert!(asked[1] >= TimeDelta::hours(2), "the silence is kept all the same: {asked:?}");
+}
+
 /// What is on its way when the recall begins is taken back as soon as it has arrived, and what waits is not sent.
 #[tokio::test]
 async fn what_is_on_its_way_is_taken_back_when_it_has_arrived() {
@@ -482,4 +508,27 @@ async fn while_the_bot_can_do_nothing_it_knocks_now_and_then() {
     scene.script.refuses.store(false, Ordering::SeqCst);
     let report = scene.over_in_steps_of(TimeDelta::seconds(5), recall).await;
     assert_eq!(report.counts.into_iter().collect::<Vec<_>>(), [(RecallState::Done, 30)]);
+}
+
+/// One that ended badly is left to the next daemon. It takes up nobody's place, also where there is only one.
+#[tokio::test]
+async fn a_message_that_breaks_its_request_holds_up_no_other() {
+    let mut scene = Scene::new(&["ana", "bo"], 50).await;
+    scene.sent().await;
+    scene.script.refuses.store(true, Ordering::SeqCst);
+    scene.recaller();
+    let recall = scene.recall(Remedy::Delete).await;
+    while scene.script.asked().len() < 2 {
+        scene.pass(TimeDelta::milliseconds(100)).await;
+    }
+    scene.pass(TimeDelta::zero()).await;
+    // From now on one request at a time finds out whether the bot is well again.
+    scene.script.refuses.store(false, Ordering::SeqCst);
+    scene.script.breaks.store(true, Ordering::SeqCst);
+    for _ in 0..120 {
+        scene.pass(TimeDelta::seconds(1)).await;
+    }
+    let report = scene.report(recall).await;
+    assert_eq!(report.counts.into_iter().collect::<Vec<_>>(), [(RecallState::Pending, 1), (RecallState::Done, 1)]);
+    assert_eq!(scene.script.asked().len(), 4, "the one that broke is not tried again");
 }

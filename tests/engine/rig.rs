@@ -17,8 +17,9 @@ use nudged::domain::id::{ScheduleName, Term};
 use nudged::domain::ladder::HouseZones;
 use nudged::domain::policy::{Circumstances, Decision, Downtime, decide};
 use nudged::domain::problem::Source;
-use nudged::domain::rate::{Book, Windows};
+use nudged::domain::rate::{Book, Operation, Windows};
 use nudged::domain::recipient::{Address, Details, PersonRecord, RecipientKind, Reference};
+use nudged::domain::schedule::model::Priority;
 use nudged::domain::share::Rooms;
 use nudged::domain::time::Moment;
 use nudged::domain::verdict::Evidence;
@@ -29,7 +30,7 @@ use nudged::engine::ear::Listener;
 use nudged::engine::health::Health;
 use nudged::engine::inquiry::Inquirer;
 use nudged::engine::introductions::Introductions;
-use nudged::engine::limiter::Limiter;
+use nudged::engine::limiter::{Limiter, Request};
 use nudged::engine::meter::Meter;
 use nudged::engine::planner::{LastPass, Planner};
 use nudged::engine::posting::Turns;
@@ -393,7 +394,7 @@ impl Rig {
         rosters.pass().await.expect("a round");
     }
 
-    fn inquirer(&self) -> Inquirer {
+    pub(crate) fn inquirer(&self) -> Inquirer {
         Inquirer {
             connector: self.teams.clone(),
             limiter: self.sender.limiter.clone(),
@@ -413,6 +414,30 @@ impl Rig {
             replan: Arc::default(),
         };
         introductions.pass().await.expect("a round");
+    }
+
+    /// Teams asks a tenant to be silent for so long.
+    pub(crate) async fn silence(&self, tenant: &str, span: Duration) {
+        let (operation, priority) = (Operation::Members, Priority::Normal);
+        let request = Request { tenant: tenant.into(), conversation: "any".into(), operation, priority };
+        let mut permit = self.sender.limiter.permit(&request).await.expect("a tenant that is not silent");
+        permit.leaves();
+        permit.complete(Some(span));
+    }
+
+    /// What `work` comes to without any time going by.
+    pub(crate) async fn at_once<T>(&self, work: impl Future<Output = T>) -> T {
+        let others = async {
+            for _ in 0..100 {
+                self.store.probe().await.expect("a well store");
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = others => panic!("it waits for the clock"),
+        }
     }
 
     /// Lets a schedule go on.

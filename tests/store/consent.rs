@@ -229,6 +229,24 @@ pub(crate) async fn a_reply_waits_as_long_as_it_is_told_to(place: &dyn Place) {
     assert_eq!(replies(&ledger, "09:02").await.len(), 1);
 }
 
+/// What was never tried has no instant to wait for, and nothing waits for longer than it is worth.
+pub(crate) async fn a_clock_that_is_set_back_holds_no_reply_up(place: &dyn Place) {
+    let ledger = two_topics(place).await;
+    type_in(&ledger, "stop", "09:01").await;
+    let due = async |now| ledger.store.replies_due(at(now), 10).await.expect("replies");
+    let [task] = due("07:00").await.tasks.try_into().expect("one reply");
+    let outcome = ReplyOutcome {
+        reply: task.reply,
+        at: at("09:01"),
+        settlement: ReplySettlement::Waiting { not_before: at("09:08") },
+    };
+    ledger.store.settle_reply(outcome).await.expect("settling");
+    let work = due("08:58").await;
+    assert_eq!((work.tasks.len(), work.next_at), (0, Some(at("09:08"))), "ten minutes may be waited");
+    assert_eq!(due("08:57").await.tasks.len(), 1);
+    assert_eq!(due("07:00").await.tasks.len(), 1);
+}
+
 pub(crate) async fn who_was_only_named_stays_stopped_once_they_are_met(place: &dyn Place) {
     const ENTRA: &str = "aaaaaaaa-0000-4000-8000-000000000001";
     let ledger = Ledger::with(place, &[], &[draft("s").to(&[ENTRA, "29:ana"])]).await;

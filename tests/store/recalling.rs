@@ -386,6 +386,32 @@ pub(crate) async fn a_message_is_tried_until_it_has_an_end(place: &dyn Place) {
     assert_eq!(seen[of(&work.tasks[1])], (RecallState::Done, None, 2, None), "what has ended has ended");
 }
 
+/// What was never tried has no instant to wait for, and what waits waits no longer than the longest wait there is.
+pub(crate) async fn a_clock_that_is_set_back_holds_no_recall_up(place: &dyn Place) {
+    let ledger = berlin(place, &["ana", "bo", "cy"]).await;
+    let [ana, bo, cy] = ledger.claim("08:00").await.try_into().expect("three claims");
+    ledger.sent(&ana, "08:00").await;
+    ledger.sent(&bo, "08:00").await;
+    let attempt = ledger.mark(&cy, "08:00").await;
+    ledger.recall(order("09:00"), "08:01").await;
+    ledger.settle(attempted(&cy, attempt, "08:02", sent())).await;
+    let tasks = ledger.recall_due("06:00").await.tasks;
+    assert_eq!(tasks.len(), 3, "{tasks:#?}");
+
+    let again = |time| RecallSettlement::Again { not_before: at(time), reason: Reason::Throttled };
+    ledger.settle_recall(&tasks[0], "08:03", again("08:50")).await;
+    ledger.settle_recall(&tasks[1], "08:03", RecallSettlement::Postponed { not_before: at("08:40") }).await;
+    ledger.settle_recall(&tasks[2], "08:03", RecallSettlement::Done).await;
+    let due = async |now| {
+        let work = ledger.recall_due(now).await;
+        (work.tasks.into_iter().map(|task| task.delivery).collect::<Vec<_>>(), work.next_at)
+    };
+    assert_eq!(due("08:03").await, (vec![], Some(at("08:40"))));
+    assert_eq!(due("07:50").await, (vec![], Some(at("08:40"))), "an hour may be waited");
+    assert_eq!(due("07:45").await.0, [tasks[0].delivery], "more than that nobody meant");
+    assert_eq!(due("06:00").await.0, [tasks[1].delivery, tasks[0].delivery]);
+}
+
 pub(crate) async fn the_latest_that_left_is_meant(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s")]).await;
     let latest = || RecallOrder { occurrence: None, ..order("09:00") };

@@ -95,7 +95,7 @@ pub(super) fn begin(
             realign::withdraw(conn, wave, Reason::Recalled, now)?;
         }
         conn.prepare_cached(TAKE_UP)?.execute(named_params! {
-            ":delivery": touched.delivery.0, ":recall": recall, ":state": touched.becomes.word(), ":now": micros(now),
+            ":delivery": touched.delivery.0, ":recall": recall, ":state": touched.becomes.word(),
             ":ended_at": touched.becomes.is_final().then(|| micros(now)),
         })?;
     }
@@ -368,9 +368,10 @@ pub(super) fn seal(conn: &Connection, subject: &Subject, reason: Reason) -> Resu
     Ok(())
 }
 
+/// What was never tried waits for no instant, so no clock that is set back holds it up.
 const TAKE_UP: &str = "
     INSERT INTO recalled (delivery_id, recall_id, state, not_before, ended_at)
-    VALUES (:delivery, :recall, :state, :now, :ended_at)
+    VALUES (:delivery, :recall, :state, 0, :ended_at)
     ON CONFLICT (delivery_id) DO UPDATE SET
         recall_id = excluded.recall_id, state = excluded.state, reason = NULL, detail = NULL, attempts = 0,
         not_before = excluded.not_before, ended_at = excluded.ended_at";

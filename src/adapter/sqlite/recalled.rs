@@ -6,12 +6,12 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use super::fault::Fault;
 use super::person::{self, Person};
 use super::recall::{moved_to, stop};
-use super::rows::{Of, micros};
+use super::rows::{self, Of, micros};
 use super::sql::Sql;
 use super::words::Word;
 use crate::domain::delivery::Reason;
 use crate::domain::id::{DeliveryId, RecallId, ScheduleName};
-use crate::domain::recall::{RecallSettlement, RecallState, Remedy, Standing, recalled};
+use crate::domain::recall::{LONGEST_WAIT, RecallSettlement, RecallState, Remedy, Standing, recalled};
 use crate::domain::recipient::Reference;
 use crate::port::recall::{RecallCounts, RecallOutcome, RecallReport, RecallTask, RecallWork, RecalledMessage};
 
@@ -26,7 +26,7 @@ static DUE: Sql = Sql::new(
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
         CROSS JOIN schedules s ON s.id = o.schedule_id
         CROSS JOIN recipients r ON r.id = d.recipient_id
-    WHERE t.state = 'pending' AND t.not_before <= :now AND d.activity_id IS NOT NULL
+    WHERE t.state = 'pending' AND t.not_before BETWEEN :from AND :to AND d.activity_id IS NOT NULL
     ORDER BY t.not_before, t.delivery_id
     LIMIT :limit",
 );
@@ -40,10 +40,12 @@ const IS_AWAITING: &str = "SELECT 1 FROM recalled INDEXED BY recalled_awaiting W
 pub(super) fn due(conn: &Connection, now: DateTime<Utc>, limit: usize) -> Result<RecallWork, Fault> {
     let mut work = RecallWork::default();
     let mut statement = conn.prepare_cached(DUE.get())?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query(named_params! { ":now": micros(now), ":limit": limit })?;
-    while let Some(row) = rows.next()? {
-        work.tasks.push(read_task(row)?);
+    for due in rows::due(now, LONGEST_WAIT) {
+        let room = i64::try_from(limit - work.tasks.len()).unwrap_or(i64::MAX);
+        let mut rows = statement.query(named_params! { ":from": due.start(), ":to": due.end(), ":limit": room })?;
+        while let Some(row) = rows.next()? {
+            work.tasks.push(read_task(row)?);
+        }
     }
     let next = conn
         .prepare_cached(NEXT)?
@@ -131,8 +133,11 @@ pub(super) fn after_attempt(conn: &Connection, delivery: DeliveryId, now: DateTi
     stop(conn, delivery, Reason::Recalled, now)?;
     // Where there is nothing to take back, nothing arrived.
     let becomes = recalled(standing, None).unwrap_or(RecallState::Unsent);
-    conn.prepare_cached("UPDATE recalled SET state = ?2, not_before = ?3, ended_at = ?4 WHERE delivery_id = ?1")?
-        .execute(params![delivery.0, becomes.word(), micros(now), becomes.is_final().then(|| micros(now))])?;
+    conn.prepare_cached("UPDATE recalled SET state = ?2, ended_at = ?3 WHERE delivery_id = ?1")?.execute(params![
+        delivery.0,
+        becomes.word(),
+        becomes.is_final().then(|| micros(now))
+    ])?;
     Ok(())
 }
 
@@ -149,7 +154,7 @@ const COUNTS: &str = "
 static MESSAGES: Sql = Sql::new(
     "
     SELECT {person}, t.delivery_id, d.sent_at, t.state, t.reason, t.detail, t.attempts, d.possible_duplicate,
-        t.not_before, (SELECT address FROM addresses WHERE recipient_id = r.id ORDER BY position LIMIT 1)
+        nullif(t.not_before, 0), (SELECT address FROM addresses WHERE recipient_id = r.id ORDER BY position LIMIT 1)
     FROM recalled t INDEXED BY recalled_of_recall
         CROSS JOIN deliveries d ON d.id = t.delivery_id CROSS JOIN recipients r ON r.id = d.recipient_id
     WHERE t.recall_id = ?1
@@ -201,7 +206,7 @@ fn messages(conn: &Connection, recall: RecallId) -> Result<Vec<RecalledMessage>,
         let recipient = Person::read(row)?.recipient;
         let of = Of { table: "recalled", id: row.get(OWN)? };
         let state: RecallState = of.word(row, OWN + 2, "state")?;
-        let not_before = of.instant(row, OWN + 7, "not_before")?;
+        let not_before = of.instant_if_any(row, OWN + 7, "not_before")?;
         messages.push(RecalledMessage {
             recipient: recipient.name,
             address: row.get(OWN + 8)?,
@@ -212,7 +217,7 @@ fn messages(conn: &Connection, recall: RecallId) -> Result<Vec<RecalledMessage>,
             detail: row.get(OWN + 4)?,
             attempts: of.count(row, OWN + 5, "attempts")?,
             possible_duplicate: row.get(OWN + 6)?,
-            not_before: (state == RecallState::Pending).then_some(not_before),
+            not_before: not_before.filter(|_| state == RecallState::Pending),
         });
     }
     Ok(messages)

@@ -1,12 +1,14 @@
 //! Replies: written with the fact that they answer, and sent once. Questions come after them.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::fault::Fault;
 use super::person::{COLUMN_COUNT, Person};
 use super::presses;
-use super::rows::{Of, micros};
+use super::rows::{self, Of, micros};
 use super::sql::Sql;
 use super::words::Word;
 use super::zone_question;
@@ -14,7 +16,7 @@ use crate::domain::buttons::Outcome;
 use crate::domain::consent::{SAME_COMMAND, Whence};
 use crate::domain::id::{DeliveryId, ReplyId};
 use crate::domain::recipient::Reference;
-use crate::domain::reply::{ReplySettlement, ReplyState};
+use crate::domain::reply::{Form, ReplySettlement, ReplyState};
 use crate::port::reply::{ReplyOutcome, ReplyTask, ReplyWork, Says};
 
 /// A reply to be written.
@@ -29,10 +31,11 @@ pub(super) struct NewReply<'a> {
     pub within: Option<DeliveryId>,
 }
 
+/// What was never tried waits for no instant, so no clock that is set back holds it up.
 const ASK: &str = "
     INSERT INTO replies (recipient_id, conversation_id, service_url, language, about, is_question, text, delivery_id,
         state, asked_at, not_before)
-    VALUES (:recipient, :conversation, :service_url, :language, :about, 0, :text, :delivery, :waiting, :now, :now)";
+    VALUES (:recipient, :conversation, :service_url, :language, :about, 0, :text, :delivery, :waiting, :now, 0)";
 
 /// Writes a reply. Returns whether there is a conversation for it.
 pub(super) fn ask(conn: &Connection, new: &NewReply<'_>, now: DateTime<Utc>) -> Result<bool, Fault> {
@@ -68,7 +71,7 @@ static DUE: Sql = Sql::new(
     SELECT {person}, y.id, y.conversation_id, y.service_url, coalesce(y.language, r.language), y.text, y.delivery_id,
         y.asked_at, y.attempts, y.is_question
     FROM replies y INDEXED BY replies_waiting CROSS JOIN recipients r ON r.id = y.recipient_id
-    WHERE y.state = 'waiting' AND y.is_question = :question AND y.not_before <= :now
+    WHERE y.state = 'waiting' AND y.is_question = :question AND y.not_before BETWEEN :from AND :to
     ORDER BY y.not_before, y.id LIMIT :limit",
 );
 
@@ -87,11 +90,17 @@ pub(super) fn due(conn: &Connection, now: DateTime<Utc>, limit: usize) -> Result
 
 fn tasks(conn: &Connection, question: bool, now: DateTime<Utc>, limit: usize) -> Result<Vec<ReplyTask>, Fault> {
     let mut statement = conn.prepare_cached(DUE.get())?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query(named_params! { ":question": question, ":now": micros(now), ":limit": limit })?;
+    // A line is worth as much as a message.
+    let worth = if question { Form::Question.worth() } else { Form::Message.worth() };
     let mut tasks = Vec::new();
-    while let Some(row) = rows.next()? {
-        tasks.push(read(conn, row)?);
+    for due in rows::due(now, worth.to_std().unwrap_or(Duration::MAX)) {
+        let room = i64::try_from(limit - tasks.len()).unwrap_or(i64::MAX);
+        let mut rows = statement.query(named_params! {
+            ":question": question, ":from": due.start(), ":to": due.end(), ":limit": room,
+        })?;
+        while let Some(row) = rows.next()? {
+            tasks.push(read(conn, row)?);
+        }
     }
     Ok(tasks)
 }

@@ -4,6 +4,7 @@
 //! Instants are kept in whole microseconds, rounded down on the way in. What is compared has gone the same way, so
 //! nothing is claimed more than a microsecond early.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
@@ -17,6 +18,13 @@ use crate::port::store::StoreError;
 /// An instant as it stands in a column.
 pub(super) fn micros(at: DateTime<Utc>) -> i64 {
     at.timestamp_micros()
+}
+
+/// What may be tried at `now`, by its `not_before`, where nothing waits for longer than `longest`: all whose instant has
+/// come, and all that stand further ahead than that. Those were put there before the clock was set back.
+pub(super) fn due(now: DateTime<Utc>, longest: Duration) -> [RangeInclusive<i64>; 2] {
+    let now = micros(now);
+    [i64::MIN..=now, now.saturating_add(span(longest)).saturating_add(1)..=i64::MAX]
 }
 
 /// A span in the unit of the instants; the longest there is where it is longer still.

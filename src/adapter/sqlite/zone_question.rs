@@ -18,7 +18,7 @@ const ASK: &str = "
 const WRITE: &str = "
     INSERT INTO replies (recipient_id, conversation_id, service_url, language, about, is_question, text, state,
         asked_at, not_before)
-    SELECT id, conversation_id, service_url, language, 'their zone', 1, '', 'waiting', :now, :now
+    SELECT id, conversation_id, service_url, language, 'their zone', 1, '', 'waiting', :now, 0
     FROM recipients WHERE id = :recipient";
 
 /// Writes the question, unless there is nothing to ask or they were asked not long ago. Returns whether there is one.
@@ -36,7 +36,7 @@ pub(super) fn ask(conn: &Connection, recipient: RecipientId, now: DateTime<Utc>)
 
 /// No request has left, so it ended when it could have begun.
 const DROP_IDLE: &str = "
-    UPDATE replies SET state = 'dropped', ended_at = not_before
+    UPDATE replies SET state = 'dropped', ended_at = max(asked_at, not_before)
     WHERE id = ?1 AND state = 'waiting' AND is_question AND EXISTS (
         SELECT 1 FROM recipients r
         WHERE r.id = replies.recipient_id AND (

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use super::http::{NoReply, Reply};
 use crate::domain::delivery::Reason;
-use crate::domain::verdict::{Answer, Evidence, Verdict};
+use crate::domain::verdict::{Answer, Evidence, LONGEST_RETRY_AFTER, Verdict};
 
 /// How long a conversation that Teams does not know is left alone. A 404 for a valid one is known to pass within
 /// seconds (reports from several fleets, for about 1 % of their people).
@@ -147,14 +147,17 @@ impl Seen {
     }
 }
 
-/// `Retry-After` as RFC 9110 has it: seconds, or a date. A date that has passed is no wait at all.
+/// `Retry-After` as RFC 9110 has it: seconds, or a date. A date that has passed is no wait at all, and what is absurd is
+/// cut to what makes sense.
 pub(super) fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     let text = text.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = DateTime::parse_from_rfc2822(text).ok()?;
-    Some((date.with_timezone(&Utc) - now).to_std().unwrap_or_default())
+    let asked = if let Ok(seconds) = text.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let date = DateTime::parse_from_rfc2822(text).ok()?;
+        (date.with_timezone(&Utc) - now).to_std().unwrap_or_default()
+    };
+    Some(asked.min(LONGEST_RETRY_AFTER))
 }
 
 /// What a body says, in any of the shapes seen:
@@ -277,6 +280,9 @@ mod tests {
         check(429, Some("soon"), "", retry(Reason::Throttled, None));
         check(429, Some("Fri, 20 Nov 2026 08:00:09 GMT"), "", retry(Reason::Throttled, Some(9)));
         check(429, Some("Fri, 20 Nov 2026 07:00:00 GMT"), "", retry(Reason::Throttled, Some(0)));
+        check(429, Some("3600"), "", retry(Reason::Throttled, Some(3600)));
+        check(429, Some("31536000"), "", retry(Reason::Throttled, Some(3600)));
+        check(429, Some("Sat, 20 Nov 2027 08:00:00 GMT"), "", retry(Reason::Throttled, Some(3600)));
         check(412, None, &error("PreconditionFailed", ""), retry(Reason::Busy, None));
         check(503, Some("3"), "", retry(Reason::TryAgain, Some(3)));
 
@@ -399,7 +405,8 @@ mod tests {
         #[test]
         fn every_retry_after_is_read_or_ignored(text in ".{0,60}", seconds in any::<u64>()) {
             let _: Option<Duration> = retry_after(&text, now());
-            prop_assert_eq!(retry_after(&seconds.to_string(), now()), Some(Duration::from_secs(seconds)));
+            let kept = Duration::from_secs(seconds).min(LONGEST_RETRY_AFTER);
+            prop_assert_eq!(retry_after(&seconds.to_string(), now()), Some(kept));
         }
     }
 }
