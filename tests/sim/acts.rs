@@ -4,7 +4,6 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 use nudged::domain::consent::{Choice, Topic, Way, Wish};
 use nudged::domain::event::{Event, Identity};
 use nudged::domain::news::Who;
@@ -14,7 +13,7 @@ use crate::sim::plan::When;
 use crate::sim::run::Run;
 use crate::sim::teams::Outage;
 use crate::sim::truth::Span;
-use crate::sim::world::Person;
+use crate::sim::world::{FALLBACK, Person};
 
 /// How long what came in between still counts: a plan follows an edit within moments, where nothing dies over it.
 pub(crate) const LAG: Duration = Duration::from_mins(2);
@@ -27,7 +26,7 @@ impl Run {
         if self.is_out() && chance.hits(40) {
             return self.teams_goes_or_comes_back();
         }
-        match chance.below(25) {
+        match chance.below(26) {
             0..=2 if eventful => self.somebody_moves().await,
             3 | 4 if eventful => self.somebody_chooses().await,
             5 if eventful => self.somebody_blocks_or_comes_back().await,
@@ -44,6 +43,7 @@ impl Run {
             19..=21 if eventful => self.what_went_wrong_is_sent_again().await,
             22 if eventful => self.the_folder_is_gone_for_a_moment().await,
             23 => self.a_message_is_tested().await,
+            24 => self.somebody_says_where_they_live().await,
             _ => self.planning_again_changes_nothing().await,
         }
     }
@@ -63,19 +63,37 @@ impl Run {
     }
 
     async fn somebody_moves(&mut self) {
-        let Some(mut person) = self.plain_no_more() else { return };
+        let Some(person) = self.plain_no_more() else { return };
+        self.lives_elsewhere(person).await;
+    }
+
+    /// Somebody of whom nobody knew. Nothing has to go wrong for that.
+    async fn somebody_says_where_they_live(&mut self) {
+        let unknown: Vec<Person> = self.world.people.iter().filter(|person| !person.is_placed).cloned().collect();
+        if !unknown.is_empty() {
+            let person = self.chance.pick(&unknown);
+            self.lives_elsewhere(person).await;
+        }
+    }
+
+    async fn lives_elsewhere(&mut self, mut person: Person) {
         person.zone = self.chance.pick(&self.world.zones);
+        person.is_placed = true;
         self.note(&format!("{} moves to {}", person.name, person.zone));
+        let now = self.wall();
+        if let Some(placed_at) = self.truth().unplaced.get_mut(&person.name) {
+            placed_at.get_or_insert(now);
+        }
         let moved = Span { until: Duration::MAX, value: person.zone };
         self.truth().zones.entry(person.name.clone()).or_default().push(moved);
         if let Some(known) = self.world.people.iter_mut().find(|known| known.name == person.name) {
-            known.zone = person.zone;
+            (known.zone, known.is_placed) = (person.zone, true);
         }
         let record = person.record();
         self.surely(move |handles| {
             let record = record.clone();
             async move {
-                handles.store.import_people(vec![record], Tz::UTC, handles.clock.now()).await?;
+                handles.store.import_people(vec![record], FALLBACK, handles.clock.now()).await?;
                 handles.replan.notify_one();
                 handles.work.notify_one();
                 Ok(())

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use nudged::adapter::sqlite::SqliteStore;
 use nudged::domain::delivery::State;
@@ -12,9 +12,10 @@ use nudged::domain::id::DeliveryId;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::sim::plan::{Plan, root};
+use crate::sim::acts::LAG;
+use crate::sim::plan::{Plan, When, root};
 use crate::sim::run::Run;
-use crate::sim::truth::{End, Key};
+use crate::sim::truth::{End, Key, Truth};
 
 /// Every change of a delivery is written down as it is made, whoever makes it, to be judged later: that costs the least.
 /// What must never be of other tables is a fault at once.
@@ -244,7 +245,8 @@ fn vanished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
     let truth = run.truth();
     let mut wrong = Vec::new();
     for plan in run.world.plans.iter().filter(|plan| plan.is_plain && !truth.held.contains_key(&plan.name)) {
-        let occurrences = plan.occurrences(begins, now);
+        let occurrences =
+            if plan.when == When::Event { events(&truth, plan, rows) } else { plan.occurrences(begins, now) };
         for person in run.world.people.iter().filter(|person| plan.is_for(person)) {
             let zones: Vec<Tz> = truth.zones[&person.name].iter().map(|span| span.value).collect();
             for &occurrence in &occurrences {
@@ -255,7 +257,11 @@ fn vanished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
                 match rows.get(&key) {
                     None => wrong.push(format!("P2: nobody accounts for {key:?}")),
                     Some(row)
-                        if person.is_plain && run.mood.is_calm() && row.state != "sent" && plan.quiet.is_none() =>
+                        if person.is_plain
+                            && run.mood.is_calm()
+                            && row.state != "sent"
+                            && plan.quiet.is_none()
+                            && is_served(plan, occurrence, &zones, truth.unplaced.get(&person.name).copied()) =>
                     {
                         wrong.push(format!("P2: nothing went wrong, and it is {}: {key:?}", row.state));
                     }
@@ -265,6 +271,28 @@ fn vanished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// The occurrences that events made.
+fn events(truth: &Truth, plan: &Plan, rows: &BTreeMap<Key, Row>) -> Vec<NaiveDateTime> {
+    let of_plan = rows.keys().filter(|key| key.0 == plan.name && !truth.tests.mean(key));
+    of_plan.map(|key| key.1).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Whether who lived in these zones, the first of them until `placed` says otherwise, must have got an occurrence where nothing
+/// went wrong. Whoever moved may have missed one of two that were due together.
+fn is_served(plan: &Plan, occurrence: NaiveDateTime, zones: &[Tz], placed: Option<Option<DateTime<Utc>>>) -> bool {
+    let Some(placed_at) = placed.filter(|_| plan.zone.is_none()) else { return true };
+    let Some(placed_at) = placed_at else { return !plan.holds_for_zone };
+    if !plan.keeps_all && plan.when != When::Event {
+        return false;
+    }
+    let margin = TimeDelta::from_std(LAG).expect("a short time");
+    let ends = |zone: &Tz| plan.due(occurrence, *zone).map(|due| plan.over(due));
+    let is_in_time = |zone: Option<&Tz>| zone.and_then(ends).is_some_and(|over| placed_at + margin < over);
+    let was_sent = || ends(&zones[0]).is_some_and(|over| over + margin < placed_at);
+    is_in_time(zones.last()) && (!plan.holds_for_zone || is_in_time(zones.first()))
+        || !plan.holds_for_zone && was_sent()
 }
 
 /// What was asked for as a test is there as one, for that one person; and nothing else is a test.
@@ -277,7 +305,7 @@ fn untested(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
 
 /// Whether an occurrence began and ended within the run, wherever its recipient lived.
 fn is_certain(plan: &Plan, occurrence: NaiveDateTime, zones: &[Tz], begins: DateTime<Utc>, now: DateTime<Utc>) -> bool {
-    let margin = chrono::TimeDelta::minutes(1);
+    let margin = TimeDelta::minutes(1);
     zones.iter().all(|zone| {
         plan.due(occurrence, *zone).is_some_and(|due| due > begins + margin && plan.over(due) + margin < now)
     })

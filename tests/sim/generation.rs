@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use chrono_tz::Tz;
 use nudged::adapter::sqlite::SqliteStore;
 use nudged::domain::credential::{Credential, CredentialKind};
 use nudged::domain::policy::Downtime;
@@ -46,7 +45,7 @@ use crate::sim::life::{Frailty, Life};
 use crate::sim::store::MortalStore;
 use crate::sim::teams::{Teams, Wire};
 use crate::sim::truth::Truth;
-use crate::sim::world::HOME;
+use crate::sim::world::{FALLBACK, HOME};
 
 /// The schedule files: a name and a text each.
 #[derive(Default)]
@@ -118,7 +117,7 @@ impl Generation {
         let taken = store.take_over(started_at).await?;
         let downtime = Downtime { since: taken.went_round_at, until: started_at };
         let keeper =
-            CatalogKeeper::new(around.folder.clone(), Arc::clone(&store), Arc::clone(&clock), ZONES.clone(), Tz::UTC);
+            CatalogKeeper::new(around.folder.clone(), Arc::clone(&store), Arc::clone(&clock), ZONES.clone(), FALLBACK);
         let keeper = Arc::new(keeper);
         keeper.reload().await?;
         let health = Arc::new(Health::new(Arc::clone(&clock)));
@@ -285,7 +284,7 @@ fn chores(handles: &Handles, rosters: &Rosters, term: nudged::domain::id::Term) 
         rosters: Arc::clone(&rosters.wanted),
         strangers: Arc::default(),
         backups: None,
-        fallback_zone: Tz::UTC,
+        fallback_zone: FALLBACK,
         keep_attempts: TimeDelta::days(30),
         term,
     }
@@ -300,7 +299,7 @@ fn rosters(handles: &Handles, sender: &Sender) -> Rosters {
             clock: Arc::clone(&handles.clock),
             home_tenant: sender.home_tenant.clone(),
         },
-        fallback_zone: Tz::UTC,
+        fallback_zone: FALLBACK,
         wanted: Arc::default(),
         work: Arc::clone(&handles.work),
         replan: Arc::clone(&handles.replan),

@@ -69,6 +69,8 @@ pub(crate) struct Plan {
     /// On each recipient's own clock, from, to.
     pub(crate) quiet: Option<(NaiveTime, NaiveTime)>,
     pub(crate) hold: bool,
+    /// Whether those of whose zone nobody knows wait until somebody does.
+    pub(crate) holds_for_zone: bool,
     pub(crate) priority: &'static str,
     /// `overlap = "keep"` and `catch_up = "all"`: nothing is given up because another came.
     pub(crate) keeps_all: bool,
@@ -120,6 +122,7 @@ impl Plan {
                 None
             },
             hold: chance.hits(40),
+            holds_for_zone: false,
             priority: chance.pick(&["critical", "normal", "normal", "bulk"]),
             keeps_all: chance.hits(50),
             edition: 0,
@@ -182,6 +185,9 @@ impl Plan {
         }
         if let Some((from, to)) = self.quiet {
             line("quiet_hours", &format!("\"{}-{}\"", from.format("%H:%M"), to.format("%H:%M")));
+        }
+        if self.holds_for_zone {
+            line("zone_unknown", "\"hold\"");
         }
         line("on_unknown", if self.hold { "\"hold\"" } else { "\"resend\"" });
         line("priority", &format!("\"{}\"", self.priority));

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono_tz::Tz;
 use nudged::domain::id::ScheduleName;
 use nudged::port::store::StoreError;
 use tempfile::TempDir;
@@ -18,7 +17,7 @@ use crate::sim::life::Frailty;
 use crate::sim::panics;
 use crate::sim::teams::{Teams, Weather};
 use crate::sim::truth::{Counts, Span, Truth};
-use crate::sim::world::World;
+use crate::sim::world::{FALLBACK, World};
 
 /// What may happen in a run at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,14 +224,18 @@ impl Run {
         }
         for person in &self.world.people {
             let lives = vec![Span { until: Duration::MAX, value: person.zone }];
-            self.truth().zones.insert(person.name.clone(), lives);
+            let mut truth = self.around.truth.lock().unwrap_or_else(PoisonError::into_inner);
+            truth.zones.insert(person.name.clone(), lives);
+            if !person.is_placed {
+                truth.unplaced.insert(person.name.clone(), None);
+            }
         }
         self.start().await;
         let records: Vec<_> = self.world.people.iter().map(crate::sim::world::Person::record).collect();
         self.surely(move |handles| {
             let records = records.clone();
             async move {
-                let report = handles.store.import_people(records, Tz::UTC, handles.clock.now()).await?;
+                let report = handles.store.import_people(records, FALLBACK, handles.clock.now()).await?;
                 assert_eq!(report.refused, [""; 0]);
                 handles.planner.pass().await?;
                 handles.work.notify_one();

@@ -108,6 +108,8 @@ pub(crate) struct Truth {
     lines: VecDeque<String>,
     pub(crate) violations: Vec<String>,
     pub(crate) zones: BTreeMap<String, Vec<Span<Tz>>>,
+    /// Those of whose zone nobody knew at first, and when somebody said it.
+    pub(crate) unplaced: BTreeMap<String, Option<DateTime<Utc>>>,
     pub(crate) plans: BTreeMap<String, Vec<Span<Plan>>>,
     /// Who stopped what, since which act of the store. An empty topic is everything.
     pub(crate) stops: BTreeMap<(String, String), u64>,
@@ -305,6 +307,9 @@ impl Truth {
         if !self.is_timely(&key, claimed_at, walls) {
             self.violation(at, allowed("at the wrong hour"));
         }
+        if self.is_held_for_zone(&key, claimed_at) {
+            self.violation(at, allowed("of whose zone nobody knows"));
+        }
         let stops = ["", schedule].map(|topic| self.stops.get(&(name.to_owned(), topic.to_owned())));
         if stops.into_iter().flatten().any(|since| *since < marked_at) {
             self.violation(at, allowed("to one who opted out"));
@@ -398,6 +403,12 @@ impl Truth {
                     && !(is_quiet(*wall) && is_quiet(*wall - slack))
             })
         })
+    }
+
+    /// Whether all that was true since the claim has the message wait until somebody knows where its recipient lives.
+    fn is_held_for_zone(&self, key: &Key, claimed_at: Duration) -> bool {
+        let mut plans = self.plans.get(&key.0).into_iter().flatten().filter(|plan| plan.until >= claimed_at);
+        self.unplaced.get(&key.2) == Some(&None) && !self.tests.mean(key) && plans.all(|plan| plan.value.holds_for_zone)
     }
 
     pub(crate) fn arrived(&mut self, at: Duration, number: usize) {

@@ -13,6 +13,8 @@ use crate::sim::plan::Plan;
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) zone: Tz,
+    /// Whether anybody has said so; else it is the zone of those of whom nobody knows.
+    pub(crate) is_placed: bool,
     pub(crate) tenant: &'static str,
     pub(crate) groups: Vec<String>,
     /// Whether the import knows their conversation; else it has to be created.
@@ -36,7 +38,7 @@ impl Person {
         PersonRecord {
             addresses: vec![self.address()],
             name: Some(self.name.clone()),
-            zone: Some(self.zone),
+            zone: self.is_placed.then_some(self.zone),
             groups: Some(self.groups.clone()),
             reference: Reference {
                 conversation_id: self.is_met.then(|| self.conversation()),
@@ -49,6 +51,9 @@ impl Person {
         }
     }
 }
+
+/// Where those live of whom nobody knows.
+pub(crate) const FALLBACK: Tz = Tz::UTC;
 
 pub(crate) const GROUPS: [&str; 2] = ["red", "blue"];
 pub(crate) const HOME: &str = "home";
@@ -96,12 +101,20 @@ impl World {
         let mut zones = nearby.to_vec();
         zones.push(chance.pick(&ANYWHERE));
         zones.push(chance.pick(&ANYWHERE));
-        let people = (0..chance.between(4, 12)).map(|number| person(number, &zones, &chance)).collect::<Vec<_>>();
+        let mut people = (0..chance.between(4, 12)).map(|number| person(number, &zones, &chance)).collect::<Vec<_>>();
         let plans = (0..chance.between(2, 5)).map(|number| Plan::new(number, begins_at, hours, &zones, &chance));
+        let mut plans: Vec<Plan> = plans.collect();
+        let unknown = Chance::new(seed, "unknown zones");
+        for person in people.iter_mut().filter(|_| unknown.hits(20)) {
+            (person.zone, person.is_placed) = (FALLBACK, false);
+        }
+        for plan in plans.iter_mut().filter(|plan| plan.zone.is_none()) {
+            plan.holds_for_zone = unknown.hits(40);
+        }
         Self {
             begins_at,
             ends_at: begins_at + TimeDelta::hours(i64::try_from(hours).expect("a small number")),
-            plans: plans.collect(),
+            plans,
             zones,
             people,
             per_second: chance.pick(&[3, 10, 50]),
@@ -113,6 +126,7 @@ fn person(number: usize, zones: &[Tz], chance: &Chance) -> Person {
     Person {
         name: format!("p{number}"),
         zone: chance.pick(zones),
+        is_placed: true,
         tenant: TENANTS[usize::from(chance.hits(25))],
         groups: GROUPS.into_iter().filter(|_| chance.hits(50)).map(str::to_owned).collect(),
         is_met: chance.hits(80),

@@ -117,6 +117,7 @@ fn person(number: usize, zones: &[Tz], chance: &Chance) -> Person {
     Person {
         name: format!("p{number}"),
         zone: chance.pick(zones),
+        is_placed: true,
         tenant: TENANTS[usize::from(chance.hits(25))],
         groups: Vec::new(),
         is_met: chance.hits(80),
@@ -147,6 +148,7 @@ fn schedule(number: usize, zone: Option<Tz>, chance: &Chance) -> (Plan, usize) {
         jitter: Duration::ZERO,
         quiet: None,
         hold: chance.hits(30),
+        holds_for_zone: false,
         priority: chance.pick(&["critical", "normal", "normal", "bulk"]),
         keeps_all: chance.hits(30),
         edition: 0,
