@@ -191,7 +191,7 @@ impl Daemon {
             zones: Arc::clone(&outside.zones),
             catalog: keeper.cell(),
             health: Arc::clone(&health),
-            last: LastPass::default(),
+            last: LastPass::of_another(downtime.since),
         });
         planner.pass().await?;
 

@@ -296,6 +296,7 @@ macro_rules! conformance {
                 a_recall_outlives_its_daemon,
                 what_is_recalled_does_not_come_back,
                 what_is_recalled_does_not_come_back_at_another_hour,
+                a_recall_after_an_edit_is_not_about_the_new_hour,
                 only_those_who_are_meant,
                 what_had_been_cancelled_is_cancelled_for_good,
                 a_second_recall_takes_the_first_over,

@@ -242,7 +242,7 @@ impl CatalogKeeper {
             schedules: catalog.schedules.values().cloned().collect(),
             fallback_zone: self.fallback_zone,
             now,
-            planning: Arc::new(PlanMaker { zones: Arc::clone(&self.zones), now }),
+            planning: Arc::new(PlanMaker { zones: Arc::clone(&self.zones), zones_since: None, now }),
             manner,
         };
         let changes = self.store.reload(reload).await?;

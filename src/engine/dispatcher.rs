@@ -83,7 +83,7 @@ impl Dispatcher {
             // Interest is registered before looking, so that what comes in between is not missed.
             let work = self.work.notified();
             let went = self.go_round(&mut in_hand, &mut unsaid, &stop).await;
-            self.health.dispatcher_went_round();
+            self.health.dispatcher_went_round(went.is_ok());
             let next = match went {
                 Ok(next) => next,
                 Err(error) => {

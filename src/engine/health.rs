@@ -1,7 +1,7 @@
 //! Signs of life, and what is wrong with the bot's own set-up.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +21,12 @@ pub struct Health {
     planning_passes: AtomicU64,
     /// When the last of them ended, well or badly; the start, before the first.
     planner_ended_at: Mutex<Moment>,
-    requests: Mutex<HashMap<DeliveryId, Moment>>,
+    /// When the last of them ended well.
+    planned_at: Mutex<Option<Moment>>,
+    /// Whether the dispatcher could do what it wanted, the last time round.
+    dispatches: AtomicBool,
+    /// By their deliveries, since when they have waited for an answer; nothing, once they have it.
+    requests: Mutex<HashMap<DeliveryId, Option<Moment>>>,
     /// Rings when one of them has ended.
     ended: Notify,
     trouble: Mutex<Trouble>,
@@ -41,6 +46,8 @@ impl Health {
             planner_ended_at: Mutex::new(clock.moment()),
             clock,
             dispatcher_rounds: AtomicU64::new(0),
+            planned_at: Mutex::default(),
+            dispatches: AtomicBool::new(true),
             planning_passes: AtomicU64::new(0),
             requests: Mutex::default(),
             ended: Notify::new(),
@@ -48,14 +55,29 @@ impl Health {
         }
     }
 
-    /// Whatever came of it.
-    pub(crate) fn dispatcher_went_round(&self) {
+    /// Well or badly.
+    pub(crate) fn dispatcher_went_round(&self, well: bool) {
+        self.dispatches.store(well, Ordering::Relaxed);
         self.dispatcher_rounds.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the dispatcher could do what it wanted, the last time round.
+    #[must_use]
+    pub fn dispatches(&self) -> bool {
+        self.dispatches.load(Ordering::Relaxed)
     }
 
     pub(crate) fn planner_passed(&self) {
         self.planning_passes.fetch_add(1, Ordering::Relaxed);
+        *lock(&self.planned_at) = Some(self.clock.moment());
         self.planner_ended();
+    }
+
+    /// How long ago all schedules were planned; `None` if they never were.
+    #[must_use]
+    pub fn planned_before(&self) -> Option<Duration> {
+        let planned_at = (*lock(&self.planned_at))?;
+        Some(self.clock.moment().since(planned_at))
     }
 
     /// It tried to make a pass, at least.
@@ -79,7 +101,7 @@ impl Health {
 
     /// A request is about to leave for `delivery`.
     pub(crate) fn request(self: &Arc<Self>, delivery: DeliveryId) -> UnderWay {
-        lock(&self.requests).insert(delivery, self.clock.moment());
+        lock(&self.requests).insert(delivery, Some(self.clock.moment()));
         UnderWay { health: Arc::clone(self), delivery }
     }
 
@@ -88,10 +110,10 @@ impl Health {
         self.ended.notified()
     }
 
-    /// For how long the oldest request has been under way.
+    /// For how long the oldest request has waited for its answer.
     #[must_use]
     pub fn oldest_request(&self) -> Option<Duration> {
-        let oldest = lock(&self.requests).values().min().copied()?;
+        let oldest = lock(&self.requests).values().flatten().min().copied()?;
         Some(self.clock.moment().since(oldest))
     }
 
@@ -155,6 +177,15 @@ fn tell(change: Change, trouble: &Trouble) -> Change {
 pub(crate) struct UnderWay {
     health: Arc<Health>,
     delivery: DeliveryId,
+}
+
+impl UnderWay {
+    /// There is an answer. Storing it may take longer than any request, where the disk is full.
+    pub(crate) fn answered(&self) {
+        if let Some(since) = lock(&self.health.requests).get_mut(&self.delivery) {
+            *since = None;
+        }
+    }
 }
 
 impl Drop for UnderWay {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -52,9 +52,14 @@ pub struct Planner {
 /// What was planned by the last pass. One comes each minute, and as long as it would be made of the same, ten thousand
 /// schedules need not be looked at to find that nothing is to do.
 #[derive(Default)]
-pub struct LastPass(Mutex<Option<Planned>>);
+pub struct LastPass {
+    /// When a daemon before this one was last seen.
+    before: Option<DateTime<Utc>>,
+    planned: Mutex<Option<Planned>>,
+}
 
 struct Planned {
+    at: DateTime<Utc>,
     catalog: Weak<Catalog>,
     people_zones: Vec<Tz>,
     zone_data: Arc<str>,
@@ -63,18 +68,38 @@ struct Planned {
 }
 
 impl LastPass {
+    /// Before the first pass of a daemon: when another one was last seen, if there was any.
+    #[must_use]
+    pub fn of_another(seen_at: Option<DateTime<Utc>>) -> Self {
+        Self { before: seen_at, planned: Mutex::default() }
+    }
+
+    /// Since when zones may have come for which nothing is planned.
+    fn at(&self) -> Option<DateTime<Utc>> {
+        self.lock().as_ref().map(|planned| planned.at).or(self.before)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Planned>> {
+        self.planned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a pass at `now` would find nothing to do. If so, it has been one.
     fn covers(&self, catalog: &Arc<Catalog>, people_zones: &[Tz], zone_data: &str, now: DateTime<Utc>) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|planned| {
-            planned.catalog.as_ptr() == Arc::as_ptr(catalog)
+        self.lock().as_mut().is_some_and(|planned| {
+            let is_the_same = planned.catalog.as_ptr() == Arc::as_ptr(catalog)
                 && planned.people_zones == people_zones
                 && &*planned.zone_data == zone_data
                 && planned.until >= now + HORIZON - SLACK
-                && !is_beyond(planned.until, now)
+                && !is_beyond(planned.until, now);
+            if is_the_same {
+                planned.at = now;
+            }
+            is_the_same
         })
     }
 
     fn keep(&self, planned: Planned) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(planned);
+        *self.lock() = Some(planned);
     }
 }
 
@@ -126,7 +151,7 @@ impl Planner {
                 "the wall clock was days ahead when these were planned; they are planned anew from now on"
             );
         }
-        let maker = PlanMaker { zones: Arc::clone(&self.zones), now };
+        let maker = PlanMaker { zones: Arc::clone(&self.zones), zones_since: self.last.at(), now };
         for batch in schedules.chunks(BATCH) {
             let plan = |schedule: &&Arc<Schedule>| maker.plan(schedule, marks.get(&schedule.name), &people_zones);
             let plans = cores::map(batch, plan);
@@ -166,7 +191,7 @@ impl Planner {
             );
         }
         let catalog = Arc::downgrade(&catalog);
-        self.last.keep(Planned { catalog, people_zones, zone_data, until: planned_until });
+        self.last.keep(Planned { at: now, catalog, people_zones, zone_data, until: planned_until });
         self.health.planner_passed();
         Ok(total)
     }
@@ -175,6 +200,8 @@ impl Planner {
 /// Makes plans, and keeps none: what the planner and a reload have in common.
 pub struct PlanMaker {
     pub zones: Arc<dyn ZoneDatabase>,
+    /// Since when people may have come in zones for which nothing is planned, where that is not only now.
+    pub zones_since: Option<DateTime<Utc>>,
     pub now: DateTime<Utc>,
 }
 
@@ -198,10 +225,13 @@ impl PlanMaker {
                 (Window::Onward { after: mark.planned_until.max(earliest_due(schedule, now)), until }, until)
             }
             mark => {
-                // The mark does not go back with the wall clock. And what fell due after it, while nobody planned, is
-                // accounted for although it may be over everywhere.
+                // The mark does not go back with the wall clock. And what fell due after it, or in zones that are new,
+                // while nobody planned, is accounted for although it may be over everywhere.
                 let until = mark.map_or(until, |mark| mark.planned_until.max(until));
-                let since = mark.map_or(now, |mark| mark.planned_until.clamp(now - ACCOUNTED_FOR, now));
+                let planned_until = mark.map_or(now, |mark| mark.planned_until);
+                let zones_since = mark.filter(|mark| differs_in_zones_alone(&mark.signature, &signature));
+                let zones_since = zones_since.and(self.zones_since).unwrap_or(now);
+                let since = planned_until.min(zones_since).clamp(now - ACCOUNTED_FOR, now);
                 (Window::Open { now: since, until }, until)
             }
         };
@@ -235,6 +265,12 @@ fn signature(schedule: &Schedule, people_zones: &[Tz], data_version: &str) -> St
         WhoseClock::Zone(zone) => zone.hash(&mut zones),
     }
     format!("{} {data_version} {:016x}", schedule.revision, zones.finish())
+}
+
+/// Whether the same schedule was planned with the same data, for people in other zones.
+fn differs_in_zones_alone(one: &str, other: &str) -> bool {
+    let all_else = |signature: &str| signature.rsplit_once(' ').map(|(all_else, _)| all_else.to_owned());
+    one != other && all_else(one) == all_else(other)
 }
 
 fn add(total: &mut PlanChange, more: PlanChange) {

@@ -93,12 +93,10 @@ impl Pulse {
         if let Some((_, found)) = lately.as_ref().filter(|(at, _)| self.holds(*at)) {
             return found.clone();
         }
-        let is_planned = self.health.rounds().planner > 0 && self.health.planner_silent_for() <= PLANNER_WITHIN;
-        let answers = [
-            (Need::Plan, is_planned),
-            (Need::Credential, self.is_credential_good()),
-            (Need::Store, matches!(self.probe().await, Some(Ok(())))),
-        ];
+        let is_planned = self.health.planned_before().is_some_and(|span| span <= PLANNER_WITHIN);
+        let is_written = matches!(self.probe().await, Some(Ok(()))) && self.health.dispatches();
+        let answers =
+            [(Need::Plan, is_planned), (Need::Credential, self.is_credential_good()), (Need::Store, is_written)];
         let found: Vec<Need> = answers.into_iter().filter(|(_, is_there)| !is_there).map(|(need, _)| need).collect();
         *lately = Some((self.clock.moment(), found.clone()));
         found

@@ -35,10 +35,11 @@ use crate::port::connector::{Connector, OutgoingActivity};
 use crate::port::entropy::Entropy;
 use crate::port::store::{AttemptEnd, Outcome, Pause, PausedBy, Store, StoreError};
 
-/// How long to wait before an outcome that the store could not take is offered again, and how often. Together they
-/// stay below the lease, after which somebody else may act on the delivery.
+/// How long to wait before what the store could not take is offered again, and how often: for an hour in all. A full disk
+/// takes a person to mend, and what Teams has answered is known nowhere else. Meanwhile nobody else acts on the delivery,
+/// and nothing else could be sent.
 const SETTLE_AGAIN: Duration = Duration::from_secs(2);
-const SETTLE_TRIES: u32 = 60;
+const SETTLE_TRIES: u32 = 1_800;
 
 /// For how long a claim is held, from the claiming and again from the sending. Longer than any request with all that
 /// may follow it.
@@ -186,10 +187,11 @@ impl Sender {
             return Ok(None);
         }
         let began = self.clock.moment();
-        let _under_way = self.health.request(claim.id);
+        let under_way = self.health.request(claim.id);
         let asked = self.places.complete(claim.recipient.id, &self.tenant(claim), &claim.reference);
         permit.leaves();
         let created = self.connector.create_conversation(&asked).await;
+        under_way.answered();
         match created {
             Ok(conversation) => {
                 permit.complete(None);
@@ -238,12 +240,13 @@ impl Sender {
             return self.give_back(claim).await;
         }
         // Until its outcome is stored, nobody here may take it for abandoned, whatever the wall clock says.
-        let _under_way = self.health.request(claim.id);
+        let under_way = self.health.request(claim.id);
         let attempt = self.store.mark_sending(claim.id, claim.term, self.clock.now(), LEASE).await?;
 
         let began = self.clock.moment();
         permit.leaves();
         let said = posting.say(self.connector.as_ref(), claim, activity).await;
+        under_way.answered();
         let latency = self.clock.moment().since(began);
         let silence = silence(&said.answer.verdict);
         permit.complete(silence);

@@ -34,11 +34,11 @@ pub enum Organ {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Need {
-    /// The schedules have been planned.
+    /// The schedules have been planned within the last seven minutes.
     Plan,
     /// The bot's credential can be read and has not expired, and neither the token service nor Teams refuses the bot.
     Credential,
-    /// The ledger takes a write.
+    /// The ledger takes a write, and what is due can be claimed.
     Store,
 }
 

@@ -99,3 +99,30 @@ async fn a_single_hour_that_is_over_where_people_live_leaves_a_trace() {
     let reason = &occurrences[0].reasons[0];
     assert_eq!((occurrences.len(), reason.state, reason.reason), (1, State::Expired, Reason::PastWhenPlanned));
 }
+
+/// Nobody planned for the zone in which the first of them lives before it was over there: the daemon had died in between, or the
+/// disk was full.
+#[tokio::test]
+async fn who_came_in_a_new_zone_and_was_never_planned_for_is_accounted_for() {
+    for is_restarted in [true, false] {
+        let mut rig = Rig::new("2027-03-01T06:00").await;
+        rig.people(&[("ana", Tz::Europe__Berlin)]).await;
+        rig.file_says(
+            "[schedule.s]\nto = \"everyone\"\ntext = \"Hello\"\nevery = \"day\"\nat = \"09:00\"\nlate = \"1h\"\n",
+        )
+        .await;
+        rig.expand().await;
+        rig.people(&[("bo", Tz::Europe__Lisbon)]).await;
+        let later = at("2027-03-01T11:00");
+        if is_restarted {
+            rig.down_until(later).await;
+        } else {
+            rig.now_is(later);
+            rig.plan().await;
+        }
+        assert_eq!(rig.go_round().await, []);
+        let over = rig.deliveries("s").await.into_iter().filter(|it| it.due_at < later);
+        let ends: Vec<_> = over.map(|it| (it.recipient, it.state)).collect();
+        assert_eq!(ends, [("ana".into(), State::Expired), ("bo".into(), State::Expired)]);
+    }
+}

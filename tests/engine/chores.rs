@@ -101,6 +101,7 @@ async fn a_plan_that_failed_is_made_again_after_five_seconds() {
     assert_eq!(span, Duration::from_secs(5), "it does not wait for the next beat");
     assert!(rig.occurrences().await.is_empty(), "nothing could be planned");
     assert_eq!(rig.planner.health.planner_silent_for(), Duration::ZERO, "it does not hang: it was answered");
+    assert_eq!(rig.planner.health.planned_before(), Some(Duration::from_mins(8)), "and nothing is planned");
     disk.execute_batch("DROP TRIGGER full").expect("room again");
     end.send(()).expect("it waits still");
     work.notified().await;

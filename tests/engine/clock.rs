@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Days, TimeDelta, Utc};
 use chrono_tz::Tz;
-use nudged::engine::planner::LastPass;
 use nudged::port::clock::Clock;
 
 use crate::rig::{Rig, at};
@@ -33,7 +32,6 @@ async fn a_month_that_a_wrong_clock_passed_over_is_planned_when_it_is_set_right(
         rig.go_round().await;
         let set_right_at = true_now + TimeDelta::minutes(1);
         if is_restarted {
-            rig.planner.last = LastPass::default();
             rig.down_until(set_right_at).await;
         } else {
             rig.now_is(set_right_at);

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -21,6 +22,7 @@ use nudged::port::clock::Clock;
 use nudged::port::connector::{Channel, Connector, Conversation, MemberPage, OutgoingActivity, Posted, Team};
 use nudged::port::desk::Reach;
 use nudged::port::store::{Pause, PausedBy};
+use rusqlite::Connection;
 use tokio::sync::Notify;
 
 use crate::rig::{Files, Rig, at};
@@ -342,6 +344,37 @@ async fn a_schedule_is_held_also_where_the_last_outcome_could_not_be_stored() {
     .await;
     let paused = rig.store.paused().await.expect("paused");
     assert_eq!(paused.len(), 1);
+}
+
+/// Nobody else knows what Teams has answered, and the disk is full until somebody comes.
+#[tokio::test]
+async fn what_teams_answered_outlives_a_full_disk() {
+    let rig = rig(1).await;
+    let disk = Connection::open(rig.ledger()).expect("the ledger");
+    let full = "CREATE TRIGGER full BEFORE UPDATE OF sent_at ON deliveries BEGIN SELECT RAISE(ABORT, 'full'); END";
+    disk.execute_batch(full).expect("a full disk");
+    let half_an_hour = async {
+        while rig.planner.health.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..900 {
+            // Everybody who asked the ledger before has an answer now.
+            rig.store.next_wake(Duration::ZERO, rig.clock.now()).await.expect("it can be read");
+            rig.now_is(rig.clock.now() + TimeDelta::seconds(2));
+        }
+        assert_eq!(rig.planner.health.oldest_request(), None, "no request hangs: it was answered");
+        assert_eq!(rig.planner.health.requests().len(), 1, "and nobody takes it for abandoned");
+        disk.execute_batch("DROP TRIGGER full").expect("room again");
+        loop {
+            rig.store.next_wake(Duration::ZERO, rig.clock.now()).await.expect("it can be read");
+            rig.now_is(rig.clock.now() + TimeDelta::seconds(2));
+        }
+    };
+    tokio::select! {
+        () = rig.deliver() => {}
+        () = half_an_hour => unreachable!("it has no end"),
+    }
+    assert_eq!((sent(&rig).await, rig.teams.asked().len()), (1, 1));
 }
 
 /// Another schedule may get its name; and whatever holds it then, people can see.

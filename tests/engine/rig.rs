@@ -178,6 +178,7 @@ impl Rig {
         self.now_is(now);
         let taken = self.store.take_over(now).await.expect("taking over");
         self.downtime = Downtime { since: taken.went_round_at, until: now };
+        self.planner.last = LastPass::of_another(taken.went_round_at);
         self.term = taken.term;
         self.keeper.reload().await.expect("reloading");
         self.plan().await;

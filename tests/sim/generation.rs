@@ -127,7 +127,7 @@ impl Generation {
             zones: ZONES.clone(),
             catalog: keeper.cell(),
             health: Arc::clone(&health),
-            last: LastPass::default(),
+            last: LastPass::of_another(downtime.since),
         });
         planner.pass().await?;
         let [work, replan, recall, reply] = std::array::from_fn(|_| Arc::new(Notify::new()));

@@ -5,7 +5,7 @@ use nudged::domain::id::AttemptId;
 use nudged::domain::recall::{RecallSettlement, RecallState, Remedy};
 use nudged::domain::schedule::model::Target;
 use nudged::port::recall::{NoRecall, RecallOrder, RecallOutcome, RecallReport, RecallTask, RecallWork};
-use nudged::port::store::{Outcome, StoreError};
+use nudged::port::store::{Outcome, SchedulePlan, StoreError};
 
 use crate::Place;
 use crate::fixtures::*;
@@ -266,6 +266,21 @@ pub(crate) async fn what_is_recalled_does_not_come_back_at_another_hour(place: &
     ledger.import(&[person("new", BERLIN)], "09:01").await;
     ledger.expand("09:02").await;
     assert_eq!(ledger.state("s", "10:00", "new").await, STOPPED, "nor to somebody new");
+}
+
+/// The report says where the message is now, and that it is not recalled by this.
+pub(crate) async fn a_recall_after_an_edit_is_not_about_the_new_hour(place: &dyn Place) {
+    let ledger = berlin(place, &["ana"]).await;
+    let claim = ledger.claim_one("08:00").await;
+    ledger.sent(&claim, "08:00").await;
+    ledger.import(&[person("new", BERLIN)], "08:01").await;
+    let moved = plan("s", &[wave("10:00", BERLIN)]);
+    ledger.plan(std::slice::from_ref(&moved), "08:01").await;
+    ledger.recall(order("09:00"), "08:02").await;
+    ledger.plan(&[SchedulePlan { replaces: None, ..moved.clone() }], "08:30").await;
+    ledger.plan(&[moved], "08:31").await;
+    ledger.expand("09:00").await;
+    assert_eq!(names(&ledger.claim("09:00").await), ["new"]);
 }
 
 pub(crate) async fn only_those_who_are_meant(place: &dyn Place) {

@@ -50,40 +50,25 @@ pub(super) fn remember(
     planned: &BTreeSet<NaiveDateTime>,
 ) -> Result<(), Fault> {
     let after = follow(&before.remembered, meant, planned);
-    let mut keep = conn.prepare_cached(KEEP)?;
+    let (mut keep, mut inherit) = (conn.prepare_cached(KEEP)?, conn.prepare_cached(INHERIT)?);
     for ((id, before), after) in before.ids.iter().zip(&before.remembered).zip(&after) {
         if before != after {
             keep.execute(params![id, after.is_meant, after.replaced_by.map(civil_text)])?;
+            inherit.execute([id])?;
         }
     }
     Ok(())
 }
 
-/// The message of a date is the same at another hour: what was recalled or cancelled as a whole stays so there, also for whoever
-/// had no delivery of it yet. Its new hour may be planned only later, so this is asked after each plan.
+/// The message of a date is the same at another hour: what was recalled or cancelled as a whole before the edit stays so there,
+/// also for whoever had no delivery of it yet. What is ordered after the edit is about one of the two, and says so.
 const INHERIT: &str = "
     UPDATE occurrences SET
-        recalled_at = coalesce(recalled_at, (
-            SELECT max(p.recalled_at) FROM occurrences p
-            WHERE p.schedule_id = occurrences.schedule_id AND p.replaced_by = occurrences.civil
-        )),
-        cancelled_at = coalesce(cancelled_at, (
-            SELECT max(p.cancelled_at) FROM occurrences p
-            WHERE p.schedule_id = occurrences.schedule_id AND p.replaced_by = occurrences.civil
-        ))
-    WHERE id IN (
-        SELECT o.id
-        FROM occurrences p INDEXED BY occurrences_replaced
-            CROSS JOIN occurrences o ON o.schedule_id = p.schedule_id AND o.civil = p.replaced_by
-        WHERE p.schedule_id = ?1 AND p.replaced_by IS NOT NULL
-            AND (o.recalled_at IS NULL AND p.recalled_at IS NOT NULL
-                OR o.cancelled_at IS NULL AND p.cancelled_at IS NOT NULL)
-    )";
-
-pub(super) fn inherit(conn: &Connection, schedule: i64) -> Result<(), Fault> {
-    conn.prepare_cached(INHERIT)?.execute([schedule])?;
-    Ok(())
-}
+        recalled_at = coalesce(occurrences.recalled_at, p.recalled_at),
+        cancelled_at = coalesce(occurrences.cancelled_at, p.cancelled_at)
+    FROM occurrences p
+    WHERE p.id = ?1 AND (p.recalled_at IS NOT NULL OR p.cancelled_at IS NOT NULL)
+        AND occurrences.schedule_id = p.schedule_id AND occurrences.civil = p.replaced_by";
 
 #[cfg(test)]
 mod tests {

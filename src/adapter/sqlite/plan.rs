@@ -85,8 +85,14 @@ fn record_plan(
         edit::remember(conn, &before, meant, &occurrences)?;
         withdraw_others(conn, schedule, &planned, now, change)?;
     }
-    edit::inherit(conn, schedule)
+    Ok(())
 }
+
+/// An edit may have put it in the place of others, on a date that is planned only now.
+const ADD_OCCURRENCE: &str = "
+    INSERT INTO occurrences (schedule_id, civil, recalled_at, cancelled_at)
+    SELECT ?1, ?2, max(p.recalled_at), max(p.cancelled_at)
+    FROM occurrences p WHERE p.schedule_id = ?1 AND p.replaced_by = ?2";
 
 fn occurrence_id(conn: &Connection, schedule: i64, civil: NaiveDateTime) -> Result<i64, Fault> {
     let civil = civil_text(civil);
@@ -96,9 +102,7 @@ fn occurrence_id(conn: &Connection, schedule: i64, civil: NaiveDateTime) -> Resu
         .optional()?;
     match known {
         Some(id) => Ok(id),
-        None => Ok(conn
-            .prepare_cached("INSERT INTO occurrences (schedule_id, civil) VALUES (?1, ?2)")?
-            .insert(params![schedule, civil])?),
+        None => Ok(conn.prepare_cached(ADD_OCCURRENCE)?.insert(params![schedule, civil])?),
     }
 }
 
@@ -227,6 +231,7 @@ mod tests {
     #[test]
     fn planning_costs_what_is_planned() {
         assert_scans_nothing(WAVE);
+        assert_scans_nothing(ADD_OCCURRENCE);
         assert_scans_nothing(OPEN_WAVES);
     }
 }

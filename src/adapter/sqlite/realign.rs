@@ -242,14 +242,16 @@ static CANCEL_RETURNED: Sql = Sql::new(
     )
     WHERE id = :delivery AND state IN ({before cancelled})
         AND EXISTS (SELECT 1 FROM waves w WHERE w.id = deliveries.wave_id AND w.withdrawn_at IS NOT NULL)
-    RETURNING occurrence_id, recipient_id",
+    RETURNING occurrence_id, recipient_id, due_at",
 );
 
-/// The schedule may mean it all the same, in another wave, which was expanded while a sender held this.
+/// The schedule may mean it all the same, in another wave, which was expanded while a sender held this. One that was over when
+/// this was due is none.
 static EXPAND_AGAIN: Sql = Sql::new(
     "
     UPDATE waves SET {to expand again}
-    WHERE occurrence_id = :occurrence AND withdrawn_at IS NULL AND (expanded_at IS NOT NULL OR expanded_to > 0)",
+    WHERE occurrence_id = :occurrence AND withdrawn_at IS NULL AND expire_at >= :due
+        AND (expanded_at IS NOT NULL OR expanded_to > 0)",
 );
 
 /// A delivery is open again after a sender held it. What happened to open deliveries meanwhile happens to it now:
@@ -270,12 +272,12 @@ pub(super) fn after_return(conn: &Connection, delivery: DeliveryId) -> Result<()
                 ":changed": Reason::ScheduleChanged.word(),
                 ":removed": Reason::ScheduleRemoved.word(),
             },
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .optional()?;
-    if let Some::<(i64, i64)>((occurrence, recipient)) = cancelled {
+    if let Some::<(i64, i64, i64)>((occurrence, recipient, due_at)) = cancelled {
         conn.prepare_cached(EXPAND_AGAIN.get())?
-            .execute(named_params! { ":occurrence": occurrence, ":before": recipient - 1 })?;
+            .execute(named_params! { ":occurrence": occurrence, ":before": recipient - 1, ":due": due_at })?;
     }
     Ok(())
 }
