@@ -337,6 +337,7 @@ macro_rules! conformance {
                 replacing_the_app_is_no_uninstall,
                 being_heard_lifts_what_teams_answered,
                 other_surfaces_change_no_reference,
+                what_does_not_come_by_teams_is_believed_about_nobody,
                 what_is_said_in_a_channel_is_not_the_persons_chat,
                 a_group_chat_has_its_reference_and_name,
                 a_team_has_names_for_its_channels_and_loses_them,

@@ -102,9 +102,13 @@ pub struct TakenIn {
     pub zone: Option<Answered>,
 }
 
-/// What an activity comes to. `at` is when it was heard, for one that does not say when it was.
+/// What an activity comes to: nothing, unless it is of Teams. `at` is when it was heard, for one that does not say when it
+/// was.
 #[must_use]
 pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -> News {
+    if !activity.is_of_teams() {
+        return News::default();
+    }
     if matches!(&activity.happening, Happening::Other(what) if what == "event") {
         // A bot that passes on all that it hears passes on its own proactive turns too, which its SDK dresses up as an event
         // from the person. Nobody said anything.
@@ -224,8 +228,6 @@ impl Teller<'_> {
         let activity = self.activity;
         let team_id = activity.team.as_ref().map(|team| team.id.clone());
         match &activity.happening {
-            // Taken away elsewhere, it may still be there in Teams.
-            Happening::Removed if !activity.is_of_teams() => Vec::new(),
             Happening::Removed => {
                 let lost = Fact::Lost { who: self.here(), why: Unreachable::Uninstalled, at: self.at };
                 iter::once(lost).chain(team_id.map(|team_id| self.presence(team_id, false))).collect()
@@ -266,8 +268,7 @@ impl Teller<'_> {
     /// Whether the bot may speak in the conversation from now on, and everything is known that it takes. Half a
     /// reference is none.
     fn can_be_answered(&self) -> bool {
-        let activity = self.activity;
-        activity.is_of_teams() && activity.service_url.is_some() && !self.removes_the_conversation()
+        self.activity.service_url.is_some() && !self.removes_the_conversation()
     }
 
     /// Whether the bot can't speak in the conversation after this.
@@ -293,7 +294,7 @@ impl Teller<'_> {
 
     fn reference(&self, conversation_id: Option<String>) -> Reference {
         Reference {
-            service_url: self.activity.service_url.clone().filter(|_| self.activity.is_of_teams()),
+            service_url: self.activity.service_url.clone(),
             conversation_id,
             tenant_id: self.activity.tenant_id.clone(),
             bot_id: self.activity.bot_id.clone(),

@@ -191,6 +191,38 @@ pub(crate) async fn other_surfaces_change_no_reference(place: &dyn Place) {
     assert_eq!(people(&ledger).await.len(), 1);
 }
 
+/// In a Web Chat anybody may call themselves what they like, also by the id or the mail address of somebody else.
+pub(crate) async fn what_does_not_come_by_teams_is_believed_about_nobody(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    let imported = PersonRecord { reference: Reference::default(), ..member("mira", BERLIN, &["platform"]) };
+    ledger.import(&[imported], "07:00").await;
+    hear(&ledger, &install("f:1", "08:00"), "08:00").await;
+    hear(&ledger, &into_team("f:2", "08:00", "Logistics"), "08:00").await;
+    ledger.sync(&[draft("s").to(&["team:Logistics"])], "08:00").await;
+    let joined = about_team("", &json!({ "membersAdded": [{ "id": "29:bo" }] }));
+    hear(&ledger, &activity("conversationUpdate", "f:3", "08:10", &team_channel(), &joined), "08:10").await;
+    let before = (people(&ledger).await, ledger.store.named_teams().await.expect("teams"));
+    let talk = json!({ "id": "webchat-1", "conversationType": "personal" });
+    let namesake = json!({ "tenant": { "id": TENANT }, "team": { "id": OPS, "name": "Logistics" } });
+    let ours = json!({ "tenant": { "id": TENANT }, "team": { "id": GENERAL }, "eventType": "teamDeleted" });
+    for (id, kind, mut parts) in [
+        ("1", "message", json!({ "text": "stop", "localTimezone": "Asia/Tokyo", "locale": "ja-JP" })),
+        ("2", "message", json!({ "text": "zone Asia/Tokyo" })),
+        ("3", "message", json!({ "text": "hello", "channelData": namesake })),
+        ("4", "message", json!({ "text": "hello", "from": { "id": "somebody-new" } })),
+        ("5", "conversationUpdate", json!({ "channelData": ours })),
+        ("6", "conversationUpdate", json!({ "channelData": ours, "membersAdded": [{ "id": "29:mira" }] })),
+        ("7", "conversationUpdate", json!({ "channelData": ours, "membersRemoved": [{ "id": "29:bo" }] })),
+    ] {
+        parts["channelId"] = json!("webchat");
+        let by_mail = json!({ "id": "mira@x", "name": "Eve" });
+        parts["from"] = parts.get("from").cloned().unwrap_or(by_mail);
+        let taken = hear(&ledger, &activity(kind, id, "08:20", &talk, &parts), "08:20").await;
+        assert_eq!(taken, TakenIn::default(), "{kind} {id}");
+    }
+    assert_eq!((people(&ledger).await, ledger.store.named_teams().await.expect("teams")), before);
+}
+
 pub(crate) async fn what_is_said_in_a_channel_is_not_the_persons_chat(place: &dyn Place) {
     let ledger = Ledger::new(place).await;
     let thread = json!({ "id": format!("{OPS};messageid=17"), "conversationType": "channel", "isGroup": true });
