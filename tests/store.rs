@@ -342,6 +342,8 @@ macro_rules! conformance {
                 a_group_chat_has_its_reference_and_name,
                 a_team_has_names_for_its_channels_and_loses_them,
                 who_joins_a_team_is_one_of_its_members,
+                who_came_to_a_team_or_left_it_is_not_undone_by_what_is_told_late,
+                a_new_name_is_not_undone_by_what_is_told_late,
                 what_an_operator_wrote_stays,
                 what_was_told_may_be_told_anew,
                 two_names_that_turn_out_to_be_one_person_get_one_message,

@@ -34,11 +34,11 @@ pub enum Fact {
     /// A recipient who can't be reached any more, since `at`.
     Lost { who: Who, why: Unreachable, at: DateTime<Utc> },
     /// What a team is called.
-    Team { id: String, name: Option<String>, entra_group_id: Option<String>, reference: Reference },
+    Team { id: String, name: Option<String>, entra_group_id: Option<String>, reference: Reference, at: DateTime<Utc> },
     /// The bot came into a team, with all its channels, or was taken out of it.
     TeamPresence { team_id: String, is_present: bool, at: DateTime<Utc> },
     /// Who came to a team, or left it.
-    Membership { team_id: String, who: Who, is_member: bool },
+    Membership { team_id: String, who: Who, is_member: bool, at: DateTime<Utc> },
     /// Somebody told the bot to stop or to start, or asked what can be said.
     Typed(Box<Typed>),
     /// Somebody pressed a button of a message.
@@ -161,6 +161,7 @@ impl Teller<'_> {
             name: team.name.clone(),
             entra_group_id: team.entra_group_id.clone(),
             reference: self.reference(None),
+            at: self.at,
         })
     }
 
@@ -240,12 +241,12 @@ impl Teller<'_> {
                 let mut facts = Vec::new();
                 for account in accounts {
                     facts.extend(self.account(account, None));
-                    facts.extend(membership(team_id.as_ref(), account, true));
+                    facts.extend(self.membership(account, true));
                 }
                 facts
             }
             Happening::Left(accounts) => {
-                accounts.iter().filter_map(|account| membership(team_id.as_ref(), account, false)).collect()
+                accounts.iter().filter_map(|account| self.membership(account, false)).collect()
             }
             Happening::Channel(ChannelChange::Deleted) => {
                 let gone = |id: &String| Who { conversation_id: Some(id.clone()), addresses: Vec::new() };
@@ -259,6 +260,13 @@ impl Teller<'_> {
             | Happening::Invoke { .. }
             | Happening::Other(_) => Vec::new(),
         }
+    }
+
+    fn membership(&self, account: &Account, is_member: bool) -> Option<Fact> {
+        let team_id = self.activity.team.as_ref()?.id.clone();
+        let who = Who { conversation_id: None, addresses: account.addresses() };
+        let is_somebody = !who.addresses.is_empty();
+        is_somebody.then_some(Fact::Membership { team_id, who, is_member, at: self.at })
     }
 
     fn presence(&self, team_id: String, is_present: bool) -> Fact {
@@ -326,10 +334,4 @@ impl Teller<'_> {
             is_present,
         }))
     }
-}
-
-fn membership(team_id: Option<&String>, account: &Account, is_member: bool) -> Option<Fact> {
-    let addresses = account.addresses();
-    let who = Who { conversation_id: None, addresses };
-    Some(Fact::Membership { team_id: team_id?.clone(), who, is_member }).filter(|_| !account.addresses().is_empty())
 }

@@ -8,6 +8,7 @@ use nudged::port::desk::{PersonView, Reach};
 use serde_json::{Value, json};
 
 use crate::Place;
+use crate::conversations;
 use crate::fixtures::*;
 
 const TENANT: &str = "11111111-2222-4333-8444-555555555555";
@@ -310,6 +311,49 @@ pub(crate) async fn who_joins_a_team_is_one_of_its_members(place: &dyn Place) {
     hear(&ledger, &activity("conversationUpdate", "f:3", "08:56", &team_channel(), &left), "08:56").await;
     ledger.store.expand_due(at("09:00"), at("08:57"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 1), (State::Cancelled, 1)]);
+}
+
+pub(crate) async fn who_came_to_a_team_or_left_it_is_not_undone_by_what_is_told_late(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    hear(&ledger, &into_team("f:1", "08:00", "Logistics"), "08:00").await;
+    let change = async |id: &str, time: &str, now: &str, key: &str, who: &str| {
+        let parts = about_team("", &json!({ key: [{ "id": who }] }));
+        hear(&ledger, &activity("conversationUpdate", id, time, &team_channel(), &parts), now).await;
+        let views = people(&ledger).await;
+        let view = views.iter().find(|view| view.addresses.contains(&who.to_owned()));
+        view.map_or(0, |view| view.groups.len())
+    };
+    // By its id, and by its name.
+    assert_eq!(change("f:2", "08:10", "08:10", "membersAdded", "29:bo").await, 2);
+    assert_eq!(change("f:3", "08:20", "08:20", "membersRemoved", "29:bo").await, 0);
+    assert_eq!(change("f:4", "08:10", "08:30", "membersAdded", "29:bo").await, 0, "told again under another id");
+    assert_eq!(change("f:5", "08:40", "08:40", "membersAdded", "29:bo").await, 2);
+    assert_eq!(change("f:6", "08:20", "08:45", "membersRemoved", "29:bo").await, 2);
+    // A roster that was read since knows better than what is told again.
+    assert_eq!(change("f:10", "08:46", "08:47", "membersRemoved", "29:bo").await, 0);
+    conversations::keep(&ledger, conversations::roster(GENERAL, "Logistics", &["bo"]), "08:48").await;
+    assert_eq!(change("f:11", "08:46", "08:49", "membersRemoved", "29:bo").await, 2);
+    // Of somebody who was not known before.
+    assert_eq!(change("f:7", "08:50", "08:50", "membersRemoved", "29:cy").await, 0);
+    assert_eq!(change("f:8", "08:49", "08:55", "membersAdded", "29:cy").await, 0);
+    assert_eq!(change("f:9", "09:00", "09:00", "membersAdded", "29:cy").await, 2);
+}
+
+pub(crate) async fn a_new_name_is_not_undone_by_what_is_told_late(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    hear(&ledger, &into_team("f:1", "08:00", "Logistics"), "08:00").await;
+    let name = async |id: &str, time: &str, team: &str, channel: &str| {
+        let told = json!({ "id": OPS, "conversationType": "channel", "isGroup": true });
+        let data = json!({ "channel": { "id": OPS, "name": channel }, "team": { "id": GENERAL, "name": team } });
+        let parts = about_team("channelRenamed", &json!({ "channelData": data }));
+        hear(&ledger, &activity("conversationUpdate", id, time, &told, &parts), "09:00").await;
+        let names = the_one(&ledger, RecipientKind::Channel).await.addresses;
+        names.into_iter().filter(|name| !name.contains(GENERAL)).collect::<Vec<_>>()
+    };
+    assert_eq!(name("f:2", "08:10", "Logistics", "night-shift").await, ["channel:logistics/night-shift"]);
+    assert_eq!(name("f:3", "08:20", "Supply", "Day Shift").await, ["channel:supply/day shift"]);
+    assert_eq!(name("f:4", "08:10", "Logistics", "night-shift").await, ["channel:supply/day shift"]);
+    assert_eq!(name("f:5", "08:30", "Logistics", "Day Shift").await, ["channel:logistics/day shift"]);
 }
 
 pub(crate) async fn what_an_operator_wrote_stays(place: &dyn Place) {
