@@ -16,8 +16,8 @@ mod read;
 
 pub use read::{Unreadable, read};
 
-/// The channel of the Bot Framework by which Teams speaks, as `channelId` names it. What comes by another one, such as
-/// that of Copilot, has conversations into which nothing can be sent proactively.
+/// The channel of the Bot Framework by which Teams speaks, as `channelId` names it. What comes by another one comes to
+/// nothing: in a Web Chat anybody may call themselves what they like, also by the address of somebody else.
 pub const TEAMS: &str = "msteams";
 
 /// One thing that Teams told the bot.

@@ -129,7 +129,7 @@ pub struct Typed {
 /// The conversation in which something was said to the bot.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Whence {
-    /// With `;messageid=…` in a thread of a channel. `None` where the bot can't speak there.
+    /// With `;messageid=…` in a thread of a channel. `None` where nothing can be answered.
     pub conversation_id: Option<String>,
     pub service_url: Option<String>,
     /// What was said. Redelivered, it may have another id.
@@ -142,8 +142,8 @@ impl Whence {
     #[must_use]
     pub fn of(activity: &Activity) -> Self {
         Self {
-            conversation_id: activity.is_of_teams().then(|| activity.conversation.id.clone()),
-            service_url: activity.service_url.clone().filter(|_| activity.is_of_teams()),
+            conversation_id: Some(activity.conversation.id.clone()),
+            service_url: activity.service_url.clone(),
             activity_id: activity.id.clone(),
             language: activity.client.language.clone(),
         }

@@ -34,11 +34,11 @@ pub enum Fact {
     /// A recipient who can't be reached any more, since `at`.
     Lost { who: Who, why: Unreachable, at: DateTime<Utc> },
     /// What a team is called.
-    Team { id: String, name: Option<String>, entra_group_id: Option<String>, reference: Reference },
+    Team { id: String, name: Option<String>, entra_group_id: Option<String>, reference: Reference, at: DateTime<Utc> },
     /// The bot came into a team, with all its channels, or was taken out of it.
     TeamPresence { team_id: String, is_present: bool, at: DateTime<Utc> },
     /// Who came to a team, or left it.
-    Membership { team_id: String, who: Who, is_member: bool },
+    Membership { team_id: String, who: Who, is_member: bool, at: DateTime<Utc> },
     /// Somebody told the bot to stop or to start, or asked what can be said.
     Typed(Box<Typed>),
     /// Somebody pressed a button of a message.
@@ -102,9 +102,13 @@ pub struct TakenIn {
     pub zone: Option<Answered>,
 }
 
-/// What an activity comes to. `at` is when it was heard, for one that does not say when it was.
+/// What an activity comes to: nothing, unless it is of Teams. `at` is when it was heard, for one that does not say when it
+/// was.
 #[must_use]
 pub fn of(activity: &Activity, origin: ServiceOrigin, heard_at: DateTime<Utc>) -> News {
+    if !activity.is_of_teams() {
+        return News::default();
+    }
     if matches!(&activity.happening, Happening::Other(what) if what == "event") {
         // A bot that passes on all that it hears passes on its own proactive turns too, which its SDK dresses up as an event
         // from the person. Nobody said anything.
@@ -157,6 +161,7 @@ impl Teller<'_> {
             name: team.name.clone(),
             entra_group_id: team.entra_group_id.clone(),
             reference: self.reference(None),
+            at: self.at,
         })
     }
 
@@ -224,8 +229,6 @@ impl Teller<'_> {
         let activity = self.activity;
         let team_id = activity.team.as_ref().map(|team| team.id.clone());
         match &activity.happening {
-            // Taken away elsewhere, it may still be there in Teams.
-            Happening::Removed if !activity.is_of_teams() => Vec::new(),
             Happening::Removed => {
                 let lost = Fact::Lost { who: self.here(), why: Unreachable::Uninstalled, at: self.at };
                 iter::once(lost).chain(team_id.map(|team_id| self.presence(team_id, false))).collect()
@@ -238,12 +241,12 @@ impl Teller<'_> {
                 let mut facts = Vec::new();
                 for account in accounts {
                     facts.extend(self.account(account, None));
-                    facts.extend(membership(team_id.as_ref(), account, true));
+                    facts.extend(self.membership(account, true));
                 }
                 facts
             }
             Happening::Left(accounts) => {
-                accounts.iter().filter_map(|account| membership(team_id.as_ref(), account, false)).collect()
+                accounts.iter().filter_map(|account| self.membership(account, false)).collect()
             }
             Happening::Channel(ChannelChange::Deleted) => {
                 let gone = |id: &String| Who { conversation_id: Some(id.clone()), addresses: Vec::new() };
@@ -259,6 +262,13 @@ impl Teller<'_> {
         }
     }
 
+    fn membership(&self, account: &Account, is_member: bool) -> Option<Fact> {
+        let team_id = self.activity.team.as_ref()?.id.clone();
+        let who = Who { conversation_id: None, addresses: account.addresses() };
+        let is_somebody = !who.addresses.is_empty();
+        is_somebody.then_some(Fact::Membership { team_id, who, is_member, at: self.at })
+    }
+
     fn presence(&self, team_id: String, is_present: bool) -> Fact {
         Fact::TeamPresence { team_id, is_present, at: self.at }
     }
@@ -266,8 +276,7 @@ impl Teller<'_> {
     /// Whether the bot may speak in the conversation from now on, and everything is known that it takes. Half a
     /// reference is none.
     fn can_be_answered(&self) -> bool {
-        let activity = self.activity;
-        activity.is_of_teams() && activity.service_url.is_some() && !self.removes_the_conversation()
+        self.activity.service_url.is_some() && !self.removes_the_conversation()
     }
 
     /// Whether the bot can't speak in the conversation after this.
@@ -293,7 +302,7 @@ impl Teller<'_> {
 
     fn reference(&self, conversation_id: Option<String>) -> Reference {
         Reference {
-            service_url: self.activity.service_url.clone().filter(|_| self.activity.is_of_teams()),
+            service_url: self.activity.service_url.clone(),
             conversation_id,
             tenant_id: self.activity.tenant_id.clone(),
             bot_id: self.activity.bot_id.clone(),
@@ -325,10 +334,4 @@ impl Teller<'_> {
             is_present,
         }))
     }
-}
-
-fn membership(team_id: Option<&String>, account: &Account, is_member: bool) -> Option<Fact> {
-    let addresses = account.addresses();
-    let who = Who { conversation_id: None, addresses };
-    Some(Fact::Membership { team_id: team_id?.clone(), who, is_member }).filter(|_| !account.addresses().is_empty())
 }

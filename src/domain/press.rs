@@ -39,9 +39,12 @@ pub enum Effect {
     NotYours,
 }
 
-/// The press that an activity tells, if it is one of a button of ours.
+/// The press that an activity tells, if it is one of a button of ours. Only Teams says for certain who pressed.
 #[must_use]
 pub fn read(activity: &Activity, heard_at: DateTime<Utc>) -> Option<Pressed> {
+    if !activity.is_of_teams() {
+        return None;
+    }
     let CardAction { data, waits_for_answer, .. } = activity.happening.card_action()?;
     let ours = data.get("nudged")?;
     Some(Pressed {

@@ -46,7 +46,8 @@ impl Listener {
     /// The activity as far as it may count. Where it says that the conversation is at a place to which nothing would be sent, it
     /// says nothing of the place: what is known of how to reach people must not be lost to that. All else in it stays.
     fn trusted(&self, mut activity: Activity) -> Activity {
-        if let Some(why) = activity.service_url.as_ref().and_then(|url| self.service_urls.objection(url)) {
+        let told = activity.service_url.as_ref().filter(|_| activity.is_of_teams());
+        if let Some(why) = told.and_then(|url| self.service_urls.objection(url)) {
             tracing::warn!(
                 "a service URL that was told is not kept: {why}; if it is right, add its host to trusted_hosts below [bot]"
             );

@@ -230,3 +230,20 @@ async fn a_button_of_somebody_elses_message_does_nothing() {
     assert_eq!(body["type"], "application/vnd.microsoft.activity.message");
     assert_eq!(body["value"], "This message is not for you, so nothing has changed.");
 }
+
+/// In a Web Chat anybody may call themselves what they like.
+#[tokio::test]
+async fn a_button_that_is_pressed_elsewhere_than_in_teams_does_nothing() {
+    let rig = nine_o_clock().await;
+    type_in(&rig, "good morning", "0").await;
+    rig.deliver().await;
+    let said = rig.teams.said().remove(0);
+    let Said::Card { card, .. } = &said else { panic!("a card") };
+    let elsewhere = |value: Value| json!({ "channelId": "webchat", "name": "adaptiveCard/action", "value": value });
+    let stop = card["body"][1]["actions"][2]["data"].clone();
+    let invoke = elsewhere(json!({ "action": { "type": "Action.Execute", "data": stop } }));
+    assert_eq!(hear(&rig, "invoke", "1", &invoke).await, Reply::NotUnderstood);
+    assert_eq!(hear(&rig, "message", "2", &elsewhere(stop)).await, Reply::Heard);
+    next_day(&rig, "2027-03-02").await;
+    assert_eq!(rig.teams.said().len(), 1, "nobody has stopped");
+}

@@ -126,6 +126,12 @@ async fn another_bot_forwards_what_it_heard_to_the_admin_api() {
     assert!(said["message"].as_str().expect("words").contains("trusted_hosts"), "{said}");
     let (status, said) = called.post(path, TOKEN, "not JSON".into()).await;
     assert_eq!(status, 422, "{said}");
+    // The other bot may be in a Web Chat too, whose service URL is none of ours: its turn goes on, and nobody is believed.
+    let in_web_chat = activity
+        .replace("\"msteams\"", "\"webchat\"")
+        .replace(&called.rig.emulator.service_url(), "https://webchat.botframework.com/");
+    let (status, said) = called.post(path, TOKEN, in_web_chat).await;
+    assert_eq!((status, &said), (200, &json!({ "understood": true })));
     assert_eq!(called.people(), Vec::<String>::new(), "nothing of it had any effect");
 
     let (status, said) = called.post(path, TOKEN, activity).await;

@@ -30,7 +30,7 @@ fn listed(name: &str) -> RosterMember {
 }
 
 /// A team with the channels General and Releases.
-fn roster(id: &str, name: &str, members: &[&str]) -> Roster {
+pub(crate) fn roster(id: &str, name: &str, members: &[&str]) -> Roster {
     let general = Channel { id: id.to_owned(), name: None };
     let releases = Channel { id: RELEASES.to_owned(), name: Some("Releases".to_owned()) };
     Roster {
@@ -60,7 +60,7 @@ fn channel(team: &str, team_name: &str, name: &str, id: &str) -> PersonRecord {
     }
 }
 
-async fn keep(ledger: &Ledger, roster: Roster, now: &str) -> RosterChange {
+pub(crate) async fn keep(ledger: &Ledger, roster: Roster, now: &str) -> RosterChange {
     ledger.store.keep_roster(roster, NOWHERE, at(now)).await.expect("keeping")
 }
 

@@ -8,6 +8,7 @@ use nudged::port::desk::{PersonView, Reach};
 use serde_json::{Value, json};
 
 use crate::Place;
+use crate::conversations;
 use crate::fixtures::*;
 
 const TENANT: &str = "11111111-2222-4333-8444-555555555555";
@@ -191,6 +192,38 @@ pub(crate) async fn other_surfaces_change_no_reference(place: &dyn Place) {
     assert_eq!(people(&ledger).await.len(), 1);
 }
 
+/// In a Web Chat anybody may call themselves what they like, also by the id or the mail address of somebody else.
+pub(crate) async fn what_does_not_come_by_teams_is_believed_about_nobody(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    let imported = PersonRecord { reference: Reference::default(), ..member("mira", BERLIN, &["platform"]) };
+    ledger.import(&[imported], "07:00").await;
+    hear(&ledger, &install("f:1", "08:00"), "08:00").await;
+    hear(&ledger, &into_team("f:2", "08:00", "Logistics"), "08:00").await;
+    ledger.sync(&[draft("s").to(&["team:Logistics"])], "08:00").await;
+    let joined = about_team("", &json!({ "membersAdded": [{ "id": "29:bo" }] }));
+    hear(&ledger, &activity("conversationUpdate", "f:3", "08:10", &team_channel(), &joined), "08:10").await;
+    let before = (people(&ledger).await, ledger.store.named_teams().await.expect("teams"));
+    let talk = json!({ "id": "webchat-1", "conversationType": "personal" });
+    let namesake = json!({ "tenant": { "id": TENANT }, "team": { "id": OPS, "name": "Logistics" } });
+    let ours = json!({ "tenant": { "id": TENANT }, "team": { "id": GENERAL }, "eventType": "teamDeleted" });
+    for (id, kind, mut parts) in [
+        ("1", "message", json!({ "text": "stop", "localTimezone": "Asia/Tokyo", "locale": "ja-JP" })),
+        ("2", "message", json!({ "text": "zone Asia/Tokyo" })),
+        ("3", "message", json!({ "text": "hello", "channelData": namesake })),
+        ("4", "message", json!({ "text": "hello", "from": { "id": "somebody-new" } })),
+        ("5", "conversationUpdate", json!({ "channelData": ours })),
+        ("6", "conversationUpdate", json!({ "channelData": ours, "membersAdded": [{ "id": "29:mira" }] })),
+        ("7", "conversationUpdate", json!({ "channelData": ours, "membersRemoved": [{ "id": "29:bo" }] })),
+    ] {
+        parts["channelId"] = json!("webchat");
+        let by_mail = json!({ "id": "mira@x", "name": "Eve" });
+        parts["from"] = parts.get("from").cloned().unwrap_or(by_mail);
+        let taken = hear(&ledger, &activity(kind, id, "08:20", &talk, &parts), "08:20").await;
+        assert_eq!(taken, TakenIn::default(), "{kind} {id}");
+    }
+    assert_eq!((people(&ledger).await, ledger.store.named_teams().await.expect("teams")), before);
+}
+
 pub(crate) async fn what_is_said_in_a_channel_is_not_the_persons_chat(place: &dyn Place) {
     let ledger = Ledger::new(place).await;
     let thread = json!({ "id": format!("{OPS};messageid=17"), "conversationType": "channel", "isGroup": true });
@@ -278,6 +311,49 @@ pub(crate) async fn who_joins_a_team_is_one_of_its_members(place: &dyn Place) {
     hear(&ledger, &activity("conversationUpdate", "f:3", "08:56", &team_channel(), &left), "08:56").await;
     ledger.store.expand_due(at("09:00"), at("08:57"), u32::MAX).await.expect("expanding");
     assert_eq!(ledger.counts("s", "09:00").await, [(State::Planned, 1), (State::Cancelled, 1)]);
+}
+
+pub(crate) async fn who_came_to_a_team_or_left_it_is_not_undone_by_what_is_told_late(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    hear(&ledger, &into_team("f:1", "08:00", "Logistics"), "08:00").await;
+    let change = async |id: &str, time: &str, now: &str, key: &str, who: &str| {
+        let parts = about_team("", &json!({ key: [{ "id": who }] }));
+        hear(&ledger, &activity("conversationUpdate", id, time, &team_channel(), &parts), now).await;
+        let views = people(&ledger).await;
+        let view = views.iter().find(|view| view.addresses.contains(&who.to_owned()));
+        view.map_or(0, |view| view.groups.len())
+    };
+    // By its id, and by its name.
+    assert_eq!(change("f:2", "08:10", "08:10", "membersAdded", "29:bo").await, 2);
+    assert_eq!(change("f:3", "08:20", "08:20", "membersRemoved", "29:bo").await, 0);
+    assert_eq!(change("f:4", "08:10", "08:30", "membersAdded", "29:bo").await, 0, "told again under another id");
+    assert_eq!(change("f:5", "08:40", "08:40", "membersAdded", "29:bo").await, 2);
+    assert_eq!(change("f:6", "08:20", "08:45", "membersRemoved", "29:bo").await, 2);
+    // A roster that was read since knows better than what is told again.
+    assert_eq!(change("f:10", "08:46", "08:47", "membersRemoved", "29:bo").await, 0);
+    conversations::keep(&ledger, conversations::roster(GENERAL, "Logistics", &["bo"]), "08:48").await;
+    assert_eq!(change("f:11", "08:46", "08:49", "membersRemoved", "29:bo").await, 2);
+    // Of somebody who was not known before.
+    assert_eq!(change("f:7", "08:50", "08:50", "membersRemoved", "29:cy").await, 0);
+    assert_eq!(change("f:8", "08:49", "08:55", "membersAdded", "29:cy").await, 0);
+    assert_eq!(change("f:9", "09:00", "09:00", "membersAdded", "29:cy").await, 2);
+}
+
+pub(crate) async fn a_new_name_is_not_undone_by_what_is_told_late(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    hear(&ledger, &into_team("f:1", "08:00", "Logistics"), "08:00").await;
+    let name = async |id: &str, time: &str, team: &str, channel: &str| {
+        let told = json!({ "id": OPS, "conversationType": "channel", "isGroup": true });
+        let data = json!({ "channel": { "id": OPS, "name": channel }, "team": { "id": GENERAL, "name": team } });
+        let parts = about_team("channelRenamed", &json!({ "channelData": data }));
+        hear(&ledger, &activity("conversationUpdate", id, time, &told, &parts), "09:00").await;
+        let names = the_one(&ledger, RecipientKind::Channel).await.addresses;
+        names.into_iter().filter(|name| !name.contains(GENERAL)).collect::<Vec<_>>()
+    };
+    assert_eq!(name("f:2", "08:10", "Logistics", "night-shift").await, ["channel:logistics/night-shift"]);
+    assert_eq!(name("f:3", "08:20", "Supply", "Day Shift").await, ["channel:supply/day shift"]);
+    assert_eq!(name("f:4", "08:10", "Logistics", "night-shift").await, ["channel:supply/day shift"]);
+    assert_eq!(name("f:5", "08:30", "Logistics", "Day Shift").await, ["channel:logistics/day shift"]);
 }
 
 pub(crate) async fn what_an_operator_wrote_stays(place: &dyn Place) {

@@ -3,6 +3,7 @@
 //! A file counts as changed when whoever wrote it closes it, or when it comes under its name; not while it is written.
 //! Directories of another machine and mounts tell nothing: for them there are SIGHUP and `nudged reload`.
 
+use std::collections::BTreeSet;
 use std::ffi::{CStr, OsString};
 use std::io;
 use std::mem::MaybeUninit;
@@ -35,13 +36,36 @@ const AROUND: WatchFlags = WatchFlags::MOVED_FROM
     .union(WatchFlags::DELETE)
     .union(WatchFlags::ONLYDIR);
 
+/// More links than this on one way the kernel does not follow either.
+const MOST_LINKS: usize = 40;
+
 /// Watches a directory and those below it.
 #[derive(Debug)]
 pub struct DirectoryWatch {
     directory: PathBuf,
     fd: AsyncFd<OwnedFd>,
-    /// The watch on the nearest directory around it that is there, and the name in it that leads to ours.
-    around: Mutex<Option<(i32, OsString)>>,
+    watched: Mutex<Watched>,
+}
+
+/// What is watched, as the kernel numbers it.
+#[derive(Debug, Clone, Default)]
+struct Watched {
+    /// Directories of files.
+    files: BTreeSet<i32>,
+    /// Directories around them, each with the name in it that leads to ours.
+    around: Vec<(i32, OsString)>,
+}
+
+impl Watched {
+    fn all(&self) -> BTreeSet<i32> {
+        self.around.iter().map(|(watch, _)| *watch).chain(self.files.iter().copied()).collect()
+    }
+
+    /// Whether something of this name, in what is watched under this number, may change what is read.
+    fn is_about(&self, watch: i32, name: &[u8]) -> bool {
+        let leads_to_ours = |(around, ours): &(i32, OsString)| *around == watch && ours.as_bytes() == name;
+        self.around.iter().any(leads_to_ours) || (self.files.contains(&watch) && is_read(name))
+    }
 }
 
 impl DirectoryWatch {
@@ -52,36 +76,49 @@ impl DirectoryWatch {
     )]
     pub fn new(directory: PathBuf) -> io::Result<Self> {
         let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        let watch = Self { directory, fd: AsyncFd::new(fd)?, around: Mutex::default() };
+        let watch = Self { directory, fd: AsyncFd::new(fd)?, watched: Mutex::default() };
         watch.arm();
         Ok(watch)
     }
 
-    /// Watches what is there by now. A directory that is watched already is not watched twice.
+    /// Watches what is there by now, and no longer what nothing leads to.
     fn arm(&self) {
-        let mut below = self.directory.as_path();
-        let mut around = None;
-        while let (Some(parent), Some(name)) = (below.parent(), below.file_name()) {
+        let mut armed = Watched::default();
+        self.arm_around(&self.directory, MOST_LINKS, &mut armed);
+        self.arm_below(&self.directory, &mut armed);
+        let left = armed.all();
+        let before = std::mem::replace(&mut *self.watched.lock().unwrap_or_else(PoisonError::into_inner), armed);
+        for gone in before.all().difference(&left) {
+            // It may have gone with its directory.
+            let _ = inotify::remove_watch(self.fd.get_ref(), *gone);
+        }
+    }
+
+    /// Watches the nearest directory around `path` that is there, and wherever a link stands that leads to it.
+    fn arm_around(&self, path: &Path, links: usize, armed: &mut Watched) {
+        let mut is_near = false;
+        for below in path.ancestors() {
+            let (Some(parent), Some(name)) = (below.parent(), below.file_name()) else { return };
+            let target = std::fs::read_link(below).ok().filter(|_| links > 0);
+            if is_near && target.is_none() {
+                continue;
+            }
             // Where we are has no name.
             let place = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             if let Ok(watch) = inotify::add_watch(self.fd.get_ref(), place, AROUND) {
-                around = Some((watch, name.to_owned()));
-                break;
+                armed.around.push((watch, name.to_owned()));
+                is_near = true;
             }
-            below = parent;
+            // The links on the way to this one are found further up.
+            if let (Some(target), Ok(place)) = (target, place.canonicalize()) {
+                self.arm_around(&place.join(target), links - 1, armed);
+            }
         }
-        let before =
-            std::mem::replace(&mut *self.around.lock().unwrap_or_else(PoisonError::into_inner), around.clone());
-        if let Some((before, _)) = before.filter(|before| around.as_ref().is_none_or(|around| around.0 != before.0)) {
-            // It may have gone with its directory.
-            let _ = inotify::remove_watch(self.fd.get_ref(), before);
-        }
-        self.arm_below(&self.directory);
     }
 
-    fn arm_below(&self, directory: &Path) {
+    fn arm_below(&self, directory: &Path, armed: &mut Watched) {
         match inotify::add_watch(self.fd.get_ref(), directory, OF_FILES) {
-            Ok(_) => {}
+            Ok(watch) => drop(armed.files.insert(watch)),
             Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return,
             Err(error) => {
                 tracing::warn!(
@@ -95,7 +132,7 @@ impl DirectoryWatch {
             let is_hidden = entry.file_name().as_bytes().starts_with(b".");
             // As a link to a directory is not followed when files are read.
             if !is_hidden && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                self.arm_below(&entry.path());
+                self.arm_below(&entry.path(), armed);
             }
         }
     }
@@ -103,7 +140,7 @@ impl DirectoryWatch {
     /// Takes what the kernel has told, and says whether anything of it is about files that are read. Fails with
     /// `WouldBlock` when there is nothing.
     fn take(&self) -> io::Result<bool> {
-        let around = self.around.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut reader = Reader::new(self.fd.get_ref(), &mut buffer);
         let mut matters = false;
@@ -112,11 +149,8 @@ impl DirectoryWatch {
             let name = event.file_name().map(CStr::to_bytes).unwrap_or_default();
             // More happened than the kernel could note.
             let is_lost = event.events().contains(ReadFlags::QUEUE_OVERFLOW);
-            matters |= is_lost
-                || match &around {
-                    Some((watch, ours)) if *watch == event.wd() => ours.as_bytes() == name,
-                    _ => is_read(name) && !event.events().contains(ReadFlags::IGNORED),
-                };
+            let is_over = event.events().contains(ReadFlags::IGNORED);
+            matters |= is_lost || (watched.is_about(event.wd(), name) && !is_over);
             if reader.is_buffer_empty() {
                 return Ok(matters);
             }
@@ -157,6 +191,7 @@ impl FileWatch for DirectoryWatch {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -224,5 +259,40 @@ mod tests {
         assert!(is_told(&watch).await);
         fs::write(directory.join("b.toml"), "x").expect("written");
         assert!(is_told(&watch).await);
+    }
+
+    #[tokio::test]
+    async fn a_link_on_the_way_may_be_led_elsewhere() {
+        let place = tempfile::tempdir().expect("a directory");
+        let at = |path: &str| place.path().join(path);
+        let lead = |to: &str| {
+            symlink(to, at("new")).expect("a link");
+            fs::rename(at("new"), at("current")).expect("renamed");
+        };
+        for version in ["v1", "v2"] {
+            fs::create_dir_all(at(version).join("schedules")).expect("made");
+        }
+        lead("v1");
+        symlink("current/schedules", at("ours")).expect("a link");
+        for ours in ["current/schedules", "ours"] {
+            lead("v1");
+            let watch = DirectoryWatch::new(at(ours)).expect("a watch");
+            fs::write(at("other"), "x").expect("written");
+            assert!(!is_told(&watch).await, "what is beside a link is nothing to us");
+            lead("v2");
+            assert!(is_told(&watch).await, "{ours} is another directory now");
+            fs::write(at("v2/schedules/a.toml"), "x").expect("written");
+            assert!(is_told(&watch).await, "{ours}");
+            fs::write(at("v1/schedules/a.toml"), "x").expect("written");
+            assert!(!is_told(&watch).await, "nothing leads there any more");
+            // To where nothing is yet.
+            lead("v3");
+            assert!(is_told(&watch).await);
+            fs::create_dir_all(at("v3/schedules")).expect("made");
+            assert!(is_told(&watch).await);
+            fs::write(at("v3/schedules/a.toml"), "x").expect("written");
+            assert!(is_told(&watch).await);
+            fs::remove_dir_all(at("v3")).expect("removed");
+        }
     }
 }

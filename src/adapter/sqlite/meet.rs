@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, named_params, params};
 use super::consent;
 use super::events;
 use super::fault::Fault;
+use super::latest::{About, is_latest};
 use super::news::Taking;
 use super::people::{self, NewRecipient};
 use super::rows::{Of, micros};
@@ -19,6 +20,7 @@ use super::strangers;
 use super::teams;
 use super::words::Word;
 use super::zones;
+use crate::domain::conversation::ChannelPlace;
 use crate::domain::news::Met;
 use crate::domain::recipient::{Address, AddressKind, Details, RecipientKind, Reference, ZoneSource};
 
@@ -370,12 +372,14 @@ const INHERIT: &str = "
         is_known = max(recipients.is_known, other.is_known)
     FROM recipients AS other WHERE recipients.id = ?1 AND other.id = ?2";
 
-/// Takes in where a channel is, when that is news.
+/// Takes in where a channel is, when that is news. What its team is called is a fact of its own.
 fn place(conn: &Connection, id: i64, met: &Met, taking: &mut Taking) -> Result<(), Fault> {
-    if let Some(place) = &met.channel
-        && !teams::is_placed(conn, id, place)?
-    {
-        taking.joiners.extend(teams::place_channel(conn, id, place, &met.reference, taking.fallback_zone)?);
+    let Some(place) = &met.channel else { return Ok(()) };
+    let is_latest = place.name.is_some() && is_latest(conn, &About::NameOfChannel(id), met.at, taking.now)?;
+    let name = place.name.clone().filter(|_| is_latest);
+    let place = ChannelPlace { team_id: place.team_id.clone(), team_name: None, name };
+    if !teams::is_placed(conn, id, &place)? {
+        taking.joiners.extend(teams::place_channel(conn, id, &place, &met.reference, taking.fallback_zone)?);
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ pub(super) const ALL: &[&str] = &[
     include_str!("0016_pairs.sql"),
     include_str!("0017_tail.sql"),
     include_str!("0018_parts.sql"),
+    include_str!("0019_latest.sql"),
 ];
 
 /// `nudg`, the mark that tells our files from those of other programs.

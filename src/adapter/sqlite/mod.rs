@@ -27,6 +27,7 @@ mod guard;
 mod import;
 mod lanes;
 mod lateness;
+mod latest;
 mod loads;
 mod meet;
 mod migrations;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, named_params, params};
 use super::consent;
 use super::events;
 use super::fault::Fault;
+use super::latest::{About, is_latest};
 use super::meet;
 use super::people;
 use super::presses;
@@ -21,7 +22,7 @@ use crate::domain::news::{Fact, News, TakenIn, Who};
 use crate::domain::recipient::Unreachable;
 
 /// For how long a repetition is recognised by its key: longer than any token lives with which it could be told again.
-const REMEMBERED: TimeDelta = TimeDelta::days(3);
+pub(super) const REMEMBERED: TimeDelta = TimeDelta::days(3);
 
 /// What comes of some news.
 pub(super) struct Taking {
@@ -86,9 +87,10 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             Some(id) => lose(conn, id, *why, *at, taking),
             None => Ok(()),
         },
-        Fact::Team { id, name, entra_group_id, reference } => {
+        Fact::Team { id, name, entra_group_id, reference, at } => {
+            let is_latest = name.is_some() && is_latest(conn, &About::NameOfTeam(id), *at, taking.now)?;
             let said = Said {
-                name: name.as_deref(),
+                name: name.as_deref().filter(|_| is_latest),
                 tenant_id: reference.tenant_id.as_deref(),
                 service_url: reference.service_url.as_deref(),
                 entra_group_id: entra_group_id.as_deref(),
@@ -109,8 +111,13 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             taking.taken.work = true;
             Ok(())
         }
-        Fact::Membership { team_id, who, is_member } => {
-            if let Some(id) = find(conn, who)?
+        Fact::Membership { team_id, who, is_member, at } => {
+            let mut is_news = true;
+            for address in &who.addresses {
+                is_news &= is_latest(conn, &About::Member { team: team_id, address }, *at, taking.now)?;
+            }
+            if is_news
+                && let Some(id) = find(conn, who)?
                 && keep_member(conn, team_id, id, *is_member)?
             {
                 taking.joiners.insert(id);

@@ -250,7 +250,7 @@ fn said(root: Object<'_>) -> (String, bool) {
 }
 
 impl Activity {
-    /// Whether it came by Teams itself, so that its conversation can be spoken into.
+    /// Whether it came by Teams itself, so that who it is from is who they are.
     #[must_use]
     pub fn is_of_teams(&self) -> bool {
         self.surface == TEAMS

@@ -15,9 +15,6 @@ use crate::domain::recipient::RecipientKind;
 /// about the conversation. Who appears in their own chat has not joined anything.
 #[must_use]
 pub fn told(activity: &Activity, at: DateTime<Utc>) -> Option<Event> {
-    if !activity.is_of_teams() {
-        return None;
-    }
     let kind = activity.conversation.kind?;
     let is_their_chat = kind == RecipientKind::Person;
     let (name, accounts): (_, &[Account]) = match &activity.happening {
@@ -114,7 +111,6 @@ mod tests {
     fn an_upgrade_is_no_install() {
         assert_eq!(heard(&json!({ "action": "add-upgrade" })), None);
         assert_eq!(heard(&json!({ "action": "remove" })), None);
-        assert_eq!(heard(&json!({ "channelId": "emulator" })), None);
     }
 
     #[test]
