@@ -158,6 +158,7 @@ macro_rules! conformance {
                 an_event_can_be_recalled_before_it_is_expanded,
                 the_life_of_a_schedule_bounds_its_events,
                 an_event_is_known_for_ninety_days,
+                a_forgotten_event_is_not_taken_for_a_later_one,
             ]);
             conformance!(@cases $place, expanding, [
                 a_wave_becomes_one_delivery_for_each_recipient,
