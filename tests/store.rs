@@ -120,6 +120,11 @@ macro_rules! conformance {
                 done_ends_what_was_put_off,
                 the_button_that_stops_is_a_stop,
                 nobody_presses_for_somebody_else,
+                what_was_not_sent_has_no_buttons,
+                a_request_under_way_may_have_been_pressed,
+                a_number_that_comes_again_is_not_taken_for_the_message,
+                a_second_copy_has_buttons_too,
+                a_stop_counts_where_it_was_pressed_though_its_message_is_not_known,
                 what_an_older_client_submits_is_shown_in_the_message,
                 a_recall_takes_back_what_was_put_off_and_is_not_about_it,
                 a_recall_takes_the_snoozed_copy_along,
@@ -160,6 +165,7 @@ macro_rules! conformance {
                 an_event_can_be_recalled_before_it_is_expanded,
                 the_life_of_a_schedule_bounds_its_events,
                 an_event_is_known_for_ninety_days,
+                a_forgotten_event_is_not_taken_for_a_later_one,
             ]);
             conformance!(@cases $place, expanding, [
                 a_wave_becomes_one_delivery_for_each_recipient,

@@ -14,6 +14,7 @@ use crate::cli::ledger::Deliveries;
 use crate::cli::screen::Screen;
 use crate::cli::world::{Sources, World, includes};
 use crate::cli::{Common, Ended, Exit, next, times};
+use crate::domain::buttons::Stamp;
 use crate::domain::delivery::{Reason, State};
 use crate::domain::document::civil::Civil;
 use crate::domain::forecast::{Budget, Forecast, Load, forecast};
@@ -368,7 +369,8 @@ fn render(
     };
     let said = schedule.message.render(&facts, house_stop).map_err(|error| error.to_string())?;
     // Nothing has been sent, so the buttons are of no delivery.
-    Ok(schedule.message.buttons.put_below(said, DeliveryId(0), recipient.language.as_deref()))
+    let stamp = Stamp { delivery: DeliveryId(0), occurrence: wave.occurrence, topic: schedule.topic.clone() };
+    Ok(schedule.message.buttons.put_below(said, &stamp, recipient.language.as_deref()))
 }
 
 /// Recipients whom the schedule names and nobody knows.

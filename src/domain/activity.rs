@@ -160,6 +160,8 @@ pub struct CardAction<'a> {
     /// Of a client that executes; one that submits sends the data alone.
     pub verb: Option<&'a str>,
     pub data: &'a Value,
+    /// The message whose button it was, as the client of whoever pressed says it.
+    pub reply_to: Option<&'a str>,
     /// Whether the card's new state can be answered at once.
     pub waits_for_answer: bool,
 }
@@ -171,13 +173,14 @@ impl Happening {
     #[must_use]
     pub fn card_action(&self) -> Option<CardAction<'_>> {
         match self {
-            Happening::Invoke { name, value, .. } if name == CARD_ACTION => {
+            Happening::Invoke { name, value, reply_to } if name == CARD_ACTION => {
                 let action = value.get("action")?;
                 let verb = action.get("verb").and_then(Value::as_str);
-                Some(CardAction { verb, data: action.get("data")?, waits_for_answer: true })
+                let data = action.get("data")?;
+                Some(CardAction { verb, data, reply_to: reply_to.as_deref(), waits_for_answer: true })
             }
-            Happening::Message { value: Some(data), .. } => {
-                Some(CardAction { verb: None, data, waits_for_answer: false })
+            Happening::Message { value: Some(data), reply_to, .. } => {
+                Some(CardAction { verb: None, data, reply_to: reply_to.as_deref(), waits_for_answer: false })
             }
             Happening::Invoke { .. }
             | Happening::Message { value: None, .. }

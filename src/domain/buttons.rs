@@ -7,10 +7,11 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde_json::{Value, json};
 
+use crate::domain::consent::Topic;
 use crate::domain::document::span::TimeSpan;
 use crate::domain::id::DeliveryId;
 use crate::domain::message::{Said, carded};
@@ -19,7 +20,7 @@ use crate::domain::time::{ClockChangePolicy, ZoneRules, resolve};
 // What buttons are called, in the languages of people.
 mod words;
 
-pub use words::{Outcome, not_yours};
+pub use words::{Outcome, not_yours, stopped};
 
 /// Teams shows so many and hides the rest behind a menu. From Microsoft's page on the design of Adaptive Cards, read in
 /// November 2026.
@@ -42,6 +43,16 @@ pub enum Press {
     Snooze(Later),
     /// No more messages about the topic.
     Stop,
+}
+
+/// What a button says of its message. The number alone would not do: a ledger that was put back from a backup gives
+/// to other messages what it gave before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    pub delivery: DeliveryId,
+    /// The civil time that is the identity of the occurrence.
+    pub occurrence: NaiveDateTime,
+    pub topic: Topic,
 }
 
 /// When a message is to come again.
@@ -156,18 +167,21 @@ impl Buttons {
 
     /// The message with its buttons, in the language of the tag.
     #[must_use]
-    pub fn put_below(&self, said: Said, delivery: DeliveryId, language: Option<&str>) -> Said {
+    pub fn put_below(&self, said: Said, stamp: &Stamp, language: Option<&str>) -> Said {
         if self.is_empty() {
             return said;
         }
-        let actions: Vec<Value> = self.0.iter().map(|press| action(*press, delivery, language)).collect();
+        let actions: Vec<Value> = self.0.iter().map(|press| action(*press, stamp, language)).collect();
         on_card(said, json!({ "type": "ActionSet", "actions": actions }))
     }
 }
 
-fn action(press: Press, delivery: DeliveryId, language: Option<&str>) -> Value {
+fn action(press: Press, stamp: &Stamp, language: Option<&str>) -> Value {
     let title = words::title(press, language);
-    let data = json!({ "nudged": { "delivery": delivery.0, "choice": press.to_string() } });
+    let Stamp { delivery, occurrence, topic } = stamp;
+    let data = json!({
+        "nudged": { "delivery": delivery, "occurrence": occurrence, "topic": topic, "choice": press.to_string() },
+    });
     json!({
         "type": "Action.Execute", "title": title, "verb": format!("nudged.{}", press.verb().as_str()), "data": data,
         "fallback": { "type": "Action.Submit", "title": title, "data": data },

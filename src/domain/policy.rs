@@ -129,7 +129,8 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
         return Decision::Send(route);
     }
     let person = &claim.recipient;
-    if is_own_holiday(schedule, claim.occurrence, &person.details, &claim.groups) {
+    // Of what they put off themselves, they said when they want it.
+    if claim.original.is_none() && is_own_holiday(schedule, claim.occurrence, &person.details, &claim.groups) {
         return Decision::Settle(skip(claim, Reason::Holiday));
     }
     if let Some(end) = quiet_until(schedule, now, person.zone, &person.details, house_quiet_hours, zones) {
@@ -281,6 +282,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::delivery::Original;
     use crate::domain::delivery::sample::claim;
     use crate::domain::problem::Source;
     use crate::domain::recipient::{Reference, Unreachable};
@@ -458,6 +460,19 @@ mod tests {
         let of_group = Claim { groups: vec!["fr".into()], ..elsewhere };
         let holiday = settle(Settlement::Skipped(Reason::Holiday));
         assert_eq!(decided(&of_group, of_group.due_at, &downtime, own, &[]), holiday);
+    }
+
+    #[test]
+    fn what_somebody_put_off_comes_when_they_said_whatever_day_they_pressed() {
+        // Pressed on a holiday, about a message of the day before it.
+        let sunday = claim().occurrence - TimeDelta::days(1);
+        let due_at = claim().due_at - TimeDelta::days(1);
+        let mut snooze =
+            Claim { original: Some(Original { occurrence: sunday, due_at, is_recalled: false }), ..claim() };
+        snooze.recipient.details.country = Some("fr".into());
+        let downtime = Downtime { since: None, until: snooze.due_at - TimeDelta::hours(1) };
+        let decision = decided(&snooze, snooze.due_at, &downtime, "except = \"calendar:recipient\"", &[]);
+        assert!(matches!(decision, Decision::Send(_)), "{decision:?}");
     }
 
     /// Five minutes after the sample is due, with a daemon that began then, after the one before it was last seen at

@@ -74,6 +74,8 @@ impl Listener {
                 Said::Card { card, .. } => press::card_answer(&card),
                 Said::Text(text) => press::toast(&text),
             },
+            // What the message said is not known: it stays as it is.
+            (Effect::Stopped, _) => press::toast(buttons::stopped(press.pressed.whence.language.as_deref())),
             (Effect::NotYours, _) | (Effect::Took(_), None) => {
                 press::toast(buttons::not_yours(press.pressed.whence.language.as_deref()))
             }

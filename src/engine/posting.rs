@@ -97,7 +97,7 @@ impl Posting {
                     thread: Thread {
                         conversation_id: conversation.conversation_id,
                         service_url: conversation.service_url,
-                        begun_with: claim.occurrence,
+                        begun_with: claim.speaks_of().0,
                     },
                 });
                 Said { answer, thread: begun, sent_in }
@@ -129,9 +129,10 @@ impl Turns {
         };
         let turn = self.turn(claim.recipient.id, name).lock_owned().await;
         let thread = store.thread(claim.recipient.id, name.clone()).await?;
+        // What was put off belongs where it stood at first: by its own key it is of the day of the press, in UTC.
+        let (occurrence, _) = claim.speaks_of();
         // Teams did not find the thread, or can't read its id, time and again.
-        let goes_on =
-            |thread: &Thread| !delivery::begins_anew(claim) && new.goes_on(thread.begun_with, claim.occurrence);
+        let goes_on = |thread: &Thread| !delivery::begins_anew(claim) && new.goes_on(thread.begun_with, occurrence);
         let way = match thread.filter(goes_on) {
             Some(thread) => Way::Reply(Reference {
                 conversation_id: Some(thread.conversation_id),

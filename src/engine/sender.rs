@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::domain::buttons::Stamp;
 use crate::domain::delivery::{self, Claim, Reason, Settlement, State};
 use crate::domain::id::AttemptId;
 use crate::domain::policy::{Circumstances, Decision, Downtime, decide};
@@ -155,7 +156,8 @@ impl Sender {
             }
         };
         let language = claim.recipient.language.as_deref();
-        let said = schedule.message.buttons.put_below(said, claim.id, language);
+        let stamp = Stamp { delivery: claim.id, occurrence: claim.occurrence, topic: schedule.topic.clone() };
+        let said = schedule.message.buttons.put_below(said, &stamp, language);
         let activity = OutgoingActivity { said, locale: claim.recipient.language.clone() };
 
         let known = self.places.complete(claim.recipient.id, &self.tenant(claim), &claim.reference);

@@ -6,17 +6,22 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
+use nudged::domain::activity;
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::id::ScheduleName;
+use nudged::domain::message::Said;
 use nudged::domain::rate::{Book, Operation, Windows};
 use nudged::domain::recipient::{RecipientKind, Reference};
 use nudged::domain::schedule::model::Priority;
 use nudged::domain::verdict::Verdict;
 use nudged::engine::inquiry::Inquirer;
 use nudged::engine::limiter::{Limiter, Request};
+use nudged::port::clock::Clock;
 use nudged::port::connector::{Member, MemberPage, Team};
+use nudged::port::ear::{Ear, Via};
 use nudged::port::rehearsal::TestOrder;
 use nudged::port::team::Roster;
+use serde_json::json;
 
 use crate::rig::{Rig, at};
 
@@ -92,6 +97,26 @@ async fn a_thread_is_begun_anew_when_its_span_is_over() {
     assert_eq!(at_hour(&rig, "2027-03-01T10:00").await, [format!("send {CHANNEL};messageid=1")]);
     assert_eq!(at_hour(&rig, "2027-03-02T09:00").await, [format!("post {CHANNEL}")]);
     assert_eq!(at_hour(&rig, "2027-03-02T10:00").await, [format!("send {CHANNEL};messageid=2")]);
+}
+
+#[tokio::test]
+async fn what_was_put_off_stays_in_the_thread_of_its_day() {
+    let lines = "zone = \"America/Denver\"\nthread = { name = \"t\", new = \"daily\" }\nbuttons = [\"snooze: 1h\"]";
+    let rig = rig(&to_channel("s", "\"17:00\"", lines)).await;
+    assert_eq!(at_hour(&rig, "2027-03-02T00:00").await, [format!("post {CHANNEL}")]);
+    let Said::Card { card, .. } = rig.teams.said().remove(0) else { panic!("a card") };
+    // Half past five there, and the next day already in UTC.
+    rig.now_is(at("2027-03-02T00:30"));
+    let pressed = json!({
+        "type": "message", "id": "5", "channelId": "msteams", "timestamp": rig.clock.now().to_rfc3339(),
+        "from": { "id": "29:ana" }, "recipient": { "id": "28:bot" },
+        "conversation": { "id": format!("{CHANNEL};messageid=1"), "conversationType": "channel" },
+        "value": card["body"][1]["actions"][0]["data"],
+    });
+    let pressed = activity::read(pressed.to_string().as_bytes()).expect("an activity");
+    rig.listener().hear(pressed, Via::Endpoint).await.expect("heard");
+    assert_eq!(at_hour(&rig, "2027-03-02T01:30").await, [format!("send {CHANNEL};messageid=1")]);
+    assert_eq!(at_hour(&rig, "2027-03-03T00:00").await, [format!("post {CHANNEL}")], "the next day has its own");
 }
 
 #[tokio::test]

@@ -51,6 +51,13 @@ async fn press(rig: &Rig, said: &Said, number: usize, id: &str) -> Reply {
     hear(rig, "invoke", id, &json!({ "name": "adaptiveCard/action", "value": value })).await
 }
 
+/// What is said to whoever pressed, where the card stays as it is.
+fn toast(reply: &Reply) -> &str {
+    let Reply::Invoke(body) = reply else { panic!("{reply:?}") };
+    assert_eq!(body["type"], "application/vnd.microsoft.activity.message");
+    body["value"].as_str().expect("a text")
+}
+
 /// The last line of the card that was answered.
 fn line(reply: &Reply) -> String {
     let Reply::Invoke(body) = reply else { panic!("{reply:?}") };
@@ -224,11 +231,23 @@ async fn a_button_of_somebody_elses_message_does_nothing() {
     rig.deliver().await;
     let said = rig.teams.said().remove(0);
     let Said::Card { mut card, summary } = said else { panic!("a card") };
-    card["body"][1]["actions"][2]["data"]["nudged"]["delivery"] = json!(4711);
-    let reply = press(&rig, &Said::Card { card, summary }, 2, "f:1").await;
-    let Reply::Invoke(body) = reply else { panic!("{reply:?}") };
-    assert_eq!(body["type"], "application/vnd.microsoft.activity.message");
-    assert_eq!(body["value"], "This message is not for you, so nothing has changed.");
+    for number in 0..3 {
+        card["body"][1]["actions"][number]["data"]["nudged"]["delivery"] = json!(4711);
+    }
+    let said = Said::Card { card, summary };
+    for number in 0..2 {
+        let reply = press(&rig, &said, number, &format!("f:{number}")).await;
+        assert_eq!(toast(&reply), "This message is not for you, so nothing has changed.");
+    }
+    // Whoever says stop is heard, and about themselves.
+    assert_eq!(toast(&press(&rig, &said, 2, "f:2").await), "Stopped");
+    rig.now_is(at("2027-03-02T09:00"));
+    rig.plan().await;
+    rig.expand().await;
+    rig.deliver().await;
+    let mut states: Vec<_> = rig.deliveries("standup").await.into_iter().map(|it| (it.recipient, it.state)).collect();
+    states.retain(|(_, state)| *state == State::Skipped);
+    assert_eq!(states, [("ana".to_owned(), State::Skipped)]);
 }
 
 /// In a Web Chat anybody may call themselves what they like.

@@ -410,3 +410,17 @@ pub(crate) async fn an_event_is_known_for_ninety_days(place: &dyn Place) {
     // What it was about is not known any more; whom it was for is.
     assert_eq!(ledger.spoken_to().await.len(), 2);
 }
+
+pub(crate) async fn a_forgotten_event_is_not_taken_for_a_later_one(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
+    ledger.happen(failed("1", "08:00", &["bo"])).await;
+    ledger.expand("08:00").await;
+    let about_bo = ledger.claim_one("08:00").await;
+    ledger.sent(&about_bo, "08:00").await;
+    let much_later = later("09:01", EVENTS_ARE_KNOWN_FOR);
+    assert_eq!(ledger.store.prune(at("00:00"), much_later).await.expect("pruning"), 1);
+    // The first after that may get the number of the one that was forgotten.
+    ledger.happen(Event { at: much_later, ..failed("2", "08:00", &["cy"]) }).await;
+    let shown = ledger.store.delivered(about_bo.id).await.expect("asked").expect("it was sent");
+    assert_eq!(shown.event, None, "what it was about is not known any more, and nothing else takes its place");
+}

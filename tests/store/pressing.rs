@@ -4,26 +4,40 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use nudged::domain::activity;
 use nudged::domain::buttons::Outcome;
-use nudged::domain::delivery::{Claim, Reason, State};
+use nudged::domain::delivery::{Claim, Reason, Settlement, State};
 use nudged::domain::news::{Fact, TakenIn};
 use nudged::domain::press::{self, Effect};
 use nudged::domain::recall::Remedy;
 use nudged::domain::schedule::model::Priority;
 use nudged::port::recall::RecallOrder;
 use nudged::port::reply::Says;
-use serde_json::json;
+use nudged::port::trouble::CancelOrder;
+use serde_json::{Value, json};
 
 use crate::Place;
 use crate::fixtures::*;
 
-/// Somebody presses a button of a message, `until` then where it is a snooze.
+/// Somebody presses a button of a message, `until` then where it is a snooze. It is a button that says only its number.
 async fn press(ledger: &Ledger, who: &str, claim: &Claim, choice: &str, now: &str, until: &str) -> TakenIn {
+    let data = json!({ "delivery": claim.id.0, "choice": choice });
+    press_of(ledger, who, data, Some("1"), now, until).await
+}
+
+/// Somebody presses a button that says this, of the message to which Teams gave that id.
+pub(crate) async fn press_of(
+    ledger: &Ledger,
+    who: &str,
+    data: Value,
+    within: Option<&str>,
+    now: &str,
+    until: &str,
+) -> TakenIn {
     let invoke = json!({
         "type": "invoke", "name": "adaptiveCard/action", "id": format!("f:{now}"), "channelId": "msteams",
         "timestamp": at(now).to_rfc3339(), "serviceUrl": "https://smba.example/",
         "conversation": { "id": format!("a:{who}") }, "from": { "id": format!("29:{who}") },
-        "recipient": { "id": "28:bot" }, "replyToId": "1",
-        "value": { "action": { "data": { "nudged": { "delivery": claim.id.0, "choice": choice } } } },
+        "recipient": { "id": "28:bot" }, "replyToId": within,
+        "value": { "action": { "data": { "nudged": data } } },
     });
     take_in(ledger, &invoke.to_string(), now, until).await
 }
@@ -126,6 +140,114 @@ pub(crate) async fn nobody_presses_for_somebody_else(place: &dyn Place) {
     ledger.expand("09:40").await;
     assert_eq!(ledger.claim("09:40").await, Vec::new());
     assert_eq!(ledger.store.replies_due(at("09:40"), 10).await.expect("replies").tasks, Vec::new());
+}
+
+pub(crate) async fn what_was_not_sent_has_no_buttons(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:10").await;
+    ledger.expand("08:00").await;
+    let of_ana = ledger.claim_one("08:00").await;
+    // Whoever presses can change the number of the button.
+    let presses_all = async |what: &str| {
+        for choice in ["snooze 1m", "done", "stop"] {
+            let taken = press(&ledger, "ana", &of_ana, choice, "08:01", "08:02").await;
+            assert_eq!(taken.effect, Some(Effect::NotYours), "{choice} while it is {what}");
+        }
+    };
+    presses_all("claimed").await;
+    ledger.release(&of_ana).await;
+    presses_all("planned").await;
+    let order = CancelOrder { schedule: name("s"), on: None, dry_run: false };
+    ledger.store.cancel(order, at("08:01")).await.expect("cancelling").expect("something to cancel");
+    presses_all("cancelled").await;
+    ledger.expand("08:03").await;
+    assert_eq!(ledger.claim("08:03").await, []);
+}
+
+pub(crate) async fn a_request_under_way_may_have_been_pressed(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:10").await;
+    ledger.expand("08:00").await;
+    let of_ana = ledger.claim_one("08:00").await;
+    ledger.mark(&of_ana, "08:00").await;
+    assert_eq!(took(&press(&ledger, "ana", &of_ana, "done", "08:01", "08:01").await), Outcome::Done);
+}
+
+pub(crate) async fn a_number_that_comes_again_is_not_taken_for_the_message(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    // What the button says of its message besides the number, and the message that Teams says it stands in.
+    let check = async |occurrence: Option<&str>, topic: &str, within: Option<&str>, is_it: bool| {
+        let data = match occurrence {
+            Some(occurrence) => {
+                json!({ "delivery": of_ana.id.0, "choice": "done", "occurrence": occurrence, "topic": topic })
+            }
+            None => json!({ "delivery": of_ana.id.0, "choice": "done" }),
+        };
+        let expect = if is_it { Effect::Took(Outcome::Done) } else { Effect::NotYours };
+        let taken = press_of(&ledger, "ana", data, within, "08:30", "08:30").await;
+        assert_eq!(taken.effect, Some(expect), "{occurrence:?} {topic} {within:?}");
+    };
+    let (this, other) = (Some("2027-03-01T09:00:00"), Some("2027-02-28T09:00:00"));
+    check(other, "s", Some("7"), false).await;
+    check(other, "s", None, false).await;
+    check(this, "t", Some("7"), false).await;
+    // Clients have been seen to name another message than the one that was pressed.
+    check(this, "s", Some("7"), true).await;
+    check(this, "s", None, true).await;
+    check(this, "before an edit", Some("1"), true).await;
+    // Older buttons say their number alone.
+    check(None, "", Some("7"), false).await;
+    check(None, "", None, true).await;
+    check(None, "", Some("1"), true).await;
+}
+
+pub(crate) async fn a_second_copy_has_buttons_too(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[person("ana", BERLIN)], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:10").await;
+    ledger.expand("08:00").await;
+    let first = ledger.claim_one("08:00").await;
+    let doubt = Settlement::Waiting { not_before: at("08:01"), reason: Reason::NoAnswer, possible_duplicate: true };
+    ledger.send(&first, "08:00", doubt).await;
+    let data = json!({ "delivery": first.id.0, "choice": "snooze 1h" });
+    let taken = press_of(&ledger, "ana", data.clone(), Some("0"), "08:00", "09:00").await;
+    assert_eq!(took(&taken), snoozed("09:00"), "it arrived after all");
+    let second = ledger.claim_one("08:01").await;
+    ledger.sent(&second, "08:01").await;
+    let taken = press_of(&ledger, "ana", data, Some("0"), "08:02", "09:02").await;
+    assert_eq!(took(&taken), snoozed("09:00"), "of the first copy nobody knows the id");
+}
+
+pub(crate) async fn a_stop_counts_where_it_was_pressed_though_its_message_is_not_known(place: &dyn Place) {
+    let people = [person("ana", BERLIN), person("ben", BERLIN)];
+    let ledger = Ledger::with(place, &people, &[draft("s"), draft("t").topic("news")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:10").await;
+    ledger.expand("08:00").await;
+    let claims = ledger.claim("08:00").await;
+    for claim in &claims {
+        ledger.sent(claim, "08:00").await;
+    }
+    let of_ana = claims.iter().find(|claim| claim.recipient.name == "ana").expect("Ana's");
+    // Ben's card of yesterday has the number that is Ana's by now.
+    let stop = |number: i64, topic: &str| {
+        let yesterday = "2027-02-28T09:00:00";
+        json!({ "delivery": number, "choice": "stop", "occurrence": yesterday, "topic": topic })
+    };
+    let presses =
+        async |number, topic: &str, now: &str| press_of(&ledger, "ben", stop(number, topic), Some("7"), now, now).await;
+    let taken = presses(of_ana.id.0, "news", "08:30").await;
+    assert_eq!((taken.effect, taken.reply), (Some(Effect::Stopped), true));
+    let again = presses(of_ana.id.0, "news", "08:31").await;
+    assert_eq!((again.effect, again.reply), (Some(Effect::Stopped), false), "told again");
+    let stops = async |who: &str| {
+        let people = ledger.store.people().await.expect("people");
+        let person = people.into_iter().find(|person| person.name == who).expect("somebody");
+        person.stops.into_iter().map(|stop| stop.topic).collect::<Vec<_>>()
+    };
+    assert_eq!(stops("ben").await, [Some(topic("news"))]);
+    assert_eq!(presses(4711, "s", "08:32").await.effect, Some(Effect::Stopped), "a number that nothing has");
+    assert_eq!(presses(4711, "no such topic", "08:33").await.effect, Some(Effect::NotYours));
+    assert_eq!(stops("ben").await, [Some(topic("news")), Some(topic("s"))]);
+    assert_eq!(stops("ana").await, []);
 }
 
 pub(crate) async fn what_an_older_client_submits_is_shown_in_the_message(place: &dyn Place) {

@@ -5,9 +5,11 @@ use nudged::adapter::sqlite::{CopyError, OldLedger, Restored, TakenOver, back_up
 use nudged::domain::consent::{Choice, Way, Wish};
 use nudged::domain::delivery::{Reason, Settlement, State};
 use nudged::domain::news::Who;
+use nudged::domain::press::Effect;
 
 use crate::Place;
 use crate::fixtures::*;
+use crate::pressing::press_of;
 use crate::sqlite_file::Folder;
 
 const RESTORED: (State, Option<Reason>) = (State::Unknown, Some(Reason::Restored));
@@ -193,4 +195,37 @@ async fn what_stood_there_is_moved_aside() {
     std::fs::remove_file(folder.path()).expect("gone");
     let from_nothing = folder.restored("07:31");
     assert_eq!((from_nothing.set_aside, from_nothing.old_ledger), (Vec::new(), None));
+}
+
+/// Numbers of deliveries come again after a restore: of what was sent since the backup only the cards are left.
+#[tokio::test]
+async fn a_card_from_before_the_restore_is_not_taken_for_what_was_sent_after_it() {
+    let folder = Folder::new();
+    let schedules = [draft("old").topic("builds"), draft("new").topic("releases")];
+    let ledger = Ledger::with(&folder, &[person("ana", BERLIN)], &schedules).await;
+    folder.backed_up("00:02");
+    ledger.plan(&[plan("old", &[wave("09:00", BERLIN)])], "00:05").await;
+    ledger.expand("08:00").await;
+    let lost = ledger.claim_one("08:00").await;
+    ledger.sent(&lost, "08:00").await;
+    ledger.store.close().await;
+
+    folder.restored("08:30");
+    let ledger = folder.opened("08:31").await;
+    ledger.plan(&[plan("new", &[wave("10:00", BERLIN)])], "08:31").await;
+    ledger.expand("09:00").await;
+    let now = ledger.claim_one("09:00").await;
+    ledger.send(&now, "09:00", Settlement::Sent { activity_id: Some("2".into()) }).await;
+    assert_eq!(now.id, lost.id, "the number has come again");
+    let press = async |choice: &str| {
+        let data = serde_json::json!({
+            "delivery": lost.id.0, "choice": choice, "occurrence": "2027-03-01T09:00:00", "topic": "builds",
+        });
+        press_of(&ledger, "ana", data, Some("1"), "09:10", "10:10").await.effect
+    };
+    assert_eq!(press("snooze 1h").await, Some(Effect::NotYours));
+    assert_eq!(press("stop").await, Some(Effect::Stopped));
+    let people = ledger.store.people().await.expect("people");
+    let stopped: Vec<_> = people[0].stops.iter().map(|stop| stop.topic.clone()).collect();
+    assert_eq!(stopped, [Some(topic("builds"))], "what the card is about, and nothing else");
 }

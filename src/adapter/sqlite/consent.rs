@@ -147,11 +147,11 @@ pub(super) fn restore(conn: &Connection, recipient: i64, stops: &[Stopped], choi
     Ok(())
 }
 
-/// Does what somebody typed, and writes the reply to it: one, however often it is told.
-pub(super) fn take_in(conn: &Connection, typed: &Typed, taking: &mut Taking) -> Result<(), Fault> {
+/// Does what somebody typed, or says by a button, and writes the reply to it: one, however often it is told.
+pub(super) fn take_in(conn: &Connection, typed: &Typed, way: Way, taking: &mut Taking) -> Result<(), Fault> {
     let now = taking.now;
     let Some(recipient) = news::find(conn, &typed.who)? else { return Ok(()) };
-    let Some((answer, is_change)) = obey(conn, recipient, typed)? else { return Ok(()) };
+    let Some((answer, is_change)) = obey(conn, recipient, typed, way)? else { return Ok(()) };
     let about = typed.command.about();
     if !is_change && replies::was_just_answered(conn, recipient, &about, now)? {
         return Ok(());
@@ -167,7 +167,7 @@ pub(super) fn take_in(conn: &Connection, typed: &Typed, taking: &mut Taking) -> 
 }
 
 /// What a command comes to, and whether that is a change; `None` when it is out of date.
-fn obey(conn: &Connection, recipient: i64, typed: &Typed) -> Result<Option<(Answer, bool)>, Fault> {
+fn obey(conn: &Connection, recipient: i64, typed: &Typed, way: Way) -> Result<Option<(Answer, bool)>, Fault> {
     let (wish, topic) = match &typed.command {
         Command::Help => return Ok(Some((Answer::Help, false))),
         Command::Stop(topic) => (Wish::Stop, topic.clone()),
@@ -178,7 +178,7 @@ fn obey(conn: &Connection, recipient: i64, typed: &Typed) -> Result<Option<(Answ
     {
         return Ok(Some((Answer::NoSuchTopic { near: near(conn, topic)? }, false)));
     }
-    let chosen = choose(conn, recipient, &Choice { wish, topic: topic.clone(), way: Way::Typed, at: typed.at })?;
+    let chosen = choose(conn, recipient, &Choice { wish, topic: topic.clone(), way, at: typed.at })?;
     let is_change = match chosen {
         Chosen::Changed => true,
         Chosen::Unchanged => false,

@@ -17,6 +17,7 @@ use super::rows::micros;
 use super::teams::{self, Said};
 use super::words::Word;
 use super::{zone_said, zones};
+use crate::domain::consent::Way;
 use crate::domain::conversation::team_group;
 use crate::domain::news::{Fact, News, TakenIn, Who};
 use crate::domain::recipient::Unreachable;
@@ -132,7 +133,7 @@ fn take_fact(conn: &Connection, fact: &Fact, taking: &mut Taking) -> Result<(), 
             Ok(())
         }
         Fact::ZoneSaid(said) => zone_said::take_in(conn, said, taking),
-        Fact::Typed(typed) => consent::take_in(conn, typed, taking),
+        Fact::Typed(typed) => consent::take_in(conn, typed, Way::Typed, taking),
         Fact::Pressed(pressed) => presses::take_in(conn, pressed, taking),
         Fact::Happened(event) => events::take_in(conn, event, taking.now, &mut taking.taken),
     }

@@ -14,11 +14,11 @@ use super::replies::{self, NewReply};
 use super::rows::{Of, civil_text, micros};
 use super::sql::Sql;
 use crate::domain::buttons::{Outcome, Press, Verb};
-use crate::domain::consent::{Choice, Topic, Way, Whence, Wish};
+use crate::domain::consent::{Choice, Command, Topic, Typed, Way, Whence, Wish};
 use crate::domain::delivery::Reason;
 use crate::domain::event::Cause;
 use crate::domain::id::{DeliveryId, ScheduleName};
-use crate::domain::press::{Effect, Pressed};
+use crate::domain::press::{Effect, Message, Pressed};
 use crate::domain::recipient::RecipientKind;
 use crate::port::reply::Delivered;
 
@@ -67,38 +67,45 @@ struct Subject {
     schedule: i64,
     /// Whether the schedule was taken away for good: nothing of it is sent any more.
     is_retired: bool,
-    topic: Option<Topic>,
     event: Option<i64>,
     /// For how long after its due instant it was to be sent.
     late: i64,
     /// Where its message stands.
     stands_in: Option<String>,
-    has_id: bool,
+    message: Message,
 }
 
-const SUBJECT: &str = "
+/// A message that may stand somewhere: nobody presses the buttons of what never left.
+static SUBJECT: Sql = Sql::new(
+    "
     SELECT r.id, r.kind, s.id, s.topic, o.event_id, d.expire_at - d.due_at, coalesce(d.sent_in, r.conversation_id),
-        d.activity_id IS NOT NULL, s.retired_at IS NOT NULL
+        d.activity_id, s.retired_at IS NOT NULL, o.id, o.civil, d.possible_duplicate
     FROM deliveries d
         CROSS JOIN occurrences o ON o.id = d.occurrence_id CROSS JOIN schedules s ON s.id = o.schedule_id
         CROSS JOIN recipients r ON r.id = d.recipient_id
-    WHERE d.id = ?1";
+    WHERE d.id = ?1 AND (d.state IN ({arrived}) OR d.state = 'sending' OR d.possible_duplicate = 1)",
+);
 
 fn subject(conn: &Connection, delivery: DeliveryId) -> Result<Option<Subject>, Fault> {
-    let mut statement = conn.prepare_cached(SUBJECT)?;
+    let mut statement = conn.prepare_cached(SUBJECT.get())?;
     let mut rows = statement.query([delivery.0])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let recipient = Of { table: "recipients", id: row.get(0)? };
+    let occurrence = Of { table: "occurrences", id: row.get(9)? };
     let topic: String = row.get(3)?;
     Ok(Some(Subject {
         recipient: recipient.id,
         kind: recipient.word(row, 1, "kind")?,
         schedule: row.get(2)?,
-        topic: Topic::new(&topic),
         event: row.get(4)?,
         late: row.get(5)?,
         stands_in: row.get(6)?,
-        has_id: row.get(7)?,
+        message: Message {
+            occurrence: occurrence.civil(row, 10, "civil")?,
+            topic: Topic::new(&topic),
+            activity_id: row.get(7)?,
+            possible_duplicate: row.get(11)?,
+        },
         is_retired: row.get(8)?,
     }))
 }
@@ -106,15 +113,27 @@ fn subject(conn: &Connection, delivery: DeliveryId) -> Result<Option<Subject>, F
 /// Takes a press in. What it came to is in `taking`, also when it is told again.
 pub(super) fn take_in(conn: &Connection, pressed: &Pressed, taking: &mut Taking) -> Result<(), Fault> {
     let effect = match subject(conn, pressed.delivery)? {
-        Some(subject) if is_theirs(conn, &subject, pressed)? => {
+        Some(subject) if pressed.is_of(&subject.message) && is_theirs(conn, &subject, pressed)? => {
             let outcome = press(conn, &subject, pressed, taking)?;
             show(conn, &subject, pressed, &outcome, taking)?;
             Effect::Took(outcome)
         }
-        Some(_) | None => Effect::NotYours,
+        Some(_) | None => stop_there(conn, pressed, taking)?,
     };
     taking.taken.effect = Some(effect);
     Ok(())
+}
+
+/// The message is not known, or not any more. A stop counts all the same, as if it had been typed where the button
+/// stands: what it is about it says itself, and whom it is for is no part of its data.
+fn stop_there(conn: &Connection, pressed: &Pressed, taking: &mut Taking) -> Result<Effect, Fault> {
+    let (Press::Stop, Some(topic)) = (pressed.press, &pressed.topic) else { return Ok(Effect::NotYours) };
+    let Some(recipient) = news::find(conn, &pressed.here)? else { return Ok(Effect::NotYours) };
+    let command = Command::Stop(Some(topic.clone()));
+    let typed = Typed { who: pressed.here.clone(), command, at: pressed.at, whence: pressed.whence.clone() };
+    consent::take_in(conn, &typed, Way::Button, taking)?;
+    let is_stopped = consent::is_stopped(conn, recipient, Some(topic))?;
+    Ok(if is_stopped { Effect::Stopped } else { Effect::NotYours })
 }
 
 /// A message in a person's chat is theirs alone; one in a group chat or a channel is of everybody there.
@@ -155,7 +174,7 @@ fn done(conn: &Connection, pressed: &Pressed, taking: &Taking) -> Result<Outcome
 fn stop(conn: &Connection, subject: &Subject, pressed: &Pressed) -> Result<Outcome, Fault> {
     // Told again with a newer time it can't be told from somebody who changed their mind twice. It is believed: who once
     // too often says stop can say start.
-    let (topic, at) = (subject.topic.clone(), pressed.at);
+    let (topic, at) = (subject.message.topic.clone(), pressed.at);
     consent::choose(conn, subject.recipient, &Choice { wish: Wish::Stop, topic, way: Way::Button, at })?;
     keep(conn, pressed)?;
     Ok(Outcome::Stopped)
@@ -166,7 +185,7 @@ fn snooze(conn: &Connection, subject: &Subject, pressed: &Pressed, taking: &mut 
         return Ok(Outcome::Done);
     }
     let is_stopped = consent::is_stopped(conn, subject.recipient, None)?
-        || consent::is_stopped(conn, subject.recipient, subject.topic.as_ref())?;
+        || consent::is_stopped(conn, subject.recipient, subject.message.topic.as_ref())?;
     if is_stopped {
         return Ok(Outcome::Stopped);
     }
@@ -259,7 +278,10 @@ fn show(
 ) -> Result<(), Fault> {
     let is_shown = pressed.waits_for_answer && subject.kind == RecipientKind::Person;
     let about = format!("{} of {}", pressed.press, pressed.delivery);
-    if is_shown || !subject.has_id || replies::was_just_answered(conn, subject.recipient, &about, taking.now)? {
+    if is_shown
+        || subject.message.activity_id.is_none()
+        || replies::was_just_answered(conn, subject.recipient, &about, taking.now)?
+    {
         return Ok(());
     }
     let whence = Whence { conversation_id: subject.stands_in.clone(), language: None, ..pressed.whence.clone() };
@@ -282,7 +304,8 @@ mod tests {
     #[test]
     fn a_press_costs_one_delivery() {
         assert_scans_nothing(DELIVERED.get());
-        for sql in [SUBJECT, KEEP_SNOOZE, SNOOZED, OPEN_SNOOZES, KEEP, PRESSED] {
+        assert_scans_nothing(SUBJECT.get());
+        for sql in [KEEP_SNOOZE, SNOOZED, OPEN_SNOOZES, KEEP, PRESSED] {
             assert_scans_nothing(sql);
         }
     }

@@ -43,7 +43,10 @@ const PRUNE_EVENTS: &str = "
     DELETE FROM events WHERE at < ?1 AND NOT EXISTS (
         SELECT 1 FROM occurrences o CROSS JOIN waves w ON w.occurrence_id = o.id
         WHERE o.event_id = events.id AND (w.expire_at >= ?1 OR w.to_expand = 1)
-    )";
+    ) RETURNING id";
+
+/// The number of what is forgotten may be given to another event.
+const FORGET_EVENT: &str = "UPDATE occurrences SET event_id = NULL WHERE event_id = ?1";
 
 pub(super) fn prune(conn: &Connection, before: DateTime<Utc>, now: DateTime<Utc>) -> Result<u64, Fault> {
     let attempts = conn.prepare_cached(PRUNE_ATTEMPTS)?.execute([micros(before)])?;
@@ -51,9 +54,19 @@ pub(super) fn prune(conn: &Connection, before: DateTime<Utc>, now: DateTime<Utc>
     // What a delivery waited for is kept as long as its attempts are.
     conn.prepare_cached(PRUNE_HOLDS)?.execute([micros(before)])?;
     let replies = replies::prune(conn, before)?;
-    let events = conn.prepare_cached(PRUNE_EVENTS)?.execute([micros(now - EVENTS_ARE_KNOWN_FOR)])?;
+    let events = prune_events(conn, now - EVENTS_ARE_KNOWN_FOR)?;
     places::forget(conn, before)?;
     Ok(attempts as u64 + documents as u64 + replies + events as u64)
+}
+
+fn prune_events(conn: &Connection, before: DateTime<Utc>) -> Result<usize, Fault> {
+    let mut prune = conn.prepare_cached(PRUNE_EVENTS)?;
+    let gone: Vec<i64> = prune.query_map([micros(before)], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut forget = conn.prepare_cached(FORGET_EVENT)?;
+    for event in &gone {
+        forget.execute([event])?;
+    }
+    Ok(gone.len())
 }
 
 /// Refreshes the planner's statistics where they have aged, and copies the log into the file.
@@ -65,4 +78,15 @@ pub(super) fn upkeep(conn: &Connection) -> Result<(), Fault> {
 pub(super) fn probe(conn: &Connection) -> Result<(), Fault> {
     conn.prepare_cached("UPDATE daemon SET probes = probes + 1 WHERE id = 1")?.execute([])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sql::assert_scans_nothing;
+    use super::*;
+
+    #[test]
+    fn forgetting_an_event_costs_what_came_of_it() {
+        assert_scans_nothing(FORGET_EVENT);
+    }
 }

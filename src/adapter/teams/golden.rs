@@ -4,7 +4,8 @@
 use serde_json::json;
 
 use super::stand_in::{APP, HOME, StandIn, hello, known, reply};
-use crate::domain::buttons::{Buttons, Press};
+use crate::domain::buttons::{Buttons, Press, Stamp};
+use crate::domain::consent::Topic;
 use crate::domain::delivery::Reason;
 use crate::domain::id::DeliveryId;
 use crate::domain::verdict::Verdict;
@@ -189,11 +190,19 @@ async fn a_text_with_buttons() {
     let teams = StandIn::start().await;
     let presses = ["done", "snooze tomorrow 09:00", "stop"].map(|press| Press::parse(press).expect("a press"));
     let OutgoingActivity { said, locale } = hello();
-    let said = Buttons(presses.to_vec()).put_below(said, DeliveryId(4711), locale.as_deref());
+    let (occurrence, topic) = ("2027-03-01T09:00:00", "stand-up");
+    let stamp = Stamp {
+        delivery: DeliveryId(4711),
+        occurrence: occurrence.parse().expect("a time"),
+        topic: Topic::new(topic).expect("a topic"),
+    };
+    let said = Buttons(presses.to_vec()).put_below(said, &stamp, locale.as_deref());
     teams.connector().continue_conversation(&known("a:1"), &OutgoingActivity { said, locale }).await;
     let [sent] = &teams.requests()[..] else { panic!("one request") };
     let button = |title: &str, verb: &str, choice: &str| {
-        let data = json!({ "nudged": { "delivery": 4711, "choice": choice } });
+        let data = json!({
+            "nudged": { "delivery": 4711, "occurrence": occurrence, "topic": topic, "choice": choice }
+        });
         json!({
             "type": "Action.Execute", "title": title, "verb": verb, "data": data,
             "fallback": { "type": "Action.Submit", "title": title, "data": data }

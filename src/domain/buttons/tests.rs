@@ -77,13 +77,21 @@ fn a_snooze_is_meant_on_the_wall_clock_of_its_reader() {
     check("tomorrow 02:30", "2027-03-27T12:00:00Z", "2027-03-28T01:30:00Z");
 }
 
+fn stamp() -> Stamp {
+    let occurrence = "2027-03-01T09:00:00.000001".parse().expect("a time");
+    Stamp { delivery: DeliveryId(7), occurrence, topic: Topic::new("news").expect("a topic") }
+}
+
 #[test]
 fn a_text_with_buttons_is_a_card() {
     let buttons = Buttons(vec![Press::Done, Press::Stop]);
-    let said = buttons.put_below(Said::Text("Hello **you**\n\nBye".to_owned()), DeliveryId(7), Some("de"));
+    let said = buttons.put_below(Said::Text("Hello **you**\n\nBye".to_owned()), &stamp(), Some("de"));
     let Said::Card { summary, card } = said else { panic!("a card") };
     assert_eq!(summary, "Hello you");
-    let data = |choice: &str| json!({ "nudged": { "delivery": 7, "choice": choice } });
+    let data = |choice: &str| {
+        let occurrence = "2027-03-01T09:00:00.000001";
+        json!({ "nudged": { "delivery": 7, "occurrence": occurrence, "topic": "news", "choice": choice } })
+    };
     assert_eq!(
         card,
         json!({
@@ -106,11 +114,11 @@ fn a_text_with_buttons_is_a_card() {
 fn an_own_card_keeps_what_it_has() {
     let own = json!({ "type": "AdaptiveCard", "version": "1.2", "body": [{ "type": "TextBlock", "text": "Hi" }] });
     let said = Said::Card { summary: "News".to_owned(), card: own };
-    let Said::Card { summary, card } = Buttons(vec![Press::Done]).put_below(said, DeliveryId(7), None) else {
+    let Said::Card { summary, card } = Buttons(vec![Press::Done]).put_below(said, &stamp(), None) else {
         panic!("a card")
     };
     assert_eq!((summary.as_str(), &card["version"]), ("News", &json!("1.5")));
     assert_eq!((&card["body"][0]["text"], &card["body"][1]["type"]), (&json!("Hi"), &json!("ActionSet")));
     let plain = Said::Text("Hi".to_owned());
-    assert_eq!(Buttons::default().put_below(plain.clone(), DeliveryId(7), None), plain);
+    assert_eq!(Buttons::default().put_below(plain.clone(), &stamp(), None), plain);
 }

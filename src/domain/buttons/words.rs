@@ -64,6 +64,12 @@ pub fn not_yours(language: Option<&str>) -> &'static str {
     words(language).not_yours
 }
 
+/// To somebody who stopped what a message is about that can't be shown once more.
+#[must_use]
+pub fn stopped(language: Option<&str>) -> &'static str {
+    words(language).stopped
+}
+
 /// What a button is called.
 pub(super) fn title(press: Press, language: Option<&str>) -> String {
     let words = words(language);

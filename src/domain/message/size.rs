@@ -8,7 +8,8 @@
 use chrono::NaiveDate;
 
 use super::{Content, Said};
-use crate::domain::buttons::Buttons;
+use crate::domain::buttons::{Buttons, Stamp};
+use crate::domain::consent::Topic;
 use crate::domain::id::{DeliveryId, RecipientId, ScheduleName};
 use crate::domain::language;
 use crate::domain::recipient::{Details, Recipient, RecipientKind, ZoneSource};
@@ -39,7 +40,8 @@ pub fn largest(
     let at = NaiveDate::from_ymd_opt(2026, 9, 30).and_then(|date| date.and_hms_opt(22, 22, 22)).unwrap_or_default();
     let facts = Facts { recipient: &recipient, schedule, title, occurrence: at, local: at, event: None };
     let said = content.render(&facts, None, !buttons.is_empty())?;
-    Ok(measure(&buttons.put_below(said, DeliveryId(i64::MAX), None)))
+    let topic = Topic::new(&"e".repeat(Topic::MAX_LENGTH)).unwrap_or_else(|| Topic::from(schedule));
+    Ok(measure(&buttons.put_below(said, &Stamp { delivery: DeliveryId(i64::MAX), occurrence: at, topic }, None)))
 }
 
 pub(crate) fn longest_person() -> Recipient {

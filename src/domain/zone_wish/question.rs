@@ -181,7 +181,7 @@ pub(super) struct Picked {
 
 /// What was chosen, if it was chosen on a card of ours.
 pub(super) fn picked(happening: &Happening) -> Option<Picked> {
-    let CardAction { verb, data, waits_for_answer } = happening.card_action()?;
+    let CardAction { verb, data, waits_for_answer, .. } = happening.card_action()?;
     let is_ours = verb.map_or(data["nudged"]["ask"] == ABOUT, |verb| verb == VERB);
     if !is_ours {
         return None;
