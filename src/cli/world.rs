@@ -247,7 +247,7 @@ impl Crowd {
 
 pub(super) fn includes(schedule: &Schedule, person: &PersonView) -> bool {
     let addresses: Vec<_> = person.addresses.iter().filter_map(|address| Address::new(address)).collect();
-    schedule.audience.includes(person.kind, &addresses, &person.groups)
+    schedule.audience.includes(person.is_one_of_everyone(), &addresses, &person.groups)
 }
 
 /// The schedules that can be read, and whether there are others. What is wrong with those is said.
@@ -308,6 +308,7 @@ fn view(record: PersonRecord, fallback_zone: Tz) -> PersonView {
         language: record.language,
         details: record.details,
         groups: record.groups.unwrap_or_default(),
+        is_only_named: record.kept.as_ref().is_some_and(|kept| !kept.is_known),
         standing: Standing::Member,
         service: record.reference.service_url.map(|url| Service { url, origin: ServiceOrigin::Imported }),
         reach,

@@ -20,6 +20,9 @@ const EARLIER_IN_HAND: TimeDelta = TimeDelta::seconds(10);
 /// How long to wait until the channels of a team have been read. It takes some requests.
 const ROSTER_UNREAD: TimeDelta = TimeDelta::seconds(5);
 
+/// How long to wait until Teams has said who somebody is. It takes one request.
+const NOT_INTRODUCED: TimeDelta = TimeDelta::seconds(15);
+
 /// How long to wait until the wave of a zone is planned in which somebody lives since a moment ago.
 const ZONE_UNPLANNED: TimeDelta = TimeDelta::seconds(5);
 
@@ -105,6 +108,10 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
     }
     if let Some(reason) = not_meant(schedule, claim.standing) {
         return Decision::Settle(skip(claim, reason));
+    }
+    if claim.may_be_left_out && !claim.is_test {
+        let (reason, possible_duplicate) = (Reason::NotIntroduced, claim.possible_duplicate);
+        return Decision::Settle(Settlement::Waiting { not_before: now + NOT_INTRODUCED, reason, possible_duplicate });
     }
     if let Some(settlement) = while_zone_is_unknown(claim, schedule, now).filter(|_| !claim.is_test) {
         return Decision::Settle(settlement);

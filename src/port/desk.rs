@@ -330,6 +330,9 @@ pub struct PersonView {
     #[serde(default, flatten)]
     pub details: Details,
     pub groups: Vec<String>,
+    /// Whether nobody but a schedule or a roster speaks of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_only_named: bool,
     /// Whether this is a guest of a team. Whom an import has mentioned counts as a member.
     #[serde(default, skip_serializing_if = "Standing::is_member")]
     pub standing: Standing,
@@ -343,6 +346,12 @@ pub struct PersonView {
 }
 
 impl PersonView {
+    /// Whether whatever is for everyone is for this recipient.
+    #[must_use]
+    pub fn is_one_of_everyone(&self) -> bool {
+        self.kind == RecipientKind::Person && !self.is_only_named
+    }
+
     /// What somebody may write who means this recipient: the addresses and the name.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.addresses.iter().chain(std::iter::once(&self.name)).map(String::as_str)

@@ -204,3 +204,93 @@ async fn an_address_that_teams_does_not_tell_is_not_guessed() {
     rig.introduce().await;
     assert_eq!(asked(&rig), [""; 0], "it was said who this is");
 }
+
+/// To everyone but somebody whom an operator writes by an e-mail address.
+const BUT_MIRA: &str = "[schedule.standup]\nto = \"everyone\"\nexcept_people = \"mira@contoso.example\"\nevery = \"day\"\nat = 09:00:00\nlate = \"2h\"\ntext = \"hello\"\n";
+
+/// What is planned by now is expanded and delivered.
+async fn go_on(rig: &Rig) {
+    rig.plan().await;
+    rig.expand().await;
+    rig.deliver().await;
+}
+
+#[tokio::test]
+async fn whom_a_schedule_leaves_out_is_left_out_also_where_an_install_tells_ids_only() {
+    let rig = Rig::new("2027-03-01T06:00").await;
+    rig.file_says(BUT_MIRA).await;
+    install(&rig).await;
+    rig.teams.has_roster(Ok(says("29:mira", Some("mira@contoso.example"))));
+    rig.introduce().await;
+    rig.now_is(at("2027-03-01T09:00"));
+    go_on(&rig).await;
+    assert_eq!(asked(&rig), ["members a:mira"]);
+    assert_eq!(rig.reach().await.len(), 1, "the name and the chat are one person");
+}
+
+#[tokio::test]
+async fn a_stranger_waits_for_the_introduction_where_somebody_is_left_out_whom_nobody_has_met() {
+    let rig = Rig::new("2027-03-01T06:00").await;
+    rig.file_says(BUT_MIRA).await;
+    rig.now_is(at("2027-03-01T09:30"));
+    install(&rig).await;
+    go_on(&rig).await;
+    assert_eq!(asked(&rig), [""; 0], "it may be Mira");
+    let held: Vec<_> = rig.deliveries("standup").await.into_iter().map(|it| (it.state, it.reason)).collect();
+    assert_eq!(held[0], (State::Waiting, Some(Reason::NotIntroduced)));
+    rig.teams.has_roster(Ok(says("29:mira", Some("kei@contoso.example"))));
+    rig.introduce().await;
+    rig.now_is(at("2027-03-01T09:31"));
+    go_on(&rig).await;
+    assert_eq!(asked(&rig), ["members a:mira", "send a:mira"], "it is somebody else");
+}
+
+#[tokio::test]
+async fn a_stranger_of_whom_teams_says_nothing_does_not_wait_for_ever() {
+    let rig = Rig::new("2027-03-01T06:00").await;
+    rig.file_says(BUT_MIRA).await;
+    rig.now_is(at("2027-03-01T09:30"));
+    install(&rig).await;
+    go_on(&rig).await;
+    rig.teams.has_roster(Err(Verdict::Permanent { reason: Reason::Refused }));
+    rig.introduce().await;
+    rig.now_is(at("2027-03-01T09:31"));
+    go_on(&rig).await;
+    assert_eq!(asked(&rig), ["members a:mira", "send a:mira"]);
+}
+
+#[tokio::test]
+async fn who_installs_from_another_tenant_does_not_wait_for_an_introduction() {
+    let rig = Rig::new("2027-03-01T06:00").await;
+    rig.file_says(BUT_MIRA).await;
+    rig.now_is(at("2027-03-01T09:30"));
+    install_from(&rig, "elsewhere").await;
+    rig.introduce().await;
+    go_on(&rig).await;
+    assert_eq!(asked(&rig), ["send a:mira"], "Teams will not be asked who that is");
+}
+
+#[tokio::test]
+async fn a_welcome_leaves_somebody_out_who_is_met_by_installing() {
+    let welcome = |minutes: u32| {
+        let after = if minutes == 0 { String::new() } else { format!("after = \"{minutes}m\"\n") };
+        format!(
+            "[schedule.welcome]\nevent = \"install\"\n{after}\
+             except_people = \"mira@contoso.example\"\ntext = \"welcome\"\n"
+        )
+    };
+    for (after, email) in [(0, "mira@contoso.example"), (0, "kei@contoso.example"), (30, "mira@contoso.example")] {
+        let rig = Rig::new("2027-03-01T09:00").await;
+        rig.file_says(&welcome(after)).await;
+        import(&rig).await;
+        install(&rig).await;
+        go_on(&rig).await;
+        rig.teams.has_roster(Ok(says("29:mira", Some(email))));
+        rig.introduce().await;
+        rig.now_is(at("2027-03-01T09:30"));
+        go_on(&rig).await;
+        let expect: &[&str] =
+            if email.starts_with("kei") { &["members a:mira", "send a:mira"] } else { &["members a:mira"] };
+        assert_eq!(asked(&rig), expect, "{email} after {after} minutes");
+    }
+}

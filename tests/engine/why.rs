@@ -14,7 +14,7 @@ use nudged::domain::verdict::{Evidence, Verdict};
 use nudged::port::clock::Clock as _;
 use nudged::port::desk::{Desk, DeskError};
 use nudged::port::store::{Pause, PausedBy};
-use nudged::port::why::{Account, Why, WhyQuery};
+use nudged::port::why::{Absent, Account, Why, WhyQuery};
 
 use crate::rig::{Rig, at};
 
@@ -212,6 +212,16 @@ async fn not_in_the_audience() {
     insta::assert_snapshot!(told_of(&rig, None).await);
     rig.file_says(&format!("{STANDUP}except_people = [\"ana@x\"]\n")).await;
     insta::assert_snapshot!("excepted", told_of(&rig, None).await);
+}
+
+#[tokio::test]
+async fn who_is_only_named_is_no_part_of_everyone() {
+    let rig = rig("").await;
+    let other = STANDUP.replace("standup", "other");
+    rig.file_says(&format!("{STANDUP}\n{other}except_people = \"mira@x\"\n")).await;
+    let why = answer(&rig, "mira@x", None).await.expect("an answer");
+    let absent = Account::Absent(Absent::NotInAudience { to: vec!["everyone".into()] });
+    assert_eq!(why.accounts, [absent]);
 }
 
 #[tokio::test]

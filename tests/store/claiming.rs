@@ -79,6 +79,7 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         earlier: Earlier::Nothing,
         later_is_due: false,
         is_test: false,
+        may_be_left_out: false,
         event: None,
     };
     assert_eq!(claim, expect);

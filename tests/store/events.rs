@@ -331,6 +331,30 @@ pub(crate) async fn two_who_are_one_get_it_once(place: &dyn Place) {
     assert_eq!(ledger.claim_one("08:01").await.recipient.name, "Mira");
 }
 
+pub(crate) async fn who_turns_out_to_be_left_out_gets_no_more_of_it(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    let schedules = vec![alarm().except(&["mira@x"]).build()];
+    ledger.store.reload(in_force(schedules, BERLIN, at("07:00"))).await.expect("syncing");
+    let hear = async |id: &str, email: Option<&str>| {
+        let told = json!({
+            "type": "message", "id": id, "channelId": "msteams", "timestamp": "2027-03-01T08:00:30Z", "text": "Hello",
+            "serviceUrl": "https://smba.trafficmanager.net/emea/", "recipient": { "id": "28:bot" },
+            "from": { "id": "29:mira", "name": "Mira", "userPrincipalName": email },
+            "conversation": { "id": "a:mira", "conversationType": "personal" },
+        });
+        let activity = activity::read(told.to_string().as_bytes()).expect("an activity");
+        let news = news::of(&activity, ServiceOrigin::Heard, at("08:01"));
+        ledger.store.take_in(news, BERLIN, at("08:01")).await.expect("taking in");
+    };
+    hear("1", None).await;
+    ledger.happen(failed("1", "08:02", &[])).await;
+    ledger.expand("08:02").await;
+    assert_eq!(ledger.spoken_to().await, [all(&["Mira"], State::Planned)]);
+    hear("2", Some("mira@x")).await;
+    ledger.expand("08:03").await;
+    assert_eq!(ledger.spoken_to().await, [all(&["Mira"], State::Cancelled)]);
+}
+
 pub(crate) async fn an_event_of_a_paused_schedule_waits(place: &dyn Place) {
     let ledger = Ledger::with(place, &[person("Ana", BERLIN)], &[alarm()]).await;
     let pause = Pause { schedule: name("s"), why: "x".into(), by: PausedBy::Operator, not_believed: None };

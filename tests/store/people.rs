@@ -1,6 +1,6 @@
 //! Imports and lists of people.
 
-use nudged::domain::delivery::{Reason, Settlement};
+use nudged::domain::delivery::{Reason, Settlement, State};
 use nudged::domain::quiet::QuietHours;
 use nudged::domain::recipient::{Details, PersonRecord, RecipientKind, Reference, Unreachable, ZoneSource};
 use nudged::port::desk::{ImportReport, PersonView, Reach};
@@ -104,6 +104,50 @@ pub(crate) async fn an_ambiguous_record_is_refused(place: &dyn Place) {
     assert!(report.refused[0].contains("ana") && report.refused[0].contains("bo"), "{report:?}");
     assert!(report.refused[2].contains("channel") && report.refused[2].contains("person"), "{report:?}");
     assert_eq!(people(&ledger).await[..2], before, "the others are taken in, these change nothing");
+}
+
+pub(crate) async fn an_import_gives_an_address_to_somebody_new(place: &dyn Place) {
+    let [ana_id, bea_id] = ["1", "2"].map(|last| format!("aaaaaaaa-0000-4000-8000-00000000000{last}"));
+    let with = |name: &str, email: &str, id: &str| PersonRecord {
+        addresses: vec![address(email), address(id)],
+        ..person(name, BERLIN)
+    };
+    let desk = draft("s").to(&["desk@x"]);
+    let ledger = Ledger::with(place, &[with("ana", "desk@x", &ana_id)], &[desk]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
+    ledger.expand("08:00").await;
+    // The directory of the next day: the desk is Bea's.
+    let bea = PersonRecord { zone: Some(BERLIN), ..only(&["desk@x", &bea_id]) };
+    assert_eq!(ledger.import(std::slice::from_ref(&bea), "08:00").await, report(1, 0, 0));
+    let seen = people(&ledger).await;
+    let seen: Vec<_> = seen.iter().map(|it| (it.addresses.join(" "), it.reach)).collect();
+    let expect = [(ana_id.clone(), Reach::Conversation), (format!("desk@x {bea_id}"), Reach::CanBeCreated)];
+    assert_eq!(seen, expect);
+    assert_eq!(ledger.import(&[bea], "08:00").await, report(0, 0, 1));
+    ledger.expand("08:00").await;
+    let claim = ledger.claim_one("08:00").await;
+    let reached = (claim.reference.conversation_id.as_deref(), claim.reference.entra_object_id.as_deref());
+    assert_eq!(reached, (None, Some(bea_id.as_str())), "what is for the desk goes to whose it is");
+    assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Cancelled, Some(Reason::LeftAudience)));
+    // And Ana's new one is hers, however her id is written.
+    let ana = with("ana", "ana.new@x", &ana_id);
+    let reference = Reference { entra_object_id: Some(ana_id.to_uppercase()), ..Reference::default() };
+    assert_eq!(ledger.import(&[ana, PersonRecord { reference, ..only(&["ana.new@x"]) }], "08:00").await.added, 0);
+}
+
+pub(crate) async fn an_import_gives_an_address_to_somebody_who_is_there_already(place: &dyn Place) {
+    let ids = ["1", "2"].map(|last| format!("aaaaaaaa-0000-4000-8000-00000000000{last}"));
+    let with = |name: &str, addresses: &[&str]| PersonRecord {
+        addresses: addresses.iter().map(|text| address(text)).collect(),
+        ..person(name, BERLIN)
+    };
+    let records = [with("ana", &["desk@x", &ids[0]]), with("bea", &[&ids[1]])];
+    let ledger = Ledger::with(place, &records, &[draft("s").except(&["desk@x"])]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
+    ledger.expand("08:00").await;
+    assert_eq!(ledger.import(&[only(&["desk@x", &ids[1]])], "08:00").await, report(0, 1, 0));
+    ledger.expand("08:00").await;
+    assert_eq!(ledger.claim_one("08:00").await.recipient.name, "ana", "it is Bea who is left out now");
 }
 
 pub(crate) async fn a_record_without_an_identity_is_refused(place: &dyn Place) {

@@ -95,6 +95,10 @@ pub(super) fn sync_schedules(
             |row| row.get(0),
         )?;
         events::keep_listener(conn, id, schedule)?;
+        // Whoever is left out is awaited like whoever is spoken to: an install tells ids, and it may be they.
+        for address in &schedule.audience.except_people {
+            people::make_place_for(conn, address, fallback_zone)?;
+        }
         for target in schedule.audience.to.iter().chain(&schedule.audience.among) {
             match target {
                 Target::Person(address) | Target::Conversation(address) => {

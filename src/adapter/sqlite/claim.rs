@@ -59,7 +59,14 @@ static CLAIMABLE: Sql = Sql::new(
         d.doubts, o.event_id,
         EXISTS (SELECT 1 FROM stops x WHERE x.recipient_id = r.id AND +x.topic IN ('', s.topic)),
         z.occurrence_id, z.civil, z.due_at, EXISTS (SELECT 1 FROM recalled q WHERE q.delivery_id = z.delivery_id),
-        o.cause = 'test'
+        o.cause = 'test',
+        iif(r.introduce_at IS NOT NULL AND r.introduce_tries = 0, EXISTS (
+            SELECT 1 FROM audience e
+                CROSS JOIN addresses p ON p.address = e.word
+                CROSS JOIN recipients x ON x.id = p.recipient_id
+            WHERE e.schedule_id = s.id AND e.kind = 'except' AND x.conversation_id IS NULL AND x.user_id IS NULL
+                AND x.entra_object_id IS NULL
+        ), 0)
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
@@ -170,6 +177,7 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         opted_out: row.get(OWN + 22)?,
         original: original(row, OWN + 23)?,
         is_test: row.get(OWN + 27)?,
+        may_be_left_out: row.get(OWN + 28)?,
         recipient: person.recipient,
         event: None,
     })

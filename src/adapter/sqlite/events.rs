@@ -130,17 +130,17 @@ const REMEMBER_IN_PLACE: &str = "
 static EXPAND_AGAIN: Sql = Sql::new(
     "
     UPDATE waves SET {to expand again}
-    WHERE occurrence_id IN (SELECT occurrence_id FROM invited WHERE recipient_id = :other)
+    WHERE occurrence_id IN (SELECT occurrence_id FROM invited WHERE recipient_id IN (:id, :other))
         AND expire_at >= :now AND withdrawn_at IS NULL",
 );
 
 /// `other` was `id` all the time: what one is invited to, the other is, and gets by the next expansion; what one has had,
-/// the other has.
+/// the other has. What leaves out the one leaves out the other.
 pub(super) fn hand_over(conn: &Connection, other: i64, id: i64, now: DateTime<Utc>) -> Result<(), Fault> {
     conn.prepare_cached(INVITE_IN_PLACE)?.execute([other, id])?;
     conn.prepare_cached(REMEMBER_IN_PLACE)?.execute([other, id])?;
     conn.prepare_cached(EXPAND_AGAIN.get())?
-        .execute(named_params! { ":other": other, ":now": micros(now), ":before": other.min(id) - 1 })?;
+        .execute(named_params! { ":id": id, ":other": other, ":now": micros(now), ":before": other.min(id) - 1 })?;
     conn.prepare_cached("DELETE FROM invited WHERE recipient_id = ?1")?.execute([other])?;
     Ok(())
 }

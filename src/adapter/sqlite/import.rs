@@ -8,6 +8,7 @@ use rusqlite::{Connection, named_params, params};
 
 use super::consent;
 use super::fault::Fault;
+use super::meet;
 use super::people::{self, NewRecipient};
 use super::person::Person;
 use super::rows::micros;
@@ -24,7 +25,7 @@ pub(super) enum Effect {
     Added {
         id: i64,
         zone: String,
-        /// Channels that gained or lost a name by it.
+        /// Others that gained or lost a name by it.
         renamed: BTreeSet<i64>,
     },
     Updated {
@@ -33,7 +34,7 @@ pub(super) enum Effect {
         moved: bool,
         /// Whether they may be in an audience now in which they were not.
         may_join: bool,
-        /// Channels that gained or lost a name by it.
+        /// Others that gained or lost a name by it.
         renamed: BTreeSet<i64>,
     },
     Unchanged,
@@ -81,11 +82,16 @@ pub(super) fn import(
     }
 }
 
-/// Who has one of the addresses or the conversation.
+/// Who has one of the addresses or the conversation. An e-mail address of somebody with other ids was theirs until now.
 fn matches(conn: &Connection, record: &PersonRecord) -> Result<BTreeSet<i64>, Fault> {
     let mut matches = BTreeSet::new();
+    let said = people::with_ids_of(&record.reference, &record.addresses);
     for address in record.addresses.iter().filter(|address| address.kind() != AddressKind::ChannelName) {
-        matches.extend(people::owner_of(conn, address)?);
+        if let Some(owner) = people::owner_of(conn, address)?
+            && !meet::is_someone_else(conn, owner, address, &said)?
+        {
+            matches.insert(owner);
+        }
     }
     if let Some(conversation) = &record.reference.conversation_id {
         let mut statement = conn.prepare_cached("SELECT id FROM recipients WHERE conversation_id = ?1")?;
@@ -125,12 +131,13 @@ fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz, now: DateTim
     if let Some(kept) = &record.kept {
         restore(conn, id, kept)?;
     }
-    add_addresses(conn, id, record)?;
+    let readdressed = add_addresses(conn, id, record, now)?;
     strangers::note(conn, id, now)?;
     if let Some(groups) = &record.groups {
         keep_groups(conn, id, groups)?;
     }
-    let renamed = place(conn, id, record, fallback_zone)?;
+    let mut renamed = place(conn, id, record, fallback_zone)?;
+    renamed.extend(readdressed.losers);
     hear_zones(conn, id, record, now)?;
     let settled = zones::settle(conn, id, fallback_zone, now)?;
     Ok(Effect::Added { id, zone: settled.zone.name().to_owned(), renamed })
@@ -218,7 +225,7 @@ fn update(
             ":entra_object_id": reference.entra_object_id,
         })?;
     }
-    let readdressed = add_addresses(conn, id, record)?;
+    let readdressed = add_addresses(conn, id, record, now)?;
     if before.reference.conversation_id.is_none() {
         strangers::note(conn, id, now)?;
     }
@@ -226,7 +233,8 @@ fn update(
         Some(groups) => keep_groups(conn, id, groups)?,
         None => false,
     };
-    let renamed = place(conn, id, record, fallback_zone)?;
+    let mut renamed = place(conn, id, record, fallback_zone)?;
+    renamed.extend(readdressed.losers);
     let heard = hear_zones(conn, id, record, now)?;
     let settled = zones::settle(conn, id, fallback_zone, now)?;
     let mut chose = false;
@@ -234,14 +242,14 @@ fn update(
         chose |= consent::choose(conn, id, choice)? == consent::Chosen::Changed;
     }
     let same = same && !chose;
-    if same && !readdressed && !regrouped && renamed.is_empty() && !heard && !settled.changed {
+    if same && !readdressed.any && !regrouped && renamed.is_empty() && !heard && !settled.changed {
         return Ok(Effect::Unchanged);
     }
     Ok(Effect::Updated {
         id,
         zone: settled.zone.name().to_owned(),
         moved: settled.moved,
-        may_join: readdressed || regrouped || (is_meant_known && !before.is_known),
+        may_join: readdressed.any || regrouped || (is_meant_known && !before.is_known),
         renamed,
     })
 }
@@ -267,16 +275,33 @@ fn overlaid(before: &Reference, said: &Reference) -> Reference {
     }
 }
 
-/// Adds those addresses that nobody has yet. Returns whether there were any.
-fn add_addresses(conn: &Connection, id: i64, record: &PersonRecord) -> Result<bool, Fault> {
-    let mut any = false;
+/// What became of the addresses of a record.
+#[derive(Default)]
+struct Readdressed {
+    /// Whether the recipient has got one.
+    any: bool,
+    /// Whose they were until now.
+    losers: BTreeSet<i64>,
+}
+
+/// Adds those addresses that nobody has yet, and e-mail addresses that were given to them: whoever else has one of these is
+/// another person, or they would be meant. The directory says whose it is, and nothing else would ever say so.
+fn add_addresses(conn: &Connection, id: i64, record: &PersonRecord, now: DateTime<Utc>) -> Result<Readdressed, Fault> {
+    let mut readdressed = Readdressed::default();
     for address in &record.addresses {
-        if people::owner_of(conn, address)?.is_none() {
-            people::add_address(conn, id, address)?;
-            any = true;
+        match people::owner_of(conn, address)? {
+            Some(owner) if owner == id || address.kind() != AddressKind::Email => continue,
+            Some(owner) => {
+                conn.prepare_cached("DELETE FROM addresses WHERE address = ?1")?.execute([address.as_str()])?;
+                strangers::note(conn, owner, now)?;
+                readdressed.losers.insert(owner);
+            }
+            None => {}
         }
+        people::add_address(conn, id, address)?;
+        readdressed.any = true;
     }
-    Ok(any)
+    Ok(readdressed)
 }
 
 /// Takes in where a channel is.

@@ -96,7 +96,8 @@ pub(super) fn is_someone_else(
     Ok(conn
         .prepare_cached(
             "SELECT 1 FROM recipients
-             WHERE id = ?1 AND (entra_object_id <> ?2 OR ((entra_object_id = ?2) IS NOT 1 AND user_id <> ?3))",
+             WHERE id = ?1 AND (lower(entra_object_id) <> lower(?2)
+                OR ((lower(entra_object_id) = lower(?2)) IS NOT 1 AND user_id <> ?3))",
         )?
         .exists(params![owner, said.entra_object_id, said.user_id])?)
 }

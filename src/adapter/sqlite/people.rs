@@ -303,7 +303,7 @@ pub(super) fn people(conn: &Connection) -> Result<Vec<PersonView>, Fault> {
 
 /// A recipient as lists show them.
 pub(super) fn view(person: Person, addresses: Vec<String>, groups: Vec<String>, stops: Vec<Stopped>) -> PersonView {
-    let Person { recipient, unreachable, reference, standing, service_origin, .. } = person;
+    let Person { recipient, is_known, unreachable, reference, standing, service_origin } = person;
     PersonView {
         kind: recipient.kind,
         name: recipient.name,
@@ -313,6 +313,7 @@ pub(super) fn view(person: Person, addresses: Vec<String>, groups: Vec<String>, 
         language: recipient.language,
         details: recipient.details,
         groups,
+        is_only_named: !is_known,
         standing,
         service: reference.service_url.clone().zip(service_origin).map(|(url, origin)| Service { url, origin }),
         reach: match unreachable {

@@ -185,6 +185,7 @@ mod tests {
                 language: Some("pt".to_owned()),
                 details: Details::default(),
                 groups: vec!["platform".to_owned()],
+                is_only_named: false,
                 standing: Standing::Member,
                 service: Some(Service {
                     url: "https://smba.trafficmanager.net/emea/".to_owned(),

@@ -63,6 +63,9 @@ pub struct Claim {
     pub later_is_due: bool,
     /// Whether an operator looks what it is like. Then it comes when they ask for it.
     pub is_test: bool,
+    /// Whether the schedule leaves out somebody of whom only a name is known, and Teams has not been asked whether it is this
+    /// recipient.
+    pub may_be_left_out: bool,
     /// What happened, where that is why it is sent.
     pub event: Option<Arc<EventFacts>>,
 }

@@ -21,6 +21,9 @@ impl Reason {
             Reason::Guest => "nothing, or write `guests = true` in the schedule",
             Reason::Anonymous => "nothing: they have no account to write to",
             Reason::RosterUnread => "wait: the team is being read; `nudged status` tells what is in the way",
+            Reason::NotIntroduced => {
+                "wait: Teams is being asked; or import the Entra id of whom the schedule leaves out"
+            }
             Reason::ThreadGone => "nothing: it begins a new thread",
             Reason::UnknownRecipient | Reason::NoReference => {
                 "import a reference with `nudged people import`, or have them install the app or write to the bot"

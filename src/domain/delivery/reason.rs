@@ -50,6 +50,7 @@ reasons! {
     Guest = "guest", "the person is a guest of the team; write guests = true to speak to guests as well";
     Anonymous = "anonymous", "the person joined without an account, so no chat with them is possible";
     RosterUnread = "roster-unread", "the channels of the team have not been read yet";
+    NotIntroduced = "not-introduced", "it may be somebody whom the schedule leaves out; Teams is being asked who it is";
     ThreadGone = "thread-gone", "Teams no longer has the thread; the next try begins a new one";
 
     UnknownRecipient = "unknown-recipient", "nobody of this name is known; import a reference of the person, chat or channel";
@@ -164,6 +165,7 @@ impl Reason {
             | Reason::Guest
             | Reason::Anonymous
             | Reason::RosterUnread
+            | Reason::NotIntroduced
             | Reason::ThreadGone
             | Reason::UnknownRecipient
             | Reason::NoReference

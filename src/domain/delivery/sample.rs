@@ -53,6 +53,7 @@ pub(crate) fn claim() -> Claim {
         opted_out: false,
         later_is_due: false,
         is_test: false,
+        may_be_left_out: false,
         event: None,
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::id::{Revision, ScheduleName};
 use crate::domain::message::Message;
 use crate::domain::problem::Place;
 use crate::domain::quiet::{InQuietHours, QuietHours};
-use crate::domain::recipient::{Address, RecipientKind};
+use crate::domain::recipient::Address;
 use crate::domain::schedule::when::When;
 use crate::domain::thread::ThreadPolicy;
 
@@ -75,14 +75,14 @@ pub struct Audience {
 }
 
 impl Audience {
-    /// Whether a recipient of these addresses and groups is in it. The members of a team are a group, see
+    /// Whether a recipient of these addresses and groups, who is one of everyone or not, is in it. The members of a team are a group, see
     /// [`team_group`](conversation::team_group).
     #[must_use]
-    pub fn includes(&self, kind: RecipientKind, addresses: &[Address], groups: &[String]) -> bool {
+    pub fn includes(&self, is_one_of_everyone: bool, addresses: &[Address], groups: &[String]) -> bool {
         let is_named = |address: &Address| addresses.contains(address);
         !self.except_people.iter().any(is_named)
             && self.to.iter().any(|target| match target {
-                Target::Everyone => kind == RecipientKind::Person,
+                Target::Everyone => is_one_of_everyone,
                 Target::Group(group) => groups.contains(group),
                 Target::Team(team) => groups.contains(&conversation::team_group(team)),
                 Target::Person(address) | Target::Conversation(address) => is_named(address),

@@ -280,7 +280,7 @@ fn not_in_audience(schedule: &Schedule, person: &PersonFile) -> Option<Absent> {
     if let Some(address) = audience.except_people.iter().find(|address| addresses.contains(address)) {
         return Some(Absent::Excepted { address: address.to_string() });
     }
-    if audience.includes(view.kind, &addresses, &view.groups) {
+    if audience.includes(view.is_one_of_everyone(), &addresses, &view.groups) {
         return None;
     }
     if let Trigger::Event(event) = &schedule.when.trigger {

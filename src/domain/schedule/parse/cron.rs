@@ -118,6 +118,9 @@ fn understand(text: &str, together: Option<Together>, from: Option<&Limit>) -> R
         let detail = detail.split(": ").last().unwrap_or_default().trim_end_matches('.').to_lowercase();
         whole(format!("this cron pattern is not understood: {}", excerpt(&detail)), EXAMPLE.into())
     })?;
+    if pattern.pattern.seconds.values().len() > 1 {
+        return Err(vec![too_often(text)]);
+    }
     if !fires(&pattern) {
         return Err(whole(
             "this cron pattern never fires: there is no such day".into(),
@@ -125,6 +128,17 @@ fn understand(text: &str, together: Option<Together>, from: Option<&Limit>) -> R
         ));
     }
     Ok((CronPattern { text: trimmed.to_owned(), cron: Box::new(pattern) }, warning))
+}
+
+/// More often than once a minute, as `every` neither may be: a `*` too many, as a rule.
+fn too_often(text: &str) -> Fault {
+    let range = fields(text).first().cloned().unwrap_or_default();
+    Fault {
+        code: Code::BadCron,
+        message: format!("`{}` as the second fires more than once a minute", excerpt(&text[range.clone()])),
+        range,
+        help: "write one second, such as `0`, or leave the field out".into(),
+    }
 }
 
 fn parse(pattern: &str, together: Together) -> Result<croner::Cron, croner::errors::CronError> {

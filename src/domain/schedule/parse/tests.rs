@@ -300,6 +300,14 @@ fn cron_faults_point_at_the_field() {
         "4:9: N108 a cron pattern has five fields, and this has 7; write minute, hour, day, month and day of the week, as in \"0 9 * * mon-fri\"",
     );
     check("60 0 9 * * mon", "4:9: N108 `60` is not understood as the second; the second goes from 0 to 59");
+    check(
+        "* 0 9 * * mon-fri",
+        "4:9: N108 `*` as the second fires more than once a minute; write one second, such as `0`, or leave the field out",
+    );
+    check(
+        "0,30 */5 9 * * *",
+        "4:9: N108 `0,30` as the second fires more than once a minute; write one second, such as `0`, or leave the field out",
+    );
     check("@dayly", "4:9: N108 unknown cron pattern \"@dayly\"; did you mean \"@daily\"?");
     check(
         "0 9 31 2 *",

@@ -227,6 +227,13 @@ fn what_does_not_fit_is_explained() {
         &["4:9: N007 `every` can't be \"fortnight\"; write \"2 weeks\", and a day of the first of them in `from`"],
     );
     problems(
+        "every = \"day\"\nat = [\"09:00:30\", \"09:00\", \"10:00\", \"09:01:29\"]",
+        &[
+            "5:7: N107 09:00:30 is less than a minute after 09:00:00; leave a minute between two times, or remove one",
+            "5:37: N107 09:01:29 is less than a minute after 09:00:30; leave a minute between two times, or remove one",
+        ],
+    );
+    problems(
         "every = \"day\"\nat = \"09:00\"\nmissing_day = \"skip\"",
         &["6:15: N107 `missing_day` does not fit every = \"day\"; remove it, or write every = \"month\""],
     );
