@@ -12,7 +12,7 @@ use nudged::port::store::PlanChange;
 use crate::sim::plan::When;
 use crate::sim::run::Run;
 use crate::sim::teams::Outage;
-use crate::sim::truth::Span;
+use crate::sim::truth::{Placed, Span};
 use crate::sim::world::{FALLBACK, Person};
 
 /// How long what came in between still counts: a plan follows an edit within moments, where nothing dies over it.
@@ -81,8 +81,8 @@ impl Run {
         person.is_placed = true;
         self.note(&format!("{} moves to {}", person.name, person.zone));
         let now = self.wall();
-        if let Some(placed_at) = self.truth().unplaced.get_mut(&person.name) {
-            placed_at.get_or_insert(now);
+        if let Some(placed @ Placed::NotYet) = self.truth().unplaced.get_mut(&person.name) {
+            *placed = Placed::At(now);
         }
         let moved = Span { until: Duration::MAX, value: person.zone };
         self.truth().zones.entry(person.name.clone()).or_default().push(moved);

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::sim::acts::LAG;
 use crate::sim::plan::{Plan, When, root};
 use crate::sim::run::Run;
-use crate::sim::truth::{End, Key, Truth};
+use crate::sim::truth::{End, Key, Placed, Truth};
 
 /// Every change of a delivery is written down as it is made, whoever makes it, to be judged later: that costs the least.
 /// What must never be of other tables is a fault at once.
@@ -281,9 +281,12 @@ fn events(truth: &Truth, plan: &Plan, rows: &BTreeMap<Key, Row>) -> Vec<NaiveDat
 
 /// Whether who lived in these zones, the first of them until `placed` says otherwise, must have got an occurrence where nothing
 /// went wrong. Whoever moved may have missed one of two that were due together.
-fn is_served(plan: &Plan, occurrence: NaiveDateTime, zones: &[Tz], placed: Option<Option<DateTime<Utc>>>) -> bool {
-    let Some(placed_at) = placed.filter(|_| plan.zone.is_none()) else { return true };
-    let Some(placed_at) = placed_at else { return !plan.holds_for_zone };
+fn is_served(plan: &Plan, occurrence: NaiveDateTime, zones: &[Tz], placed: Option<Placed>) -> bool {
+    let placed_at = match placed.filter(|_| plan.zone.is_none()) {
+        None => return true,
+        Some(Placed::NotYet) => return !plan.holds_for_zone,
+        Some(Placed::At(at)) => at,
+    };
     if !plan.keeps_all && plan.when != When::Event {
         return false;
     }

@@ -54,6 +54,7 @@ pub(crate) fn root(name: &str) -> &str {
 
 /// One schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a line of a file of its own, or none")]
 pub(crate) struct Plan {
     pub(crate) name: String,
     /// What it was called before.

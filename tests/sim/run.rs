@@ -16,7 +16,7 @@ use crate::sim::generation::{Folder, Generation, Handles, RESTART, Rhythm, Surro
 use crate::sim::life::Frailty;
 use crate::sim::panics;
 use crate::sim::teams::{Teams, Weather};
-use crate::sim::truth::{Counts, Span, Truth};
+use crate::sim::truth::{Counts, Placed, Span, Truth};
 use crate::sim::world::{FALLBACK, World};
 
 /// What may happen in a run at all.
@@ -227,7 +227,7 @@ impl Run {
             let mut truth = self.around.truth.lock().unwrap_or_else(PoisonError::into_inner);
             truth.zones.insert(person.name.clone(), lives);
             if !person.is_placed {
-                truth.unplaced.insert(person.name.clone(), None);
+                truth.unplaced.insert(person.name.clone(), Placed::NotYet);
             }
         }
         self.start().await;

@@ -71,6 +71,13 @@ pub(crate) struct Span<T> {
     pub(crate) value: T,
 }
 
+/// Whether somebody has said where one lives of whom nobody knew at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Placed {
+    NotYet,
+    At(DateTime<Utc>),
+}
+
 /// How often what is seldom has happened.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
@@ -108,8 +115,8 @@ pub(crate) struct Truth {
     lines: VecDeque<String>,
     pub(crate) violations: Vec<String>,
     pub(crate) zones: BTreeMap<String, Vec<Span<Tz>>>,
-    /// Those of whose zone nobody knew at first, and when somebody said it.
-    pub(crate) unplaced: BTreeMap<String, Option<DateTime<Utc>>>,
+    /// Those of whose zone nobody knew at first, and whether somebody has said it since.
+    pub(crate) unplaced: BTreeMap<String, Placed>,
     pub(crate) plans: BTreeMap<String, Vec<Span<Plan>>>,
     /// Who stopped what, since which act of the store. An empty topic is everything.
     pub(crate) stops: BTreeMap<(String, String), u64>,
@@ -408,7 +415,9 @@ impl Truth {
     /// Whether all that was true since the claim has the message wait until somebody knows where its recipient lives.
     fn is_held_for_zone(&self, key: &Key, claimed_at: Duration) -> bool {
         let mut plans = self.plans.get(&key.0).into_iter().flatten().filter(|plan| plan.until >= claimed_at);
-        self.unplaced.get(&key.2) == Some(&None) && !self.tests.mean(key) && plans.all(|plan| plan.value.holds_for_zone)
+        self.unplaced.get(&key.2) == Some(&Placed::NotYet)
+            && !self.tests.mean(key)
+            && plans.all(|plan| plan.value.holds_for_zone)
     }
 
     pub(crate) fn arrived(&mut self, at: Duration, number: usize) {
