@@ -260,6 +260,24 @@ proptest! {
     }
 }
 
+/// At three it is two once more, and half an hour later they begin for the second time that night.
+#[test]
+fn quiet_hours_that_a_clock_leaves_by_being_set_back_end_there() {
+    let data = ZoneData::newest();
+    let end = |text: &str, at: &str, zone| {
+        let at: DateTime<Utc> = at.parse().expect("an instant");
+        QuietHours::read(text).expect("understood").end_after(at, zone, &data).map(|end| end.to_rfc3339())
+    };
+    let berlin = |at| end("02:30-03:00", at, Tz::Europe__Berlin);
+    assert_eq!(berlin("2026-10-25T00:40:00Z").as_deref(), Some("2026-10-25T01:00:00+00:00"));
+    assert_eq!(berlin("2026-10-25T01:10:00Z"), None);
+    assert_eq!(berlin("2026-10-25T01:40:00Z").as_deref(), Some("2026-10-25T02:00:00+00:00"));
+    let all_night = end("22:00-06:00", "2026-10-25T00:40:00Z", Tz::Europe__Berlin);
+    assert_eq!(all_night.as_deref(), Some("2026-10-25T05:00:00+00:00"));
+    let hong_kong = end("02:36-03:30", "1971-10-16T17:36:00Z", Tz::Asia__Hong_Kong);
+    assert_eq!(hong_kong.as_deref(), Some("1971-10-16T18:30:00+00:00"));
+}
+
 /// Whether the clock of the zone never showed this date.
 fn is_missing(date: NaiveDate, zone: Tz, rules: &ZoneData) -> bool {
     (0..24).all(|hour| {

@@ -63,17 +63,24 @@ impl QuietHours {
     /// When the quiet hours end in which the clock of `zone` is at `at`; `None` when it is in none.
     #[must_use]
     pub fn end_after(&self, at: DateTime<Utc>, zone: Tz, rules: &dyn ZoneRules) -> Option<DateTime<Utc>> {
-        let local = rules.civil(at, zone);
-        let today = local.date();
-        // Those that began today, and those that began yesterday.
-        let end = [Some(today), today.pred_opt()].into_iter().flatten().filter_map(|day| self.beginning_on(day));
-        let end = end.filter(|(begin, end)| (*begin..*end).contains(&local)).map(|(_, end)| end).max()?;
+        let end = self.end_on_the_clock(rules.civil(at, zone))?;
         // Where the clock jumps over the end, they end with the jump.
         let policy = ClockChangePolicy { gap: GapPolicy::FirstValid, fold: FoldPolicy::First };
         let first = resolve(end, zone, rules, policy)?.at;
         // Where the clock shows the end twice and the first time has passed, the second counts.
         let second = ClockChangePolicy { fold: FoldPolicy::Second, ..policy };
-        if first > at { Some(first) } else { Some(resolve(end, zone, rules, second)?.at) }
+        let end = if first > at { first } else { resolve(end, zone, rules, second)?.at };
+        // Set back from within them, the clock may show a time before they begin, and come to them once more.
+        let set_back = set_back_between(at, end, zone, rules);
+        set_back.filter(|at| self.end_on_the_clock(rules.civil(*at, zone)).is_none()).or(Some(end))
+    }
+
+    /// The time at which those end in which a clock is that shows `local`.
+    fn end_on_the_clock(&self, local: NaiveDateTime) -> Option<NaiveDateTime> {
+        let today = local.date();
+        // Those that began today, and those that began yesterday.
+        let end = [Some(today), today.pred_opt()].into_iter().flatten().filter_map(|day| self.beginning_on(day));
+        end.filter(|(begin, end)| (*begin..*end).contains(&local)).map(|(_, end)| end).max()
     }
 
     /// From when to when they last that begin on `day`.
@@ -84,6 +91,25 @@ impl QuietHours {
         let last = if self.begin < self.end { day } else { day.checked_add_days(Days::new(1))? };
         Some((day.and_time(self.begin), last.and_time(self.end)))
     }
+}
+
+/// The second in which the clock of `zone` is set back between two instants that are not further apart than its changes.
+fn set_back_between(from: DateTime<Utc>, to: DateTime<Utc>, zone: Tz, rules: &dyn ZoneRules) -> Option<DateTime<Utc>> {
+    let offset = |second: i64| Some(rules.offset_at(DateTime::from_timestamp(second, 0)?, zone).local_minus_utc());
+    let (mut before, mut after) = (from.timestamp(), to.timestamp());
+    let at_first = offset(before)?;
+    if offset(after)? >= at_first {
+        return None;
+    }
+    while after - before > 1 {
+        let between = before + (after - before) / 2;
+        if offset(between)? < at_first {
+            after = between;
+        } else {
+            before = between;
+        }
+    }
+    DateTime::from_timestamp(after, 0)
 }
 
 /// When it is quiet no more in any of `all`, counted from `at`; `None` when it is not quiet at `at`. The end of some may
