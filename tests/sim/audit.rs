@@ -243,6 +243,8 @@ fn untrue(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
 fn vanished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
     let (begins, now) = (run.world.begins_at, run.wall());
     let truth = run.truth();
+    // Also where nothing goes wrong the last daemon but one is killed, perhaps in the middle of a request.
+    let doubted = truth.doubted();
     let mut wrong = Vec::new();
     for plan in run.world.plans.iter().filter(|plan| plan.is_plain && !truth.held.contains_key(&plan.name)) {
         let occurrences =
@@ -260,6 +262,7 @@ fn vanished(run: &Run, rows: &BTreeMap<Key, Row>) -> Vec<String> {
                         if person.is_plain
                             && run.mood.is_calm()
                             && row.state != "sent"
+                            && !doubted.contains(&key)
                             && plan.quiet.is_none()
                             && is_served(plan, occurrence, &zones, truth.unplaced.get(&person.name).copied()) =>
                     {
