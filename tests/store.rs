@@ -318,6 +318,7 @@ macro_rules! conformance {
             conformance!(@cases $place, retrying, [
                 nothing_else_is_sent_again,
                 asked_twice_it_is_sent_again_once,
+                a_retry_is_open_as_long_as_its_recipients_zone_lets_it,
                 a_doubt_that_is_sent_again_is_marked,
                 a_retry_outlives_its_daemon,
                 what_senders_have_in_hand_stays_theirs,

@@ -108,6 +108,19 @@ pub(crate) async fn nothing_else_is_sent_again(place: &dyn Place) {
     }
 }
 
+/// The clock was set back, and its recipient moved east meanwhile.
+pub(crate) async fn a_retry_is_open_as_long_as_its_recipients_zone_lets_it(place: &dyn Place) {
+    let ledger = Ledger::with(place, &[person("ana", DENVER)], &[draft("s")]).await;
+    ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("09:00", DENVER)])], "00:00").await;
+    ledger.expand("16:00").await;
+    let claim = ledger.claim_one("16:00").await;
+    ledger.send(&claim, "16:00", failed()).await;
+    assert_eq!(ledger.retried(order(Retried::Failed), "13:00").await, (1, 0, 0));
+    ledger.import(&[person("ana", BERLIN)], "13:10").await;
+    let claim = ledger.claim_one("13:20").await;
+    assert_eq!((claim.due_at, claim.expire_at), (at("08:00"), at("13:00")), "it is over there");
+}
+
 pub(crate) async fn asked_twice_it_is_sent_again_once(place: &dyn Place) {
     let ledger = ended(place, draft("s"), failed(), sent()).await;
     let again = async |now: &str| ledger.retry(order(Retried::Failed), now).await.map(|report| report.retried);

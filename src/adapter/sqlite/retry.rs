@@ -42,11 +42,11 @@ static CANDIDATES: Sql = Sql::new(
 );
 
 /// It is planned once more, from now on, in the queue where its schedule stands. Where the clock was set back since, its
-/// own instant may be still to come.
+/// own instant may be still to come. How long it is open otherwise goes by the wave in which it is, and its recipient may move.
 const RETRY: &str = "
     UPDATE deliveries SET
         state = :planned, reason = NULL, detail = NULL, ended_at = NULL, not_before = max(due_at, :now),
-        open_until = max(expire_at, coalesce(:late_until, expire_at)),
+        open_until = coalesce(:late_until, :now),
         possible_duplicate = max(possible_duplicate, :in_doubt),
         queue = (SELECT s.queue FROM waves w CROSS JOIN schedules s ON s.id = w.schedule_id WHERE w.id = deliveries.wave_id)
     WHERE id = :id AND state = :state";

@@ -221,7 +221,7 @@ impl FrontDesk {
         }
         let DeliveryStory { occurrence, due_at, expire_at, .. } = story;
         // That its time is over is found out when its turn comes.
-        let expire_at = story.open_until.unwrap_or(expire_at).max(now);
+        let expire_at = story.open_until.unwrap_or(expire_at).max(expire_at).max(now);
         let (held_until, left_out) = self.policies(schedule, person, Prospect { occurrence, due_at, expire_at }, now);
         // The channels of a team may not be read yet, and for what it waits already is said.
         let is_unread = left_out == Some(Reason::NoReference) && person.person.kind == RecipientKind::Channel;
