@@ -208,6 +208,14 @@ async fn an_address_that_teams_does_not_tell_is_not_guessed() {
 /// To everyone but somebody whom an operator writes by an e-mail address.
 const BUT_MIRA: &str = "[schedule.standup]\nto = \"everyone\"\nexcept_people = \"mira@contoso.example\"\nevery = \"day\"\nat = 09:00:00\nlate = \"2h\"\ntext = \"hello\"\n";
 
+/// Half past nine, on a day on which Mira is left out and nobody has met her.
+async fn before_anybody_met_mira() -> Rig {
+    let rig = Rig::new("2027-03-01T06:00").await;
+    rig.file_says(BUT_MIRA).await;
+    rig.now_is(at("2027-03-01T09:30"));
+    rig
+}
+
 /// What is planned by now is expanded and delivered.
 async fn go_on(rig: &Rig) {
     rig.plan().await;
@@ -230,9 +238,7 @@ async fn whom_a_schedule_leaves_out_is_left_out_also_where_an_install_tells_ids_
 
 #[tokio::test]
 async fn a_stranger_waits_for_the_introduction_where_somebody_is_left_out_whom_nobody_has_met() {
-    let rig = Rig::new("2027-03-01T06:00").await;
-    rig.file_says(BUT_MIRA).await;
-    rig.now_is(at("2027-03-01T09:30"));
+    let rig = before_anybody_met_mira().await;
     install(&rig).await;
     go_on(&rig).await;
     assert_eq!(asked(&rig), [""; 0], "it may be Mira");
@@ -247,9 +253,7 @@ async fn a_stranger_waits_for_the_introduction_where_somebody_is_left_out_whom_n
 
 #[tokio::test]
 async fn a_stranger_of_whom_teams_says_nothing_does_not_wait_for_ever() {
-    let rig = Rig::new("2027-03-01T06:00").await;
-    rig.file_says(BUT_MIRA).await;
-    rig.now_is(at("2027-03-01T09:30"));
+    let rig = before_anybody_met_mira().await;
     install(&rig).await;
     go_on(&rig).await;
     rig.teams.has_roster(Err(Verdict::Permanent { reason: Reason::Refused }));
@@ -261,9 +265,7 @@ async fn a_stranger_of_whom_teams_says_nothing_does_not_wait_for_ever() {
 
 #[tokio::test]
 async fn who_installs_from_another_tenant_does_not_wait_for_an_introduction() {
-    let rig = Rig::new("2027-03-01T06:00").await;
-    rig.file_says(BUT_MIRA).await;
-    rig.now_is(at("2027-03-01T09:30"));
+    let rig = before_anybody_met_mira().await;
     install_from(&rig, "elsewhere").await;
     rig.introduce().await;
     go_on(&rig).await;

@@ -77,6 +77,27 @@ fn pulse(rig: &Rig, clock: Arc<dyn Clock>, health: Arc<Health>, credentials: Arc
     }
 }
 
+fn dispatcher(rig: &Rig, pulse: &Pulse) -> Dispatcher {
+    Dispatcher {
+        store: rig.store.clone(),
+        clock: rig.clock.clone(),
+        sender: Arc::clone(&rig.sender),
+        health: rig.planner.health.clone(),
+        work: Arc::clone(&pulse.work),
+        clock_stepped: Arc::default(),
+        term: rig.term(),
+        senders: 4,
+        expand_at_once: EXPAND_AT_ONCE,
+    }
+}
+
+/// From now on there is no room for what `changes` of the ledger.
+fn full_for(rig: &Rig, changes: &str) {
+    let disk = Connection::open(rig.ledger()).expect("the ledger");
+    let full = format!("CREATE TRIGGER full BEFORE {changes} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END");
+    disk.execute_batch(&full).expect("a full disk");
+}
+
 #[tokio::test]
 async fn a_planner_that_makes_no_passes_is_found() {
     let rig = Rig::new("2027-03-01T08:00").await;
@@ -137,25 +158,12 @@ async fn a_ledger_that_is_closed_is_found() {
 async fn a_full_disk_is_told_of_and_is_no_reason_to_die() {
     let rig = Rig::new("2027-03-01T08:00").await;
     rig.plan().await;
-    let disk = Connection::open(rig.ledger()).expect("the ledger");
-    let full = "CREATE TRIGGER full BEFORE UPDATE ON daemon BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
-    disk.execute_batch(full).expect("a full disk");
+    full_for(&rig, "UPDATE ON daemon");
     let health = rig.planner.health.clone();
     let pulse = pulse(&rig, rig.clock.clone(), health.clone(), paper());
-    let dispatcher = Dispatcher {
-        store: rig.store.clone(),
-        clock: rig.clock.clone(),
-        sender: Arc::clone(&rig.sender),
-        health,
-        work: Arc::clone(&pulse.work),
-        clock_stepped: Arc::default(),
-        term: rig.term(),
-        senders: 4,
-        expand_at_once: EXPAND_AT_ONCE,
-    };
     let stop = CancellationToken::new();
     let mut running = JoinSet::new();
-    running.spawn(dispatcher.run(stop.clone()));
+    running.spawn(dispatcher(&rig, &pulse).run(stop.clone()));
     for minute in 1..=3 {
         rig.now_is(at("2027-03-01T08:00") + TimeDelta::minutes(minute));
         let time_passes = async {
@@ -175,6 +183,36 @@ async fn a_full_disk_is_told_of_and_is_no_reason_to_die() {
     stop.cancel();
     rig.now_is(at("2027-03-01T09:00"));
     running.join_all().await;
+}
+
+/// The ledger takes a write of the pulse, and no claim.
+#[tokio::test]
+async fn a_claim_that_fails_is_told_of() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.people(&[("ana", Tz::UTC)]).await;
+    rig.file_says("[schedule.s]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"Hello\"\n").await;
+    rig.plan().await;
+    full_for(&rig, "UPDATE OF lease_until ON deliveries");
+    let pulse = pulse(&rig, rig.clock.clone(), rig.planner.health.clone(), paper());
+    let rounds = async |dispatcher: Dispatcher| {
+        let (health, stop) = (rig.planner.health.clone(), CancellationToken::new());
+        let before = health.rounds().dispatcher;
+        let mut running = JoinSet::new();
+        running.spawn(dispatcher.run(stop.clone()));
+        while health.rounds().dispatcher == before {
+            // Whoever asked the ledger before has an answer now.
+            rig.store.next_wake(Duration::ZERO, rig.clock.now()).await.expect("it can be read");
+        }
+        stop.cancel();
+        rig.now_is(rig.clock.now() + TimeDelta::seconds(5));
+        running.join_all().await;
+    };
+    rounds(dispatcher(&rig, &pulse)).await;
+    assert_eq!(pulse.lacks().await, [], "nothing is due");
+    rig.now_is(at("2027-03-01T09:00"));
+    rig.plan().await;
+    rounds(dispatcher(&rig, &pulse)).await;
+    assert_eq!(pulse.lacks().await, [Need::Store]);
 }
 
 #[tokio::test]
