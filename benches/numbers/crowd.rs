@@ -23,13 +23,22 @@ const PER_FILE: usize = 100;
 const IDLE_FOR: Duration = Duration::from_mins(1);
 
 pub(crate) async fn rows(runs: usize, people: usize) -> Vec<Row> {
-    let rig = Rig::fast(1_000_000, Duration::ZERO).await;
-    let began = rig.clock.moment();
-    import(&rig, people);
-    let import = rig.clock.moment().since(began);
-    let idle = idle(&rig).await;
+    let (mut imports, mut percents, mut idle_mib) = (Runs::default(), Runs::default(), Runs::default());
+    let mut rig = Rig::fast(1_000_000, Duration::ZERO).await;
+    for run in 0..runs {
+        if run > 0 {
+            rig = Rig::fast(1_000_000, Duration::ZERO).await;
+        }
+        let began = rig.clock.moment();
+        import(&rig, people);
+        imports.push(rig.clock.moment().since(began).as_secs_f64());
+        let idle = idle(&rig).await;
+        percents.push(idle.processor.as_secs_f64() / IDLE_FOR.as_secs_f64() * 100.0);
+        idle_mib.push(idle.mib);
+    }
     let (mut expands, mut mib, mut starts) = (Runs::default(), Runs::default(), Runs::default());
     let (mut baselines, mut ratios) = (Runs::default(), Runs::default());
+    // Over and over in the last ledger, so that the rows of all are open when the daemon starts.
     for run in 0..runs {
         // Within the ten minutes in which a wave is expanded at once, and late enough that nothing of it is sent here.
         let is_last = run + 1 == runs;
@@ -43,12 +52,11 @@ pub(crate) async fn rows(runs: usize, people: usize) -> Vec<Row> {
     for _ in 0..runs {
         starts.push(start(&rig).await.as_secs_f64());
     }
-    let percent = idle.processor.as_secs_f64() / IDLE_FOR.as_secs_f64() * 100.0;
     vec![
         Row {
             what: format!("import of {people} people"),
             goal: "-".into(),
-            measured: format!("{:.1} s", import.as_secs_f64()),
+            measured: imports.show(1, " s"),
             baseline: String::new(),
             ratio: String::new(),
             is_met: true,
@@ -72,13 +80,13 @@ pub(crate) async fn rows(runs: usize, people: usize) -> Vec<Row> {
         Row {
             what: format!("idle with {people} people and {SCHEDULES} schedules"),
             goal: "0.1 %, 50 MiB".into(),
-            measured: format!("{percent:.3} %, {:.0} MiB", idle.mib),
+            measured: format!("{}, {}", percents.show(3, " %"), idle_mib.show(0, " MiB")),
             baseline: String::new(),
             ratio: String::new(),
-            is_met: percent < 0.1 && idle.mib <= 50.0,
+            is_met: percents.median() < 0.1 && idle_mib.median() <= 50.0,
         },
         Row {
-            what: format!("start to first request, {people} open rows"),
+            what: format!("start to first request, {} open rows", people * runs),
             goal: "2 s".into(),
             measured: starts.show(2, " s"),
             baseline: String::new(),

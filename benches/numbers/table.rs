@@ -27,9 +27,17 @@ impl Runs {
         self.0[self.0.len() / 2]
     }
 
+    pub(crate) fn least(&self) -> f64 {
+        self.0[0]
+    }
+
+    pub(crate) fn greatest(&self) -> f64 {
+        self.0[self.0.len() - 1]
+    }
+
     /// The median, and the least and the greatest where there was more than one run.
     pub(crate) fn show(&self, digits: usize, unit: &str) -> String {
-        let (least, greatest) = (self.0[0], self.0[self.0.len() - 1]);
+        let (least, greatest) = (self.least(), self.greatest());
         let spread =
             if self.0.len() > 1 { format!(" ({least:.digits$}–{greatest:.digits$})") } else { String::new() };
         format!("{:.digits$}{spread}{unit}", self.median())
