@@ -38,7 +38,8 @@ pub(super) struct CheckArgs {
     /// Let warnings fail, with exit code 3
     #[arg(long)]
     strict: bool,
-    /// Check against these people whether everybody can be reached in time, as `people import` reads them
+    /// Check against these people whether everybody who is named is known and can be reached in time, as `people import`
+    /// reads them
     /// [default: the people who are known, where the configured directory is checked]
     #[arg(long, value_name = "FILE")]
     people: Option<PathBuf>,
@@ -188,7 +189,7 @@ async fn crowd(screen: Screen, args: &CheckArgs, config: Option<&Config>) -> Res
         (Some(file), _) => Crowd::of_file(screen, file, config),
         (None, Some(config)) => Ok(Crowd::known(config).await.unwrap_or_else(|nobody| {
             let why = nobody.why;
-            screen.say(format!("note: it is not checked whether everybody can be reached in time: {why}"));
+            screen.say(format!("note: it is not checked whether everybody is known and can be reached in time: {why}"));
             Crowd::nobody()
         })),
         (None, None) => Ok(Crowd::nobody()),
@@ -230,6 +231,7 @@ fn place(name: &str) -> PathBuf {
 fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
     let now = SystemClock::new().now();
     let rules = ZoneData::newest();
+    let known = crowd.known_names();
     let mut names: BTreeMap<ScheduleName, Schedule> = BTreeMap::new();
     let mut checked = Vec::new();
     // Two paths may have brought the same file. Two files that are links to one are two: so the daemon sees them.
@@ -251,6 +253,7 @@ fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
                     problems.push(parse::nothing_ahead_problem(schedule, source));
                 }
                 if !crowd.people.is_empty() {
+                    problems.extend(parse::nobody_known(schedule, source, &known));
                     problems.extend(overload(schedule, source, crowd, &rules, now));
                 }
             }

@@ -25,7 +25,7 @@ use crate::domain::quiet::QuietHours;
 use crate::domain::rate::PER_TENANT_PER_SECOND;
 use crate::domain::recipient::{Address, AddressKind, PersonRecord, ServiceOrigin, ZoneSource};
 use crate::domain::schedule::model::{Schedule, Target};
-use crate::domain::schedule::parse;
+use crate::domain::schedule::parse::{self, KnownNames};
 use crate::domain::template::Template;
 use crate::engine::desk::nobody;
 use crate::port::desk::{DeskError, PersonView, Reach, Service};
@@ -183,6 +183,15 @@ impl Crowd {
             WaveRecipients::OfZone => person.zone == wave.zone,
         };
         self.people.iter().filter(is_there).filter(|person| includes(schedule, person))
+    }
+
+    /// By what people are known whom more than a schedule speaks of.
+    pub(super) fn known_names(&self) -> KnownNames<'_> {
+        let met = || self.people.iter().filter(|person| person.is_met());
+        KnownNames {
+            addresses: met().flat_map(|person| &person.addresses).map(String::as_str).collect(),
+            groups: met().flat_map(|person| &person.groups).map(String::as_str).collect(),
+        }
     }
 
     /// How many people the schedule speaks to, whatever becomes of it for each.

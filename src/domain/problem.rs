@@ -156,6 +156,8 @@ codes! {
     NoAllowedAudience = "N124" Error,
     /// A schedule that says it was another one, which can't be.
     BadRename = "N125" Error,
+    /// A name in `to` or `except_people` that is nobody's, as far as is known.
+    NobodyKnown = "N126" Warning,
 
     /// A template that is not understood.
     BadTemplate = "N130" Error,

@@ -203,15 +203,10 @@ impl FrontDesk {
                 let words = format!("nobody is in the group \"{group}\"; `nudged people list` shows the groups");
                 Err(DeskError::NotFound(words))
             }
-            Target::Person(address) if self.store.find_people(address.as_str()).await?.is_empty() => {
-                Err(DeskError::NotFound(self.nobody(address.as_str()).await?))
+            Target::Person(address) => self.must_be_met(address.as_str()).await,
+            Target::Everyone | Target::Group(_) | Target::Team(_) | Target::Conversation(_) | Target::Event(_) => {
+                Ok(())
             }
-            Target::Everyone
-            | Target::Group(_)
-            | Target::Team(_)
-            | Target::Person(_)
-            | Target::Conversation(_)
-            | Target::Event(_) => Ok(()),
         }
     }
 }

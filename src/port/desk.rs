@@ -352,6 +352,12 @@ impl PersonView {
         self.kind == RecipientKind::Person && !self.is_only_named
     }
 
+    /// Whether more is known of this recipient than a name in a schedule.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        !self.is_only_named || self.reach != Reach::NoReference
+    }
+
     /// What somebody may write who means this recipient: the addresses and the name.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.addresses.iter().chain(std::iter::once(&self.name)).map(String::as_str)

@@ -53,7 +53,10 @@ fn files_are_checked_where_nobody_can_say_who_is_known() {
         let (code, shown, said) = place.said(&[&["check", "--config", "nudged.toml"], paths].concat());
         assert_eq!(code, Some(0), "{paths:?}: {said}");
         assert!(shown.contains("good.toml: ok, 1 schedule"), "{paths:?}: {shown}");
-        assert!(said.contains("note: it is not checked whether everybody can be reached in time"), "{said}");
+        assert!(
+            said.contains("note: it is not checked whether everybody is known and can be reached in time"),
+            "{said}"
+        );
     }
 }
 
@@ -119,6 +122,22 @@ fn the_token_of_the_admin_api_is_looked_at() {
     place.write("short", "x");
     check("nowhere", "note: the token of the admin API can't be read from nowhere");
     check("short", "note: the token of the admin API in short is ");
+}
+
+/// A slip of the pen in `to` would be found out when nobody got the message.
+#[test]
+fn a_recipient_whom_nobody_knows_is_warned_of() {
+    let place = Place::new();
+    place.write("people.csv", "email,zone,groups\nana@contoso.example,UTC,platform\n");
+    place.write("schedules/good.toml", GOOD.replace("\"everyone\"", "\"anna@contoso.example\""));
+    let line = "schedules/good.toml:2:6: warning N126: nobody is known as \"anna@contoso.example\"; did you mean";
+    let (code, shown, _) = place.said(&["check", "--strict", "--people", "people.csv", "schedules"]);
+    assert!(code == Some(3) && shown.contains(line), "{code:?} {shown}");
+    let (code, shown, _) = place.said(&["check", "--strict", "--config", "nudged.toml"]);
+    assert!(code == Some(0), "nobody is known at all: {shown}");
+    place.said(&["people", "import", "people.csv", "--config", "nudged.toml"]);
+    let (code, shown, _) = place.said(&["check", "--strict", "--config", "nudged.toml"]);
+    assert!(code == Some(3) && shown.contains(line), "{code:?} {shown}");
 }
 
 #[test]

@@ -357,6 +357,9 @@ async fn send_sends_now() {
     rig.import_crowd(2);
     let send = |to: &str, text: &str| rig.output(&["send", "--to", to, "--text", text]);
     assert_eq!(send("everyone", "Hello").status.code(), Some(69), "no daemon");
+    // That a schedule speaks of somebody makes nobody known.
+    let bob = "[schedule.bob]\nto = \"bob@contoso.example\"\nat = 2999-01-01T09:00:00\ntext = \"Hi\"\n";
+    rig.write("schedules/bob.toml", bob);
     let daemon = rig.start().await;
     let lunch = send("everyone", "Lunch, {{ person.first_name }}!\n\"Really\"");
     assert!(lunch.status.success(), "{lunch:?}");

@@ -27,6 +27,7 @@ mod duplicates;
 mod except;
 mod message;
 mod names;
+mod nobody;
 mod place;
 mod policies;
 mod quiet;
@@ -42,6 +43,7 @@ pub use ahead::{nothing_ahead, nothing_ahead_problem};
 pub use capacity::overload;
 pub use duplicates::{Duplicate, duplicates};
 pub use names::names_in;
+pub use nobody::{KnownNames, nobody_known};
 pub use renamed::{RefusedRename, refused_renames};
 pub use target::{Refused, read_target};
 

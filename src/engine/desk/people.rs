@@ -71,6 +71,18 @@ impl FrontDesk {
         }
     }
 
+    /// Refuses whom nobody knows, or only a schedule names.
+    pub(super) async fn must_be_met(&self, who: &str) -> Result<(), DeskError> {
+        for recipient in self.store.find_people(who).await? {
+            if self.file_of(recipient).await?.person.is_met() {
+                return Ok(());
+            }
+        }
+        let people = self.store.people().await?;
+        let met = people.iter().filter(|person| person.is_met());
+        Err(DeskError::NotFound(nobody(who, met.flat_map(PersonView::names))))
+    }
+
     pub(super) async fn nobody(&self, who: &str) -> Result<String, DeskError> {
         let people = self.store.people().await?;
         Ok(nobody(who, people.iter().flat_map(PersonView::names)))
