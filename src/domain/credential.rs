@@ -81,8 +81,9 @@ impl Credential {
     /// What a person should know about it, in one line; `None` while there is nothing to do.
     #[must_use]
     pub fn note(&self, now: DateTime<Utc>) -> Option<String> {
-        let first = self.unusable.clone().or_else(|| self.end_note(now));
-        let notes: Vec<String> = [first, self.exposed.clone()].into_iter().flatten().collect();
+        let own = self.unusable.clone().or_else(|| self.end_note(now));
+        // That others can take it is the worse of the two.
+        let notes: Vec<String> = [self.exposed.clone(), own].into_iter().flatten().collect();
         (!notes.is_empty()).then(|| notes.join("; and "))
     }
 
@@ -161,6 +162,6 @@ mod tests {
         let open = |credential| Credential { exposed: exposed.clone(), ..credential };
         assert_eq!(open(ending(CredentialKind::Certificate, Some("2029-01-01T00:00:00Z"))).note(now), exposed);
         let note = open(ending(CredentialKind::Secret, Some("2027-05-01T00:00:00Z"))).note(now).expect("a note");
-        assert!(note.starts_with("the secret expires") && note.ends_with("; and everybody can read it"), "{note}");
+        assert!(note.starts_with("everybody can read it; and the secret expires"), "{note}");
     }
 }

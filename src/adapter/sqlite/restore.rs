@@ -110,7 +110,7 @@ pub fn restore(ledger: &Path, from: &Path, fallback_zone: Tz, now: DateTime<Utc>
         conn.close().map_err(|(_, error)| failed("closing", &made)(error))?;
         give_to_its_owner(&made)?;
         copy::make_durable(&made)?;
-        let aside = room_aside(ledger, now)?;
+        let aside = room_aside(ledger, now);
         is_moving = true;
         let set_aside = set_aside(ledger, &aside)?;
         fs::rename(&made, ledger).map_err(failed("naming", ledger))?;
@@ -237,14 +237,16 @@ fn take_over(
     Ok(taken)
 }
 
-/// A name of which nothing is there yet.
-fn room_aside(ledger: &Path, now: DateTime<Utc>) -> Result<PathBuf, CopyError> {
-    let aside = beside(ledger, &format!("before-restore-{}", now.format("%Y%m%dT%H%M%SZ")));
-    let log = refusal::log(&aside);
-    if log.exists() {
-        return Err(CopyError::Exists(log));
+/// A name of which nothing is there yet: of two restores within a second, the second gets a number.
+fn room_aside(ledger: &Path, now: DateTime<Utc>) -> PathBuf {
+    let first = format!("before-restore-{}", now.format("%Y%m%dT%H%M%SZ"));
+    let mut aside = beside(ledger, &first);
+    let mut number = 1;
+    while aside.exists() || refusal::log(&aside).exists() {
+        number += 1;
+        aside = beside(ledger, &format!("{first}-{number}"));
     }
-    if aside.exists() { Err(CopyError::Exists(aside)) } else { Ok(aside) }
+    aside
 }
 
 /// Moves what stands in the ledger's place aside, the ledger first: one without its log would be an older one, and a log
