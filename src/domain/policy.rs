@@ -246,8 +246,9 @@ pub fn quiet_until(
 #[must_use]
 pub fn held_until(schedule: &Schedule, end: DateTime<Utc>, expire_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match schedule.policies.in_quiet_hours {
-        // When they end it would be too late, so it need not wait for that.
-        InQuietHours::Hold => (end <= expire_at).then_some(end),
+        // When they end it would be too late, so it need not wait for that. Whoever waits until the very end of its time
+        // decides a moment later, when it is over.
+        InQuietHours::Hold => (end < expire_at).then_some(end),
         InQuietHours::Drop => None,
     }
 }
@@ -379,8 +380,10 @@ mod tests {
         check_quiet("", None, &[], &send);
         check_quiet("", None, &["20:00-08:59"], &send);
         check_quiet("", None, &["20:00-09:30"], &hold(30));
-        check_quiet("", Some("07:00-10:00"), &["20:00-09:30"], &hold(60));
-        // An hour is as late as it may be.
+        check_quiet("", Some("07:00-09:59"), &["20:00-09:30"], &hold(59));
+        // An hour is as late as it may be, and whoever waits for just that instant looks only behind it.
+        check_quiet("", None, &["20:00-10:00"], &skip);
+        check_quiet("", Some("07:00-10:00"), &["20:00-09:30"], &skip);
         check_quiet("", None, &["20:00-10:01"], &skip);
         check_quiet("in_quiet_hours = \"drop\"", None, &["20:00-09:30"], &skip);
         // The schedule's own take the place of the house's, and a person's always hold.

@@ -42,6 +42,7 @@ pub use ahead::{nothing_ahead, nothing_ahead_problem};
 pub use capacity::overload;
 pub use duplicates::{Duplicate, duplicates};
 pub use names::names_in;
+pub use quiet::always_quiet;
 pub use renamed::{RefusedRename, refused_renames};
 pub use target::{Refused, read_target};
 

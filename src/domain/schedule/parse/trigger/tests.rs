@@ -250,6 +250,18 @@ fn quiet_hours_are_read_and_weighed_against_the_times() {
         &[],
     );
     problems("every = \"day\"\nat = \"07:30\"\nquiet_hours = \"20:00-08:00\"", &[]);
+    problems("every = \"day\"\nat = \"07:01\"\nquiet_hours = \"20:00-08:00\"", &[]);
+    let night = "at = 2027-03-01T20:00:00\nquiet_hours = \"20:00-08:00\"";
+    problems(
+        night,
+        &[
+            "5:15: N171 20:00 is in these quiet hours, and may not wait until they end; change the one or the other, or raise \
+         `late`; as it is, it is never sent",
+        ],
+    );
+    // Who is due a little later has a little more time.
+    problems(&format!("{night}\njitter = \"10m\""), &[]);
+    problems(&format!("{night}\nlate = \"13h\""), &[]);
     problems(
         "every = \"day\"\nat = [\"09:00\", \"06:30\"]\nquiet_hours = \"20:00-08:00\"",
         &[
