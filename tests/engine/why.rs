@@ -200,7 +200,7 @@ async fn failed_for_good() {
 #[tokio::test]
 async fn unknown() {
     let rig = rig("on_unknown = \"hold\"\n").await;
-    rig.teams.answers(&[Verdict::Unknown { reason: Reason::NoAnswer }]);
+    rig.teams.answers(&[Verdict::Unknown { reason: Reason::NoAnswer, after: None }]);
     goes_round(&rig, "2027-03-01T09:00").await;
     insta::assert_snapshot!(told(&rig).await);
 }
