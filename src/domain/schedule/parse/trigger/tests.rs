@@ -102,6 +102,21 @@ fn cron_in_all_its_forms() {
             "4:13: N113 cron leaves out the months that have no day 31; for the last day of each month write `L` as the day",
         ],
     );
+    let leaves_out = |pattern: &str, at: &str, day: u32| {
+        let help = "for the last day of each month write `L` as the day";
+        let problem = format!("{at}: N113 cron leaves out the months that have no day {day}; {help}");
+        problems(&format!("cron = \"{pattern}\""), &[&problem]);
+    };
+    leaves_out("0 9 29-31 * *", "4:13", 29);
+    leaves_out("0 9 30-31/1,29 * *", "4:13", 30);
+    leaves_out("0 9 31W * *", "4:13", 31);
+    leaves_out("0 9 31 1,2,3 *", "4:13", 31);
+    leaves_out("0 9 30 jan-mar *", "4:13", 30);
+    leaves_out("0 0 9 31 */3 *", "4:15", 31);
+    // What fires in each of the months leaves none out.
+    for pattern in ["0 9 28-31 * *", "0 9 */10 * *", "0 9 31 1,3,5 *", "0 9 30W 4,6 *", "0 9 L * *", "0 9 LW * *"] {
+        problems(&format!("cron = \"{pattern}\""), &[]);
+    }
 }
 
 #[test]
