@@ -22,6 +22,7 @@ use crate::daemon;
 use crate::domain::id::ScheduleName;
 use crate::domain::plan::{Window, plan};
 use crate::domain::problem::{Problem, Severity, Source};
+use crate::domain::quiet::QuietHours;
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::parse::{self, Duplicate};
 use crate::engine::cores;
@@ -84,7 +85,8 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &CheckArgs) -> En
         tell_tokens(screen, config);
     }
     let crowd = crowd(screen, args, config.as_ref()).await?;
-    let checked = check_all(named(args, config.as_ref()), &crowd);
+    let house_quiet_hours = config.as_ref().map_or(&[][..], |config| &config.quiet_hours);
+    let checked = check_all(named(args, config.as_ref()), &crowd, house_quiet_hours);
     let sum = |severity| checked.iter().map(|file| file.count(severity)).sum::<usize>();
     let (errors, warnings) = (sum(Severity::Error), sum(Severity::Warning));
     if checked.is_empty() {
@@ -228,7 +230,7 @@ fn place(name: &str) -> PathBuf {
     directory.join(path.file_name().unwrap_or_default())
 }
 
-fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
+fn check_all(all: Vec<Named>, crowd: &Crowd, house_quiet_hours: &[QuietHours]) -> Vec<Checked> {
     let now = SystemClock::new().now();
     let rules = ZoneData::newest();
     let known = crowd.known_names();
@@ -252,6 +254,7 @@ fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
                 if parse::nothing_ahead(schedule, now) {
                     problems.push(parse::nothing_ahead_problem(schedule, source));
                 }
+                problems.extend(parse::always_quiet(schedule, source, house_quiet_hours));
                 if !crowd.people.is_empty() {
                     problems.extend(parse::nobody_known(schedule, source, &known));
                     problems.extend(overload(schedule, source, crowd, &rules, now));

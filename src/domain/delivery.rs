@@ -266,12 +266,13 @@ pub fn settle(claim: &Claim, verdict: Verdict, now: DateTime<Utc>, draw: f64) ->
                 if reason.unreachable().is_some() { Settlement::Skipped(reason) } else { Settlement::Failed(reason) };
             give_up(claim, end)
         }
-        Verdict::Unknown { reason } => match claim.on_unknown {
+        Verdict::Unknown { reason, after } => match claim.on_unknown {
             OnUnknown::Hold => Settlement::Unknown(reason),
             OnUnknown::Resend => {
                 let Some(wait) = RESEND_AFTER.get(claim.doubts as usize) else { return Settlement::Unknown(reason) };
                 // Chance spreads those who met the same outage.
-                let not_before = later(now, *wait + wait.mul_f64(draw.clamp(0.0, 1.0) / 2.0));
+                let wait = *wait + wait.mul_f64(draw.clamp(0.0, 1.0) / 2.0);
+                let not_before = later(now, wait.max(after.unwrap_or_default()));
                 if not_before > claim.expire_at {
                     Settlement::Unknown(reason)
                 } else {
@@ -442,13 +443,21 @@ mod tests {
 
     #[test]
     fn doubt_is_never_called_sent_or_failed() {
-        let doubt = Verdict::Unknown { reason: Reason::NoAnswer };
+        let after = |seconds: Option<u64>| Verdict::Unknown {
+            reason: Reason::NoAnswer,
+            after: seconds.map(Duration::from_secs),
+        };
+        let doubt = after(None);
         check(|_| {}, doubt.clone(), &waiting(10, Reason::NoAnswer, true));
         check(|c| c.on_unknown = OnUnknown::Hold, doubt.clone(), &Settlement::Unknown(Reason::NoAnswer));
         check(|c| c.attempts = 40, doubt.clone(), &waiting(10, Reason::NoAnswer, true));
         check(|c| c.doubts = 2, doubt.clone(), &waiting(300, Reason::NoAnswer, true));
         check(|c| c.doubts = MAX_ATTEMPTS_IN_DOUBT - 1, doubt.clone(), &Settlement::Unknown(Reason::NoAnswer));
         check(|c| c.expire_at = c.due_at, doubt, &Settlement::Unknown(Reason::NoAnswer));
+        // Retry-After is a floor here too.
+        check(|_| {}, after(Some(120)), &waiting(120, Reason::NoAnswer, true));
+        check(|c| c.doubts = 2, after(Some(120)), &waiting(300, Reason::NoAnswer, true));
+        check(|_| {}, after(Some(7200)), &Settlement::Unknown(Reason::NoAnswer));
     }
 
     #[test]

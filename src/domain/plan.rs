@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::domain::edit::Meant;
-use crate::domain::recurrence::{instant, occurrences};
+use crate::domain::recurrence::{candidates, instant, occurrences};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::parse;
 use crate::domain::schedule::when::WhoseClock;
@@ -81,7 +81,7 @@ pub fn plan(schedule: &Schedule, zones: &[Tz], rules: &dyn ZoneRules, window: Wi
     let (start, end) = civil_times(schedule, window);
 
     let mut waves = Vec::new();
-    for occurrence in occurrences(&schedule.when, start, end) {
+    for occurrence in candidates(&schedule.when, start, end) {
         let first = waves.len();
         let mut is_open = is_still_told(schedule, window);
         let spread = Spread::of(&schedule.name, occurrence, schedule.policies.jitter);
@@ -125,7 +125,7 @@ pub fn meant(schedule: &Schedule, window: Window) -> Meant {
     let (start, end) = civil_times(schedule, window);
     let (first, last) = (start.date(), end.date());
     let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN);
-    let times = occurrences(&schedule.when, midnight(first), last.succ_opt().map_or(NaiveDateTime::MAX, midnight));
+    let times = candidates(&schedule.when, midnight(first), last.succ_opt().map_or(NaiveDateTime::MAX, midnight));
     Meant { first, last, times: times.filter(|time| time.date() <= last).collect() }
 }
 
@@ -274,6 +274,39 @@ mod tests {
         let onward = |after: &str, until: &str| Window::Onward { after: at(after), until: at(until) };
         check(daily, onward("2027-03-01T03:30:00Z", "2027-03-02T03:30:00Z"), &["Asia/Kolkata 02T03:30"]);
         check(daily, onward("2027-03-02T03:30:00Z", "2027-03-02T04:30:00Z"), &[]);
+    }
+
+    #[test]
+    fn elapsed_time_keeps_the_bounds_and_days_off_of_the_clock_that_has_changed_since() {
+        let hourly = "every = \"1h\"\nfrom = 2027-01-04T08:00:00\nzone = \"Europe/Paris\"";
+        let onward = |after: &str, until: &str| Window::Onward { after: at(after), until: at(until) };
+        // In summer the day begins there at 22:00 in UTC, which is 23:00 by the count from January.
+        let day_off = format!("{hourly}\nexcept = [2027-07-14]");
+        let around = onward("2027-07-13T20:30:00Z", "2027-07-14T23:30:00Z");
+        check(&day_off, around, &["Europe/Paris 13T21:00", "Europe/Paris 14T22:00", "Europe/Paris 14T23:00"]);
+        let keys: Vec<_> = plan(&schedule(&day_off), &ZONES, &KnownRules, around)
+            .into_iter()
+            .map(|wave| wave.occurrence.to_string())
+            .collect();
+        assert_eq!(keys, ["2027-07-13 22:00:00", "2027-07-14 23:00:00", "2027-07-15 00:00:00"]);
+        let ends = format!("{hourly}\nuntil = 2027-07-14");
+        let last = onward("2027-07-14T19:30:00Z", "2027-07-15T12:00:00Z");
+        check(&ends, last, &["Europe/Paris 14T20:00", "Europe/Paris 14T21:00"]);
+        let begins = onward("2027-01-03T00:00:00Z", "2027-01-04T08:30:00Z");
+        check(hourly, begins, &["Europe/Paris 04T07:00", "Europe/Paris 04T08:00"]);
+    }
+
+    #[test]
+    fn elapsed_time_is_off_on_the_day_that_each_clock_shows() {
+        let days = "every = \"24h\"\nfrom = 2027-01-04T23:30:00\nexcept = [2027-07-14]";
+        let window = Window::Onward { after: at("2027-07-12T12:00:00Z"), until: at("2027-07-14T23:59:00Z") };
+        let schedule = schedule(days);
+        let due_in = |zone: Tz| {
+            let waves = plan(&schedule, &[zone], &KnownRules, window);
+            waves.iter().map(|wave| wave.due_at.format("%dT%H:%M").to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(due_in(Tz::Asia__Tokyo), ["12T14:30", "13T14:30"], "23:30 all year");
+        assert_eq!(due_in(Tz::Europe__Paris), ["12T22:30", "14T22:30"], "half past midnight in summer");
     }
 
     proptest! {

@@ -1,7 +1,7 @@
 //! May this delivery be sent now? Asked once more when it is in the hands of a sender, because a person may have
 //! moved, left or blocked the bot since it was planned, and the clock has gone on.
 
-use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::domain::conversation::Standing;
@@ -10,7 +10,7 @@ use crate::domain::quiet::{InQuietHours, QuietHours, end_of_all};
 use crate::domain::recipient::{Details, RecipientKind, Route, ZoneSource};
 use crate::domain::recurrence::instant;
 use crate::domain::schedule::model::{CatchUp, Overlap, Priority, QuietPolicy, Schedule, ZoneUnknown};
-use crate::domain::schedule::when::{RecipientHolidays, WhoseClock};
+use crate::domain::schedule::when::{RecipientHolidays, Trigger, When, WhoseClock};
 use crate::domain::time::ZoneRules;
 
 /// How long to wait until it is known what becomes of the same message at its earlier hour. A sender holds a delivery
@@ -137,7 +137,8 @@ pub fn decide(claim: &Claim, now: DateTime<Utc>, circumstances: &Circumstances<'
     }
     let person = &claim.recipient;
     // Of what they put off themselves, they said when they want it.
-    if claim.original.is_none() && is_own_holiday(schedule, claim.occurrence, &person.details, &claim.groups) {
+    let day = own_day(&schedule.when, claim.occurrence, claim.due_at, person.zone, zones);
+    if claim.original.is_none() && is_own_holiday(schedule, day, &person.details, &claim.groups) {
         return Decision::Settle(skip(claim, Reason::Holiday));
     }
     if let Some(end) = quiet_until(schedule, now, person.zone, &person.details, house_quiet_hours, zones) {
@@ -199,15 +200,33 @@ fn while_zone_is_unknown(claim: &Claim, schedule: &Schedule, now: DateTime<Utc>)
     }
 }
 
-/// Whether the date of the occurrence is a holiday where the recipient lives, or for one of their groups.
+/// The day of an occurrence for a recipient in `zone`. It is the date that the schedule says, where that is read on their own
+/// clock; one clock for everybody, or elapsed time, may be at another day.
 #[must_use]
-pub fn is_own_holiday(schedule: &Schedule, occurrence: NaiveDateTime, details: &Details, groups: &[String]) -> bool {
+pub fn own_day(
+    when: &When,
+    occurrence: NaiveDateTime,
+    due_at: DateTime<Utc>,
+    zone: Tz,
+    rules: &dyn ZoneRules,
+) -> NaiveDate {
+    let is_elapsed = matches!(when.trigger, Trigger::Elapsed { .. });
+    if when.clock == WhoseClock::Recipient && !is_elapsed {
+        occurrence.date()
+    } else {
+        rules.civil(due_at, zone).date()
+    }
+}
+
+/// Whether `day` is a holiday where the recipient lives, or for one of their groups.
+#[must_use]
+pub fn is_own_holiday(schedule: &Schedule, day: NaiveDate, details: &Details, groups: &[String]) -> bool {
     match &schedule.when.exceptions.of_recipient {
         RecipientHolidays::Ignored => false,
         RecipientHolidays::Left(calendars) => calendars
             .iter()
             .filter(|calendar| details.country.as_ref() == Some(&calendar.name) || groups.contains(&calendar.name))
-            .any(|calendar| calendar.contains(occurrence.date())),
+            .any(|calendar| calendar.contains(day)),
     }
 }
 
@@ -246,8 +265,9 @@ pub fn quiet_until(
 #[must_use]
 pub fn held_until(schedule: &Schedule, end: DateTime<Utc>, expire_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match schedule.policies.in_quiet_hours {
-        // When they end it would be too late, so it need not wait for that.
-        InQuietHours::Hold => (end <= expire_at).then_some(end),
+        // When they end it would be too late, so it need not wait for that. Whoever waits until the very end of its time
+        // decides a moment later, when it is over.
+        InQuietHours::Hold => (end < expire_at).then_some(end),
         InQuietHours::Drop => None,
     }
 }
@@ -379,8 +399,10 @@ mod tests {
         check_quiet("", None, &[], &send);
         check_quiet("", None, &["20:00-08:59"], &send);
         check_quiet("", None, &["20:00-09:30"], &hold(30));
-        check_quiet("", Some("07:00-10:00"), &["20:00-09:30"], &hold(60));
-        // An hour is as late as it may be.
+        check_quiet("", Some("07:00-09:59"), &["20:00-09:30"], &hold(59));
+        // An hour is as late as it may be, and whoever waits for just that instant looks only behind it.
+        check_quiet("", None, &["20:00-10:00"], &skip);
+        check_quiet("", Some("07:00-10:00"), &["20:00-09:30"], &skip);
         check_quiet("", None, &["20:00-10:01"], &skip);
         check_quiet("in_quiet_hours = \"drop\"", None, &["20:00-09:30"], &skip);
         // The schedule's own take the place of the house's, and a person's always hold.
@@ -467,6 +489,27 @@ mod tests {
         let of_group = Claim { groups: vec!["fr".into()], ..elsewhere };
         let holiday = settle(Settlement::Skipped(Reason::Holiday));
         assert_eq!(decided(&of_group, of_group.due_at, &downtime, own, &[]), holiday);
+    }
+
+    #[test]
+    fn a_holiday_is_the_day_on_the_clock_of_the_recipient() {
+        // The first of March is a holiday; it is due at eight in UTC, and at nine where the recipient lives.
+        let decided = |due_at: &str, lines: &str| {
+            let due_at: DateTime<Utc> = due_at.parse().expect("an instant");
+            let mut claim = Claim { due_at, expire_at: due_at + TimeDelta::hours(1), ..claim() };
+            claim.recipient.details.country = Some("fr".into());
+            let downtime = Downtime { since: None, until: due_at - TimeDelta::hours(1) };
+            decided(&claim, due_at, &downtime, &format!("except = \"calendar:recipient\"\n{lines}"), &[])
+        };
+        let holiday = settle(Settlement::Skipped(Reason::Holiday));
+        let sends = |decision: Decision| matches!(decision, Decision::Send(_));
+        // One moment for everybody, which the schedule calls a time of the first of March.
+        let one_clock = "zone = \"America/New_York\"";
+        assert_eq!(decided("2027-02-28T23:00:00Z", one_clock), holiday, "it is the first already");
+        assert!(sends(decided("2027-02-28T22:59:59Z", one_clock)), "it is not the first yet");
+        assert!(sends(decided("2027-03-01T23:00:00Z", one_clock)), "it is the second already");
+        // On each one's own clock, the date is what the schedule says.
+        assert_eq!(decided("2027-03-01T08:00:00Z", ""), holiday);
     }
 
     #[test]

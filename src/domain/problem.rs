@@ -183,7 +183,7 @@ codes! {
 
     /// Quiet hours that are not understood.
     BadQuietHours = "N170" Error,
-    /// A message that always falls due in the quiet hours of its own schedule.
+    /// A message that always falls due in quiet hours, and may not wait until they end.
     AlwaysQuiet = "N171" Warning,
 
     /// A holiday calendar that is not understood.

@@ -23,7 +23,7 @@ pub struct QuietHours {
 /// What becomes of a message that falls due in quiet hours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum InQuietHours {
-    /// It waits for their end, if it may be that late.
+    /// It waits for their end, if they end before it is too late.
     #[default]
     Hold,
     /// It is not sent.

@@ -265,12 +265,11 @@ pub fn settle(
         Verdict::Permanent { reason: Reason::ActivityNotFound } => RecallSettlement::Gone,
         Verdict::Permanent { reason } | Verdict::Elsewhere { reason, .. } => RecallSettlement::Failed(*reason),
         Verdict::Recreate { reason, .. } if attempt >= NOT_FOUND_ENOUGH => RecallSettlement::Failed(*reason),
-        Verdict::Retry { reason, after } | Verdict::Recreate { reason, after } => {
+        // In doubt as well: it says what is to be, so saying it twice does no harm.
+        Verdict::Retry { reason, after } | Verdict::Recreate { reason, after } | Verdict::Unknown { reason, after } => {
             again(Pace::Transient, after.unwrap_or_default(), *reason)
         }
         Verdict::OurFault { reason } => again(Pace::OurFault, Duration::ZERO, *reason),
-        // It says what is to be, so saying it twice does no harm.
-        Verdict::Unknown { reason } => again(Pace::Transient, Duration::ZERO, *reason),
     }
 }
 
@@ -340,13 +339,18 @@ mod tests {
         let elsewhere = Verdict::Elsewhere { reason: Reason::WrongRegion, instead: None };
         check(1, elsewhere, RecallSettlement::Failed(Reason::WrongRegion));
         check(1, Verdict::OurFault { reason: Reason::TokenRefused }, again(15, Reason::TokenRefused));
-        check(1, Verdict::Unknown { reason: Reason::NoAnswer }, again(1, Reason::NoAnswer));
+        let doubt = |seconds: Option<u64>| Verdict::Unknown {
+            reason: Reason::ServerError,
+            after: seconds.map(Duration::from_secs),
+        };
+        check(1, doubt(None), again(1, Reason::ServerError));
+        check(1, doubt(Some(120)), again(120, Reason::ServerError));
     }
 
     #[test]
     fn a_recall_has_an_end() {
         let asked_at: DateTime<Utc> = "2027-03-01T08:00:00Z".parse().expect("an instant");
-        let verdict = Verdict::Unknown { reason: Reason::NoAnswer };
+        let verdict = Verdict::Unknown { reason: Reason::NoAnswer, after: None };
         let (mut now, mut attempt) = (asked_at, 0);
         let end = loop {
             attempt += 1;

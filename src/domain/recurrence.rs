@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
-use crate::domain::schedule::when::{Calendar, CronPattern, Trigger, When};
+use crate::domain::schedule::when::{Calendar, CronPattern, OnHoliday, Trigger, When};
 use crate::domain::time::{ClockChangePolicy, GapPolicy, Resolved, ZoneRules, resolve};
 
 // The dates of `every`.
@@ -20,7 +20,38 @@ pub mod rrule;
 // Recurrence rules of RFC 5545.
 pub mod rule;
 
-/// The occurrences of `when` from `start` to `end`, both included, strictly ascending.
+/// No clock has ever been set by more than this.
+const LARGEST_CHANGE: TimeDelta = TimeDelta::days(2);
+
+/// The occurrences from `start` to `end`, both included, strictly ascending, that may have an instant in some zone. They are those of
+/// `when`, but for elapsed time: its end and its days off are those of each clock, which only [`instant`] knows.
+#[must_use]
+pub fn candidates(
+    when: &When,
+    start: NaiveDateTime,
+    end: NaiveDateTime,
+) -> Box<dyn Iterator<Item = NaiveDateTime> + '_> {
+    if let Trigger::Elapsed { every, anchor } = &when.trigger
+        && is_off_by_the_clock(when)
+    {
+        let last = when.until.and_then(|until| until.checked_add_signed(LARGEST_CHANGE));
+        Box::new(elapsed_times(*every, *anchor, start, last.map_or(end, |last| last.min(end))))
+    } else {
+        occurrences(when, start, end)
+    }
+}
+
+/// Whether the days off of elapsed time are those of each clock. What is moved away from a holiday is moved by its nominal
+/// time, since it must have one key everywhere.
+fn is_off_by_the_clock(when: &When) -> bool {
+    match when.exceptions.on_holiday {
+        OnHoliday::Skip => true,
+        OnHoliday::NextWorkday | OnHoliday::PreviousWorkday => false,
+    }
+}
+
+/// The occurrences of `when` from `start` to `end`, both included, strictly ascending. Of elapsed time those that its nominal
+/// times mean; which they are in a zone, [`candidates`] and [`instant`] say together.
 #[must_use]
 pub fn occurrences(
     when: &When,
@@ -95,7 +126,8 @@ fn cron_times(
     std::iter::successors(next(start, true), move |at| next(*at, false))
 }
 
-/// The instant of an occurrence on the clock of `zone`. `None` when it falls into a gap and the schedule skips those.
+/// The instant of an occurrence on the clock of `zone`. `None` when it falls into a gap and the schedule skips those, and when
+/// elapsed time comes to a day off there, or behind the end.
 #[must_use]
 pub fn instant(when: &When, occurrence: NaiveDateTime, zone: Tz, rules: &dyn ZoneRules) -> Option<Resolved> {
     match &when.trigger {
@@ -113,9 +145,16 @@ pub fn instant(when: &When, occurrence: NaiveDateTime, zone: Tz, rules: &dyn Zon
             };
             let start = resolve(*anchor, zone, rules, ClockChangePolicy { gap, ..when.clock_changes })?;
             let at: DateTime<Utc> = start.at.checked_add_signed(occurrence - *anchor)?;
-            Some(Resolved { at, note: None })
+            let is_meant = !is_off_by_the_clock(when) || is_on(when, rules.civil(at, zone));
+            is_meant.then_some(Resolved { at, note: None })
         }
     }
+}
+
+/// Whether `local` is before the end and on no day off.
+fn is_on(when: &When, local: NaiveDateTime) -> bool {
+    let (exceptions, date) = (&when.exceptions, local.date());
+    when.until.is_none_or(|until| local <= until) && !exceptions.dates.contains(&date) && !exceptions.is_holiday(date)
 }
 
 #[cfg(test)]

@@ -111,8 +111,8 @@ pub fn settle(
         (Verdict::Permanent { .. } | Verdict::Recreate { .. } | Verdict::Elsewhere { .. }, _)
         | (Verdict::Unknown { .. }, Form::Message | Form::Question) => return ReplySettlement::Dropped,
         // Nothing arrived, or it does no harm to repeat it.
-        (Verdict::Retry { after, .. }, _) => after.unwrap_or_default(),
-        (Verdict::OurFault { .. }, _) | (Verdict::Unknown { .. }, Form::Line) => std::time::Duration::ZERO,
+        (Verdict::Retry { after, .. }, _) | (Verdict::Unknown { after, .. }, Form::Line) => after.unwrap_or_default(),
+        (Verdict::OurFault { .. }, _) => std::time::Duration::ZERO,
     };
     let wait = backoff::delay(backoff::Pace::Transient, attempt, draw).max(after);
     postponed(form, asked_at, TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX), now)
@@ -143,7 +143,8 @@ mod tests {
         };
         let in_seconds = |seconds| ReplySettlement::Waiting { not_before: asked_at + TimeDelta::seconds(seconds) };
         let throttled = |secs| Verdict::Retry { reason: Reason::Throttled, after: Some(Duration::from_secs(secs)) };
-        let doubt = Verdict::Unknown { reason: Reason::NoAnswer };
+        let doubt = Verdict::Unknown { reason: Reason::NoAnswer, after: None };
+        let busy = Verdict::Unknown { reason: Reason::ServerError, after: Some(Duration::from_secs(30)) };
         check(Form::Message, 0, &Verdict::Delivered { activity_id: None }, ReplySettlement::Sent);
         check(Form::Message, 0, &throttled(30), in_seconds(30));
         check(Form::Message, 590, &throttled(30), ReplySettlement::Dropped);
@@ -151,6 +152,7 @@ mod tests {
         check(Form::Message, -7200, &throttled(30), in_seconds(-7170));
         check(Form::Message, -7200, &throttled(601), ReplySettlement::Dropped);
         check(Form::Line, 0, &doubt, in_seconds(1));
+        check(Form::Line, 0, &busy, in_seconds(30));
         check(Form::Question, 0, &doubt, ReplySettlement::Dropped);
         check(Form::Question, 590, &throttled(30), in_seconds(620));
         check(Form::Question, 3590, &throttled(30), ReplySettlement::Dropped);

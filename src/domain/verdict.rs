@@ -38,8 +38,9 @@ pub enum Verdict {
     /// Nothing was delivered, and the cause is our own set-up: credentials, registration, configuration. The
     /// recipient is not to blame, so the delivery waits.
     OurFault { reason: Reason },
-    /// It may or may not have been delivered: the request left and no trustworthy answer came back.
-    Unknown { reason: Reason },
+    /// It may or may not have been delivered: the request left and no trustworthy answer came back. What came back may still
+    /// say how long to wait.
+    Unknown { reason: Reason, after: Option<Duration> },
 }
 
 /// A verdict with the evidence for it, as the ledger keeps it.

@@ -1,10 +1,10 @@
 //! What will become of a delivery that is not there yet, as things stand: the same policies that decide about it later,
 //! asked in advance.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
 use crate::domain::delivery::Reason;
-use crate::domain::policy::{held_until, is_own_holiday, not_meant, quiet_until, without_zone};
+use crate::domain::policy::{held_until, is_own_holiday, not_meant, own_day, quiet_until, without_zone};
 use crate::domain::quiet::QuietHours;
 use crate::domain::schedule::model::{Schedule, ZoneUnknown};
 use crate::domain::time::ZoneRules;
@@ -51,7 +51,8 @@ pub fn foresee(
         Reach::NoReference => Some(Reason::NoReference),
         Reach::Unreachable(why) => Some(Reason::from(why)),
         Reach::Conversation | Reach::CanBeCreated => {
-            not_meant(schedule, person.standing).or_else(|| by_policy(schedule, occurrence, person, leaves_at))
+            let day = own_day(&schedule.when, occurrence, due_at, person.zone, rules);
+            not_meant(schedule, person.standing).or_else(|| by_policy(schedule, day, person, leaves_at))
         }
     };
     Foresight { leaves_at: leaves_at.unwrap_or(due_at), is_held: quiet.is_some() && left_out.is_none(), left_out }
@@ -65,11 +66,11 @@ pub fn has_stopped(schedule: &Schedule, person: &PersonView) -> bool {
 
 fn by_policy(
     schedule: &Schedule,
-    occurrence: NaiveDateTime,
+    day: NaiveDate,
     person: &PersonView,
     leaves_at: Option<DateTime<Utc>>,
 ) -> Option<Reason> {
-    if is_own_holiday(schedule, occurrence, &person.details, &person.groups) {
+    if is_own_holiday(schedule, day, &person.details, &person.groups) {
         return Some(Reason::Holiday);
     }
     match without_zone(schedule, person.kind, person.zone_source) {

@@ -184,7 +184,7 @@ fn in_words(answer: &Answer) -> String {
         | Verdict::Elsewhere { reason, .. }
         | Verdict::Permanent { reason }
         | Verdict::OurFault { reason }
-        | Verdict::Unknown { reason } => reason.explain(),
+        | Verdict::Unknown { reason, .. } => reason.explain(),
     };
     match &answer.evidence.detail {
         Some(detail) => format!("{reason} ({detail})"),

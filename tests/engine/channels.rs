@@ -147,7 +147,7 @@ async fn a_thread_that_is_not_found_time_and_again_is_begun_anew() {
 #[tokio::test]
 async fn a_post_in_doubt_begins_no_thread() {
     let rig = rig(&to_channel("s", "\"09:00\"", "thread = \"t\"\non_unknown = \"hold\"")).await;
-    rig.teams.answers(&[Verdict::Unknown { reason: Reason::NoAnswer }]);
+    rig.teams.answers(&[Verdict::Unknown { reason: Reason::NoAnswer, after: None }]);
     assert_eq!(at_hour(&rig, "2027-03-01T09:00").await, [format!("post {CHANNEL}")]);
     assert_eq!(rig.deliveries("s").await[0].state, State::Unknown);
     assert_eq!(at_hour(&rig, "2027-03-02T09:00").await, [format!("post {CHANNEL}")], "there is none to go on with");

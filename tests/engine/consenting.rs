@@ -156,7 +156,7 @@ async fn a_reply_without_an_answer_holds_nobody_up() {
 async fn a_reply_is_tried_again_only_where_nothing_arrived() {
     let rig = nine_o_clock().await;
     let throttled = Verdict::Retry { reason: Reason::Throttled, after: Some(std::time::Duration::from_secs(30)) };
-    let doubt = Verdict::Unknown { reason: Reason::NoAnswer };
+    let doubt = Verdict::Unknown { reason: Reason::NoAnswer, after: None };
     rig.teams.answers(&[throttled, doubt]);
     type_in(&rig, "help", "1").await;
     rig.reply().await;

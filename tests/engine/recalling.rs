@@ -352,7 +352,7 @@ async fn each_answer_has_its_consequence() {
     scene.script.answers("gone", &[Verdict::Permanent { reason: Reason::ActivityNotFound }]);
     scene.script.answers("blocked", &[Verdict::Permanent { reason: Reason::Blocked }]);
     scene.script.answers("slow", &[retry(Reason::Busy, 30), retry(Reason::Busy, 1)]);
-    scene.script.answers("lost", &[Verdict::Unknown { reason: Reason::NoAnswer }]);
+    scene.script.answers("lost", &[Verdict::Unknown { reason: Reason::NoAnswer, after: None }]);
     scene.recaller();
     let recall = scene.recall(Remedy::Delete).await;
     let report = scene.over(recall).await;

@@ -35,7 +35,7 @@ fn too_large() -> Verdict {
 }
 
 fn no_answer() -> Verdict {
-    Verdict::Unknown { reason: Reason::NoAnswer }
+    Verdict::Unknown { reason: Reason::NoAnswer, after: None }
 }
 
 async fn retry(rig: &Rig, which: Retried, late: bool) -> Result<RetryReport, DeskError> {

@@ -200,7 +200,7 @@ async fn failed_for_good() {
 #[tokio::test]
 async fn unknown() {
     let rig = rig("on_unknown = \"hold\"\n").await;
-    rig.teams.answers(&[Verdict::Unknown { reason: Reason::NoAnswer }]);
+    rig.teams.answers(&[Verdict::Unknown { reason: Reason::NoAnswer, after: None }]);
     goes_round(&rig, "2027-03-01T09:00").await;
     insta::assert_snapshot!(told(&rig).await);
 }
@@ -372,4 +372,16 @@ async fn a_slip_of_the_pen_is_told_as_such() {
     assert_eq!(why("standpu", "ana@x").await, "there is no schedule \"standpu\"; did you mean \"standup\"?");
     assert_eq!(why("standpu", "anna@x").await, "there is no schedule \"standpu\"; did you mean \"standup\"?");
     assert_eq!(why("standup", "anna@x").await, "nobody is known as \"anna@x\"; did you mean \"ana@x\"?");
+}
+
+/// By the count from January it is the day before.
+#[tokio::test]
+async fn elapsed_time_that_comes_to_a_day_off_on_the_clock() {
+    let rig = rig("").await;
+    let nightly =
+        "[schedule.standup]\nto = \"everyone\"\nevery = \"24h\"\nfrom = 2027-01-04T23:30:00\ntext = \"Hello\"\n";
+    rig.file_says(&format!("{nightly}except = [2027-07-14]\n")).await;
+    let why = answer(&rig, "ana@x", Some("2027-07-13")).await.expect("an answer");
+    let date = "2027-07-14".parse().expect("a date");
+    assert_eq!(why.accounts, [Account::Absent(Absent::ExceptedDate { date })]);
 }

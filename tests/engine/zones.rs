@@ -213,7 +213,7 @@ async fn behind_the_first_message_comes_one_question_and_behind_the_others_none(
 #[tokio::test]
 async fn nothing_is_asked_behind_what_may_not_have_arrived() {
     let rig = asking().await;
-    let doubt = || Verdict::Unknown { reason: Reason::NoAnswer };
+    let doubt = || Verdict::Unknown { reason: Reason::NoAnswer, after: None };
     rig.teams.answers(&[doubt(), doubt()]);
     assert_eq!(nine_o_clock(&rig, "2027-03-01").await, ["message", "message"]);
 }

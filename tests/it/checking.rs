@@ -60,6 +60,18 @@ fn files_are_checked_where_nobody_can_say_who_is_known() {
     }
 }
 
+#[test]
+fn what_the_quiet_hours_of_the_house_never_let_through_is_told() {
+    let place = Place::new();
+    place.write("nudged.toml", format!("quiet_hours = \"20:00-08:00\"\n{CONFIG}"));
+    place.write("schedules/good.toml", GOOD.replace("09:00", "20:00"));
+    let (code, shown, said) = place.said(&["check", "--config", "nudged.toml"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(shown.contains("N171") && shown.contains("the quiet hours of nudged.toml"), "{shown}");
+    let (_, shown, _) = place.said(&["check", "schedules"]);
+    assert!(shown.contains("0 warnings"), "of which house is not said: {shown}");
+}
+
 /// What spreadsheets and old editors write.
 #[test]
 fn what_is_not_utf8_has_its_place_and_its_cure() {

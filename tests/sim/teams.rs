@@ -96,8 +96,11 @@ impl Teams {
         };
         let refused = |verdict| Fate { arrives: false, verdict, ..delivered.clone() };
         let retry = |reason, after| refused(Verdict::Retry { reason, after });
-        let doubt =
-            |reason| Fate { arrives: self.chance.hits(50), verdict: Verdict::Unknown { reason }, ..delivered.clone() };
+        let doubt = |reason| Fate {
+            arrives: self.chance.hits(50),
+            verdict: Verdict::Unknown { reason, after: None },
+            ..delivered.clone()
+        };
         match outage {
             Some(Outage::NoConnection) => return Fate { reaches: false, ..retry(Reason::NotConnected, None) },
             Some(Outage::Unavailable) => return doubt(Reason::ServerError),
@@ -251,7 +254,7 @@ impl Connector for Wire {
         match fate.verdict {
             Verdict::Delivered { .. } => Ok(Conversation { conversation_id: format!("a:{name}"), service_url: None }),
             // To make the same conversation again does no harm, so nothing is in doubt.
-            Verdict::Unknown { reason } => Err(answer(Verdict::Retry { reason, after: None })),
+            Verdict::Unknown { reason, after } => Err(answer(Verdict::Retry { reason, after })),
             verdict => Err(answer(verdict)),
         }
     }

@@ -79,7 +79,7 @@ impl TeamsConnector {
         created.ok_or_else(|| {
             let detail = Some("the conversation was created, but the answer does not say which".to_owned());
             Answer {
-                verdict: Verdict::Unknown { reason: Reason::ServerError },
+                verdict: Verdict::Unknown { reason: Reason::ServerError, after: None },
                 evidence: Evidence { detail, ..answer.evidence },
             }
         })
@@ -157,8 +157,8 @@ fn read<T: DeserializeOwned>(reply: &Reply) -> Option<T> {
 /// The answer to a request that says nothing to anybody: where a message would be in doubt, this may be repeated.
 fn harmless(answer: Answer) -> Answer {
     match answer.verdict {
-        Verdict::Unknown { reason } => {
-            Answer { verdict: Verdict::Retry { reason, after: None }, evidence: answer.evidence }
+        Verdict::Unknown { reason, after } => {
+            Answer { verdict: Verdict::Retry { reason, after }, evidence: answer.evidence }
         }
         Verdict::Delivered { .. }
         | Verdict::Retry { .. }

@@ -18,7 +18,7 @@ fn delivered(id: &str) -> Verdict {
 }
 
 fn unknown(reason: Reason) -> Verdict {
-    Verdict::Unknown { reason }
+    Verdict::Unknown { reason, after: None }
 }
 
 fn retry(reason: Reason) -> Verdict {

@@ -42,7 +42,7 @@ fn verdict(seen: &Seen) -> Verdict {
 
     let permanent = |reason| Verdict::Permanent { reason };
     let retry = |reason| Verdict::Retry { reason, after: seen.retry_after };
-    let unknown = |reason| Verdict::Unknown { reason };
+    let unknown = |reason| Verdict::Unknown { reason, after: seen.retry_after };
     // Which place, the client knows.
     let elsewhere = |reason| Verdict::Elsewhere { reason, instead: None };
 
@@ -124,7 +124,7 @@ pub(super) fn of_reply(reply: &Reply, now: DateTime<Utc>) -> Answer {
 pub(super) fn of_silence(silence: NoReply) -> Answer {
     let (verdict, detail) = match silence {
         NoReply::NotConnected(detail) => (Verdict::Retry { reason: Reason::NotConnected, after: None }, detail),
-        NoReply::Lost(detail) => (Verdict::Unknown { reason: Reason::NoAnswer }, detail),
+        NoReply::Lost(detail) => (Verdict::Unknown { reason: Reason::NoAnswer, after: None }, detail),
         // It stays so until somebody installs certificates and restarts us.
         NoReply::NoTls(detail) => (Verdict::OurFault { reason: Reason::NotConnected }, detail),
     };
@@ -245,8 +245,8 @@ mod tests {
         Verdict::Permanent { reason }
     }
 
-    fn unknown() -> Verdict {
-        Verdict::Unknown { reason: Reason::ServerError }
+    fn unknown(after: Option<u64>) -> Verdict {
+        Verdict::Unknown { reason: Reason::ServerError, after: after.map(Duration::from_secs) }
     }
 
     fn retry(reason: Reason, after: Option<u64>) -> Verdict {
@@ -286,15 +286,17 @@ mod tests {
         check(412, None, &error("PreconditionFailed", ""), retry(Reason::Busy, None));
         check(503, Some("3"), "", retry(Reason::TryAgain, Some(3)));
 
-        check(503, None, "", unknown());
-        check(503, Some("soon"), "", unknown());
-        check(500, Some("3"), &error("ServiceError", ""), unknown());
-        check(502, None, "<html>Bad Gateway</html>", unknown());
-        check(504, None, "", unknown());
-        check(504, None, &error("BotNotInConversationRoster", ""), unknown());
-        check(408, None, "", unknown());
-        check(599, None, "", unknown());
-        check(999, None, "", unknown());
+        check(503, None, "", unknown(None));
+        check(503, Some("soon"), "", unknown(None));
+        check(500, Some("3"), &error("ServiceError", ""), unknown(Some(3)));
+        check(502, None, "<html>Bad Gateway</html>", unknown(None));
+        check(504, None, "", unknown(None));
+        check(504, Some("120"), "", unknown(Some(120)));
+        check(504, None, &error("BotNotInConversationRoster", ""), unknown(None));
+        check(408, None, "", unknown(None));
+        check(408, Some("31536000"), "", unknown(Some(3600)));
+        check(599, None, "", unknown(None));
+        check(999, None, "", unknown(None));
 
         let auth = Verdict::OurFault { reason: Reason::AuthRefused };
         check(401, None, r#"{"message":"Authorization has been denied for this request."}"#, auth.clone());
@@ -314,7 +316,7 @@ mod tests {
         check(403, None, &error("ForbiddenOperationException", "not installed"), permanent(Reason::Uninstalled));
         check(403, None, &error("BotDisabledByAdmin", ""), permanent(Reason::DisabledByAdmin));
         check(403, None, r#"{"Code":"BotDisabledByAdmin"}"#, permanent(Reason::DisabledByAdmin));
-        check(403, None, &error("ServiceError", "Unknown"), unknown());
+        check(403, None, &error("ServiceError", "Unknown"), unknown(None));
         check(403, None, &error("ServiceError", "no licence"), permanent(Reason::Refused));
         check(403, None, &error("NotEnoughPermissions", ""), permanent(Reason::NotAllowed));
         check(400, None, &error("MemberNotFoundInConversation", ""), permanent(Reason::NotAMember));
@@ -341,8 +343,9 @@ mod tests {
         check(404, Some("5"), &not_found, lost(30));
         check(404, Some("50"), &not_found, lost(50));
         check(404, None, &error("ActivityNotFoundInConversation", ""), permanent(Reason::ActivityNotFound));
-        check(404, None, "", unknown());
-        check(404, None, "<html>", unknown());
+        check(404, None, "", unknown(None));
+        check(404, None, "<html>", unknown(None));
+        check(404, Some("9"), "<html>", unknown(Some(9)));
 
         check(413, None, "", permanent(Reason::TooLarge));
         check(400, None, &error("MessageSizeTooBig", ""), permanent(Reason::TooLarge));
@@ -356,7 +359,7 @@ mod tests {
     fn silence_is_told_apart_by_whether_anything_left() {
         let check = |silence, expect| assert_eq!(of_silence(silence).verdict, expect);
         check(NoReply::NotConnected("x".into()), retry(Reason::NotConnected, None));
-        check(NoReply::Lost("x".into()), Verdict::Unknown { reason: Reason::NoAnswer });
+        check(NoReply::Lost("x".into()), Verdict::Unknown { reason: Reason::NoAnswer, after: None });
         check(NoReply::NoTls("x".into()), Verdict::OurFault { reason: Reason::NotConnected });
     }
 

@@ -44,6 +44,7 @@ pub use capacity::overload;
 pub use duplicates::{Duplicate, duplicates};
 pub use names::names_in;
 pub use nobody::{KnownNames, nobody_known};
+pub use quiet::always_quiet;
 pub use renamed::{RefusedRename, refused_renames};
 pub use target::{Refused, read_target};
 

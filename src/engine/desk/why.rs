@@ -189,19 +189,24 @@ impl FrontDesk {
                 WhoseClock::Recipient => zone,
                 WhoseClock::Zone(zone) => zone,
             };
-            return match instant(when, occurrence, clock, self.zones.as_ref()) {
-                None => Absent::SkippedInGap { occurrence },
-                Some(_) => Absent::NoRow { occurrence },
+            let rules = self.zones.as_ref();
+            if instant(when, occurrence, clock, rules).is_some() {
+                return Absent::NoRow { occurrence };
+            }
+            // Elapsed time may come to another day on the clock than by its own count.
+            let always = When { until: None, exceptions: Exceptions::default(), ..when.clone() };
+            let Some(due) = instant(&always, occurrence, clock, rules) else {
+                return Absent::SkippedInGap { occurrence };
             };
+            let off = day_off(&when.exceptions, rules.civil(due.at, clock).date());
+            let ended = when.until.map(|until| Absent::AfterUntil { until });
+            return off.or(ended).unwrap_or(Absent::NoRow { occurrence });
         }
         let without_exceptions = When { exceptions: Exceptions::default(), ..when.clone() };
-        if first_of(&without_exceptions, date).is_some() {
-            if let Some(calendar) = when.exceptions.calendars.iter().find(|calendar| calendar.contains(date)) {
-                return Absent::Holiday { date, calendar: calendar.name.clone() };
-            }
-            if when.exceptions.dates.contains(&date) {
-                return Absent::ExceptedDate { date };
-            }
+        if first_of(&without_exceptions, date).is_some()
+            && let Some(off) = day_off(&when.exceptions, date)
+        {
+            return off;
         }
         let end = date.and_time(NaiveTime::MIN) + TimeDelta::days(AHEAD_DAYS[2]);
         let next = occurrences(when, date.and_time(NaiveTime::MIN), end).next();
@@ -287,6 +292,14 @@ fn not_in_audience(schedule: &Schedule, person: &PersonFile) -> Option<Absent> {
         return Some(Absent::AwaitsEvent { event: event.name.clone() });
     }
     Some(Absent::NotInAudience { to: audience.to.iter().map(ToString::to_string).collect() })
+}
+
+/// Why nothing comes on a date that is a day off.
+fn day_off(exceptions: &Exceptions, date: NaiveDate) -> Option<Absent> {
+    if let Some(calendar) = exceptions.calendars.iter().find(|calendar| calendar.contains(date)) {
+        return Some(Absent::Holiday { date, calendar: calendar.name.clone() });
+    }
+    exceptions.dates.contains(&date).then_some(Absent::ExceptedDate { date })
 }
 
 fn nothing_ahead(when: &When, now: DateTime<Utc>) -> Absent {

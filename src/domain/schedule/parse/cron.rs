@@ -97,7 +97,7 @@ fn understand(text: &str, together: Option<Together>, from: Option<&Limit>) -> R
     let whole =
         |message: String, help: String| vec![Fault { code: Code::BadCron, range: 0..text.len(), message, help }];
     let trimmed = text.trim();
-    let mut warning = None;
+    let mut fields = None;
     if trimmed.starts_with('@') {
         if !NICKNAMES.contains(&trimmed.to_lowercase().as_str()) {
             let help = match nearest(trimmed, NICKNAMES) {
@@ -111,7 +111,7 @@ fn understand(text: &str, together: Option<Together>, from: Option<&Limit>) -> R
         if days.both_restricted && together.is_none() {
             return Err(vec![in_doubt(trimmed, days.range, from)]);
         }
-        warning = short_months(text, &days);
+        fields = Some(days);
     }
     let pattern = parse(trimmed, together.unwrap_or(Together::Either)).map_err(|error| {
         let detail = error.to_string();
@@ -127,6 +127,7 @@ fn understand(text: &str, together: Option<Together>, from: Option<&Limit>) -> R
             "check the day and the month; for the last day of each month write `L` as the day".into(),
         ));
     }
+    let warning = fields.and_then(|days| short_months(text, &days, &pattern));
     Ok((CronPattern { text: trimmed.to_owned(), cron: Box::new(pattern) }, warning))
 }
 
@@ -178,20 +179,34 @@ struct DayFields {
     /// Where the day of the month, the month and the day of the week stand.
     range: Range<usize>,
     day_of_month: Range<usize>,
-    any_month: bool,
     both_restricted: bool,
 }
 
-/// The day of a pattern that is not in every month, so that cron leaves the short ones out.
-fn short_months(text: &str, days: &DayFields) -> Option<Fault> {
+/// The day of a pattern that is not in every month that it names, so that cron leaves the short ones out. Of days in a row or in
+/// steps it is the first: where only the last are missing, no month is left out.
+fn short_months(text: &str, days: &DayFields, cron: &croner::Cron) -> Option<Fault> {
+    let shortest = cron.pattern.months.values().into_iter().map(shortest_length).min()?;
+    let first_day = |item: &str| {
+        let digits = item.split_once(|c: char| !c.is_ascii_digit()).map_or(item, |(digits, _)| digits);
+        digits.parse::<u32>().ok()
+    };
     let items = text[days.day_of_month.clone()].split(',');
-    let day = items.filter_map(|item| item.parse::<u32>().ok()).filter(|day| *day > 28).max()?;
-    days.any_month.then(|| Fault {
+    let day = items.filter_map(first_day).filter(|day| *day > shortest).max()?;
+    Some(Fault {
         code: Code::ShortMonthsSkipped,
         range: days.day_of_month.clone(),
         message: format!("cron leaves out the months that have no day {day}"),
         help: "for the last day of each month write `L` as the day".into(),
     })
+}
+
+/// How many days a month has, in most years.
+fn shortest_length(month: u16) -> u32 {
+    match month {
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 fn check_fields(text: &str) -> Result<DayFields, Vec<Fault>> {
@@ -219,12 +234,11 @@ fn check_fields(text: &str) -> Result<DayFields, Vec<Fault>> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    let [.., day_of_month, month, day_of_week] = fields.as_slice() else { return Err(faults) };
+    let [.., day_of_month, _, day_of_week] = fields.as_slice() else { return Err(faults) };
     let restricted = |field: &Range<usize>| !matches!(&text[field.clone()], "*" | "?");
     Ok(DayFields {
         range: day_of_month.start..day_of_week.end,
         day_of_month: day_of_month.clone(),
-        any_month: !restricted(month),
         both_restricted: restricted(day_of_month) && restricted(day_of_week),
     })
 }

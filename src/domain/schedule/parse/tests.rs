@@ -4,7 +4,7 @@ use chrono::{NaiveTime, Weekday};
 
 use super::*;
 use crate::domain::message::Body;
-use crate::domain::quiet::InQuietHours;
+use crate::domain::quiet::{InQuietHours, QuietHours};
 use crate::domain::recipient::Address;
 use crate::domain::schedule::model::{CatchUp, OnUnknown, Overlap, Priority, QuietPolicy, Target, ZoneUnknown};
 use crate::domain::schedule::when::{Calendar, Days, Rhythm, Trigger, WhoseClock};
@@ -513,6 +513,28 @@ fn one_name_in_two_files_is_found() {
     let found = duplicates(&all);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].message(), "schedule `x` is there twice: a.toml:1:1 and b.toml:2:1");
+}
+
+#[test]
+fn what_the_quiet_hours_of_the_house_never_let_through_is_known() {
+    let house = [QuietHours::read("20:00-08:00").expect("quiet hours")];
+    let check = |when: &str, expect: bool| {
+        let text = with_when(when);
+        let problem = always_quiet(&one(&text), &Source::new("x.toml", text.as_str()), &house);
+        assert_eq!(problem.is_some(), expect, "{when}");
+        if let Some(problem) = problem {
+            assert_eq!((problem.code, problem.severity()), (Code::AlwaysQuiet, Severity::Warning));
+            assert_eq!(&text[problem.span], "2026-12-01T20:00:00", "at the value");
+        }
+    };
+    let evening = "at = 2026-12-01T20:00:00";
+    check(evening, true);
+    check(&format!("{evening}\nin_quiet_hours = \"drop\""), true);
+    check(&format!("{evening}\nlate = \"13h\""), false);
+    check(&format!("{evening}\nquiet_hours = \"none\""), false);
+    check(&format!("{evening}\npriority = \"critical\""), false);
+    check(&format!("{evening}\nzone = \"Europe/Berlin\""), false);
+    check("at = 2026-12-01T20:01:00", false);
 }
 
 #[test]

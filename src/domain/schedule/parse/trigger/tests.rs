@@ -102,6 +102,21 @@ fn cron_in_all_its_forms() {
             "4:13: N113 cron leaves out the months that have no day 31; for the last day of each month write `L` as the day",
         ],
     );
+    let leaves_out = |pattern: &str, at: &str, day: u32| {
+        let help = "for the last day of each month write `L` as the day";
+        let problem = format!("{at}: N113 cron leaves out the months that have no day {day}; {help}");
+        problems(&format!("cron = \"{pattern}\""), &[&problem]);
+    };
+    leaves_out("0 9 29-31 * *", "4:13", 29);
+    leaves_out("0 9 30-31/1,29 * *", "4:13", 30);
+    leaves_out("0 9 31W * *", "4:13", 31);
+    leaves_out("0 9 31 1,2,3 *", "4:13", 31);
+    leaves_out("0 9 30 jan-mar *", "4:13", 30);
+    leaves_out("0 0 9 31 */3 *", "4:15", 31);
+    // What fires in each of the months leaves none out.
+    for pattern in ["0 9 28-31 * *", "0 9 */10 * *", "0 9 31 1,3,5 *", "0 9 30W 4,6 *", "0 9 L * *", "0 9 LW * *"] {
+        problems(&format!("cron = \"{pattern}\""), &[]);
+    }
 }
 
 #[test]
@@ -250,6 +265,18 @@ fn quiet_hours_are_read_and_weighed_against_the_times() {
         &[],
     );
     problems("every = \"day\"\nat = \"07:30\"\nquiet_hours = \"20:00-08:00\"", &[]);
+    problems("every = \"day\"\nat = \"07:01\"\nquiet_hours = \"20:00-08:00\"", &[]);
+    let night = "at = 2027-03-01T20:00:00\nquiet_hours = \"20:00-08:00\"";
+    problems(
+        night,
+        &[
+            "5:15: N171 20:00 is in these quiet hours, and may not wait until they end; change the one or the other, or raise \
+         `late`; as it is, it is never sent",
+        ],
+    );
+    // Who is due a little later has a little more time.
+    problems(&format!("{night}\njitter = \"10m\""), &[]);
+    problems(&format!("{night}\nlate = \"13h\""), &[]);
     problems(
         "every = \"day\"\nat = [\"09:00\", \"06:30\"]\nquiet_hours = \"20:00-08:00\"",
         &[
