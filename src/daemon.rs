@@ -66,9 +66,9 @@ use crate::port::store::{Rescued, Store, StoreError, TakeOver};
 use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
 
+pub use attendant::Attendant;
 pub use connector::{identity, line};
 
-use attendant::Attendant;
 use doors::Doors;
 
 /// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.

@@ -29,11 +29,10 @@ impl ServiceManager {
         Self::tell(&[NotifyState::Watchdog]);
     }
 
-    /// How often to say that the daemon is alive: twice in the time after which the service manager would kill it.
-    /// `None` when nobody waits for it.
+    /// After how long without [`Self::alive`] the service manager would kill the daemon. `None` when nobody waits for it.
     #[must_use]
-    pub fn watchdog_interval(self) -> Option<Duration> {
-        sd_notify::watchdog_enabled().map(|limit| limit / 2)
+    pub fn watchdog(self) -> Option<Duration> {
+        sd_notify::watchdog_enabled()
     }
 
     fn tell(states: &[NotifyState<'_>]) {

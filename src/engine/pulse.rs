@@ -52,6 +52,23 @@ pub struct Lately {
 }
 
 impl Pulse {
+    /// How long to wait between two pulses for a watchdog that fires after `limit` without any.
+    #[must_use]
+    pub fn interval(limit: Duration) -> Duration {
+        limit / 2
+    }
+
+    /// Waits for so long, and then until everything is seen to be alive.
+    pub async fn beat(&self, interval: Duration) {
+        loop {
+            self.clock.sleep(interval).await;
+            match self.first_sign_of_death().await {
+                None => return,
+                Some(dead) => tracing::error!(?dead, "something hangs; the watchdog is not fed"),
+            }
+        }
+    }
+
     /// The first organ that does not work, found out now.
     pub async fn first_sign_of_death(&self) -> Option<Organ> {
         if self.health.planner_silent_for() > PLANNER_WITHIN {
