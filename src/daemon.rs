@@ -172,6 +172,7 @@ impl Daemon {
     /// Starts everything. When it returns, the first plan is made and the daemon serves.
     pub async fn start(config: &Config, outside: Outside) -> Result<Self, StartError> {
         let clock = Arc::clone(&outside.clock);
+        let _told = attendant::tell_of_start(&clock);
         let (identity, connector) = connector::connector(config, &clock)?;
         let credentials: Arc<dyn Credentials> = identity;
         let line: Arc<dyn Line> = Arc::clone(&connector) as Arc<dyn Line>;

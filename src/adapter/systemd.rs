@@ -9,6 +9,12 @@ use sd_notify::NotifyState;
 pub struct ServiceManager;
 
 impl ServiceManager {
+    /// The start goes on, and is heard of again within this time. Then it may take longer than `TimeoutStartSec=`.
+    pub fn starting(self, again_within: Duration) {
+        let again_within = u32::try_from(again_within.as_micros()).unwrap_or(u32::MAX);
+        Self::tell(&[NotifyState::ExtendTimeoutUsec(again_within)]);
+    }
+
     /// The daemon serves.
     pub fn ready(self, status: &str) {
         Self::tell(&[NotifyState::Ready, NotifyState::Status(status)]);

@@ -4,14 +4,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::systemd::ServiceManager;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::pulse::Pulse;
+use crate::port::clock::Clock;
 
 /// How often the status line is written anew.
 const STATUS_EVERY: Duration = Duration::from_mins(1);
+
+/// How often the service manager hears that a start goes on, and how long it is to wait for the next time.
+const STARTING_EVERY: Duration = Duration::from_secs(20);
+const STARTING_WITHIN: Duration = Duration::from_mins(2);
+
+/// Tells the service manager that the start goes on, as long as what is returned lives. To bring the ledger of a large house
+/// to a new schema takes longer than a service may take to start, and would be taken back and begun anew for ever.
+///
+/// It is a task of its own: whoever opens the ledger has no time for anything else.
+pub(super) fn tell_of_start(clock: &Arc<dyn Clock>) -> JoinSet<()> {
+    let clock = Arc::clone(clock);
+    let mut telling = JoinSet::new();
+    telling.spawn(async move {
+        loop {
+            ServiceManager.starting(STARTING_WITHIN);
+            clock.sleep(STARTING_EVERY).await;
+        }
+    });
+    telling
+}
 
 /// Stands between what is alive and whoever watches over it.
 pub struct Attendant {
