@@ -66,9 +66,9 @@ use crate::port::store::{Rescued, Store, StoreError, TakeOver};
 use crate::port::ticker::{Ticker, TickerError};
 use crate::port::zones::ZoneDatabase;
 
+pub use attendant::Attendant;
 pub use connector::{identity, line};
 
-use attendant::Attendant;
 use doors::Doors;
 
 /// What comes in from outside and may be another thing in a rehearsal: time, chance, zone rules, files, beats.
@@ -172,6 +172,7 @@ impl Daemon {
     /// Starts everything. When it returns, the first plan is made and the daemon serves.
     pub async fn start(config: &Config, outside: Outside) -> Result<Self, StartError> {
         let clock = Arc::clone(&outside.clock);
+        let _told = attendant::tell_of_start(&clock);
         let (identity, connector) = connector::connector(config, &clock)?;
         let credentials: Arc<dyn Credentials> = identity;
         let line: Arc<dyn Line> = Arc::clone(&connector) as Arc<dyn Line>;
@@ -239,10 +240,12 @@ impl Daemon {
         let introductions = introductions(&rosters, strangers);
         let recaller = recaller(config, &sender, recall);
         let replier = replier(&sender, shown);
+        let (recall, reply) = (Arc::clone(&recaller.bell), Arc::clone(&replier.bell));
         let pulse = watchers::pulse(config, &sender, &credentials);
         let vitals = watchers::vitals(running, &pulse, &outside, &keeper, line);
         let attendant = Attendant::new(pulse, keeper.cell());
-        let chores = Chores { backups, ..chores(config, &introductions, &rosters, planner, credentials, taken.term) };
+        let chores = chores(config, &introductions, &rosters, planner, credentials, taken.term);
+        let chores = Chores { backups, recall, reply, ..chores };
         let dispatcher = dispatcher(config, sender, &replan, taken.term);
         // One beat of each kind: more of a kind would do the same work again.
         let (bell, beats) = mpsc::channel(4);
@@ -530,6 +533,8 @@ fn chores(
         replan: Arc::clone(&rosters.replan),
         rosters: Arc::clone(&rosters.wanted),
         strangers: Arc::clone(&introductions.wanted),
+        recall: Arc::default(),
+        reply: Arc::default(),
         fallback_zone: config.fallback_zone,
         keep_attempts: TimeDelta::from_std(config.keep_attempts).unwrap_or(TimeDelta::MAX),
         term,

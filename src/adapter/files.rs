@@ -8,10 +8,12 @@ mod watch;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
+use tokio::sync::Mutex;
 
 use crate::domain::problem::Source;
 use crate::domain::supplies::Kind;
@@ -32,12 +34,14 @@ const READING: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONB
 #[derive(Debug, Clone)]
 pub struct DirectoryLibrary {
     directory: PathBuf,
+    /// One looks at a time, so that a directory that hangs has one thread and not one for each who asks.
+    looking: Arc<Mutex<()>>,
 }
 
 impl DirectoryLibrary {
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        Self { directory, looking: Arc::default() }
     }
 }
 
@@ -45,7 +49,12 @@ impl DirectoryLibrary {
 impl Library for DirectoryLibrary {
     async fn read(&self) -> Shelf {
         let directory = self.directory.clone();
-        match tokio::task::spawn_blocking(move || read_directory(&directory)).await {
+        let looking = Arc::clone(&self.looking).lock_owned().await;
+        let look = move || {
+            let _looking = looking;
+            read_directory(&directory)
+        };
+        match tokio::task::spawn_blocking(look).await {
             Ok(found) => found,
             Err(error) => {
                 Shelf { unreadable: vec![unreadable(&self.directory, &io::Error::other(error))], ..Shelf::default() }
@@ -253,6 +262,22 @@ fn unreadable(path: &Path, error: &io::Error) -> UnreadableFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A disk that is gone keeps whoever looks for ever, and `nudged reload` is asked again and again.
+    #[tokio::test]
+    async fn a_directory_is_looked_at_by_one_at_a_time() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let library = DirectoryLibrary::new(directory.path().to_owned());
+        let hangs = Arc::clone(&library.looking).lock_owned().await;
+        let mut read = library.read();
+        tokio::select! {
+            biased;
+            _ = &mut read => panic!("two look at it"),
+            () = tokio::task::yield_now() => {}
+        }
+        drop(hangs);
+        assert!(read.await.unreadable.is_empty());
+    }
 
     #[tokio::test]
     async fn toml_files_come_in_the_order_of_their_names() {

@@ -9,6 +9,12 @@ use sd_notify::NotifyState;
 pub struct ServiceManager;
 
 impl ServiceManager {
+    /// The start goes on, and is heard of again within this time. Then it may take longer than `TimeoutStartSec=`.
+    pub fn starting(self, again_within: Duration) {
+        let again_within = u32::try_from(again_within.as_micros()).unwrap_or(u32::MAX);
+        Self::tell(&[NotifyState::ExtendTimeoutUsec(again_within)]);
+    }
+
     /// The daemon serves.
     pub fn ready(self, status: &str) {
         Self::tell(&[NotifyState::Ready, NotifyState::Status(status)]);
@@ -29,11 +35,10 @@ impl ServiceManager {
         Self::tell(&[NotifyState::Watchdog]);
     }
 
-    /// How often to say that the daemon is alive: twice in the time after which the service manager would kill it.
-    /// `None` when nobody waits for it.
+    /// After how long without [`Self::alive`] the service manager would kill the daemon. `None` when nobody waits for it.
     #[must_use]
-    pub fn watchdog_interval(self) -> Option<Duration> {
-        sd_notify::watchdog_enabled().map(|limit| limit / 2)
+    pub fn watchdog(self) -> Option<Duration> {
+        sd_notify::watchdog_enabled()
     }
 
     fn tell(states: &[NotifyState<'_>]) {

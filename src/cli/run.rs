@@ -1,8 +1,9 @@
 //! `nudged run`: the daemon.
 
-use std::io::IsTerminal;
-use std::path::Path;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,12 +34,13 @@ pub(super) async fn run(screen: Screen, common: &Common, _args: &RunArgs) -> End
     let config = settings::load(screen, common)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let _log = start_log(&config.log, Arc::clone(&clock));
+    let files = watch(config.schedules.clone(), clock.as_ref()).await;
     let outside = Outside {
         clock,
         entropy: Arc::new(SystemEntropy),
         zones: Arc::new(ZoneData::newest()),
         library: Arc::new(DirectoryLibrary::new(config.schedules.clone())),
-        files: watch(&config.schedules),
+        files,
         ticker: Arc::new(CronTicker::new(config.backups.as_ref().map(|backups| backups.at))),
     };
     // Listened for before anything starts, so that an early stop is a clean one.
@@ -76,9 +78,19 @@ pub(super) async fn run(screen: Screen, common: &Common, _args: &RunArgs) -> End
     }
 }
 
+/// How long their directory may take to answer when the schedule files begin to be watched.
+const WATCHED_WITHIN: Duration = Duration::from_secs(30);
+
 /// Watches the schedule files; from before they are first read, so that no change is missed.
-fn watch(schedules: &Path) -> Option<Arc<dyn FileWatch>> {
-    match DirectoryWatch::new(schedules.to_owned()) {
+async fn watch(schedules: PathBuf, clock: &dyn Clock) -> Option<Arc<dyn FileWatch>> {
+    // A directory that hangs must not keep the daemon from starting: what was good of it is in the ledger.
+    let watch = tokio::select! {
+        watch = tokio::task::spawn_blocking(|| DirectoryWatch::new(schedules)) => {
+            watch.unwrap_or_else(|error| Err(io::Error::other(error)))
+        }
+        () = clock.sleep(WATCHED_WITHIN) => Err(io::ErrorKind::TimedOut.into()),
+    };
+    match watch {
         Ok(watch) => Some(Arc::new(watch)),
         Err(error) => {
             tracing::warn!(%error, "schedule files can't be watched; after an edit say `nudged reload`");

@@ -4,43 +4,76 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::adapter::systemd::ServiceManager;
 use crate::engine::catalog::CatalogCell;
 use crate::engine::pulse::Pulse;
+use crate::port::clock::Clock;
 
 /// How often the status line is written anew.
 const STATUS_EVERY: Duration = Duration::from_mins(1);
 
-pub(super) struct Attendant {
+/// How often the service manager hears that a start goes on, and how long it is to wait for the next time.
+const STARTING_EVERY: Duration = Duration::from_secs(20);
+const STARTING_WITHIN: Duration = Duration::from_mins(2);
+
+/// Tells the service manager that the start goes on, as long as what is returned lives. To bring the ledger of a large house
+/// to a new schema takes longer than a service may take to start, and would be taken back and begun anew for ever.
+///
+/// It is a task of its own: whoever opens the ledger has no time for anything else.
+pub(super) fn tell_of_start(clock: &Arc<dyn Clock>) -> JoinSet<()> {
+    let clock = Arc::clone(clock);
+    let mut telling = JoinSet::new();
+    telling.spawn(async move {
+        loop {
+            ServiceManager.starting(STARTING_WITHIN);
+            clock.sleep(STARTING_EVERY).await;
+        }
+    });
+    telling
+}
+
+/// Stands between what is alive and whoever watches over it.
+pub struct Attendant {
     pulse: Arc<Pulse>,
     catalog: Arc<CatalogCell>,
 }
 
 impl Attendant {
-    pub(super) fn new(pulse: Arc<Pulse>, catalog: Arc<CatalogCell>) -> Self {
+    #[must_use]
+    pub fn new(pulse: Arc<Pulse>, catalog: Arc<CatalogCell>) -> Self {
         Self { pulse, catalog }
     }
 
-    pub(super) async fn run(self, stop: CancellationToken) {
-        ServiceManager.ready(&self.status().await);
-        let watchdog = ServiceManager.watchdog_interval();
-        let interval = watchdog.map_or(STATUS_EVERY, |interval| interval.min(STATUS_EVERY));
+    /// Runs until `stop`. Nothing that hangs keeps that waiting.
+    pub async fn run(self, stop: CancellationToken) {
+        let watchdog = ServiceManager.watchdog();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.feed(watchdog) => {}
+            () = self.tell() => {}
+        }
+    }
+
+    /// Feeds the watchdog. Where there is none, the pulse is felt all the same, for the log.
+    async fn feed(&self, watchdog: Option<Duration>) {
+        let interval = watchdog.map_or(STATUS_EVERY, |limit| Pulse::interval(limit).min(STATUS_EVERY));
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = self.pulse.clock.sleep(interval) => {}
+            self.pulse.beat(interval).await;
+            if watchdog.is_some() {
+                ServiceManager.alive();
             }
-            match self.pulse.first_sign_of_death().await {
-                None => {
-                    if watchdog.is_some() {
-                        ServiceManager.alive();
-                    }
-                    ServiceManager.status(&self.status().await);
-                }
-                Some(dead) => tracing::error!(?dead, "something hangs; the watchdog is not fed"),
-            }
+        }
+    }
+
+    /// Tells what comes next. Not between two meals of the watchdog: the ledger may take its time to answer.
+    async fn tell(&self) {
+        ServiceManager.ready(&self.status().await);
+        loop {
+            self.pulse.clock.sleep(STATUS_EVERY).await;
+            ServiceManager.status(&self.status().await);
         }
     }
 

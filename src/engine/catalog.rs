@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -20,7 +21,7 @@ use crate::domain::supplies::Supplies;
 use crate::engine::planner::{MISSING_GRACE, PlanMaker};
 use crate::port::clock::Clock;
 use crate::port::desk::HeldBackFile;
-use crate::port::library::{Library, Shelf};
+use crate::port::library::{Library, Shelf, UnreadableFile};
 use crate::port::reload::{Change, Guard, Reload, ReloadManner, ReloadRequest, ReloadVerdict, ScheduleChange};
 use crate::port::store::{Document, Store, StoreError};
 use crate::port::vitals::Reloads;
@@ -104,7 +105,13 @@ pub struct CatalogKeeper {
     pub fallback_zone: Tz,
     cell: Arc<CatalogCell>,
     reloads: RwLock<Reloads>,
+    /// Held from before the files are read until what they say is in force: what was read first must not win over what was
+    /// read later. It is not the turn of the catalog, since nobody plans from the files.
+    reading: Mutex<()>,
 }
+
+/// How long the files may take. A disk of another machine that is gone may answer never.
+const READ_WITHIN: Duration = Duration::from_secs(30);
 
 impl CatalogKeeper {
     #[must_use]
@@ -115,7 +122,16 @@ impl CatalogKeeper {
         zones: Arc<dyn ZoneDatabase>,
         fallback_zone: Tz,
     ) -> Self {
-        Self { library, store, clock, zones, fallback_zone, cell: Arc::default(), reloads: RwLock::default() }
+        Self {
+            library,
+            store,
+            clock,
+            zones,
+            fallback_zone,
+            cell: Arc::default(),
+            reloads: RwLock::default(),
+            reading: Mutex::default(),
+        }
     }
 
     /// The catalog that everybody sees.
@@ -145,14 +161,16 @@ impl CatalogKeeper {
 
     /// Reads the files and the kept documents, without changing anything.
     pub async fn read(&self) -> Result<Catalog, StoreError> {
-        Ok(self.assemble(false).await?.catalog)
+        Ok(self.assemble(&self.look().await, false).await?.catalog)
     }
 
     /// Reads the files and the kept documents, keeps each good file as the new last good one, and puts what came of it
     /// into force, without counting what that does.
     pub async fn reload(&self) -> Result<Arc<Catalog>, StoreError> {
+        let _reading = self.reading.lock().await;
+        let found = self.look().await;
         let _turn = self.cell.turn().await;
-        let assembled = self.assemble(false).await?;
+        let assembled = self.assemble(&found, false).await?;
         assembled.tell();
         let reloaded = self.put_into_force(assembled, ReloadManner::Uncounted, self.clock.now()).await;
         self.note_reload(reloaded)?;
@@ -161,20 +179,18 @@ impl CatalogKeeper {
 
     /// Reads the files again and says what came of it, or what would come of it.
     pub async fn reload_as_asked(&self, request: ReloadRequest) -> Result<ReloadVerdict, StoreError> {
-        self.answer(None, request.dry_run, request.prune).await
+        let _reading = self.reading.lock().await;
+        self.answer(&self.look().await, request.dry_run, request.prune).await
     }
 
     /// Says what would come of these files in place of those in the directory.
     pub async fn try_files(&self, found: &Shelf, prune: bool) -> Result<ReloadVerdict, StoreError> {
-        self.answer(Some(found), true, prune).await
+        self.answer(found, true, prune).await
     }
 
-    async fn answer(&self, tried: Option<&Shelf>, dry_run: bool, prune: bool) -> Result<ReloadVerdict, StoreError> {
+    async fn answer(&self, found: &Shelf, dry_run: bool, prune: bool) -> Result<ReloadVerdict, StoreError> {
         let _turn = self.cell.turn().await;
-        let assembled = match tried {
-            Some(found) => self.assemble_from(found, prune).await?,
-            None => self.assemble(prune).await?,
-        };
+        let assembled = self.assemble(found, prune).await?;
         let manner = if dry_run { ReloadManner::DryRun } else { ReloadManner::Counted };
         if !dry_run {
             assembled.tell();
@@ -216,12 +232,22 @@ impl CatalogKeeper {
         Ok(())
     }
 
-    /// With `prune`, schedules may go in any number.
-    async fn assemble(&self, prune: bool) -> Result<Assembled, StoreError> {
-        self.assemble_from(&self.library.read().await, prune).await
+    /// Reads the files. Where they do not answer in time, nothing is known of them, and what was good goes on.
+    async fn look(&self) -> Shelf {
+        tokio::select! {
+            biased;
+            found = self.library.read() => found,
+            () = self.clock.sleep(READ_WITHIN) => {
+                let why = format!("it did not answer within {} s", READ_WITHIN.as_secs());
+                let cure = "see whether its disk is there, then reload";
+                let directory = UnreadableFile::new("the directory of the schedules", why, cure);
+                Shelf { unreadable: vec![directory], ..Shelf::default() }
+            }
+        }
     }
 
-    async fn assemble_from(&self, found: &Shelf, prune: bool) -> Result<Assembled, StoreError> {
+    /// With `prune`, schedules may go in any number.
+    async fn assemble(&self, found: &Shelf, prune: bool) -> Result<Assembled, StoreError> {
         let kept = self.store.documents(LAST_GOOD).await?;
         let kept_supplies = self.store.documents(LAST_GOOD_SUPPLY).await?;
         let sends = self.store.documents(SENDS).await?;

@@ -41,6 +41,9 @@ pub struct Chores {
     pub rosters: Arc<Notify>,
     /// Rung with it, so that strangers are asked for.
     pub strangers: Arc<Notify>,
+    /// Rung with it as well, should nobody have rung for a recall or a reply: neither is to wait for the next start.
+    pub recall: Arc<Notify>,
+    pub reply: Arc<Notify>,
     /// The zone of people of whom none is known.
     pub fallback_zone: Tz,
     /// How long attempts are kept.
@@ -118,6 +121,8 @@ impl Chores {
                 self.work.notify_one();
                 self.rosters.notify_one();
                 self.strangers.notify_one();
+                self.recall.notify_one();
+                self.reply.notify_one();
             }
             Beat::Prune => {
                 let rows = self.store.prune(now - self.keep_attempts, now).await?;

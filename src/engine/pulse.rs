@@ -21,9 +21,12 @@ use crate::port::vitals::{Need, Organ};
 
 /// How long a loop may take to go round once it is asked to.
 ///
-/// A large expansion or import holds the store's writer for some seconds; with twice this the watchdog is still fed in
-/// time.
+/// A large expansion or import holds the store's writer for some seconds. An interval and twice this are less than the time
+/// after which the watchdog fires.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// How soon what hangs is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Beats come every minute; without any, the chores plan after five.
 const PLANNER_WITHIN: Duration = Duration::from_mins(7);
@@ -52,6 +55,22 @@ pub struct Lately {
 }
 
 impl Pulse {
+    /// How long to wait between two pulses for a watchdog that fires after `limit` without any.
+    #[must_use]
+    pub fn interval(limit: Duration) -> Duration {
+        limit / 4
+    }
+
+    /// Waits for so long, and then until everything is seen to be alive. What hung may be well long before the next pulse
+    /// would be due, and the watchdog does not wait for that one.
+    pub async fn beat(&self, interval: Duration) {
+        self.clock.sleep(interval).await;
+        while let Some(dead) = self.first_sign_of_death().await {
+            tracing::error!(?dead, "something hangs; the watchdog is not fed");
+            self.clock.sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// The first organ that does not work, found out now.
     pub async fn first_sign_of_death(&self) -> Option<Organ> {
         if self.health.planner_silent_for() > PLANNER_WITHIN {

@@ -43,14 +43,20 @@ impl Reloader {
                 () = stop.cancelled() => return,
                 () = self.settled() => {}
             }
-            while let Err(error) = self.keeper.reload_as_asked(ReloadRequest::default()).await {
-                tracing::error!(%error, "the schedule files could not be read again; it is tried once more");
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = self.clock.sleep(AGAIN) => {}
-                }
+            // The next start reads the files anyway, and a directory that hangs must not hold up a stop.
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.reload() => {}
             }
             self.replan.notify_one();
+        }
+    }
+
+    /// Reads the files, until the store is well enough to take in what they say.
+    async fn reload(&self) {
+        while let Err(error) = self.keeper.reload_as_asked(ReloadRequest::default()).await {
+            tracing::error!(%error, "the schedule files could not be read again; it is tried once more");
+            self.clock.sleep(AGAIN).await;
         }
     }
 

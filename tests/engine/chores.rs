@@ -56,6 +56,52 @@ impl Credentials for GoodSecret {
     }
 }
 
+fn chores(rig: &Rig, clock: Arc<dyn Clock>) -> Chores {
+    let planner = Planner {
+        store: rig.store.clone(),
+        clock: rig.clock.clone(),
+        zones: rig.planner.zones.clone(),
+        catalog: rig.catalog(),
+        health: rig.planner.health.clone(),
+        last: LastPass::default(),
+    };
+    Chores {
+        store: rig.store.clone(),
+        clock: clock.clone(),
+        planner: Arc::new(planner),
+        credentials: CredentialWatch::new(Arc::new(GoodSecret), clock),
+        backups: None,
+        work: Arc::default(),
+        replan: Arc::default(),
+        rosters: Arc::default(),
+        strangers: Arc::default(),
+        recall: Arc::default(),
+        reply: Arc::default(),
+        fallback_zone: Tz::UTC,
+        keep_attempts: TimeDelta::days(30),
+        term: rig.term(),
+    }
+}
+
+/// Whoever took something in may have died before they rang.
+#[tokio::test]
+async fn what_nobody_rang_for_is_looked_for_with_the_next_beat() {
+    let rig = Rig::new("2027-03-01T00:00").await;
+    let chores = chores(&rig, rig.clock.clone());
+    let bells = [&chores.work, &chores.rosters, &chores.strangers, &chores.recall, &chores.reply].map(Arc::clone);
+    let (bell, beats) = mpsc::channel(1);
+    bell.send(Beat::Plan).await.expect("the chores listen");
+    let rung = async {
+        for bell in bells {
+            bell.notified().await;
+        }
+    };
+    tokio::select! {
+        () = chores.run(beats, CancellationToken::new()) => panic!("nobody stops it"),
+        () = rig.at_once(rung) => {}
+    }
+}
+
 /// Who moved while the disk was full would be served on the old clock until the next beat, which may be minutes away.
 #[tokio::test]
 async fn a_plan_that_failed_is_made_again_after_five_seconds() {
@@ -68,29 +114,8 @@ async fn a_plan_that_failed_is_made_again_after_five_seconds() {
 
     let (naps, mut told) = mpsc::channel(1);
     let clock = Arc::new(Told { clock: Arc::clone(&rig.clock), naps });
-    let planner = Planner {
-        store: rig.store.clone(),
-        clock: rig.clock.clone(),
-        zones: rig.planner.zones.clone(),
-        catalog: rig.catalog(),
-        health: rig.planner.health.clone(),
-        last: LastPass::default(),
-    };
     let (work, stop) = (Arc::new(Notify::new()), CancellationToken::new());
-    let chores = Chores {
-        store: rig.store.clone(),
-        clock: clock.clone(),
-        planner: Arc::new(planner),
-        credentials: CredentialWatch::new(Arc::new(GoodSecret), clock),
-        backups: None,
-        work: Arc::clone(&work),
-        replan: Arc::default(),
-        rosters: Arc::default(),
-        strangers: Arc::default(),
-        fallback_zone: Tz::UTC,
-        keep_attempts: TimeDelta::days(30),
-        term: rig.term(),
-    };
+    let chores = Chores { work: Arc::clone(&work), ..chores(&rig, clock) };
     let (bell, beats) = mpsc::channel(1);
     rig.now_is(at("2027-03-01T00:08"));
     bell.send(Beat::Plan).await.expect("the chores listen");

@@ -1,11 +1,13 @@
 //! What the watchdog, `/healthz` and `/readyz` go by: each organ that can fail, failing.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use nudged::daemon::Attendant;
 use nudged::domain::credential::{Credential, CredentialKind};
 use nudged::domain::delivery::{Reason, State};
 use nudged::domain::time::Moment;
@@ -117,7 +119,56 @@ async fn a_dispatcher_that_is_rung_and_does_not_go_round_is_found() {
     let rig = Rig::new("2027-03-01T08:00").await;
     let clock = Arc::new(Naps { began_at: at("2027-03-01T08:00"), elapsed: Mutex::default() });
     let health = Arc::new(Health::new(clock.clone()));
-    assert_eq!(pulse(&rig, clock, health, paper()).hangs().await, Some(Organ::Dispatcher));
+    assert_eq!(pulse(&rig, clock.clone(), health, paper()).hangs().await, Some(Organ::Dispatcher));
+    // The ledger may take as long as the dispatcher may. `WatchdogSec=` of the unit is 60 s.
+    let (limit, longest) = (Duration::from_mins(1), clock.moment().0 * 2);
+    assert!(Pulse::interval(limit) + longest < limit, "what answers in time is fed in time");
+}
+
+/// Whatever hung for a part of a minute is well again when the watchdog would fire; a second interval would be too long.
+#[tokio::test]
+async fn what_hangs_is_looked_at_again_at_once() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.plan().await;
+    let pulse = pulse(&rig, rig.clock.clone(), rig.planner.health.clone(), paper());
+    let stop = CancellationToken::new();
+    let mut running = JoinSet::new();
+    running.spawn(dispatcher(&rig, &pulse).run(stop.clone()));
+    let mut beat = pin!(pulse.beat(Duration::from_secs(15)));
+    rig.waits(&mut beat).await;
+    rig.now_is(at("2027-03-01T08:08"));
+    rig.waits(&mut beat).await;
+    rig.plan().await;
+    let mut waited = TimeDelta::zero();
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut beat => break,
+            () = rig.turns() => waited += TimeDelta::milliseconds(500),
+        }
+        assert!(waited < TimeDelta::seconds(3), "it waits for longer than a moment");
+        rig.now_is(at("2027-03-01T08:08") + waited);
+    }
+    stop.cancel();
+    running.join_all().await;
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_pulse() {
+    let rig = Rig::new("2027-03-01T08:00").await;
+    rig.plan().await;
+    let pulse = Arc::new(pulse(&rig, rig.clock.clone(), rig.planner.health.clone(), paper()));
+    let stop = CancellationToken::new();
+    let mut running = pin!(Attendant::new(pulse.clone(), rig.catalog()).run(stop.clone()));
+    rig.waits(&mut running).await;
+    rig.now_is(at("2027-03-01T08:01"));
+    tokio::select! {
+        () = &mut running => panic!("nobody stops it"),
+        () = pulse.work.notified() => {}
+    }
+    // There is no dispatcher any more that could go round.
+    stop.cancel();
+    rig.at_once(running).await;
 }
 
 #[tokio::test]

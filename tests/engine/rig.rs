@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -428,16 +429,27 @@ impl Rig {
 
     /// What `work` comes to without any time going by.
     pub(crate) async fn at_once<T>(&self, work: impl Future<Output = T>) -> T {
-        let others = async {
-            for _ in 0..100 {
-                self.store.probe().await.expect("a well store");
-                tokio::task::yield_now().await;
-            }
-        };
         tokio::select! {
             biased;
             done = work => done,
-            () = others => panic!("it waits for the clock"),
+            () = self.turns() => panic!("it waits for the clock"),
+        }
+    }
+
+    /// Goes on with `work` until it waits for something that does not come by itself.
+    pub(crate) async fn waits(&self, work: &mut Pin<&mut impl Future>) {
+        tokio::select! {
+            biased;
+            _ = work => panic!("it waits for nothing"),
+            () = self.turns() => {}
+        }
+    }
+
+    /// Everybody who has something to do, and asks the ledger for it, has come to it by then.
+    pub(crate) async fn turns(&self) {
+        for _ in 0..100 {
+            self.store.probe().await.expect("a well store");
+            tokio::task::yield_now().await;
         }
     }
 

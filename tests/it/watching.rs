@@ -1,12 +1,14 @@
 //! Those who watch over the daemon: monitors on the loopback, and the doctor.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::net::UnixDatagram;
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::calling::{Called, MONITORS_TOKEN, TOKEN};
-use crate::rig::Rig;
+use crate::rig::{PATIENCE, Rig};
 
 /// The samples of a scrape.
 fn samples(text: &str) -> BTreeMap<&str, f64> {
@@ -52,6 +54,28 @@ async fn a_monitor_reads_what_was_sent_and_who_is_late_and_nobodys_name() {
     for name in ["Person 0", "29:", "a:conversation", "hello"] {
         assert!(!text.contains(name), "{name}: {text}");
     }
+    daemon.stop();
+}
+
+/// A schema step for millions of deliveries takes longer than systemd waits for a start of which it hears nothing.
+#[tokio::test]
+async fn a_start_that_takes_long_is_not_ended_by_systemd() {
+    let rig = Rig::new().await;
+    let systemd = UnixDatagram::bind(rig.path("notify")).expect("a socket");
+    systemd.set_read_timeout(Some(PATIENCE)).expect("it can be set");
+    let told = || {
+        let mut buffer = [0; 4096];
+        let length = systemd.recv(&mut buffer).expect("something is told");
+        String::from_utf8(buffer[..length].to_vec()).expect("text")
+    };
+    std::fs::create_dir(rig.path("state")).expect("made");
+    let another = File::create(rig.path("state/nudged.lock")).expect("a lock");
+    another.lock().expect("locked");
+    let daemon = rig.spawn(rig.command(&["run"]).env("NOTIFY_SOCKET", rig.path("notify")));
+    assert_eq!(told().trim_end(), "EXTEND_TIMEOUT_USEC=120000000", "while it waits for the ledger");
+    drop(another);
+    let ready = std::iter::repeat_with(told).find(|told| !told.starts_with("EXTEND_TIMEOUT_USEC=")).expect("more");
+    assert!(ready.starts_with("READY=1\nSTATUS=0 schedules; "), "{ready}");
     daemon.stop();
 }
 

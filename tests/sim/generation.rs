@@ -140,7 +140,7 @@ impl Generation {
         let mut tasks = JoinSet::new();
         tasks.spawn(dispatcher(around, &handles, Arc::clone(&sender), taken.term).run(stop.clone()));
         let rosters = rosters(&handles, &sender);
-        tasks.spawn(chores(&handles, &rosters, taken.term).run(beats, stop.clone()));
+        tasks.spawn(chores(&handles, &sender, &rosters, taken.term).run(beats, stop.clone()));
         tasks.spawn(rosters.run(stop.clone()));
         tasks.spawn(recaller(around, &handles, &sender).run(stop.clone()));
         tasks.spawn(replier(&sender).run(stop.clone()));
@@ -273,7 +273,7 @@ fn dispatcher(
     }
 }
 
-fn chores(handles: &Handles, rosters: &Rosters, term: nudged::domain::id::Term) -> Chores {
+fn chores(handles: &Handles, sender: &Sender, rosters: &Rosters, term: nudged::domain::id::Term) -> Chores {
     Chores {
         store: Arc::clone(&handles.store),
         clock: Arc::clone(&handles.clock),
@@ -283,6 +283,8 @@ fn chores(handles: &Handles, rosters: &Rosters, term: nudged::domain::id::Term) 
         replan: Arc::clone(&handles.replan),
         rosters: Arc::clone(&rosters.wanted),
         strangers: Arc::default(),
+        recall: Arc::clone(&handles.recall),
+        reply: Arc::clone(&sender.questions),
         backups: None,
         fallback_zone: FALLBACK,
         keep_attempts: TimeDelta::days(30),

@@ -348,7 +348,7 @@ impl Store for SqliteStore {
     }
 
     async fn delivered(&self, delivery: DeliveryId) -> Result<Option<Delivered>, StoreError> {
-        self.reader.call("reading what was sent", move |conn| presses::delivered(conn, delivery)).await
+        self.writer.call("reading what was sent", move |conn| presses::delivered(conn, delivery)).await
     }
 
     async fn ask_zone(&self, recipient: RecipientId, now: DateTime<Utc>) -> Result<bool, StoreError> {
@@ -516,5 +516,36 @@ impl Store for SqliteStore {
         self.reader.close().await;
         self.copier.close().await;
         self.writer.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A list of everybody takes seconds, and so long Teams waits for the answer to a press.
+    #[tokio::test]
+    async fn a_press_does_not_wait_behind_what_takes_long_to_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::open(&folder.path().join("ledger.db")).expect("a ledger");
+        let (end, ended) = mpsc::channel::<()>();
+        let takes_long = store.reader.call("listing people", move |_| {
+            drop(ended.recv());
+            Ok(())
+        });
+        let turns = async {
+            for _ in 0..100 {
+                store.probe().await.expect("a well ledger");
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = takes_long => panic!("it was not ended"),
+            delivered = store.delivered(DeliveryId(1)) => assert_eq!(delivered.expect("a well ledger"), None),
+            () = turns => panic!("it waits"),
+        }
+        drop(end);
     }
 }
