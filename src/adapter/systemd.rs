@@ -35,7 +35,8 @@ impl ServiceManager {
         Self::tell(&[NotifyState::Watchdog]);
     }
 
-    /// After how long without [`Self::alive`] the service manager would kill the daemon. `None` when nobody waits for it.
+    /// After how long without [`Self::alive`] the service manager would kill the daemon. `None` when nobody waits for
+    /// it.
     #[must_use]
     pub fn watchdog(self) -> Option<Duration> {
         sd_notify::watchdog_enabled()

@@ -19,8 +19,8 @@ const STATUS_EVERY: Duration = Duration::from_mins(1);
 const STARTING_EVERY: Duration = Duration::from_secs(20);
 const STARTING_WITHIN: Duration = Duration::from_mins(2);
 
-/// Tells the service manager that the start goes on, as long as what is returned lives. To bring the ledger of a large house
-/// to a new schema takes longer than a service may take to start, and would be taken back and begun anew for ever.
+/// Tells the service manager that the start goes on, as long as what is returned lives. To bring the ledger of a large
+/// house to a new schema takes longer than a service may take to start, and would be taken back and begun anew for ever.
 ///
 /// It is a task of its own: whoever opens the ledger has no time for anything else.
 pub(super) fn tell_of_start(clock: &Arc<dyn Clock>) -> JoinSet<()> {

@@ -105,8 +105,8 @@ pub struct CatalogKeeper {
     pub fallback_zone: Tz,
     cell: Arc<CatalogCell>,
     reloads: RwLock<Reloads>,
-    /// Held from before the files are read until what they say is in force: what was read first must not win over what was
-    /// read later. It is not the turn of the catalog, since nobody plans from the files.
+    /// Held from before the files are read until what they say is in force: what was read first must not win over what
+    /// was read later. It is not the turn of the catalog, since nobody plans from the files.
     reading: Mutex<()>,
 }
 

@@ -21,8 +21,8 @@ use crate::port::vitals::{Need, Organ};
 
 /// How long a loop may take to go round once it is asked to.
 ///
-/// A large expansion or import holds the store's writer for some seconds. An interval and twice this are less than the time
-/// after which the watchdog fires.
+/// A large expansion or import holds the store's writer for some seconds. An interval and twice this are less than the
+/// time after which the watchdog fires.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
 /// How soon what hangs is looked at again.
@@ -61,8 +61,8 @@ impl Pulse {
         limit / 4
     }
 
-    /// Waits for so long, and then until everything is seen to be alive. What hung may be well long before the next pulse
-    /// would be due, and the watchdog does not wait for that one.
+    /// Waits for so long, and then until everything is seen to be alive. What hung may be well long before the next
+    /// pulse would be due, and the watchdog does not wait for that one.
     pub async fn beat(&self, interval: Duration) {
         self.clock.sleep(interval).await;
         while let Some(dead) = self.first_sign_of_death().await {
