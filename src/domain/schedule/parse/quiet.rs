@@ -19,7 +19,7 @@ pub(super) fn warn(table: &mut Table<'_>, when: &When, policies: &Policies) {
         Trigger::Once(at) => vec![at.time()],
         Trigger::Calendar(calendar) => calendar.times.clone(),
         Trigger::Rule(rule) => rule.times.clone(),
-        Trigger::Instant(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) | Trigger::Event(_) => return,
+        Trigger::Instant { .. } | Trigger::Elapsed { .. } | Trigger::Cron(_) | Trigger::Event(_) => return,
     };
     let is_lost = |time: &NaiveTime| {
         own.iter().filter_map(|quiet| quiet.always_quiet_for(*time)).any(|wait| match policies.in_quiet_hours {
