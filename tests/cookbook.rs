@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use chrono::NaiveDateTime;
+use nudged::adapter::zones::ZoneData;
 use nudged::domain::problem::Source;
 use nudged::domain::recurrence::occurrences;
 use nudged::domain::schedule::parse::accept;
@@ -40,7 +41,10 @@ fn page() -> String {
 fn supplies(blocks: &[(String, usize, String)]) -> Supplies {
     let calendars = blocks.iter().filter(|(kind, _, _)| kind == "toml calendar");
     let path = "calendars/de.toml";
-    let supplies = Supplies::read(calendars.map(|(_, _, text)| (path.to_owned(), Source::new(path, text.as_str()))));
+    let supplies = Supplies::read(
+        calendars.map(|(_, _, text)| (path.to_owned(), Source::new(path, text.as_str()))),
+        &ZoneData::newest(),
+    );
     let calendar = supplies.get(path).expect("the cookbook has a calendar");
     assert!(calendar.problems.is_empty(), "{:?}", calendar.problems);
     supplies
@@ -53,6 +57,7 @@ fn every_recipe_is_right_and_fires_when_it_says() {
     let supplies = supplies(&blocks);
     let begin: NaiveDateTime = "2027-01-01T00:00:00".parse().expect("a time");
     let end: NaiveDateTime = "2030-01-01T00:00:00".parse().expect("a time");
+    let rules = ZoneData::newest();
     let mut recipes = 0;
     for (kind, line, text) in blocks.iter().filter(|(kind, _, _)| kind == "toml") {
         recipes += 1;
@@ -66,7 +71,7 @@ fn every_recipe_is_right_and_fires_when_it_says() {
         }
         let next = text.lines().find_map(|line| line.strip_prefix("# next: ")).unwrap_or_else(|| panic!("line {line}"));
         let count = next.split(", ").count();
-        let got: Vec<_> = occurrences(&schedule.when, begin, end)
+        let got: Vec<_> = occurrences(&schedule.when, &rules, begin, end)
             .take(count)
             .map(|at| at.format("%Y-%m-%d %H:%M").to_string())
             .collect();

@@ -190,11 +190,11 @@ proptest! {
         let data = ZoneData::newest();
         let when = when(WHENS[which]);
         let end = begin + TimeDelta::days(400);
-        let all: Vec<_> = occurrences(&when, begin, end).collect();
+        let all: Vec<_> = occurrences(&when, &data, begin, end).collect();
         prop_assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", all);
         prop_assert!(all.iter().all(|at| (begin..=end).contains(at)));
         let later = begin + TimeDelta::seconds(into);
-        let from_later: Vec<_> = occurrences(&when, later, end).collect();
+        let from_later: Vec<_> = occurrences(&when, &data, later, end).collect();
         let rest: Vec<_> = all.iter().copied().filter(|at| *at >= later).collect();
         prop_assert_eq!(from_later, rest);
         for at in all.iter().take(20) {
@@ -291,7 +291,7 @@ fn check(lines: &str, zone: Tz, begin: &str, expect: &[&str]) {
     let data = ZoneData::newest();
     let when = when(lines);
     let end = civil(begin) + TimeDelta::days(1500);
-    let got: Vec<_> = occurrences(&when, civil(begin), end)
+    let got: Vec<_> = occurrences(&when, &data, civil(begin), end)
         .take(expect.len())
         .map(|at| match instant(&when, at, zone, &data) {
             None => format!("{} skipped", at.format("%m-%d %H:%M")),

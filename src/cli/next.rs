@@ -200,7 +200,7 @@ fn awaited(world: &World, only: Option<&PersonView>) -> Vec<Awaited> {
         }),
         Trigger::Event(_)
         | Trigger::Once(_)
-        | Trigger::Instant(_)
+        | Trigger::Instant { .. }
         | Trigger::Calendar(_)
         | Trigger::Elapsed { .. }
         | Trigger::Cron(_)

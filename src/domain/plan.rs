@@ -81,7 +81,7 @@ pub fn plan(schedule: &Schedule, zones: &[Tz], rules: &dyn ZoneRules, window: Wi
     let (start, end) = civil_times(schedule, window);
 
     let mut waves = Vec::new();
-    for occurrence in candidates(&schedule.when, start, end) {
+    for occurrence in candidates(&schedule.when, rules, start, end) {
         let first = waves.len();
         let mut is_open = is_still_told(schedule, window);
         let spread = Spread::of(&schedule.name, occurrence, schedule.policies.jitter);
@@ -121,18 +121,19 @@ pub fn plan(schedule: &Schedule, zones: &[Tz], rules: &dyn ZoneRules, window: Wi
 
 /// All that `schedule` means on the dates of `window`, whole dates: what an edit is compared with.
 #[must_use]
-pub fn meant(schedule: &Schedule, window: Window) -> Meant {
+pub fn meant(schedule: &Schedule, rules: &dyn ZoneRules, window: Window) -> Meant {
     let (start, end) = civil_times(schedule, window);
     let (first, last) = (start.date(), end.date());
     let midnight = |date: NaiveDate| date.and_time(NaiveTime::MIN);
-    let times = candidates(&schedule.when, midnight(first), last.succ_opt().map_or(NaiveDateTime::MAX, midnight));
+    let end = last.succ_opt().map_or(NaiveDateTime::MAX, midnight);
+    let times = candidates(&schedule.when, rules, midnight(first), end);
     Meant { first, last, times: times.filter(|time| time.date() <= last).collect() }
 }
 
 /// How many times `schedule` meant between two instants, as read on a clock that shows UTC.
 #[must_use]
-pub fn count_between(schedule: &Schedule, after: DateTime<Utc>, until: DateTime<Utc>) -> usize {
-    occurrences(&schedule.when, after.naive_utc(), until.naive_utc()).count()
+pub fn count_between(schedule: &Schedule, rules: &dyn ZoneRules, after: DateTime<Utc>, until: DateTime<Utc>) -> usize {
+    occurrences(&schedule.when, rules, after.naive_utc(), until.naive_utc()).count()
 }
 
 /// From which to which civil time an occurrence can lie that some clock on earth brings into the window.
@@ -165,32 +166,7 @@ mod tests {
     use crate::domain::problem::Source;
     use crate::domain::schedule::parse;
     use crate::domain::supplies::Supplies;
-    use crate::domain::time::LocalTime;
-
-    /// Zones as chrono-tz knows them: good enough where the rules are old.
-    struct KnownRules;
-
-    impl ZoneRules for KnownRules {
-        fn local_time(&self, civil: NaiveDateTime, zone: Tz) -> LocalTime {
-            use chrono::{Offset, TimeZone};
-            match zone.offset_from_local_datetime(&civil) {
-                chrono::LocalResult::Single(offset) => LocalTime::Unique(offset.fix()),
-                chrono::LocalResult::Ambiguous(first, second) => {
-                    LocalTime::Fold { first: first.fix(), second: second.fix() }
-                }
-                chrono::LocalResult::None => panic!("no gap is asked for here: {civil} {zone}"),
-            }
-        }
-
-        fn offset_at(&self, at: DateTime<Utc>, zone: Tz) -> chrono::FixedOffset {
-            use chrono::{Offset, TimeZone};
-            zone.offset_from_utc_datetime(&at.naive_utc()).fix()
-        }
-
-        fn version(&self) -> std::sync::Arc<str> {
-            "test".into()
-        }
-    }
+    use crate::domain::time::known::KnownRules;
 
     const ZONES: [Tz; 5] =
         [Tz::Pacific__Kiritimati, Tz::Asia__Tokyo, Tz::Asia__Kolkata, Tz::Europe__Paris, Tz::Pacific__Pago_Pago];

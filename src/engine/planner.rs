@@ -166,7 +166,7 @@ impl Planner {
                 let Some(mark) = marks.get(&schedule.name) else { continue };
                 let accounted_from = earliest_due(schedule, now);
                 if mark.planned_until < accounted_from {
-                    let missed = count_between(schedule, mark.planned_until, accounted_from);
+                    let missed = count_between(schedule, self.zones.as_ref(), mark.planned_until, accounted_from);
                     *passed_over.entry(mark.schedule.clone()).or_default() += missed as u64;
                 }
             }
@@ -239,7 +239,7 @@ impl PlanMaker {
             schedule: schedule.name.clone(),
             signature,
             planned_until,
-            replaces: (!is_same).then(|| meant(schedule, window)),
+            replaces: (!is_same).then(|| meant(schedule, self.zones.as_ref(), window)),
             waves: plan(schedule, people_zones, self.zones.as_ref(), window),
         })
     }

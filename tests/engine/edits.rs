@@ -90,6 +90,26 @@ async fn who_was_served_before_the_edit_is_accounted_for() {
     assert_eq!(at_ten.reasons[0].reason, Reason::ServedBeforeEdit);
 }
 
+/// One instant is one message, with whatever offset it is written, also where it falls on another date there. The last ones
+/// mean the same on the clock of the schedule.
+#[tokio::test]
+async fn an_instant_that_is_written_with_another_offset_is_not_sent_again() {
+    let rig = Rig::new("2026-12-01T23:30").await;
+    rig.people(&PEOPLE).await;
+    let written =
+        ["2026-12-02T00:30:00+01:00", "2026-12-01T23:30:00Z", "2026-12-02T08:30:00+09:00", "2026-12-02T00:30:00"];
+    let mut got = 0;
+    for (minute, written) in (0..).step_by(10).zip(written) {
+        rig.now_is(at("2026-12-01T23:30") + TimeDelta::minutes(minute));
+        rig.file_says(&says(&format!("at = {written}\nzone = \"Europe/Berlin\""))).await;
+        got += rig.go_round().await.len();
+        assert_eq!(got, PEOPLE.len(), "{written}");
+    }
+    let occurrences = rig.occurrences().await;
+    assert_eq!(occurrences.len(), 1, "{occurrences:?}");
+    assert_eq!(occurrences[0].occurrence, at("2026-12-02T00:30").naive_utc(), "on the clock of the schedule");
+}
+
 /// However often one time of day is changed, and whenever: one message for everybody at most, and one for those whom
 /// each of them still could reach.
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, Weekday};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc, Weekday};
 use chrono_tz::Tz;
 
 use crate::domain::day::{DayOfMonth, DayOfYear, MissingDay};
@@ -42,8 +42,8 @@ pub enum WhoseClock {
 pub enum Trigger {
     /// Once, at a civil time.
     Once(NaiveDateTime),
-    /// Once, at one instant for everybody.
-    Instant(DateTime<FixedOffset>),
+    /// Once, at one instant for everybody. Its civil time is that on the clock of `zone`, with whatever offset it is written.
+    Instant { at: DateTime<Utc>, zone: Tz },
     /// On certain days, at certain times of day.
     Calendar(Calendar),
     /// Again and again after a fixed span of elapsed time, counted from `anchor` on the schedule's clock.
@@ -61,7 +61,7 @@ impl Trigger {
     #[must_use]
     pub fn fires_once(&self) -> bool {
         match self {
-            Trigger::Once(_) | Trigger::Instant(_) => true,
+            Trigger::Once(_) | Trigger::Instant { .. } => true,
             Trigger::Calendar(_)
             | Trigger::Elapsed { .. }
             | Trigger::Cron(_)

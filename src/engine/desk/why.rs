@@ -13,6 +13,7 @@ use crate::domain::recipient::{Address, RecipientKind};
 use crate::domain::recurrence::{instant, occurrences};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::when::{Exceptions, Trigger, When, WhoseClock};
+use crate::domain::time::ZoneRules;
 use crate::engine::catalog::Catalog;
 use crate::engine::desk::{FrontDesk, unknown_schedule};
 use crate::engine::foresight::{Prospect, foresee};
@@ -184,7 +185,7 @@ impl FrontDesk {
             (_, Some(until)) if date > until.date() => return Absent::AfterUntil { until },
             _ => {}
         }
-        if let Some(occurrence) = first_of(when, date) {
+        if let Some(occurrence) = first_of(when, self.zones.as_ref(), date) {
             let clock = match when.clock {
                 WhoseClock::Recipient => zone,
                 WhoseClock::Zone(zone) => zone,
@@ -203,13 +204,13 @@ impl FrontDesk {
             return off.or(ended).unwrap_or(Absent::NoRow { occurrence });
         }
         let without_exceptions = When { exceptions: Exceptions::default(), ..when.clone() };
-        if first_of(&without_exceptions, date).is_some()
+        if first_of(&without_exceptions, self.zones.as_ref(), date).is_some()
             && let Some(off) = day_off(&when.exceptions, date)
         {
             return off;
         }
         let end = date.and_time(NaiveTime::MIN) + TimeDelta::days(AHEAD_DAYS[2]);
-        let next = occurrences(when, date.and_time(NaiveTime::MIN), end).next();
+        let next = occurrences(when, self.zones.as_ref(), date.and_time(NaiveTime::MIN), end).next();
         Absent::NotThatDay { date, next }
     }
 
@@ -310,8 +311,8 @@ fn nothing_ahead(when: &When, now: DateTime<Utc>) -> Absent {
     }
 }
 
-fn first_of(when: &When, date: NaiveDate) -> Option<NaiveDateTime> {
+fn first_of(when: &When, rules: &dyn ZoneRules, date: NaiveDate) -> Option<NaiveDateTime> {
     let midnight = date.and_time(NaiveTime::MIN);
     let end = midnight + TimeDelta::days(1) - TimeDelta::nanoseconds(1);
-    occurrences(when, midnight, end).next()
+    occurrences(when, rules, midnight, end).next()
 }

@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDateTime, TimeDelta};
 use nudged::domain::problem::Source;
-use nudged::domain::recurrence::occurrences;
+use nudged::domain::recurrence::civil_times;
 use nudged::domain::schedule::parse::parse;
 use nudged::domain::supplies::Supplies;
 
@@ -14,7 +14,7 @@ pub fn file(text: &str) {
     assert_inside(&source, &problems);
     let begin: NaiveDateTime = "2026-12-01T00:00:00".parse().expect("a time");
     for schedule in &schedules {
-        let found: Vec<_> = occurrences(&schedule.when, begin, begin + TimeDelta::days(60)).take(20).collect();
+        let found: Vec<_> = civil_times(&schedule.when, begin, begin + TimeDelta::days(60)).take(20).collect();
         assert!(found.windows(2).all(|pair| pair[0] < pair[1]), "{found:?}\n{text}");
     }
 }

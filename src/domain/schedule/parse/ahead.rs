@@ -15,7 +15,7 @@ const LAST_ZONE: TimeDelta = TimeDelta::hours(12);
 #[must_use]
 pub fn nothing_ahead(schedule: &Schedule, now: DateTime<Utc>) -> bool {
     let end = match &schedule.when.trigger {
-        Trigger::Instant(at) => Some(at.to_utc()),
+        Trigger::Instant { at, .. } => Some(*at),
         Trigger::Once(at) => at.checked_add_signed(LAST_ZONE).map(|at| at.and_utc()),
         // An event may come as long as the schedule lives.
         Trigger::Calendar(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) | Trigger::Rule(_) | Trigger::Event(_) => {

@@ -91,7 +91,7 @@ fn read_max_people(table: &mut Table<'_>) -> Option<NonZeroU32> {
 impl Written {
     pub(super) fn with_defaults(self, trigger: &Trigger) -> Policies {
         let late = match trigger {
-            Trigger::Once(_) | Trigger::Instant(_) => Policies::LATE_ONCE,
+            Trigger::Once(_) | Trigger::Instant { .. } => Policies::LATE_ONCE,
             Trigger::Event(_) => Policies::LATE_EVENT,
             Trigger::Calendar(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) | Trigger::Rule(_) => {
                 Policies::LATE_RECURRING

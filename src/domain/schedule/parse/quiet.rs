@@ -44,7 +44,7 @@ fn never_sent(when: &When, policies: &Policies, quiet: &[QuietHours]) -> Option<
         Trigger::Once(at) => vec![at.time()],
         Trigger::Calendar(calendar) => calendar.times.clone(),
         Trigger::Rule(rule) => rule.times.clone(),
-        Trigger::Instant(_) | Trigger::Elapsed { .. } | Trigger::Cron(_) | Trigger::Event(_) => return None,
+        Trigger::Instant { .. } | Trigger::Elapsed { .. } | Trigger::Cron(_) | Trigger::Event(_) => return None,
     };
     times.into_iter().find(|time| {
         quiet.iter().filter_map(|quiet| quiet.always_quiet_for(*time)).any(|wait| {

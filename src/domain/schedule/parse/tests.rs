@@ -131,7 +131,7 @@ fn every_way_of_saying_when() {
     };
     check("at = 2026-12-01T09:00:00", |t| matches!(t, Trigger::Once(_)));
     check("at = \"2026-12-01 09:00\"", |t| matches!(t, Trigger::Once(_)));
-    check("at = 2026-12-01T09:00:00+01:00\nzone = \"Europe/Berlin\"", |t| matches!(t, Trigger::Instant(_)));
+    check("at = 2026-12-01T09:00:00+01:00\nzone = \"Europe/Berlin\"", |t| matches!(t, Trigger::Instant { .. }));
     check("every = \"day\"\nat = 09:00", |t| {
         matches!(t, Trigger::Calendar(Calendar { days: Days::Daily(Rhythm::Each), .. }))
     });

@@ -159,7 +159,7 @@ fn read_moment(table: &mut Table<'_>, at: &Value<'_>, clock: Option<&Placed<Whos
     let trigger = match at.civil()? {
         Civil::DateTime(local) => Trigger::Once(local),
         Civil::Instant(instant) => match clock?.value {
-            WhoseClock::Zone(_) => Trigger::Instant(instant),
+            WhoseClock::Zone(zone) => Trigger::Instant { at: instant.to_utc(), zone },
             WhoseClock::Recipient => {
                 let help = format!(
                     "remove the offset, as in {}, to send at each recipient's own {}; or set zone to a city, such as \"Europe/Berlin\"",

@@ -4,7 +4,7 @@ use super::beside::Beside;
 use super::{except, trigger};
 use crate::domain::document::{Placed, Table, zone};
 use crate::domain::problem::{Code, Problem};
-use crate::domain::recurrence::occurrences;
+use crate::domain::recurrence::civil_times;
 use crate::domain::schedule::when::{Trigger, When, WhoseClock};
 use crate::domain::time::{ClockChangePolicy, FoldPolicy, GapPolicy};
 
@@ -37,7 +37,7 @@ pub(super) fn read(table: &mut Table<'_>, beside: &Beside<'_>) -> Option<When> {
     if let (Some(from), Some(until)) = (&from, &until)
         && from.at <= until.at
         && !matches!(when.trigger, Trigger::Event(_))
-        && occurrences(&when, from.at, until.at).next().is_none()
+        && civil_times(&when, from.at, until.at).next().is_none()
     {
         let message = "nothing falls between `from` and `until`; nothing will be sent";
         table.report(Problem::new(Code::NeverFires, until.span.clone(), message).with_help("change one of the two"));

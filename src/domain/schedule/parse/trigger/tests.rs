@@ -1,7 +1,7 @@
 use chrono::NaiveDateTime;
 
 use crate::domain::problem::{Severity, Source};
-use crate::domain::recurrence::occurrences;
+use crate::domain::recurrence::civil_times;
 use crate::domain::schedule::parse::parse;
 use crate::domain::supplies::Supplies;
 
@@ -13,7 +13,7 @@ fn fires(when: &str, expect: &[&str]) {
     assert!(errors.is_empty(), "{when}\n{errors:?}");
     let begin: NaiveDateTime = "2027-01-01T00:00:00".parse().expect("a time");
     let end = "2037-12-31T23:59:59".parse().expect("a time");
-    let got = occurrences(&schedules[0].when, begin, end).take(expect.len());
+    let got = civil_times(&schedules[0].when, begin, end).take(expect.len());
     let got: Vec<_> = got.map(|at| at.format("%Y-%m-%d %H:%M").to_string()).collect();
     assert_eq!(got, expect, "{when}");
 }
