@@ -274,6 +274,7 @@ macro_rules! conformance {
                 a_later_one_counts_for_the_same_person_and_schedule,
                 a_later_one_may_be_in_another_wave,
                 a_later_one_that_is_not_meant_any_more_does_not_count,
+                of_two_that_a_clock_brings_to_one_instant_the_later_stands_for_both,
                 what_nobody_asks_is_not_looked_up,
                 a_successor_hears_when_somebody_was_last_there,
             ]);

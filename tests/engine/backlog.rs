@@ -42,6 +42,25 @@ async fn what_was_missed_is_made_up_for_as_the_schedule_says() {
     assert_eq!(none, (vec![], vec![late, missed, missed]));
 }
 
+/// In New York there is no two o'clock that night: what is of that hour comes at three.
+#[tokio::test]
+async fn a_clock_that_leaves_an_hour_out_doubles_nothing() {
+    let after_the_gap = async |lines: &str| {
+        let rig = Rig::new("2027-03-14T06:50").await;
+        rig.people(&[("ana", Tz::America__New_York)]).await;
+        rig.file_says(&format!("[schedule.s]\nto = \"everyone\"\ntext = \"Hello\"\nlate = \"1m\"\n{lines}\n")).await;
+        rig.go_round().await;
+        rig.now_is(at("2027-03-14T07:00"));
+        let sent = rig.go_round().await.into_iter();
+        sent.map(|(occurrence, _)| occurrence.format("%H:%M").to_string()).collect::<Vec<_>>()
+    };
+    let hourly = "cron = \"0 * * * *\"";
+    assert_eq!(after_the_gap(hourly).await, ["03:00"]);
+    assert_eq!(after_the_gap("cron = \"*/15 * * * *\"\ndst_gap = \"first-valid\"").await, ["03:00"]);
+    let kept = after_the_gap(&format!("{hourly}\noverlap = \"keep\"")).await;
+    assert_eq!(kept, ["02:00", "03:00"], "who wants all of them gets them");
+}
+
 /// A restart in the middle of a run does not make what is left of it missed.
 #[tokio::test]
 async fn a_backlog_outlives_a_restart() {
