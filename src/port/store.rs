@@ -128,7 +128,7 @@ pub struct SchedulePlan {
     pub planned_until: DateTime<Utc>,
     /// There when this is the whole of what is open: an open wave which is not in it is withdrawn, and what is new
     /// takes the place of what is not meant any more, see [`edit`](crate::domain::edit). Absent when the plan only goes
-    /// on from the last mark.
+    /// on from the last mark; what is due already in it was to come since then, so it is not new.
     pub replaces: Option<Meant>,
     /// In the order of the due instants.
     pub waves: Vec<PlannedWave>,

@@ -107,6 +107,31 @@ async fn a_week_away_does_not_fill_the_ledger() {
     assert!(missed.iter().all(|it| it.occurrence > at("2027-03-05T23:00").naive_utc()), "{:?}", missed[0]);
 }
 
+/// Away for longer than is planned ahead: it was to come all the same, and nobody was there.
+#[tokio::test]
+async fn a_long_weekend_away_does_not_make_new_what_was_missed() {
+    let friday_to_monday = async |lines: &str, start: &str| {
+        let mut rig = Rig::new("2027-03-05T16:00").await;
+        rig.people(&[("ana", Tz::UTC)]).await;
+        rig.file_says(&format!("[schedule.s]\nto = \"everyone\"\ntext = \"Hello\"\n{lines}\n")).await;
+        rig.now_is(at("2027-03-05T17:00"));
+        rig.go_round().await;
+        rig.down_until(at(start)).await;
+        let sent = rig.go_round().await.into_iter().map(|(occurrence, _)| occurrence.to_string()).collect::<Vec<_>>();
+        let since = at("2027-03-05T17:00").naive_utc();
+        let occurrences = rig.occurrences().await.into_iter().filter(|it| it.occurrence > since);
+        let reasons = occurrences.flat_map(|it| it.reasons).map(|reason| reason.reason);
+        (sent, reasons.collect::<std::collections::BTreeSet<_>>())
+    };
+    let weekdays = "every = \"weekday\"\nat = \"09:00\"\ncatch_up = \"none\"";
+    let (sent, reasons) = friday_to_monday(weekdays, "2027-03-08T09:10").await;
+    assert_eq!((sent, reasons), (Vec::new(), [Reason::Missed].into()));
+    let quarters = "cron = \"*/15 * * * *\"\noverlap = \"keep\"";
+    let (sent, reasons) = friday_to_monday(quarters, "2027-03-08T09:10").await;
+    assert_eq!(sent, ["2027-03-08 09:00:00"], "the latest, and nothing beside it");
+    assert_eq!(reasons, [Reason::TooLate, Reason::Superseded].into());
+}
+
 /// 09:00 of 1 March is over in Tokyo, where everybody lives, and not yet everywhere on earth.
 #[tokio::test]
 async fn a_single_hour_that_is_over_where_people_live_leaves_a_trace() {

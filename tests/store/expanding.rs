@@ -216,14 +216,19 @@ pub(crate) async fn too_many_people_stop_what_was_open(place: &dyn Place) {
 }
 
 pub(crate) async fn what_is_over_is_accounted_for_at_once(place: &dyn Place) {
-    let people = [person("ana", BERLIN), person("kei", TOKYO)];
+    let people = [person("ana", BERLIN), person("kei", TOKYO), person("lee", DENVER)];
     let ledger = Ledger::with(place, &people, &[draft("s")]).await;
-    // Tokyo's was planned when it could still be sent, and nobody came; Berlin's only when it was over.
-    ledger.plan(&[SchedulePlan { replaces: None, ..plan("s", &[wave("09:00", TOKYO)]) }], "00:00").await;
-    ledger.plan(&[SchedulePlan { replaces: None, ..plan("s", &[wave("09:00", BERLIN)]) }], "09:30").await;
-    assert_eq!(ledger.expand("09:30").await, made(2, 2));
+    let (tokyo, berlin) = (wave("09:00", TOKYO), wave("09:00", BERLIN));
+    // Tokyo's was planned when it could still be sent, and nobody came; Berlin's came with an edit when it was over; Denver's was
+    // to come since the first plan, and nobody was there to go on with that.
+    ledger.plan(&[plan("s", std::slice::from_ref(&tokyo))], "00:00").await;
+    ledger.plan(&[plan("s", &[tokyo, berlin])], "09:30").await;
+    let denver = later(wave("09:00", DENVER), TimeDelta::hours(-8));
+    ledger.plan(&[SchedulePlan { replaces: None, ..plan("s", &[denver]) }], "09:30").await;
+    assert_eq!(ledger.expand("09:30").await, made(3, 3));
     assert_eq!(ledger.state("s", "09:00", "kei").await, (State::Expired, Some(Reason::TooLate)));
     assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Expired, Some(Reason::PastWhenPlanned)));
+    assert_eq!(ledger.state("s", "09:00", "lee").await, (State::Expired, Some(Reason::TooLate)));
     assert_eq!(ledger.claim("09:30").await, []);
 }
 
