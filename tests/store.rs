@@ -26,6 +26,8 @@ mod faults;
 mod figures;
 #[path = "store/fixtures.rs"]
 mod fixtures;
+#[path = "store/holding.rs"]
+mod holding;
 #[path = "store/lanes.rs"]
 mod lanes;
 #[path = "store/moving.rs"]
@@ -207,6 +209,14 @@ macro_rules! conformance {
                 a_move_while_claimed_counts_when_the_claim_returns,
                 a_wave_for_all_keeps_who_moves,
                 the_fallback_zone_follows_the_configuration,
+            ]);
+            conformance!(@cases $place, holding, [
+                a_move_ends_the_waiting_for_quiet_hours,
+                a_wave_that_moves_ends_the_waiting_for_quiet_hours,
+                other_quiet_hours_of_a_person_end_the_waiting_for_them,
+                an_edit_ends_the_waiting_for_quiet_hours,
+                who_waits_for_another_try_waits_on,
+                who_is_to_wait_where_no_wave_will_come_waits,
             ]);
             conformance!(@cases $place, schedules, [
                 a_missing_schedule_is_held,
