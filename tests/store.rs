@@ -188,6 +188,7 @@ macro_rules! conformance {
                 next_wake_is_the_earliest_thing_to_do,
                 a_round_expands_claims_and_says_when_there_is_more,
                 a_round_that_leaves_something_to_expand_is_followed_at_once,
+                nothing_is_claimed_before_the_later_ones_are_expanded,
             ]);
             conformance!(@cases $place, parts, [
                 a_part_is_for_as_many_as_asked,
