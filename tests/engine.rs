@@ -21,6 +21,8 @@ mod introductions;
 mod outcomes;
 #[path = "engine/pulse.rs"]
 mod pulse;
+#[path = "engine/quiet.rs"]
+mod quiet;
 #[path = "engine/recalling.rs"]
 mod recalling;
 #[path = "engine/reloading.rs"]

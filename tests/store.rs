@@ -26,6 +26,8 @@ mod faults;
 mod figures;
 #[path = "store/fixtures.rs"]
 mod fixtures;
+#[path = "store/holding.rs"]
+mod holding;
 #[path = "store/lanes.rs"]
 mod lanes;
 #[path = "store/moving.rs"]
@@ -186,6 +188,7 @@ macro_rules! conformance {
                 next_wake_is_the_earliest_thing_to_do,
                 a_round_expands_claims_and_says_when_there_is_more,
                 a_round_that_leaves_something_to_expand_is_followed_at_once,
+                nothing_is_claimed_before_the_later_ones_are_expanded,
             ]);
             conformance!(@cases $place, parts, [
                 a_part_is_for_as_many_as_asked,
@@ -207,6 +210,14 @@ macro_rules! conformance {
                 a_move_while_claimed_counts_when_the_claim_returns,
                 a_wave_for_all_keeps_who_moves,
                 the_fallback_zone_follows_the_configuration,
+            ]);
+            conformance!(@cases $place, holding, [
+                a_move_ends_the_waiting_for_quiet_hours,
+                a_wave_that_moves_ends_the_waiting_for_quiet_hours,
+                other_quiet_hours_of_a_person_end_the_waiting_for_them,
+                an_edit_ends_the_waiting_for_quiet_hours,
+                who_waits_for_another_try_waits_on,
+                who_is_to_wait_where_no_wave_will_come_waits,
             ]);
             conformance!(@cases $place, schedules, [
                 a_missing_schedule_is_held,
@@ -274,6 +285,7 @@ macro_rules! conformance {
                 a_later_one_counts_for_the_same_person_and_schedule,
                 a_later_one_may_be_in_another_wave,
                 a_later_one_that_is_not_meant_any_more_does_not_count,
+                of_two_that_a_clock_brings_to_one_instant_the_later_stands_for_both,
                 what_nobody_asks_is_not_looked_up,
                 a_successor_hears_when_somebody_was_last_there,
             ]);

@@ -128,7 +128,7 @@ pub struct SchedulePlan {
     pub planned_until: DateTime<Utc>,
     /// There when this is the whole of what is open: an open wave which is not in it is withdrawn, and what is new
     /// takes the place of what is not meant any more, see [`edit`](crate::domain::edit). Absent when the plan only goes
-    /// on from the last mark.
+    /// on from the last mark; what is due already in it was to come since then, so it is not new.
     pub replaces: Option<Meant>,
     /// In the order of the due instants.
     pub waves: Vec<PlannedWave>,
@@ -298,7 +298,8 @@ pub trait Store: Send + Sync {
     /// Claims deliveries that may be tried at `now`, as many as there is room for: critical ones first, then normal ones,
     /// then bulk. In each of these every tenant gets as much as another, and of that every schedule as much as another,
     /// whoever waits longest first; what one does not use goes to the others. Within a schedule they come in the order in
-    /// which they are due.
+    /// which they are due. A schedule of which a wave is due and not expanded yet, while an earlier one could still be sent,
+    /// waits for that: only then is it known whose later one is due.
     async fn claim_due(
         &self,
         term: Term,

@@ -42,6 +42,25 @@ async fn what_was_missed_is_made_up_for_as_the_schedule_says() {
     assert_eq!(none, (vec![], vec![late, missed, missed]));
 }
 
+/// In New York there is no two o'clock that night: what is of that hour comes at three.
+#[tokio::test]
+async fn a_clock_that_leaves_an_hour_out_doubles_nothing() {
+    let after_the_gap = async |lines: &str| {
+        let rig = Rig::new("2027-03-14T06:50").await;
+        rig.people(&[("ana", Tz::America__New_York)]).await;
+        rig.file_says(&format!("[schedule.s]\nto = \"everyone\"\ntext = \"Hello\"\nlate = \"1m\"\n{lines}\n")).await;
+        rig.go_round().await;
+        rig.now_is(at("2027-03-14T07:00"));
+        let sent = rig.go_round().await.into_iter();
+        sent.map(|(occurrence, _)| occurrence.format("%H:%M").to_string()).collect::<Vec<_>>()
+    };
+    let hourly = "cron = \"0 * * * *\"";
+    assert_eq!(after_the_gap(hourly).await, ["03:00"]);
+    assert_eq!(after_the_gap("cron = \"*/15 * * * *\"\ndst_gap = \"first-valid\"").await, ["03:00"]);
+    let kept = after_the_gap(&format!("{hourly}\noverlap = \"keep\"")).await;
+    assert_eq!(kept, ["02:00", "03:00"], "who wants all of them gets them");
+}
+
 /// A restart in the middle of a run does not make what is left of it missed.
 #[tokio::test]
 async fn a_backlog_outlives_a_restart() {
@@ -86,6 +105,31 @@ async fn a_week_away_does_not_fill_the_ledger() {
     // Two days, an hour of lateness, and the nine hours that Tokyo is ahead.
     assert_eq!(missed.len(), (48 + 1 + 9) * 4 - 1);
     assert!(missed.iter().all(|it| it.occurrence > at("2027-03-05T23:00").naive_utc()), "{:?}", missed[0]);
+}
+
+/// Away for longer than is planned ahead: it was to come all the same, and nobody was there.
+#[tokio::test]
+async fn a_long_weekend_away_does_not_make_new_what_was_missed() {
+    let friday_to_monday = async |lines: &str, start: &str| {
+        let mut rig = Rig::new("2027-03-05T16:00").await;
+        rig.people(&[("ana", Tz::UTC)]).await;
+        rig.file_says(&format!("[schedule.s]\nto = \"everyone\"\ntext = \"Hello\"\n{lines}\n")).await;
+        rig.now_is(at("2027-03-05T17:00"));
+        rig.go_round().await;
+        rig.down_until(at(start)).await;
+        let sent = rig.go_round().await.into_iter().map(|(occurrence, _)| occurrence.to_string()).collect::<Vec<_>>();
+        let since = at("2027-03-05T17:00").naive_utc();
+        let occurrences = rig.occurrences().await.into_iter().filter(|it| it.occurrence > since);
+        let reasons = occurrences.flat_map(|it| it.reasons).map(|reason| reason.reason);
+        (sent, reasons.collect::<std::collections::BTreeSet<_>>())
+    };
+    let weekdays = "every = \"weekday\"\nat = \"09:00\"\ncatch_up = \"none\"";
+    let (sent, reasons) = friday_to_monday(weekdays, "2027-03-08T09:10").await;
+    assert_eq!((sent, reasons), (Vec::new(), [Reason::Missed].into()));
+    let quarters = "cron = \"*/15 * * * *\"\noverlap = \"keep\"";
+    let (sent, reasons) = friday_to_monday(quarters, "2027-03-08T09:10").await;
+    assert_eq!(sent, ["2027-03-08 09:00:00"], "the latest, and nothing beside it");
+    assert_eq!(reasons, [Reason::TooLate, Reason::Superseded].into());
 }
 
 /// 09:00 of 1 March is over in Tokyo, where everybody lives, and not yet everywhere on earth.

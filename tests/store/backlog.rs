@@ -1,6 +1,12 @@
 //! What a claim knows of the rest of the backlog.
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use nudged::domain::plan::PlannedWave;
 use nudged::domain::schedule::model::{CatchUp, Overlap};
+use nudged::domain::spread::Spread;
+use nudged::domain::time::ClockNote;
 
 use crate::Place;
 use crate::fixtures::*;
@@ -79,6 +85,26 @@ pub(crate) async fn a_later_one_that_is_not_meant_any_more_does_not_count(place:
     assert_eq!(ledger.expand("08:45").await.too_many.len(), 2);
     ledger.release(&ana).await;
     assert!(!ledger.claim_one("08:45").await.later_is_due);
+}
+
+/// There is no 08:00 that day, so it comes at nine.
+pub(crate) async fn of_two_that_a_clock_brings_to_one_instant_the_later_stands_for_both(place: &dyn Place) {
+    for jitter in [Duration::ZERO, Duration::from_mins(30)] {
+        let place = place.another();
+        let eight =
+            PlannedWave { note: Some(ClockNote::ShiftedOverGap), ..later(wave("08:00", BERLIN), TimeDelta::hours(1)) };
+        let both = [eight, wave("09:00", BERLIN)];
+        let both = both.map(|wave| PlannedWave { spread: Spread::of(&name("s"), wave.occurrence, jitter), ..wave });
+        let ledger = Ledger::with(place.as_ref(), &[person("ana", BERLIN)], &[draft("s")]).await;
+        ledger.plan(&[plan("s", &both)], "00:00").await;
+        ledger.expand("08:00").await;
+        let mut of_eight = None;
+        for minute in 0..30 {
+            let claims = claimed(&ledger, &format!("08:{minute:02}")).await;
+            of_eight = of_eight.or_else(|| claims.into_iter().find(|(claim, _)| claim == "s 08 ana"));
+        }
+        assert_eq!(of_eight, Some(("s 08 ana".to_owned(), true)), "{jitter:?}");
+    }
 }
 
 pub(crate) async fn what_nobody_asks_is_not_looked_up(place: &dyn Place) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use nudged::domain::delivery::{Reason, Settlement, State};
+use nudged::domain::delivery::{Claim, Reason, Settlement, State};
 use nudged::domain::id::Term;
 use nudged::domain::recipient::{PersonRecord, RecipientKind};
 use nudged::domain::share::Rooms;
@@ -216,14 +216,19 @@ pub(crate) async fn too_many_people_stop_what_was_open(place: &dyn Place) {
 }
 
 pub(crate) async fn what_is_over_is_accounted_for_at_once(place: &dyn Place) {
-    let people = [person("ana", BERLIN), person("kei", TOKYO)];
+    let people = [person("ana", BERLIN), person("kei", TOKYO), person("lee", DENVER)];
     let ledger = Ledger::with(place, &people, &[draft("s")]).await;
-    // Tokyo's was planned when it could still be sent, and nobody came; Berlin's only when it was over.
-    ledger.plan(&[SchedulePlan { replaces: None, ..plan("s", &[wave("09:00", TOKYO)]) }], "00:00").await;
-    ledger.plan(&[SchedulePlan { replaces: None, ..plan("s", &[wave("09:00", BERLIN)]) }], "09:30").await;
-    assert_eq!(ledger.expand("09:30").await, made(2, 2));
+    let (tokyo, berlin) = (wave("09:00", TOKYO), wave("09:00", BERLIN));
+    // Tokyo's was planned when it could still be sent, and nobody came; Berlin's came with an edit when it was over; Denver's was
+    // to come since the first plan, and nobody was there to go on with that.
+    ledger.plan(&[plan("s", std::slice::from_ref(&tokyo))], "00:00").await;
+    ledger.plan(&[plan("s", &[tokyo, berlin])], "09:30").await;
+    let denver = later(wave("09:00", DENVER), TimeDelta::hours(-8));
+    ledger.plan(&[SchedulePlan { replaces: None, ..plan("s", &[denver]) }], "09:30").await;
+    assert_eq!(ledger.expand("09:30").await, made(3, 3));
     assert_eq!(ledger.state("s", "09:00", "kei").await, (State::Expired, Some(Reason::TooLate)));
     assert_eq!(ledger.state("s", "09:00", "ana").await, (State::Expired, Some(Reason::PastWhenPlanned)));
+    assert_eq!(ledger.state("s", "09:00", "lee").await, (State::Expired, Some(Reason::TooLate)));
     assert_eq!(ledger.claim("09:30").await, []);
 }
 
@@ -291,4 +296,27 @@ pub(crate) async fn a_round_that_leaves_something_to_expand_is_followed_at_once(
     assert_eq!((went.expanded.has_more, went.claims.len(), went.next_at), (true, 1, Some(at("08:00"))));
     let went = go_round(&ledger, ledger.term, "08:00", u32::MAX).await.expect("a round");
     assert_eq!((went.expanded.has_more, went.claims.len(), went.next_at), (false, 1, None));
+}
+
+/// Two hours fell due while nobody served, and the people of the second are written down in parts.
+pub(crate) async fn nothing_is_claimed_before_the_later_ones_are_expanded(place: &dyn Place) {
+    // The first may have been expanded already by a daemon that ended before it was due.
+    for was_expanded in [false, true] {
+        let place = place.another();
+        let people = ["ana", "bo", "cy"].map(|name| person(name, BERLIN));
+        let ledger = Ledger::with(place.as_ref(), &people, &[draft("s")]).await;
+        ledger.plan(&[plan("s", &[wave("09:00", BERLIN), wave("09:30", BERLIN)])], "00:00").await;
+        if was_expanded {
+            ledger.expand("08:00").await;
+        }
+        let mut claims = Vec::new();
+        let mut has_more = true;
+        while has_more {
+            let went = go_round(&ledger, ledger.term, "08:40", 1).await.expect("a round");
+            has_more = went.expanded.has_more;
+            claims.extend(went.claims);
+        }
+        let expect = |claim: &Claim| claim.later_is_due == (claim.occurrence == civil("09:00"));
+        assert!(claims.len() == 6 && claims.iter().all(expect), "{claims:?}");
+    }
 }

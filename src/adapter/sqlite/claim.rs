@@ -21,7 +21,9 @@ use crate::domain::id::{DeliveryId, ScheduleName, Term};
 use crate::domain::schedule::model::Priority;
 
 /// Of the later waves of a schedule only those are looked at that are due by now and in which the recipient can be, so a
-/// claim that is on time looks at none. One that is not meant any more, or was stopped, takes nobody's place.
+/// claim that is on time looks at none. Two are due at one instant only where a clock leaves an hour out, and the earlier of
+/// them has a note of that: whatever jitter makes of them, the later one stands for both. One that is not meant any more, or
+/// was stopped, takes nobody's place.
 /// Neither does what an event or a snooze made, and nothing takes its place: of two events, the second says nothing of
 /// the first. What an operator asked for again goes out whatever is due since, and as long as they said.
 ///
@@ -43,9 +45,10 @@ static CLAIMABLE: Sql = Sql::new(
             FROM waves n INDEXED BY waves_by_due
                 CROSS JOIN occurrences x ON x.id = n.occurrence_id AND x.cause = 'plan'
                 CROSS JOIN deliveries l ON l.occurrence_id = n.occurrence_id AND l.recipient_id = d.recipient_id
-            WHERE n.schedule_id = w.schedule_id AND n.due_at > w.due_at AND n.due_at <= :now
+            WHERE n.schedule_id = w.schedule_id AND n.due_at >= w.due_at + (w.note IS NULL) AND n.due_at <= :now
+                AND (n.due_at > w.due_at OR x.civil > o.civil)
                 AND n.occurrence_id <> w.occurrence_id AND (n.recipients = 'all' OR n.zone IN (w.zone, r.zone))
-                AND l.due_at <= :now AND l.state <> 'cancelled' AND l.reason IS NOT '{too many people}'
+                AND (l.due_at <= :now OR n.due_at = w.due_at) AND l.state <> 'cancelled' AND l.reason IS NOT '{too many people}'
         ),
         iif(s.own_holidays, (SELECT json_group_array(group_name) FROM memberships WHERE recipient_id = r.id), NULL),
         d.reason,

@@ -32,6 +32,7 @@ pub(super) enum Effect {
         id: i64,
         zone: String,
         moved: bool,
+        has_other_quiet_hours: bool,
         /// Whether they may be in an audience now in which they were not.
         may_join: bool,
         /// Others that gained or lost a name by it.
@@ -249,6 +250,7 @@ fn update(
         id,
         zone: settled.zone.name().to_owned(),
         moved: settled.moved,
+        has_other_quiet_hours: details.quiet_hours != before.recipient.details.quiet_hours,
         may_join: readdressed.any || regrouped || (is_meant_known && !before.is_known),
         renamed,
     })

@@ -23,6 +23,10 @@ const QUEUES: [Priority; 3] = [Priority::Critical, Priority::Normal, Priority::B
 
 /// The lanes of a queue in which something may be tried, the one that waits longest first. Costs as much as there are
 /// lanes, however many deliveries they hold.
+///
+/// After a downtime it is to be known for each person whether a later one is due, so a schedule waits until all its people of
+/// that one are there: while a wave is due and not yet expanded, and an earlier one could still be sent. An earlier wave of
+/// the same schedule is over earlier.
 static WAITING_LANES: Sql = Sql::new(
     "
     WITH RECURSIVE {lanes}
@@ -31,7 +35,15 @@ static WAITING_LANES: Sql = Sql::new(
         WHERE queue = :queue AND lane = hop.lane AND state IN ({open})
     ) AS since
     FROM hop LEFT JOIN tenants t ON t.id = hop.lane >> 32
-    WHERE hop.lane IS NOT NULL AND since <= :now
+    WHERE hop.lane IS NOT NULL AND since <= :now AND (hop.lane & 0xFFFFFFFF) NOT IN (
+        SELECT w.schedule_id FROM waves w INDEXED BY waves_to_expand
+            CROSS JOIN occurrences o ON o.id = w.occurrence_id AND o.cause = 'plan'
+        WHERE w.to_expand = 1 AND w.due_at <= :now AND w.expanded_at IS NULL AND EXISTS (
+            SELECT 1 FROM waves e INDEXED BY waves_by_end
+            WHERE e.schedule_id = w.schedule_id AND e.expire_at >= :now AND e.expire_at <= w.expire_at
+                AND e.occurrence_id <> w.occurrence_id
+        )
+    )
     ORDER BY since, hop.lane",
 );
 

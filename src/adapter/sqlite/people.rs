@@ -28,7 +28,7 @@ pub(super) fn import_people(
 ) -> Result<ImportReport, Fault> {
     follow_fallback_zone(conn, fallback_zone, now)?;
     let mut report = ImportReport::default();
-    let mut movers = BTreeSet::new();
+    let (mut movers, mut otherwise_quiet) = (BTreeSet::new(), BTreeSet::new());
     let mut touched = Touched::default();
     let mut renamed = BTreeSet::new();
     for record in records {
@@ -40,9 +40,12 @@ pub(super) fn import_people(
                 touched.add(id, zone);
                 renamed.extend(others);
             }
-            import::Effect::Updated { id, zone, moved, may_join, renamed: others } => {
+            import::Effect::Updated { id, zone, moved, has_other_quiet_hours, may_join, renamed: others } => {
                 report.updated += 1;
                 renamed.extend(others);
+                if has_other_quiet_hours {
+                    otherwise_quiet.insert(id);
+                }
                 if moved {
                     movers.insert(id);
                 }
@@ -53,6 +56,7 @@ pub(super) fn import_people(
         }
     }
     zones::take_along(conn, &movers, now)?;
+    zones::look_again(conn, &otherwise_quiet)?;
     expand_again(conn, &touched, now)?;
     expand_again_for(conn, &renamed, now)?;
     Ok(report)

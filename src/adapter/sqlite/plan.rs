@@ -64,7 +64,9 @@ fn record_plan(
             _ => occurrence_id(conn, schedule, wave.occurrence)?,
         };
         last = Some((wave.occurrence, occurrence));
-        let (id, effect) = record_wave(conn, schedule, occurrence, wave, now)?;
+        // What a plan only goes on with was to come since the last mark, however long nobody was there to plan it.
+        let planned_at = if plan.replaces.is_some() { now } else { now.min(wave.due_at) };
+        let (id, effect) = record_wave(conn, schedule, occurrence, wave, planned_at)?;
         planned.insert(id);
         match effect {
             Effect::Nothing => {}
@@ -124,14 +126,14 @@ const WAVE: &str = "
 const ADD_WAVE: &str = "
     INSERT INTO waves
         (occurrence_id, schedule_id, zone, recipients, due_at, expire_at, jitter, salt, note, planned_at)
-    VALUES (:occurrence, :schedule, :zone, :recipients, :due, :expire, :jitter, :salt, :note, :now)";
+    VALUES (:occurrence, :schedule, :zone, :recipients, :due, :expire, :jitter, :salt, :note, :planned_at)";
 
 const CHANGE_WAVE: &str = "
     UPDATE waves SET
         recipients = :recipients, due_at = :due, expire_at = :expire, jitter = :jitter, salt = :salt, note = :note,
         withdrawn_at = NULL,
         to_expand = max(to_expand, :anew), expanded_to = iif(:anew, 0, expanded_to),
-        is_too_many = iif(:anew, NULL, is_too_many), planned_at = iif(:planned_anew, :now, planned_at)
+        is_too_many = iif(:anew, NULL, is_too_many), planned_at = iif(:planned_anew, :planned_at, planned_at)
     WHERE id = :id";
 
 fn record_wave(
@@ -139,7 +141,7 @@ fn record_wave(
     schedule: i64,
     occurrence: i64,
     wave: &PlannedWave,
-    now: DateTime<Utc>,
+    planned_at: DateTime<Utc>,
 ) -> Result<(i64, Effect), Fault> {
     let zone = wave.zone.name();
     let recipients = wave.recipients.word();
@@ -160,7 +162,7 @@ fn record_wave(
         let id = conn.prepare_cached(ADD_WAVE)?.insert(named_params! {
             ":occurrence": occurrence, ":schedule": schedule, ":zone": zone, ":recipients": recipients,
             ":due": due, ":expire": expire, ":jitter": jitter, ":salt": wave.spread.salt(), ":note": note,
-            ":now": micros(now),
+            ":planned_at": micros(planned_at),
         })?;
         return Ok((id, Effect::Added));
     };
@@ -182,7 +184,7 @@ fn record_wave(
         ":id": id, ":recipients": recipients, ":due": due, ":expire": expire, ":jitter": jitter,
         ":salt": wave.spread.salt(), ":note": note,
         ":anew": matches!(effect, Effect::Added | Effect::Reshaped),
-        ":planned_anew": was_withdrawn || has_moved, ":now": micros(now),
+        ":planned_anew": was_withdrawn || has_moved, ":planned_at": micros(planned_at),
     })?;
     realign::follow_wave(conn, id)?;
     Ok((id, effect))

@@ -29,8 +29,8 @@ pub(super) enum Scope {
 }
 
 /// Writes a statement that moves deliveries to the wave of their recipient's zone. A delivery that has waited for its
-/// due instant waits for the new one; one that was tried waits at least as long as before. If the zone has no wave
-/// (yet), it stays where it is.
+/// due instant, or for the end of quiet hours, waits for the new one; one that was tried waits at least as long as before. If
+/// the zone has no wave (yet), it stays where it is.
 ///
 /// Written with `IN` and not with `UPDATE … FROM`, for which SQLite goes through the whole table.
 macro_rules! move_to_zone {
@@ -40,7 +40,8 @@ macro_rules! move_to_zone {
             UPDATE deliveries SET (wave_id, moved_from, due_at, expire_at, planned_at, not_before) = (
                 SELECT n.id, deliveries.wave_id, n.due_at + {spread r.id n.}, n.expire_at - n.jitter + {spread r.id n.}, n.planned_at,
                     iif(
-                        deliveries.not_before = deliveries.due_at, n.due_at + {spread r.id n.},
+                        deliveries.not_before = deliveries.due_at OR deliveries.reason = '{quiet hours}',
+                        n.due_at + {spread r.id n.},
                         max(deliveries.not_before, n.due_at + {spread r.id n.})
                     )
                 FROM recipients r
@@ -80,11 +81,11 @@ static MOVE_OCCURRENCE: Sql = move_to_zone!(
 );
 static MOVE_DELIVERY: Sql = move_to_zone!("deliveries d CROSS JOIN waves w ON w.id = d.wave_id", "d.id = :of");
 
-/// Writes a statement that ends the waiting of deliveries for a zone that is known by now. One whose zone has no wave yet
-/// waits on: the plan that makes it looks here again. A wave that is not of a zone is the only one of its occurrence, and
-/// keeps its people wherever they live.
+/// Writes a statement that ends the waiting of deliveries for a zone that is known by now, or for something else. One whose
+/// zone has no wave yet waits on: the plan that makes it looks here again. A wave that is not of a zone is the only one of
+/// its occurrence, and keeps its people wherever they live.
 macro_rules! wake {
-    ($from:literal, $only:literal) => {
+    ($or:literal, $from:literal, $only:literal) => {
         Sql::new(concat!(
             "WITH RECURSIVE {busy}
             UPDATE deliveries SET not_before = due_at
@@ -92,8 +93,10 @@ macro_rules! wake {
                 SELECT d.id
                 FROM ",
             $from,
-            " CROSS JOIN recipients r ON r.id = d.recipient_id AND r.zone_source <> 'fallback'
-                WHERE d.reason = '{zone unknown}' AND {unfinished d.} AND d.state IN ({open})
+            " CROSS JOIN recipients r ON r.id = d.recipient_id
+                WHERE (d.reason = '{zone unknown}' AND r.zone_source <> 'fallback' ",
+            $or,
+            ") AND {unfinished d.} AND d.state IN ({open})
                     AND EXISTS (
                         SELECT 1 FROM waves n
                         WHERE n.occurrence_id = d.occurrence_id AND n.withdrawn_at IS NULL
@@ -105,20 +108,26 @@ macro_rules! wake {
     };
 }
 
-static WAKE_EVERYTHING: Sql =
-    wake!("busy CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = busy.id", ":of IS NULL");
+// Quiet hours are on the clock of each person: where that may be another one, they are looked at again.
+static WAKE_EVERYTHING: Sql = wake!(
+    "OR d.reason = '{quiet hours}'",
+    "busy CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = busy.id",
+    ":of IS NULL"
+);
 static WAKE_RECIPIENT: Sql = wake!(
+    "OR d.reason = '{quiet hours}'",
     "busy CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = busy.id",
     "d.recipient_id = :of"
 );
 static WAKE_OCCURRENCE: Sql = wake!(
+    "",
     "waves w CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id",
     "w.occurrence_id = :of"
 );
-static WAKE_DELIVERY: Sql = wake!("deliveries d", "d.id = :of");
+static WAKE_DELIVERY: Sql = wake!("", "deliveries d", "d.id = :of");
 
 /// Moves deliveries whose recipient lives in another zone than their wave's, and has those looked at again that waited
-/// for a zone which is known now.
+/// for a zone which is known now, or for quiet hours that may be others.
 pub(super) fn move_to_zone(conn: &Connection, scope: Scope) -> Result<(), Fault> {
     let (wake, sql, of) = match scope {
         Scope::Everything => (&WAKE_EVERYTHING, &MOVE_EVERYTHING, None),
@@ -145,25 +154,30 @@ static WAKE_SCHEDULE: Sql = Sql::new(
         FROM waves w INDEXED BY waves_by_end
             CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
         WHERE w.schedule_id = :schedule AND w.expire_at >= :now
-            AND d.reason = '{zone unknown}' AND {unfinished d.} AND d.state IN ({open})
+            AND d.reason IN ('{zone unknown}', '{quiet hours}') AND {unfinished d.} AND d.state IN ({open})
     )",
 );
 
-/// The schedule says something else now, perhaps of people whose zone nobody knows: those who wait for that are looked at
-/// again.
+/// The schedule says something else now, perhaps of people whose zone nobody knows, or of quiet hours: those who wait for
+/// that are looked at again.
 pub(super) fn after_edit(conn: &Connection, schedule: i64, now: DateTime<Utc>) -> Result<(), Fault> {
     conn.prepare_cached(WAKE_SCHEDULE.get())?.execute(named_params! { ":schedule": schedule, ":now": micros(now) })?;
     Ok(())
 }
 
-/// Writes a statement that brings open deliveries to the instants of their wave.
+/// Writes a statement that brings open deliveries to the instants of their wave. One that waits for the end of quiet hours
+/// is looked at again where that is another instant, and only there: else it would come back here without end.
 macro_rules! follow_wave {
     ($which:literal) => {
         Sql::new(concat!(
             "UPDATE deliveries SET (due_at, expire_at, planned_at, not_before) = (
                 SELECT own.due_at, own.expire_at,
                     iif(deliveries.due_at = own.due_at, deliveries.planned_at, own.planned_at),
-                    iif(deliveries.not_before = deliveries.due_at, own.due_at, max(deliveries.not_before, own.due_at))
+                    iif(
+                        deliveries.not_before = deliveries.due_at
+                            OR (deliveries.reason = '{quiet hours}' AND deliveries.due_at <> own.due_at),
+                        own.due_at, max(deliveries.not_before, own.due_at)
+                    )
                 FROM (
                     SELECT w.due_at + {spread deliveries.recipient_id w.} AS due_at,
                         w.expire_at - w.jitter + {spread deliveries.recipient_id w.} AS expire_at, w.planned_at

@@ -171,7 +171,7 @@ fn leave(conn: &Connection, outcome: &Outcome, from: State) -> Result<(), Fault>
 /// That it was decided to wait, for whoever asks why.
 const HOLD: &str = "
     INSERT INTO holds (delivery_id, reason, held_at, held_until) VALUES (?1, ?2, ?3, ?4)
-    ON CONFLICT (delivery_id, reason) DO UPDATE SET held_until = max(held_until, excluded.held_until)";
+    ON CONFLICT (delivery_id, reason) DO UPDATE SET held_until = excluded.held_until";
 
 const MARK: &str = "
     UPDATE recipients SET unreachable = ?2

@@ -34,7 +34,8 @@ use crate::domain::spread::Spread;
 ///   wave with its full stop, or a colon where the wave's numbers are parameters;
 /// - `{lanes}`: the lanes of the queue `:queue` that have open deliveries, as a common table `hop (lane)` whose last row
 ///   is NULL. It hops over the index from one lane to the next, as `{busy}` does;
-/// - `{supersede}`, `{latest}`: those words of `overlap` and `catch_up`; `{too many people}`: the word of that reason;
+/// - `{supersede}`, `{latest}`: those words of `overlap` and `catch_up`; `{too many people}`, `{quiet hours}`: the words of those
+///   reasons;
 /// - `{revived}`: the reasons of deliveries that come to life again when the schedule means them again;
 /// - `{in trouble}` and `{in trouble d.}`: that its state is one that an operator may want to look at;
 /// - `{was served}`: whether the delivery `b` may have reached its recipient, or was recalled or cancelled;
@@ -223,6 +224,7 @@ pub(super) fn fill(text: &str) -> String {
         .replace("{in trouble}", &in_trouble(""))
         .replace("{in trouble d.}", &in_trouble("d."))
         .replace("{zone unknown}", Reason::ZoneUnknown.as_str())
+        .replace("{quiet hours}", Reason::QuietHours.as_str())
         .replace("{too many people}", Reason::TooManyPeople.as_str())
         .replace("{supersede}", Overlap::Supersede.word())
         .replace("{latest}", CatchUp::Latest.word())

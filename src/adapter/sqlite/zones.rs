@@ -65,14 +65,16 @@ pub(super) fn settle_all(
 
 /// Takes the open deliveries of these along to where they live now.
 pub(super) fn take_along(conn: &Connection, movers: &BTreeSet<i64>, now: DateTime<Utc>) -> Result<(), Fault> {
-    if movers.len() >= MANY_MOVERS {
-        realign::move_to_zone(conn, Scope::Everything)?;
-    } else {
-        for mover in movers {
-            realign::move_to_zone(conn, Scope::Recipient(*mover))?;
-        }
-    }
+    look_again(conn, movers)?;
     account_for(conn, movers, now)
+}
+
+/// Looks at the open deliveries of these: their zone or their quiet hours are others.
+pub(super) fn look_again(conn: &Connection, people: &BTreeSet<i64>) -> Result<(), Fault> {
+    if people.len() >= MANY_MOVERS {
+        return realign::move_to_zone(conn, Scope::Everything);
+    }
+    people.iter().try_for_each(|person| realign::move_to_zone(conn, Scope::Recipient(*person)))
 }
 
 /// The clocks of two zones are never further apart than this, nor are the waves of one occurrence.
