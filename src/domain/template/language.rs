@@ -9,11 +9,15 @@
 //! - nothing joins values outside of filters: no arithmetic, no `~`, no lists of anything but literals;
 //! - nothing keeps a part of the output to use it again: no `set`, no macros, no recursion;
 //! - and what is written is bounded ([`LONGEST_OUTPUT`]).
+//!
+//! The tree itself must not be too deep: it is walked, compiled and dropped by recursion, and a stack that overflows takes
+//! the process along. minijinja counts blocks and brackets that stand in each other, but neither what it reads in loops
+//! (`a.b.c`, `a|b|c`) nor `not not a` nor an `elif` behind another. So tags are bounded before they are parsed.
 
 use std::ops::Range;
 
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
-use minijinja::machinery::{Span, parse};
+use minijinja::machinery::{Span, Token, parse, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, StringInput};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
@@ -30,6 +34,15 @@ pub(super) const LONGEST_OUTPUT: usize = 128 * 1024;
 /// The bytes of a value that a filter makes.
 const LONGEST_VALUE: usize = 16 * 1024;
 
+/// The words and signs of one tag, each of which may make the tree a level deeper.
+const LONGEST_TAG: usize = 200;
+
+/// The bytes of one tag, and so of what is written out in it.
+const LARGEST_TAG: usize = 4 * 1024;
+
+/// `elif`s in a text.
+const MOST_ELIFS: usize = 50;
+
 /// Finds what a text must not do. A text that is no template at all passes: minijinja says it better.
 pub(super) fn check(text: &str) -> Result<(), TemplateProblem> {
     if text.len() > LONGEST_TEXT {
@@ -39,11 +52,36 @@ pub(super) fn check(text: &str) -> Result<(), TemplateProblem> {
             help: Some("shorten it, or link to a page".into()),
         });
     }
+    shallow(text)?;
     match parse(text, "text", SyntaxConfig::default()) {
         Ok(Stmt::Template(template)) => Check { text }.body(&template.children),
         Ok(other) => Check { text }.statement(&other),
         Err(_) => Ok(()),
     }
+}
+
+/// Finds what would make the tree too deep. Behind what is no token nothing is parsed.
+fn shallow(text: &str) -> Checked {
+    let (mut begin, mut length, mut elifs) = (0, 0, 0);
+    for (token, span) in tokenize(text, false, SyntaxConfig::default()).map_while(Result::ok) {
+        let (start, end) = (span.start_offset as usize, span.end_offset as usize);
+        match token {
+            Token::TemplateData(_) => continue,
+            Token::VariableStart | Token::BlockStart => (begin, length) = (start, 0),
+            Token::Ident("elif") => elifs += 1,
+            _ => {}
+        }
+        length += 1;
+        let too = |message, help: &str| TemplateProblem { range: begin..end, message, help: Some(help.to_owned()) };
+        if length > LONGEST_TAG || end - begin > LARGEST_TAG {
+            let message = format!("a tag is longer than {LONGEST_TAG} words and signs, or {} KiB", LARGEST_TAG >> 10);
+            return Err(too(message, "shorten it, or write several"));
+        }
+        if elifs > MOST_ELIFS {
+            return Err(too(format!("a text has more than {MOST_ELIFS} `elif`s"), "write each as an `if` of its own"));
+        }
+    }
+    Ok(())
 }
 
 /// Replaces the filters that make their result longer than what they are given.

@@ -189,6 +189,53 @@ fn no_text_grows_without_end() {
     }
 }
 
+/// A stack that overflows takes the daemon along, and again at each start. Tokio's threads have 2 MiB.
+#[test]
+fn no_text_is_deeper_than_a_stack() {
+    let chains = |length: usize| {
+        let chain = |begin: &str, link: &str, end: &str| format!("{begin}{}{end}", link.repeat(length));
+        let nested = |tag: &str, most: usize| tag.repeat(length.min(most));
+        [
+            chain("{{ person.name", ".a", " | default('-') }}"),
+            chain("{{ person.name", "|trim", " }}"),
+            chain("{{ ", "not ", "person.name }}"),
+            chain("{{ ", "-", "1 }}"),
+            chain("{{ ", "(", " }}"),
+            chain("{{ 'a' ", "if 'a' else 'b' ", "}}"),
+            chain("{{ 'a' ", "== 'b' or 'a' ", "}}"),
+            chain("{% if 'a' %}", "{% elif 'b' %}", "{% endif %}"),
+            chain("", "{% if 'a' %}", ""),
+            // All together, with what each of them may be at most.
+            nested("{% if 'a' %}", 90) + &nested("{% if 'a' %}{% elif 'b' %}", 50) + &chain("{{ ", "not ", "'a' }}"),
+        ]
+    };
+    let parse = move |length| {
+        let all = move || chains(length).map(|text| Template::parse(&text).is_ok());
+        let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(all);
+        thread.expect("a thread").join().expect("it has room")
+    };
+    for length in [50, 190] {
+        parse(length);
+    }
+    assert_eq!(parse(8_000), [false; 10]);
+}
+
+#[test]
+fn a_tag_has_its_bounds() {
+    let check = |text: &str, message: &str| {
+        assert_eq!(Template::parse(text).expect_err("it is refused").message, message);
+    };
+    let dates = |count: usize| format!("{{% if local.date in [{}] %}}.{{% endif %}}", "'2027-01-01', ".repeat(count));
+    assert!(Template::parse(&dates(90)).is_ok());
+    check(&dates(100), "a tag is longer than 200 words and signs, or 4 KiB");
+    let literal = |length: usize| format!("{{{{ '{}' }}}}", "x".repeat(length));
+    assert!(Template::parse(&literal(4_000)).is_ok());
+    check(&literal(4_096), "a tag is longer than 200 words and signs, or 4 KiB");
+    check(&"{% if 'a' %}{% elif 'b' %}{% endif %}".repeat(51), "a text has more than 50 `elif`s");
+    // What is no tag is as long as it likes, and so is all of them together.
+    assert!(Template::parse(&"{{ person.name }} x | y . z {% raw %}{{ not a.b }}{% endraw %}".repeat(300)).is_ok());
+}
+
 #[test]
 fn long_messages_are_made_whole() {
     let ana = person("Ana", None);
