@@ -7,6 +7,7 @@
 //! - a value is a fact, a part of one, a plain literal, or the result of a filter, and every filter that can make its
 //!   result longer than what it was given is bounded ([`LONGEST_VALUE`]);
 //! - nothing joins values outside of filters: no arithmetic, no `~`, no lists of anything but literals;
+//! - what filters have to do is bounded as well ([`MOST_WORK`]): to sort a long list is one step;
 //! - nothing keeps a part of the output to use it again: no `set`, no macros, no recursion;
 //! - and what is written is bounded ([`LONGEST_OUTPUT`]).
 //!
@@ -19,8 +20,8 @@ use std::ops::Range;
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
 use minijinja::machinery::{Span, Token, parse, tokenize};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, StringInput};
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja::value::{Kwargs, Rest, StringInput, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 
 use super::TemplateProblem;
 
@@ -33,6 +34,9 @@ pub(super) const LONGEST_OUTPUT: usize = 128 * 1024;
 
 /// The bytes of a value that a filter makes.
 const LONGEST_VALUE: usize = 16 * 1024;
+
+/// What the filters of one text may be given in all, in bytes and items.
+const MOST_WORK: usize = 128 * 1024;
 
 /// The words and signs of one tag, each of which may make the tree a level deeper.
 const LONGEST_TAG: usize = 200;
@@ -84,10 +88,51 @@ fn shallow(text: &str) -> Checked {
     Ok(())
 }
 
-/// Replaces the filters that make their result longer than what they are given.
+/// What the filters of one rendering were given so far.
+struct Work(usize);
+
+/// Replaces the filters that make their result longer than what they are given, and has those whose work grows with what
+/// they are given account for it.
 pub(super) fn bound_filters(environment: &mut Environment<'_>) {
-    environment.add_filter("replace", replace);
-    environment.add_filter("join", join);
+    let length = Value::from_function(filters::length);
+    for (name, filter) in [
+        ("replace", Value::from_function(replace)),
+        ("join", Value::from_function(join)),
+        ("safe", Value::from_function(filters::safe)),
+        ("lower", Value::from_function(filters::lower)),
+        ("upper", Value::from_function(filters::upper)),
+        ("title", Value::from_function(filters::title)),
+        ("capitalize", Value::from_function(filters::capitalize)),
+        ("trim", Value::from_function(filters::trim)),
+        ("split", Value::from_function(filters::split)),
+        ("lines", Value::from_function(filters::lines)),
+        ("length", length.clone()),
+        ("count", length),
+        ("last", Value::from_function(filters::last)),
+        ("reverse", Value::from_function(filters::reverse)),
+        ("sort", Value::from_function(filters::sort)),
+        ("list", Value::from_function(filters::list)),
+        ("string", Value::from_function(filters::string)),
+    ] {
+        let accounted = move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            let given = given.into_values();
+            let Work(done) = state.get_or_insert_extension(Work(0));
+            *done += given.iter().map(weight).sum::<usize>();
+            if *done > MOST_WORK { Err(Error::from(ErrorKind::OutOfFuel)) } else { filter.call(state, &given) }
+        };
+        environment.add_filter(name, accounted);
+    }
+}
+
+/// How much a filter may have to do with a value: its bytes, and one for each part of it.
+fn weight(value: &Value) -> usize {
+    let parts = || value.try_iter().into_iter().flatten();
+    1 + match value.kind() {
+        ValueKind::String => value.as_str().map_or(0, str::len),
+        ValueKind::Seq | ValueKind::Iterable => parts().map(|part| weight(&part)).sum(),
+        ValueKind::Map => parts().map(|key| weight(&key) + value.get_item(&key).as_ref().map_or(0, weight)).sum(),
+        _ => 0,
+    }
 }
 
 fn too_long() -> Error {

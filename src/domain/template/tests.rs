@@ -151,6 +151,16 @@ fn no_loop_hangs_a_sender() {
     assert_eq!(problem.message, "the text takes too long to make");
 }
 
+/// To sort a long list is one step, and takes as long as thousands.
+#[test]
+fn no_filter_works_without_end() {
+    let sorted = |times: usize| format!("{{{{ '{}'{} | length }}}}", "x".repeat(3_500), " | list | sort".repeat(times));
+    assert!(Template::parse(&sorted(3)).is_ok());
+    assert_eq!(Template::parse(&sorted(20)).expect_err("long").message, "the text takes too long to make");
+    let each = format!("{{% for c in '{}' %}}{{{{ c | upper | lower }}}}{{% endfor %}}", "x".repeat(1_000));
+    assert_eq!(render(&each, &person("Ana", None)).map(|text| text.len()), Ok(1_000));
+}
+
 #[test]
 fn no_text_grows_without_end() {
     let check = |text: &str, at: &str, message: &str| {
