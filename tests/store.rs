@@ -165,6 +165,7 @@ macro_rules! conformance {
                 an_event_of_a_paused_schedule_waits,
                 an_event_of_a_missing_schedule_waits_and_is_accounted_for,
                 too_many_named_people_stop_an_event,
+                an_event_that_names_more_than_a_thousand_speaks_to_none_of_them,
                 an_event_can_be_recalled_before_it_is_expanded,
                 the_life_of_a_schedule_bounds_its_events,
                 an_event_is_known_for_ninety_days,

@@ -21,11 +21,12 @@ use crate::port::library::{FoundSupply, Library, Shelf, UnreadableFile};
 
 pub use watch::DirectoryWatch;
 
-/// Larger than this, a file is nothing that a person wrote: a hundred thousand people fit into it.
-const MAX_BYTES: u64 = 64 << 20;
+/// The bytes of a schedule file or a supply. Ten thousand schedules fit into it; no message is as large, and calendars of a
+/// whole country's holidays have a tenth of it.
+const MAX_BYTES: u64 = 4 << 20;
 
-/// No message is as large as this, and calendars of a whole country's holidays have a tenth of it.
-const MAX_SUPPLY_BYTES: u64 = 4 << 20;
+/// Larger than this, a file is nothing that a person wrote: a hundred thousand people fit into it.
+const MAX_NAMED_BYTES: u64 = 64 << 20;
 
 /// How files are opened. A pipe would otherwise keep us waiting for whoever writes into it.
 const READING: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK);
@@ -97,7 +98,7 @@ fn read(path: &Path, home: Option<&Path>, is_directory: bool) -> Shelf {
             shelve(read_below(root, &path, MAX_BYTES), &mut shelf);
         }
     } else if !is_inside {
-        shelve(read_text(path), &mut shelf);
+        shelve(read_named_file(path, MAX_BYTES), &mut shelf);
     }
     if let Some(home) = home {
         read_supplies(home, &mut shelf);
@@ -135,7 +136,7 @@ fn read_supplies(home: &Path, shelf: &mut Shelf) {
             let Ok(below) = file.strip_prefix(home) else { continue };
             let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
             let path = parts.join("/");
-            shelf.supplies.push(FoundSupply { path, text: read_below(home, &file, MAX_SUPPLY_BYTES) });
+            shelf.supplies.push(FoundSupply { path, text: read_below(home, &file, MAX_BYTES) });
         }
     }
     shelf.supplies.sort_by(|a, b| a.path.cmp(&b.path));
@@ -185,10 +186,14 @@ fn shelve(read: Result<Source, UnreadableFile>, shelf: &mut Shelf) {
     }
 }
 
-/// Reads one file that a person wrote and named.
+/// Reads one file that a person wrote and named, such as one of people.
 pub fn read_text(path: &Path) -> Result<Source, UnreadableFile> {
+    read_named_file(path, MAX_NAMED_BYTES)
+}
+
+fn read_named_file(path: &Path, most: u64) -> Result<Source, UnreadableFile> {
     let file = open(path, READING, Mode::empty()).map(File::from).map_err(|error| unreadable(path, &error.into()))?;
-    read_bounded(path, file, MAX_BYTES)
+    read_bounded(path, file, most)
 }
 
 /// Reads a file that was found below `root`. A link may lead to another place in there, as those do by which Kubernetes
@@ -228,7 +233,7 @@ fn read_bounded(path: &Path, file: File, most: u64) -> Result<Source, Unreadable
     }
     if metadata.len() > most {
         let why = format!("it is larger than {} MiB", most >> 20);
-        return Err(UnreadableFile::new(name, why, "make it smaller"));
+        return Err(UnreadableFile::new(name, why, "make it smaller, or several of it"));
     }
     let mut bytes = Vec::new();
     // It may have grown meanwhile; what is cut off is seen as damage.
@@ -416,6 +421,21 @@ mod tests {
             "a.csv:3:2 can't be read: the byte FC is not UTF-8 here; save the file as UTF-8",
         );
         check(b"cut \xc3", "a.csv:1:5 can't be read: the byte C3 is not UTF-8 here; save the file as UTF-8");
+    }
+
+    #[test]
+    fn a_schedule_file_has_its_bounds_and_one_of_people_has_others() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("a.toml");
+        let file = File::create(&path).expect("made");
+        file.set_len(MAX_BYTES).expect("it has room");
+        assert_eq!(read_directory(directory.path()).files.len(), 1);
+        file.set_len(MAX_BYTES + 1).expect("it has room");
+        for shelf in [read_directory(directory.path()), read_named(&path)] {
+            assert!(shelf.files.is_empty());
+            assert_eq!(shelf.unreadable[0].why, "it is larger than 4 MiB");
+        }
+        assert!(read_text(&path).is_ok());
     }
 
     #[test]

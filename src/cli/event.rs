@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::adapter::clock::SystemClock;
 use crate::adapter::entropy::SystemEntropy;
-use crate::cli::screen::Screen;
+use crate::cli::screen::{Screen, one_line};
 use crate::cli::{Common, Ended, Exit, desk, times};
 use crate::port::clock::Clock;
 use crate::port::desk::Desk;
@@ -81,7 +81,7 @@ fn show(screen: Screen, receipt: &EventReceipt) {
         screen.table(&["SCHEDULE", "OCCURRENCE (UTC)", "PEOPLE"], &rows);
     }
     for refused in &receipt.refused {
-        screen.say(format!("{}: not to {}: {}", refused.schedule, refused.who, refused.why.explain()));
+        screen.say(format!("{}: not to {}: {}", refused.schedule, one_line(&refused.who, 60), refused.why.explain()));
     }
     if receipt.is_repetition {
         screen.say("this is what was answered before to the same key");

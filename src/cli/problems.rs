@@ -49,7 +49,15 @@ impl ProblemView {
 
 /// The line and the excerpt.
 #[must_use]
-pub(super) fn render(source: &Source, problem: &Problem, colour: bool) -> String {
+pub(super) fn render(source: &Source, problem: &Problem) -> String {
+    let headline = headline(source, problem);
+    match excerpt(source, problem, false) {
+        Some(excerpt) => format!("{headline}\n{excerpt}"),
+        None => headline,
+    }
+}
+
+fn headline(source: &Source, problem: &Problem) -> String {
     let severity = match problem.severity() {
         Severity::Warning => "warning",
         Severity::Error => "error",
@@ -57,15 +65,11 @@ pub(super) fn render(source: &Source, problem: &Problem, colour: bool) -> String
     let Place { line, column } = source.place(problem.span.start);
     let help = problem.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
     let name = plain_name(&source.name);
-    let headline = format!("{name}:{line}:{column}: {severity} {}: {}{help}", problem.code, problem.message);
-    match excerpt(source, problem, colour) {
-        Some(excerpt) => format!("{headline}\n{excerpt}"),
-        None => headline,
-    }
+    format!("{name}:{line}:{column}: {severity} {}: {}{help}", problem.code, problem.message)
 }
 
 /// The lines of the file that are wrong, with a mark below; nothing where there is no text to show.
-fn excerpt(source: &Source, problem: &Problem, colour: bool) -> Option<String> {
+pub(super) fn excerpt(source: &Source, problem: &Problem, colour: bool) -> Option<String> {
     if source.text.is_empty() {
         return None;
     }
@@ -83,6 +87,9 @@ fn excerpt(source: &Source, problem: &Problem, colour: bool) -> Option<String> {
 /// Shows all problems of one file.
 pub(super) fn show(screen: Screen, source: &Source, problems: &[Problem]) {
     for problem in problems {
-        screen.data(render(source, problem, screen.has_colour()));
+        screen.data(headline(source, problem));
+        if let Some(excerpt) = excerpt(source, problem, screen.has_colour()) {
+            screen.excerpt(&excerpt);
+        }
     }
 }

@@ -53,25 +53,25 @@ pub(super) fn folded(line: &str, width: usize, indent: usize) -> String {
 }
 
 /// A text as a terminal may get it. Names and answers come from outside, and control characters in them could rename the
-/// window, hide lines or type for the operator; those that turn the direction of a text around could have a line say
-/// something else. Line breaks, tabs and colours, which our own excerpts have, stay.
+/// window, hide what stands there or type for the operator; those that turn the direction of a text around could have a line
+/// say something else. Line breaks and tabs stay.
 fn harmless(text: &str) -> Cow<'_, str> {
     let is_harmful = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || is_turn(c);
-    if !text.contains(is_harmful) {
-        return Cow::Borrowed(text);
+    if text.contains(is_harmful) { Cow::Owned(text.replace(is_harmful, "\u{fffd}")) } else { Cow::Borrowed(text) }
+}
+
+/// The same of an excerpt of our own, with its colours.
+fn in_colour(excerpt: &str) -> String {
+    let mut shown = String::with_capacity(excerpt.len());
+    let mut rest = excerpt;
+    while let Some(at) = rest.find('\x1b') {
+        let length = colour(&rest[at..]);
+        let end = at + length.unwrap_or(1);
+        shown.push_str(&harmless(&rest[..at]));
+        shown.push_str(if length.is_some() { &rest[at..end] } else { "\u{fffd}" });
+        rest = &rest[end..];
     }
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let length = colour(rest).unwrap_or(c.len_utf8());
-        if is_harmful(c) && length == c.len_utf8() {
-            shown.push('\u{fffd}');
-        } else {
-            shown.push_str(&rest[..length]);
-        }
-        rest = &rest[length..];
-    }
-    Cow::Owned(shown)
+    shown + &harmless(rest)
 }
 
 /// Whether a character overrides, embeds or isolates a direction. The plain marks, which names in Arabic and Hebrew have, do
@@ -182,6 +182,13 @@ impl Screen {
         // Programs get what there is, so that an export comes back without loss.
         let text = if out.is_terminal() { harmless(text.as_ref()) } else { Cow::Borrowed(text.as_ref()) };
         // A reader that went away (`| head`) wants no more; there is nobody left to tell.
+        let _ = writeln!(out, "{text}");
+    }
+
+    /// A part of a file with colours of our own. What comes from the file has pictures in the place of ESC.
+    pub(super) fn excerpt(self, text: &str) {
+        let mut out = io::stdout().lock();
+        let text = if out.is_terminal() { Cow::Owned(in_colour(text)) } else { Cow::Borrowed(text) };
         let _ = writeln!(out, "{text}");
     }
 
@@ -330,7 +337,19 @@ mod tests {
         check("\x1b[31", "\u{fffd}[31");
         check("moc.\u{202e}elpmaxe\u{2069}", "moc.\u{fffd}elpmaxe\u{fffd}");
         check("\u{200f}שלום", "\u{200f}שלום");
-        // What an excerpt of a file looks like where there is colour.
+        check("\x1b[8mhidden\x1b[0m", "\u{fffd}[8mhidden\u{fffd}[0m");
+    }
+
+    #[test]
+    fn an_excerpt_has_the_colours_that_we_give_it_and_no_others() {
+        let check = |text: &str, expect: &str| assert_eq!(in_colour(text), expect, "{text:?}");
         check("\x1b[1m\x1b[38;5;9merror\x1b[0m", "\x1b[1m\x1b[38;5;9merror\x1b[0m");
+        check("a\u{9b}2J\x1b[31\x1b[2J", "a\u{fffd}2J\u{fffd}[31\u{fffd}[2J");
+        check("plain", "plain");
+        let source = crate::domain::problem::Source::new("x.toml", "a = '\x1b[8m\u{9b}8m'\n");
+        let problem = crate::domain::problem::Problem::new(crate::domain::problem::Code::Syntax, 0..1, "wrong");
+        let excerpt = crate::cli::problems::excerpt(&source, &problem, true).expect("there is text");
+        let shown = in_colour(&excerpt);
+        assert!(excerpt.contains("\x1b[") && !shown.contains("\x1b[8m") && !shown.contains('\u{9b}'), "{shown:?}");
     }
 }

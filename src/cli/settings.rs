@@ -34,7 +34,7 @@ impl Unusable {
             }
             Unusable::Wrong { source, problems } => {
                 for problem in problems {
-                    screen.say(problems::render(source, problem, false));
+                    screen.say(problems::render(source, problem));
                 }
                 Exit::Invalid
             }
@@ -67,7 +67,7 @@ fn read(screen: Screen, common: &Common) -> Result<Config, Unusable> {
     match Config::parse(&source, directory, &|name| std::env::var(name).ok()) {
         Ok((config, warnings)) => {
             for warning in warnings {
-                screen.say(problems::render(&source, &warning, false));
+                screen.say(problems::render(&source, &warning));
             }
             Ok(config)
         }

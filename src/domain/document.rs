@@ -47,17 +47,34 @@ pub struct Placed<T> {
     pub span: Range<usize>,
 }
 
+/// So many problems of a file are told. Nobody reads more, and to make some hundred thousand would take minutes.
+const MOST_PROBLEMS: usize = 200;
+
 /// Reads a document: `reader` takes from it what it needs, and everything that turned out to be wrong comes back in
-/// the order of the file, each thing once. As much is read as possible, whatever the text.
+/// the order of the file, each thing once. As much is read as possible, whatever the text; of one with too many values
+/// nothing.
 pub fn read<T>(text: &str, reader: impl FnOnce(&Document<'_>) -> T) -> (T, Vec<Problem>) {
+    let excess = syntax::excess(text);
+    let text = if excess.is_some() { "" } else { text };
     let mended = Mended::new(text);
     let (root, faults, problems) = mended.parse();
     let document = Document { text, root, mended: &mended, faults, problems: RefCell::new(problems) };
     let value = reader(&document);
-    let mut problems = document.problems.into_inner();
+    let mut problems = excess.map_or_else(|| document.problems.into_inner(), |excess| vec![excess]);
     problems.sort_by_key(|problem| (problem.span.start, problem.span.end, problem.code));
     problems.dedup();
+    if problems.len() > MOST_PROBLEMS {
+        // A file that is refused for what comes late is refused all the same.
+        let rest = problems.split_off(MOST_PROBLEMS);
+        problems.extend(rest.iter().rev().max_by_key(|problem| problem.severity()).map(and_more));
+    }
     (value, problems)
+}
+
+/// What takes the place of a problem, and of all that come behind it.
+fn and_more(first: &Problem) -> Problem {
+    Problem::new(first.code, first.span.clone(), "more than this is wrong")
+        .with_help("mend what is told, and look again")
 }
 
 /// A document, and all that is wrong with it.
@@ -437,8 +454,8 @@ impl<'d> Value<'d> {
     /// What is wrong in the lines of this key and its value.
     fn faults(&self) -> impl Iterator<Item = &'d Fault> + use<'d> {
         let key = self.document.span(self.key_span.clone());
-        let end = syntax::line_around(self.document.text, self.span().end.max(key.end)).end;
-        self.document.faults.iter().filter(move |fault| (key.start..=end).contains(&fault.at))
+        let end = self.span().end.max(key.end);
+        self.document.faults.iter().filter(move |fault| key.start <= fault.at && fault.line <= end)
     }
 
     /// A table written below its header is damaged only when the header repeats another one: then it holds keys of

@@ -32,6 +32,9 @@ pub const LONGEST_KEY: usize = 255;
 /// The most that may be told of an event, in bytes of JSON.
 pub const LARGEST_DATA: usize = 64 * 1024;
 
+/// So many people one path in the data may name. Each costs the ledger some looks, in the one transaction that writes.
+pub const MOST_NAMED: usize = 1_000;
+
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {

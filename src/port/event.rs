@@ -53,11 +53,13 @@ pub struct RefusedPerson {
 }
 
 /// Why an event does not reach somebody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
     /// The data has nothing there.
     NobodyNamed,
+    /// The data has more there than [`MOST_NAMED`](crate::domain::event::MOST_NAMED).
+    TooManyNamed,
     /// It is no address of a person.
     NotAnAddress,
     /// Nobody of this address is known.
@@ -76,6 +78,7 @@ impl Refusal {
     pub fn explain(self) -> &'static str {
         match self {
             Refusal::NobodyNamed => "nobody is named there",
+            Refusal::TooManyNamed => "more than 1,000 are named there, so it goes to none of them",
             Refusal::NotAnAddress => "this is not the address of a person",
             Refusal::UnknownRecipient => "nobody of this address is known",
             Refusal::NotAllowedAudience => "they are not in `among`",

@@ -394,6 +394,21 @@ pub(crate) async fn too_many_named_people_stop_an_event(place: &dyn Place) {
     assert_eq!(ledger.spoken_to().await, expect);
 }
 
+/// Each name costs looks in the one transaction that writes, and data comes from outside.
+pub(crate) async fn an_event_that_names_more_than_a_thousand_speaks_to_none_of_them(place: &dyn Place) {
+    let ledger =
+        Ledger::with(place, &[person("Ana", BERLIN)], &[alarm().to(&["event:data.authors"]).among(&["everyone"])])
+            .await;
+    let strangers: Vec<String> = (0..1_000).map(|n| format!("p{n}@x")).collect();
+    let named: Vec<&str> = strangers.iter().map(String::as_str).chain(["ana@x"]).collect();
+    let receipt = ledger.happen(failed("1", "08:00", &named)).await;
+    let refused: Vec<_> = receipt.refused.iter().map(|refused| (refused.who.as_str(), refused.why)).collect();
+    assert_eq!((receipt.occurrences.len(), refused), (0, vec![("data.authors", Refusal::TooManyNamed)]));
+    let receipt = ledger.happen(failed("2", "08:01", &named[1..])).await;
+    let unknown = receipt.refused.iter().filter(|refused| refused.why == Refusal::UnknownRecipient);
+    assert_eq!((receipt.occurrences.len(), receipt.refused.len(), unknown.count()), (1, 999, 999));
+}
+
 pub(crate) async fn an_event_can_be_recalled_before_it_is_expanded(place: &dyn Place) {
     let people = [member("Ana", BERLIN, &["g"]), person("Bo", BERLIN)];
     let ledger = Ledger::with(place, &people, &[alarm().to(&["group:g"])]).await;

@@ -1,8 +1,8 @@
 //! HTTP connections: accepting them, bounding what a caller may take of us, and ending them in order. It is the same for
 //! every door of the daemon, whoever stands behind it.
 //!
-//! Whoever only connects, or sends half a head, must neither keep a place for ever nor hold up a stop. A limit on the time
-//! of a body belongs to whoever reads it.
+//! Whoever only connects, sends half a head or does not read the answer must neither keep a place for ever nor hold up a
+//! stop. A limit on the time of a body belongs to whoever reads it.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -22,14 +22,20 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use self::stream::Impatient;
 use self::timer::ClockTimer;
 use crate::port::clock::Clock;
 
+// A connection whose other end has to read.
+mod stream;
 // hyper's time-outs on the clock of the house.
 mod timer;
 
 /// How long a head may take, from the end of the request before it. It is also how long an idle connection is kept.
 const HEAD_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long an answer may wait for the other end to take any of it.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 
 /// Bytes of a head at most. A token and what proxies add are some 4 KB.
 const LARGEST_HEAD: usize = 32 * 1024;
@@ -124,6 +130,7 @@ where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
 {
+    let stream = Impatient::new(stream, timer.clone());
     let mut connection = pin!(
         http1::Builder::new()
             .timer(timer)

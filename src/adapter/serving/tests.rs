@@ -142,6 +142,45 @@ async fn a_head_has_its_bounds() {
     }
 }
 
+/// An answer that no buffer on the way can hold. It knows when nobody has it any more.
+struct Long {
+    bytes: Vec<u8>,
+    _held: oneshot::Sender<()>,
+}
+
+impl AsRef<[u8]> for Long {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_hung_up_on() {
+    let (held, let_go) = oneshot::channel();
+    let answer = Bytes::from_owner(Long { bytes: vec![0; 64 << 20], _held: held });
+    let answer = Arc::new(Mutex::new(Some(answer)));
+    let long = service_fn(move |_: Request<Incoming>| {
+        let answer = answer.lock().expect("nobody panics with it").take().unwrap_or_default();
+        async move { Ok(Response::new(Full::<Bytes>::new(answer))) }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let door = Door::open_to(listener, long);
+    let mut caller = TcpStream::connect(address).await.expect("it listens");
+    caller.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it reads");
+    let mut waits = door.clock.waits.subscribe();
+    let mut let_go = pin!(patient(let_go));
+    loop {
+        door.clock.advance(TAKEN_WITHIN);
+        tokio::select! {
+            biased;
+            gone = &mut let_go => break drop(gone.expect_err("nothing was sent on it")),
+            changed = waits.changed() => changed.expect("the clock lives"),
+        }
+    }
+    drop(caller);
+}
+
 /// Cut off in the middle, the ledger might have changed and the rest of the daemon would not know.
 #[tokio::test]
 async fn what_is_asked_is_done_to_the_end_also_where_the_caller_hangs_up() {

@@ -72,7 +72,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
     } else if ended.is_ok() || report != ImportReport::default() || left_out > 0 {
         // What came in before a file that can't be read has come in.
         for (source, problem) in &problems {
-            screen.say(render(source, problem, false));
+            screen.say(render(source, problem));
         }
         tell(screen, &report, not_taken_in);
     }

@@ -9,13 +9,31 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
+use toml_parser::Source;
+
 use super::civil::{Civil, excerpt};
+use super::{MOST_PROBLEMS, and_more};
 use crate::domain::problem::{Code, Problem};
+
+/// The words, signs and spaces of a text that is parsed, which takes some two hundred bytes for each. Ten thousand schedules
+/// have six hundred thousand.
+const MOST_TOKENS: usize = 1_000_000;
+
+/// What is wrong with a text that is too much to be parsed.
+pub(super) fn excess(text: &str) -> Option<Problem> {
+    // None is shorter than a byte.
+    let first = (text.len() > MOST_TOKENS).then(|| Source::new(text).lex().nth(MOST_TOKENS)).flatten()?;
+    let place = inside(text, first.span().start()..first.span().end());
+    let message = "a file has at most a million words, signs and spaces";
+    Some(Problem::new(Code::Unreadable, place, message).with_help("make several of it"))
+}
 
 /// A place at which the text is not TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) at: usize,
+    /// The beginning of its line.
+    pub(super) line: usize,
     pub(super) kind: FaultKind,
 }
 
@@ -43,6 +61,7 @@ impl<'t> Mended<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let (_, mut errors) = DeTable::parse_recoverable(text);
         errors.retain(|error| cure(error.message()).is_some());
+        errors.truncate(MOST_PROBLEMS);
         let mut insertions: Vec<(usize, &str)> = errors
             .iter()
             .filter_map(|error| Some((inside(text, error.span()?).start, cure(error.message())?)))
@@ -88,9 +107,13 @@ impl<'t> Mended<'t> {
         let rest = errors
             .iter()
             .map(|error| Complaint::new(self.original, error.span().map(|span| self.original(span)), error.message()));
-        let complaints: Vec<Complaint> = self.complaints.iter().cloned().chain(rest).collect();
+        let mut complaints: Vec<Complaint> =
+            self.complaints.iter().cloned().chain(rest).take(MOST_PROBLEMS + 1).collect();
+        let more = (complaints.len() > MOST_PROBLEMS).then(|| complaints.pop()).flatten();
         let faults = complaints.iter().map(|complaint| complaint.fault).collect();
-        (root.into_inner(), faults, without_echoes(self.original, complaints))
+        let mut problems = without_echoes(self.original, complaints);
+        problems.extend(more.map(|complaint| and_more(&complaint.problem)));
+        (root.into_inner(), faults, problems)
     }
 }
 
@@ -149,7 +172,8 @@ impl Complaint {
     fn new(text: &str, span: Option<Range<usize>>, message: &str) -> Self {
         let span = inside(text, span.unwrap_or_default());
         let problem = explain(text, &span, message);
-        let in_header = text[line_around(text, span.start)].trim_start().starts_with('[');
+        let line = line_around(text, span.start);
+        let in_header = text[line.clone()].trim_start().starts_with('[');
         let kind = if message.starts_with("key with no value") {
             FaultKind::NoValue
         } else if problem.code == Code::DuplicateKey && in_header {
@@ -157,7 +181,7 @@ impl Complaint {
         } else {
             FaultKind::Other
         };
-        Self { fault: Fault { at: span.start, kind }, problem }
+        Self { fault: Fault { at: span.start, line: line.start, kind }, problem }
     }
 }
 

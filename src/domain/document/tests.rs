@@ -185,3 +185,45 @@ fn a_canonical_form_ignores_layout_and_keeps_meaning() {
     assert_ne!(canonical("a = {x = \"1\"}"), canonical("a = {x = 1}"));
     assert_ne!(canonical("a = {x = [\"1\", \"2\"]}"), canonical("a = {x = [\"1;s1:2\"]}"));
 }
+
+/// One line for each of a hundred thousand slips helps nobody, and to make them takes minutes.
+#[test]
+fn after_two_hundred_problems_there_is_one_that_says_so() {
+    let check = |line: &str, code: &str| {
+        let said = problems(&line.repeat(50_000));
+        assert!((2..=201).contains(&said.lines().count()), "{line}: {}", said.lines().count());
+        let last = said.lines().find(|line| line.contains("more than this is wrong")).expect("it is said");
+        assert!(last.contains(code), "{last}");
+    };
+    for slip in ["key\n", "x = what\n", "[part.a]\n", "[part.a\n", "x = 1\n"] {
+        check(slip, " N00");
+    }
+    // In one line.
+    problems(&"a b ".repeat(50_000));
+    problems(&format!("x = [{}]", "a ".repeat(50_000)));
+    // What cannot be cut off without cutting off that the file is wrong.
+    let ((), said) = read(&format!("at = [{}]\ncolour = 1\n", "1, ".repeat(50_000)), |document| {
+        let mut root = document.root();
+        for item in root.value("at").expect("it is there").items() {
+            document.report(Problem::new(Code::NothingAhead, item.span(), "odd"));
+        }
+        root.finish(&[]);
+    });
+    let last = said.last().expect("there are some");
+    assert_eq!((said.len(), last.code), (201, Code::UnknownKey));
+}
+
+/// A file of ten thousand schedules, as people write them, and none that fills the memory.
+#[test]
+fn a_file_has_its_bounds() {
+    let schedule = "# A reminder among many.\n[part.reminder]\ntitle = \"Reminder\"\nto = [\"group:team\", \"ana@contoso.example\"]\n\
+                    at = [\"08:30\", \"13:15\"]\nexcept = [2026-12-24, \"2026-12-28 to 2026-12-31\"]\nlate = \"30m\"\n\
+                    why = \"You are in a team.\"\ntext = \"\"\"\nGood morning {{ person.first_name }}.\n\"\"\"\n\n";
+    assert_eq!(syntax::excess(&schedule.repeat(10_000)), None);
+    let ((), said) = read(&format!("x = [{}]", "0,".repeat(600_000)), |document| {
+        assert!(!document.root().has("x"), "nothing of it is read");
+        document.root().missing("title", "there is no title", "add one");
+    });
+    let said: Vec<_> = said.iter().map(|problem| (problem.code, problem.message.as_str())).collect();
+    assert_eq!(said, [(Code::Unreadable, "a file has at most a million words, signs and spaces")]);
+}

@@ -72,6 +72,7 @@ mod tests {
             data: json!({
                 "build": { "id": 7, "url": "https://ci.example/7", "note": null },
                 "authors": ["Ana *Boss*", null, "Bo"],
+                "log": "x".repeat(60_000),
             }),
         };
         let (recipient, schedule) = (size::longest_person(), ScheduleName::new("s").expect("a name"));
@@ -95,6 +96,13 @@ mod tests {
         check("{% for who in event.data.authors %}{{ who }};{% endfor %}", r"Ana \*Boss\*;Bo;");
         check("{{ event.data.build.note | default(\"none\") }}", "none");
         check("{{ event.data[\"build\"][\"id\"] }}", "7");
+    }
+
+    #[test]
+    fn whoever_tells_of_an_event_keeps_nobody_busy() {
+        assert_eq!(render("{{ event.data.log | length }}").as_deref(), Ok("60000"));
+        assert_eq!(render("{{ event.data.log | list | sort | first }}"), Err(RenderError::Endless));
+        assert_eq!(render("{{ event.data | string | length }}{{ event.data | string }}"), Err(RenderError::Endless));
     }
 
     #[test]

@@ -7,16 +7,21 @@
 //! - a value is a fact, a part of one, a plain literal, or the result of a filter, and every filter that can make its
 //!   result longer than what it was given is bounded ([`LONGEST_VALUE`]);
 //! - nothing joins values outside of filters: no arithmetic, no `~`, no lists of anything but literals;
+//! - what filters have to do is bounded as well ([`MOST_WORK`]): to sort a long list is one step;
 //! - nothing keeps a part of the output to use it again: no `set`, no macros, no recursion;
 //! - and what is written is bounded ([`LONGEST_OUTPUT`]).
+//!
+//! The tree itself must not be too deep: it is walked, compiled and dropped by recursion, and a stack that overflows takes
+//! the process along. minijinja counts blocks and brackets that stand in each other, but neither what it reads in loops
+//! (`a.b.c`, `a|b|c`) nor `not not a` nor an `elif` behind another. So tags are bounded before they are parsed.
 
 use std::ops::Range;
 
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Stmt};
-use minijinja::machinery::{Span, parse};
+use minijinja::machinery::{Span, Token, parse, tokenize};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, StringInput};
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja::value::{Kwargs, Rest, StringInput, ValueKind, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
 
 use super::TemplateProblem;
 
@@ -30,6 +35,18 @@ pub(super) const LONGEST_OUTPUT: usize = 128 * 1024;
 /// The bytes of a value that a filter makes.
 const LONGEST_VALUE: usize = 16 * 1024;
 
+/// What the filters of one text may be given in all, in bytes and items.
+const MOST_WORK: usize = 128 * 1024;
+
+/// The words and signs of one tag, each of which may make the tree a level deeper.
+const LONGEST_TAG: usize = 200;
+
+/// The bytes of one tag, and so of what is written out in it.
+const LARGEST_TAG: usize = 4 * 1024;
+
+/// `elif`s in a text.
+const MOST_ELIFS: usize = 50;
+
 /// Finds what a text must not do. A text that is no template at all passes: minijinja says it better.
 pub(super) fn check(text: &str) -> Result<(), TemplateProblem> {
     if text.len() > LONGEST_TEXT {
@@ -39,6 +56,7 @@ pub(super) fn check(text: &str) -> Result<(), TemplateProblem> {
             help: Some("shorten it, or link to a page".into()),
         });
     }
+    shallow(text)?;
     match parse(text, "text", SyntaxConfig::default()) {
         Ok(Stmt::Template(template)) => Check { text }.body(&template.children),
         Ok(other) => Check { text }.statement(&other),
@@ -46,10 +64,75 @@ pub(super) fn check(text: &str) -> Result<(), TemplateProblem> {
     }
 }
 
-/// Replaces the filters that make their result longer than what they are given.
+/// Finds what would make the tree too deep. Behind what is no token nothing is parsed.
+fn shallow(text: &str) -> Checked {
+    let (mut begin, mut length, mut elifs) = (0, 0, 0);
+    for (token, span) in tokenize(text, false, SyntaxConfig::default()).map_while(Result::ok) {
+        let (start, end) = (span.start_offset as usize, span.end_offset as usize);
+        match token {
+            Token::TemplateData(_) => continue,
+            Token::VariableStart | Token::BlockStart => (begin, length) = (start, 0),
+            Token::Ident("elif") => elifs += 1,
+            _ => {}
+        }
+        length += 1;
+        let too = |message, help: &str| TemplateProblem { range: begin..end, message, help: Some(help.to_owned()) };
+        if length > LONGEST_TAG || end - begin > LARGEST_TAG {
+            let message = format!("a tag is longer than {LONGEST_TAG} words and signs, or {} KiB", LARGEST_TAG >> 10);
+            return Err(too(message, "shorten it, or write several"));
+        }
+        if elifs > MOST_ELIFS {
+            return Err(too(format!("a text has more than {MOST_ELIFS} `elif`s"), "write each as an `if` of its own"));
+        }
+    }
+    Ok(())
+}
+
+/// What the filters of one rendering were given so far.
+struct Work(usize);
+
+/// Replaces the filters that make their result longer than what they are given, and has those whose work grows with what
+/// they are given account for it.
 pub(super) fn bound_filters(environment: &mut Environment<'_>) {
-    environment.add_filter("replace", replace);
-    environment.add_filter("join", join);
+    let length = Value::from_function(filters::length);
+    for (name, filter) in [
+        ("replace", Value::from_function(replace)),
+        ("join", Value::from_function(join)),
+        ("safe", Value::from_function(filters::safe)),
+        ("lower", Value::from_function(filters::lower)),
+        ("upper", Value::from_function(filters::upper)),
+        ("title", Value::from_function(filters::title)),
+        ("capitalize", Value::from_function(filters::capitalize)),
+        ("trim", Value::from_function(filters::trim)),
+        ("split", Value::from_function(filters::split)),
+        ("lines", Value::from_function(filters::lines)),
+        ("length", length.clone()),
+        ("count", length),
+        ("last", Value::from_function(filters::last)),
+        ("reverse", Value::from_function(filters::reverse)),
+        ("sort", Value::from_function(filters::sort)),
+        ("list", Value::from_function(filters::list)),
+        ("string", Value::from_function(filters::string)),
+    ] {
+        let accounted = move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            let given = given.into_values();
+            let Work(done) = state.get_or_insert_extension(Work(0));
+            *done += given.iter().map(weight).sum::<usize>();
+            if *done > MOST_WORK { Err(Error::from(ErrorKind::OutOfFuel)) } else { filter.call(state, &given) }
+        };
+        environment.add_filter(name, accounted);
+    }
+}
+
+/// How much a filter may have to do with a value: its bytes, and one for each part of it.
+fn weight(value: &Value) -> usize {
+    let parts = || value.try_iter().into_iter().flatten();
+    1 + match value.kind() {
+        ValueKind::String => value.as_str().map_or(0, str::len),
+        ValueKind::Seq | ValueKind::Iterable => parts().map(|part| weight(&part)).sum(),
+        ValueKind::Map => parts().map(|key| weight(&key) + value.get_item(&key).as_ref().map_or(0, weight)).sum(),
+        _ => 0,
+    }
 }
 
 fn too_long() -> Error {

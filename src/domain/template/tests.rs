@@ -151,6 +151,16 @@ fn no_loop_hangs_a_sender() {
     assert_eq!(problem.message, "the text takes too long to make");
 }
 
+/// To sort a long list is one step, and takes as long as thousands.
+#[test]
+fn no_filter_works_without_end() {
+    let sorted = |times: usize| format!("{{{{ '{}'{} | length }}}}", "x".repeat(3_500), " | list | sort".repeat(times));
+    assert!(Template::parse(&sorted(3)).is_ok());
+    assert_eq!(Template::parse(&sorted(20)).expect_err("long").message, "the text takes too long to make");
+    let each = format!("{{% for c in '{}' %}}{{{{ c | upper | lower }}}}{{% endfor %}}", "x".repeat(1_000));
+    assert_eq!(render(&each, &person("Ana", None)).map(|text| text.len()), Ok(1_000));
+}
+
 #[test]
 fn no_text_grows_without_end() {
     let check = |text: &str, at: &str, message: &str| {
@@ -187,6 +197,53 @@ fn no_text_grows_without_end() {
     for unknown in ["{{ '%1000000000d' | format(1) }}", "{{ 'a' | indent(1000000000) }}", "{{ 'a' | center(9) }}"] {
         assert_eq!(Template::parse(unknown).expect("a template").unknown_names().len(), 1, "{unknown}");
     }
+}
+
+/// A stack that overflows takes the daemon along, and again at each start. Tokio's threads have 2 MiB.
+#[test]
+fn no_text_is_deeper_than_a_stack() {
+    let chains = |length: usize| {
+        let chain = |begin: &str, link: &str, end: &str| format!("{begin}{}{end}", link.repeat(length));
+        let nested = |tag: &str, most: usize| tag.repeat(length.min(most));
+        [
+            chain("{{ person.name", ".a", " | default('-') }}"),
+            chain("{{ person.name", "|trim", " }}"),
+            chain("{{ ", "not ", "person.name }}"),
+            chain("{{ ", "-", "1 }}"),
+            chain("{{ ", "(", " }}"),
+            chain("{{ 'a' ", "if 'a' else 'b' ", "}}"),
+            chain("{{ 'a' ", "== 'b' or 'a' ", "}}"),
+            chain("{% if 'a' %}", "{% elif 'b' %}", "{% endif %}"),
+            chain("", "{% if 'a' %}", ""),
+            // All together, with what each of them may be at most.
+            nested("{% if 'a' %}", 90) + &nested("{% if 'a' %}{% elif 'b' %}", 50) + &chain("{{ ", "not ", "'a' }}"),
+        ]
+    };
+    let parse = move |length| {
+        let all = move || chains(length).map(|text| Template::parse(&text).is_ok());
+        let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(all);
+        thread.expect("a thread").join().expect("it has room")
+    };
+    for length in [50, 190] {
+        parse(length);
+    }
+    assert_eq!(parse(8_000), [false; 10]);
+}
+
+#[test]
+fn a_tag_has_its_bounds() {
+    let check = |text: &str, message: &str| {
+        assert_eq!(Template::parse(text).expect_err("it is refused").message, message);
+    };
+    let dates = |count: usize| format!("{{% if local.date in [{}] %}}.{{% endif %}}", "'2027-01-01', ".repeat(count));
+    assert!(Template::parse(&dates(90)).is_ok());
+    check(&dates(100), "a tag is longer than 200 words and signs, or 4 KiB");
+    let literal = |length: usize| format!("{{{{ '{}' }}}}", "x".repeat(length));
+    assert!(Template::parse(&literal(4_000)).is_ok());
+    check(&literal(4_096), "a tag is longer than 200 words and signs, or 4 KiB");
+    check(&"{% if 'a' %}{% elif 'b' %}{% endif %}".repeat(51), "a text has more than 50 `elif`s");
+    // What is no tag is as long as it likes, and so is all of them together.
+    assert!(Template::parse(&"{{ person.name }} x | y . z {% raw %}{{ not a.b }}{% endraw %}".repeat(300)).is_ok());
 }
 
 #[test]

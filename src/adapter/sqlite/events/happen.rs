@@ -58,7 +58,7 @@ pub(in super::super) fn happen(conn: &Connection, event: &Event, now: DateTime<U
         is_repetition: false,
     };
     for listener in &listeners {
-        let Guests { invited, refused } = named::guests(conn, listener, event)?;
+        let Guests { invited, refused, .. } = named::guests(conn, listener, event)?;
         receipt.refused.extend(refused);
         if !invited.is_empty() {
             let invited: Vec<i64> = invited.into_iter().collect();

@@ -4,7 +4,7 @@
 //! nobody knows, is told to whoever sent the data. They are given no row: a row needs a recipient, and what somebody
 //! writes into an event must not make any.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use rusqlite::{Connection, ToSql, named_params};
 
@@ -13,7 +13,7 @@ use super::super::news;
 use super::super::people;
 use super::super::sql::Sql;
 use super::listeners::Listener;
-use crate::domain::event::{DataPath, Event, EventTarget, Named};
+use crate::domain::event::{DataPath, Event, EventTarget, MOST_NAMED, Named};
 use crate::domain::schedule::when::OncePer;
 use crate::port::event::{Refusal, RefusedPerson};
 
@@ -22,6 +22,8 @@ use crate::port::event::{Refusal, RefusedPerson};
 pub(super) struct Guests {
     pub invited: BTreeSet<i64>,
     pub refused: Vec<RefusedPerson>,
+    /// The same refusals, each of which is told once.
+    told: HashSet<(String, Refusal)>,
 }
 
 /// Everybody to whom `to` speaks without the event. Who leaves or joins later makes no difference: it is about those who
@@ -82,6 +84,10 @@ impl Guests {
         if found.is_empty() {
             self.refuse(listener, path.to_string(), Refusal::NobodyNamed);
         }
+        if found.len() > MOST_NAMED {
+            self.refuse(listener, path.to_string(), Refusal::TooManyNamed);
+            return Ok(());
+        }
         for Named { text, address } in found.into_iter().map(Named::read) {
             let id = match &address {
                 Some(address) => people::owner_of(conn, address)?,
@@ -103,9 +109,8 @@ impl Guests {
     }
 
     fn refuse(&mut self, listener: &Listener, who: String, why: Refusal) {
-        let refused = RefusedPerson { schedule: listener.name.clone(), who, why };
-        if !self.refused.contains(&refused) {
-            self.refused.push(refused);
+        if self.told.insert((who.clone(), why)) {
+            self.refused.push(RefusedPerson { schedule: listener.name.clone(), who, why });
         }
     }
 
