@@ -266,6 +266,7 @@ impl Recaller {
             None => self.connector.delete_activity(&reference, &task.activity_id).await,
             Some(activity) => self.connector.update_activity(&reference, &task.activity_id, activity).await,
         };
+        under_way.answered();
         permit.complete(silence(&answer.verdict));
         let is_home = self.home_tenant.as_ref().is_some_and(|home| *home == request.tenant);
         let whose = Whose { recipient: task.recipient.id, tenant: Arc::clone(&request.tenant), is_home };
