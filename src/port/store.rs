@@ -396,8 +396,9 @@ pub trait Store: Send + Sync {
     /// are settled it names the same ones: the caller knows which it has in hand.
     async fn recall_due(&self, now: DateTime<Utc>, limit: usize) -> Result<RecallWork, StoreError>;
 
-    /// Records what became of a message. One that another recall has taken over meanwhile is passed over.
-    async fn settle_recall(&self, outcome: RecallOutcome) -> Result<(), StoreError>;
+    /// Records what became of a message. One that another recall has taken over meanwhile is passed over. Returns
+    /// whether it was recorded.
+    async fn settle_recall(&self, outcome: RecallOutcome) -> Result<bool, StoreError>;
 
     /// How far a recall is, with every message where `in_full`. `None` when there is no such recall.
     async fn recall_report(&self, recall: RecallId, in_full: bool) -> Result<Option<RecallReport>, StoreError>;

@@ -502,6 +502,28 @@ async fn what_has_an_answer_does_not_wait_for_one_while_the_disk_is_full() {
     assert_eq!(scene.sender.health.oldest_request(), None);
 }
 
+#[tokio::test]
+async fn what_is_recalled_again_while_it_is_in_hand_is_done_again() {
+    let mut scene = Scene::new(&["ana"], 50).await;
+    scene.sent().await;
+    let gate = scene.script.gate.forget_permits(Semaphore::MAX_PERMITS);
+    scene.recaller();
+    scene.recall(Remedy::Replace("New".into())).await;
+    let mut asked = scene.script.asked.subscribe();
+    asked.wait_for(|asked| asked.len() == 1).await.expect("the script lives");
+    let again = scene.recall(Remedy::Delete).await;
+    for _ in 0..5 {
+        scene.pass(TimeDelta::seconds(1)).await;
+    }
+    scene.script.gate.add_permits(gate);
+    for _ in 0..20 {
+        scene.pass(TimeDelta::seconds(1)).await;
+    }
+    assert_eq!(states(&scene.report(again).await), [("ana", RecallState::Done)]);
+    let texts: Vec<_> = scene.script.asked().into_iter().map(|asked| asked.text.is_some()).collect();
+    assert_eq!(texts, [true, false], "replaced, and then deleted");
+}
+
 /// With a token that Teams refuses nothing can be done for anybody, so nobody is tried for nothing.
 #[tokio::test]
 async fn while_the_bot_can_do_nothing_it_knocks_now_and_then() {
