@@ -450,9 +450,9 @@ pub trait Store: Send + Sync {
     /// nothing to answer. Asked again before they are settled it names the same ones.
     async fn replies_due(&self, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, StoreError>;
 
-    /// Makes it durable that the request of a reply is about to leave. Only after this returns `true` may it leave; a
-    /// question that has become idle meanwhile is dropped. Of
-    /// a message of its own that is in this state when a daemon takes over nothing more is tried.
+    /// Makes it durable that the request of a reply is about to leave. Only after this returns `true` may it leave.
+    /// What has become idle meanwhile is dropped: a question, or a line whose message was recalled.
+    /// Of a message of its own that is in this state when a daemon takes over nothing more is tried.
     async fn mark_replying(&self, reply: ReplyId) -> Result<bool, StoreError>;
 
     /// Records what became of a reply.
