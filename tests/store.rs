@@ -127,6 +127,7 @@ macro_rules! conformance {
                 a_stop_counts_where_it_was_pressed_though_its_message_is_not_known,
                 what_an_older_client_submits_is_shown_in_the_message,
                 a_press_shows_nothing_in_a_message_that_was_recalled,
+                a_press_that_comes_to_be_shown_late_is_not_put_over_a_later_one,
                 a_recall_takes_back_what_was_put_off_and_is_not_about_it,
                 a_recall_takes_the_snoozed_copy_along,
                 a_snooze_does_not_supersede_what_is_planned,

@@ -451,7 +451,7 @@ pub trait Store: Send + Sync {
     async fn replies_due(&self, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, StoreError>;
 
     /// Makes it durable that the request of a reply is about to leave. Only after this returns `true` may it leave.
-    /// What has become idle meanwhile is dropped: a question, or a line whose message was recalled.
+    /// What has become idle meanwhile is dropped: a question, or a line whose message was recalled, or has a later one.
     /// Of a message of its own that is in this state when a daemon takes over nothing more is tried.
     async fn mark_replying(&self, reply: ReplyId) -> Result<bool, StoreError>;
 

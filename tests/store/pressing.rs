@@ -8,9 +8,10 @@ use nudged::domain::delivery::{Claim, Reason, Settlement, State};
 use nudged::domain::news::{Fact, TakenIn};
 use nudged::domain::press::{self, Effect};
 use nudged::domain::recall::Remedy;
+use nudged::domain::reply::ReplySettlement;
 use nudged::domain::schedule::model::Priority;
 use nudged::port::recall::RecallOrder;
-use nudged::port::reply::{ReplyTask, Says};
+use nudged::port::reply::{ReplyOutcome, ReplyTask, Says};
 use nudged::port::trouble::CancelOrder;
 use serde_json::{Value, json};
 
@@ -291,6 +292,24 @@ pub(crate) async fn a_press_shows_nothing_in_a_message_that_was_recalled(place: 
     let taken = submit(&ledger, &of_ana, "done", "3", "08:32").await;
     assert_eq!((took(&taken), taken.reply), (Outcome::Done, false), "an old view still has buttons, and they count");
     assert_eq!(replies(&ledger, "08:32").await, []);
+}
+
+pub(crate) async fn a_press_that_comes_to_be_shown_late_is_not_put_over_a_later_one(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    submit(&ledger, &of_ana, "snooze 1h", "2", "08:30").await;
+    let first = replies(&ledger, "08:30").await.remove(0);
+    assert!(ledger.store.mark_replying(first.reply).await.expect("marking"));
+    submit(&ledger, &of_ana, "done", "3", "08:30").await;
+    let settle = async |reply, settlement| {
+        let outcome = ReplyOutcome { reply, at: at("08:30"), settlement };
+        ledger.store.settle_reply(outcome).await.expect("settling");
+    };
+    settle(first.reply, ReplySettlement::Waiting { not_before: at("08:31") }).await;
+    let second = replies(&ledger, "08:30").await.remove(0);
+    assert!(ledger.store.mark_replying(second.reply).await.expect("marking"));
+    settle(second.reply, ReplySettlement::Sent).await;
+    assert!(!ledger.store.mark_replying(first.reply).await.expect("marking"));
+    assert_eq!(replies(&ledger, "08:31").await, []);
 }
 
 pub(crate) async fn a_recall_takes_back_what_was_put_off_and_is_not_about_it(place: &dyn Place) {
