@@ -327,9 +327,16 @@ pub fn asks_again(claim: &Claim) -> bool {
     is_person && matches!(claim.waited_for, Some(Reason::ConversationLost | Reason::ForeignConversation))
 }
 
-/// Whether `claim` begins a new thread in its channel, although one goes on there: Teams does not have that any more.
+/// Whether `claim` begins a new thread in its channel, although `thread` goes on there: Teams does not have that any
+/// more. It goes on with one that somebody else has begun since.
 #[must_use]
-pub fn begins_anew(claim: &Claim) -> bool {
+pub fn begins_anew(claim: &Claim, thread: &str) -> bool {
+    was_turned_away(claim) && claim.tried_in.as_deref().is_none_or(|tried| tried == thread)
+}
+
+/// Whether Teams did not have the thread of the last attempt.
+#[must_use]
+pub fn was_turned_away(claim: &Claim) -> bool {
     let gone = [Reason::ThreadGone, Reason::ConversationLost, Reason::ForeignConversation];
     claim.waited_for.is_some_and(|reason| gone.contains(&reason))
 }
