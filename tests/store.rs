@@ -362,6 +362,7 @@ macro_rules! conformance {
                 what_an_operator_wrote_stays,
                 what_was_told_may_be_told_anew,
                 two_names_that_turn_out_to_be_one_person_get_one_message,
+                who_turns_out_to_be_somebody_else_gets_nothing_that_is_in_hand_for_them,
                 everything_told_is_there_after_the_ledger_is_opened_again,
                 a_mail_address_that_was_given_to_somebody_new_makes_no_two_people_one,
                 who_was_imported_by_mail_is_one_with_their_chat_once_both_are_told,

@@ -166,7 +166,8 @@ impl State {
             State::Waiting | State::Failed | State::Expired => &[State::Claimed, State::Sending],
             // From planned and waiting: the ledger was restored, and has not seen what became of it.
             State::Unknown => &[State::Planned, State::Waiting, State::Claimed, State::Sending],
-            // From claimed: only a recall takes it out of a sender's hands, before anything left.
+            // From claimed: taken out of a sender's hands before anything left, by a recall, a cancel, or because its
+            // recipient turned out to be another one.
             State::Cancelled => &[State::Planned, State::Waiting, State::Claimed],
         }
     }
