@@ -166,7 +166,8 @@ impl State {
             State::Waiting | State::Failed | State::Expired => &[State::Claimed, State::Sending],
             // From planned and waiting: the ledger was restored, and has not seen what became of it.
             State::Unknown => &[State::Planned, State::Waiting, State::Claimed, State::Sending],
-            // From claimed: only a recall takes it out of a sender's hands, before anything left.
+            // From claimed: taken out of a sender's hands before anything left, by a recall, a cancel, or because its
+            // recipient turned out to be another one.
             State::Cancelled => &[State::Planned, State::Waiting, State::Claimed],
         }
     }
@@ -328,9 +329,16 @@ pub fn asks_again(claim: &Claim) -> bool {
     is_person && matches!(claim.waited_for, Some(Reason::ConversationLost | Reason::ForeignConversation))
 }
 
-/// Whether `claim` begins a new thread in its channel, although one goes on there: Teams does not have that any more.
+/// Whether `claim` begins a new thread in its channel, although `thread` goes on there: Teams does not have that any
+/// more. It goes on with one that somebody else has begun since.
 #[must_use]
-pub fn begins_anew(claim: &Claim) -> bool {
+pub fn begins_anew(claim: &Claim, thread: &str) -> bool {
+    was_turned_away(claim) && claim.tried_in.as_deref().is_none_or(|tried| tried == thread)
+}
+
+/// Whether Teams did not have the thread of the last attempt.
+#[must_use]
+pub fn was_turned_away(claim: &Claim) -> bool {
     let gone = [Reason::ThreadGone, Reason::ConversationLost, Reason::ForeignConversation];
     claim.waited_for.is_some_and(|reason| gone.contains(&reason))
 }

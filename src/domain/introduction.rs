@@ -20,7 +20,7 @@ pub struct Stranger {
 const TRY_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
 /// The longest wait between two tries. It is never given up: as long as somebody is awaited, it may be they.
-const LONGEST: TimeDelta = TimeDelta::days(7);
+pub const LONGEST: TimeDelta = TimeDelta::days(7);
 
 /// How long to wait after `tries` that failed before: six times longer each time.
 #[must_use]

@@ -83,8 +83,11 @@ impl Posting {
             Way::Continue(reference) => connector.continue_conversation(reference, activity).await.into(),
             Way::Reply(reference) => {
                 let mut answer = connector.continue_conversation(reference, activity).await;
-                // The post that began the thread was taken away. The next try begins another.
-                if answer.verdict == (Verdict::Permanent { reason: Reason::ActivityNotFound }) {
+                // The post that began the thread was taken away; or this is the second thread that Teams does not have.
+                // The next try begins another.
+                if answer.verdict == (Verdict::Permanent { reason: Reason::ActivityNotFound })
+                    || (matches!(answer.verdict, Verdict::Recreate { .. }) && delivery::was_turned_away(claim))
+                {
                     answer.verdict = Verdict::Retry { reason: Reason::ThreadGone, after: None };
                 }
                 Said { sent_in: reference.conversation_id.clone(), ..answer.into() }
@@ -132,7 +135,9 @@ impl Turns {
         // What was put off belongs where it stood at first: by its own key it is of the day of the press, in UTC.
         let (occurrence, _) = claim.speaks_of();
         // Teams did not find the thread, or can't read its id, time and again.
-        let goes_on = |thread: &Thread| !delivery::begins_anew(claim) && new.goes_on(thread.begun_with, occurrence);
+        let goes_on = |thread: &Thread| {
+            !delivery::begins_anew(claim, &thread.conversation_id) && new.goes_on(thread.begun_with, occurrence)
+        };
         let way = match thread.filter(goes_on) {
             Some(thread) => Way::Reply(Reference {
                 conversation_id: Some(thread.conversation_id),

@@ -266,6 +266,7 @@ impl Recaller {
             None => self.connector.delete_activity(&reference, &task.activity_id).await,
             Some(activity) => self.connector.update_activity(&reference, &task.activity_id, activity).await,
         };
+        under_way.answered();
         permit.complete(silence(&answer.verdict));
         let is_home = self.home_tenant.as_ref().is_some_and(|home| *home == request.tenant);
         let whose = Whose { recipient: task.recipient.id, tenant: Arc::clone(&request.tenant), is_home };
@@ -312,7 +313,7 @@ impl Recaller {
     }
 
     /// Makes an outcome durable. While the store can't write, the message stays in hand: it would be tried again and
-    /// again for nothing. Returns whether the message is over.
+    /// again for nothing. Returns whether the message is over; one that another recall has taken up is not.
     async fn settle(
         &self,
         task: &RecallTask,
@@ -324,15 +325,20 @@ impl Recaller {
         tell(task, &settlement);
         let at = self.clock.now();
         let outcome = RecallOutcome { recall: task.recall, delivery: task.delivery, at, settlement, detail };
-        while let Err(error) = self.store.settle_recall(outcome.clone()).await {
-            tracing::error!(delivery = %task.delivery, %error, "outcome of a recall not stored yet; trying again");
+        loop {
+            match self.store.settle_recall(outcome.clone()).await {
+                Ok(was_its) => return is_over && was_its,
+                Err(error) => {
+                    let delivery = task.delivery;
+                    tracing::error!(%delivery, %error, "outcome of a recall not stored yet; trying again");
+                }
+            }
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return false,
                 () = self.clock.sleep(STORE_PAUSE) => {}
             }
         }
-        is_over
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::conversation::without_thread;
-use crate::domain::id::ReplyId;
+use crate::domain::id::{DeliveryId, ReplyId};
 use crate::domain::message::Said;
 use crate::domain::rate::Operation;
 use crate::domain::reply::{Form, ReplySettlement, postponed, settle};
@@ -65,20 +65,23 @@ pub struct Replier {
 #[derive(Default)]
 struct Hand {
     tasks: JoinSet<(ReplyId, Result<(), StoreError>)>,
-    replies: BTreeMap<ReplyId, Form>,
+    /// Each with the message in which it is said.
+    replies: BTreeMap<ReplyId, (Form, Option<DeliveryId>)>,
 }
 
 impl Hand {
-    /// Begins with as many of these as there is room for. Those in hand may be among them.
+    /// Begins with as many of these as there is room for. Those in hand may be among them. In one message one thing is
+    /// said at a time: of two requests under way nobody knows which comes last.
     fn take(&mut self, replier: &Arc<Replier>, due: Vec<ReplyTask>, stop: &CancellationToken) {
         for task in due {
-            let form = task.says.form();
-            let questions = self.replies.values().filter(|form| **form == Form::Question).count();
+            let (form, within) = (task.says.form(), task.says.within());
+            let questions = self.replies.values().filter(|(form, _)| *form == Form::Question).count();
             let is_full = self.replies.len() == AT_ONCE || (form == Form::Question && questions == QUESTIONS_AT_ONCE);
-            if is_full || self.replies.contains_key(&task.reply) {
+            let is_taken = within.is_some() && self.replies.values().any(|(_, message)| *message == within);
+            if is_full || is_taken || self.replies.contains_key(&task.reply) {
                 continue;
             }
-            self.replies.insert(task.reply, form);
+            self.replies.insert(task.reply, (form, within));
             let (replier, stop) = (Arc::clone(replier), stop.clone());
             self.tasks.spawn(async move { (task.reply, replier.reply(&task, &stop).await) });
         }

@@ -45,6 +45,15 @@ impl Says {
             Self::WhichZone => Form::Question,
         }
     }
+
+    /// The message in which it is said.
+    #[must_use]
+    pub fn within(&self) -> Option<DeliveryId> {
+        match self {
+            Self::Within(delivered, _) => Some(delivered.delivery),
+            Self::Text(_) | Self::WhichZone => None,
+        }
+    }
 }
 
 /// A message that was sent, with what is needed to make it once more.

@@ -397,8 +397,9 @@ pub trait Store: Send + Sync {
     /// are settled it names the same ones: the caller knows which it has in hand.
     async fn recall_due(&self, now: DateTime<Utc>, limit: usize) -> Result<RecallWork, StoreError>;
 
-    /// Records what became of a message. One that another recall has taken over meanwhile is passed over.
-    async fn settle_recall(&self, outcome: RecallOutcome) -> Result<(), StoreError>;
+    /// Records what became of a message. One that another recall has taken over meanwhile is passed over. Returns
+    /// whether it was recorded.
+    async fn settle_recall(&self, outcome: RecallOutcome) -> Result<bool, StoreError>;
 
     /// How far a recall is, with every message where `in_full`. `None` when there is no such recall.
     async fn recall_report(&self, recall: RecallId, in_full: bool) -> Result<Option<RecallReport>, StoreError>;
@@ -450,9 +451,9 @@ pub trait Store: Send + Sync {
     /// nothing to answer. Asked again before they are settled it names the same ones.
     async fn replies_due(&self, now: DateTime<Utc>, limit: usize) -> Result<ReplyWork, StoreError>;
 
-    /// Makes it durable that the request of a reply is about to leave. Only after this returns `true` may it leave; a
-    /// question that has become idle meanwhile is dropped. Of
-    /// a message of its own that is in this state when a daemon takes over nothing more is tried.
+    /// Makes it durable that the request of a reply is about to leave. Only after this returns `true` may it leave.
+    /// What has become idle meanwhile is dropped: a question, or a line whose message was recalled, or has a later one.
+    /// Of a message of its own that is in this state when a daemon takes over nothing more is tried.
     async fn mark_replying(&self, reply: ReplyId) -> Result<bool, StoreError>;
 
     /// Records what became of a reply.

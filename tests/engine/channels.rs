@@ -132,6 +132,37 @@ async fn a_thread_that_is_gone_is_begun_anew_once() {
 }
 
 #[tokio::test]
+async fn a_thread_that_is_gone_is_begun_anew_once_for_all_who_share_it() {
+    let of = |name: &str, hours: &str| to_channel(name, hours, "thread = \"t\"");
+    let rig = rig(&format!("{}{}", of("first", "[\"09:00\", \"10:00\"]"), of("second", "\"10:00\""))).await;
+    at_hour(&rig, "2027-03-01T09:00").await;
+    let gone = Verdict::Permanent { reason: Reason::ActivityNotFound };
+    rig.teams.answers(&[gone.clone(), gone]);
+    let reply = |number: u32| format!("send {CHANNEL};messageid={number}");
+    assert_eq!(at_hour(&rig, "2027-03-01T10:00").await, [reply(1), reply(1)]);
+    assert_eq!(at_hour(&rig, "2027-03-01T10:05").await, [format!("post {CHANNEL}"), reply(2)]);
+}
+
+/// One begins the second thread, and the other does not find that either.
+#[tokio::test]
+async fn who_is_turned_away_from_two_threads_begins_a_third() {
+    let of = |name: &str, hours: &str| to_channel(name, hours, "thread = \"t\"");
+    let rig = rig(&format!("{}{}", of("first", "[\"09:00\", \"10:00\"]"), of("second", "\"10:00\""))).await;
+    at_hour(&rig, "2027-03-01T09:00").await;
+    let lost = Verdict::Recreate { reason: Reason::ConversationNotFound, after: None };
+    let found = Verdict::Delivered { activity_id: None };
+    rig.teams.answers(&[lost.clone(), lost.clone(), lost.clone(), lost.clone(), found, lost]);
+    let reply = |number: u32| format!("send {CHANNEL};messageid={number}");
+    assert_eq!(at_hour(&rig, "2027-03-01T10:00").await, [reply(1), reply(1)]);
+    assert_eq!(at_hour(&rig, "2027-03-01T10:05").await, [reply(1), reply(1)]);
+    assert_eq!(at_hour(&rig, "2027-03-01T10:10").await, [format!("post {CHANNEL}"), reply(2)]);
+    assert_eq!(at_hour(&rig, "2027-03-01T10:15").await, [format!("post {CHANNEL}")]);
+    for name in ["first", "second"] {
+        assert!(rig.deliveries(name).await.iter().all(|it| matches!(it.state, State::Sent | State::Planned)), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_thread_that_is_not_found_time_and_again_is_begun_anew() {
     let rig = rig(&to_channel("s", "[\"09:00\", \"10:00\"]", "thread = \"t\"")).await;
     at_hour(&rig, "2027-03-01T09:00").await;

@@ -224,6 +224,46 @@ async fn an_older_clients_press_updates_the_message() {
     assert_eq!(texts, [Some("Hello at 09:00"), Some("✓ Done")], "and no buttons");
 }
 
+/// Else an answer that is late could leave the older press in the place of the newer one.
+#[tokio::test]
+async fn of_one_message_one_press_at_a_time_is_shown() {
+    let rig = nine_o_clock().await;
+    rig.deliver().await;
+    requests(&rig);
+    rig.teams.rung.notified().await;
+    let Said::Card { card, .. } = rig.teams.said().remove(0) else { panic!("a card") };
+    let submit = async |number: usize, id: &str| {
+        let data = card["body"][1]["actions"][number]["fallback"]["data"].clone();
+        hear(&rig, "message", id, &json!({ "value": data })).await;
+    };
+    rig.teams.falls_silent_in("a:ana");
+    submit(1, "5").await;
+    let (replier, stop) = (rig.replier(2), CancellationToken::new());
+    let round = replier.go_round(&stop);
+    tokio::pin!(round);
+    tokio::select! {
+        over = &mut round => panic!("the snooze is still on its way: {over:?}"),
+        () = rig.teams.rung.notified() => {}
+    }
+    submit(0, "6").await;
+    replier.bell.notify_one();
+    let a_while = async {
+        for _ in 0..100 {
+            rig.store.probe().await.expect("a well store");
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        over = &mut round => panic!("the snooze is still on its way: {over:?}"),
+        () = a_while => assert_eq!(requests(&rig), ["update 1"]),
+    }
+    rig.teams.speaks_again();
+    round.await.expect("a round");
+    assert_eq!(requests(&rig), ["update 1"]);
+    let Some(Said::Card { card, .. }) = rig.teams.said().pop() else { panic!("a card") };
+    assert_eq!(card["body"][1]["text"], "✓ Done");
+}
+
 #[tokio::test]
 async fn a_button_of_somebody_elses_message_does_nothing() {
     let rig = nine_o_clock().await;

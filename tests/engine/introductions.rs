@@ -151,6 +151,20 @@ async fn teams_is_asked_again_after_it_gave_no_answer() {
     assert_eq!(rig.store.people().await.expect("people").len(), 1);
 }
 
+/// As after a boot whose time came from the network a while later.
+#[tokio::test]
+async fn who_came_while_the_clock_was_a_year_ahead_is_asked_for_when_it_is_right() {
+    let rig = rig().await;
+    import(&rig).await;
+    rig.now_is(at("2028-03-01T06:00"));
+    install(&rig).await;
+    rig.now_is(at("2027-03-01T06:00"));
+    rig.teams.has_roster(Ok(says("29:mira", Some("mira@contoso.example"))));
+    rig.introduce().await;
+    assert_eq!(asked(&rig), ["members a:mira"]);
+    assert_eq!(rig.store.people().await.expect("people").len(), 1);
+}
+
 #[tokio::test]
 async fn another_tenant_can_claim_nobody() {
     let rig = rig().await;

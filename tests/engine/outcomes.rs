@@ -110,6 +110,14 @@ impl FakeTeams {
         *self.silent.lock().expect("no panic with it") = Some(conversation);
     }
 
+    /// Comes back when whoever asks there gets an answer.
+    async fn may_be_silent(&self, reference: &Reference) {
+        let silent = *self.silent.lock().expect("no panic with it");
+        if silent.is_some() && reference.conversation_id.as_deref() == silent {
+            self.speaks.notified().await;
+        }
+    }
+
     /// Waits until somebody asks in the silent conversation.
     async fn is_asked_in_vain(&self) {
         let silent = self.silent.lock().expect("no panic with it").expect("a silent conversation");
@@ -119,7 +127,7 @@ impl FakeTeams {
     }
 
     /// Answers in the silent conversation, now and from now on.
-    fn speaks_again(&self) {
+    pub(crate) fn speaks_again(&self) {
         *self.silent.lock().expect("no panic with it") = None;
         self.speaks.notify_one();
     }
@@ -130,10 +138,7 @@ impl Connector for FakeTeams {
     async fn continue_conversation(&self, reference: &Reference, activity: &OutgoingActivity) -> Answer {
         self.note("send", reference.conversation_id.as_ref(), reference);
         self.said.lock().expect("no panic with it").push(activity.said.clone());
-        let silent = *self.silent.lock().expect("no panic with it");
-        if silent.is_some() && reference.conversation_id.as_deref() == silent {
-            self.speaks.notified().await;
-        }
+        self.may_be_silent(reference).await;
         let scripted = self.sends.lock().expect("no panic with it").pop_front();
         let verdict = scripted.or_else(|| self.always.lock().expect("no panic with it").clone());
         let verdict = verdict.unwrap_or(Verdict::Delivered { activity_id: Some("1".into()) });
@@ -163,6 +168,7 @@ impl Connector for FakeTeams {
     async fn update_activity(&self, reference: &Reference, id: &str, activity: &OutgoingActivity) -> Answer {
         self.note("update", Some(&id.to_owned()), reference);
         self.said.lock().expect("no panic with it").push(activity.said.clone());
+        self.may_be_silent(reference).await;
         Answer { verdict: Verdict::Delivered { activity_id: None }, evidence: Evidence::default() }
     }
 

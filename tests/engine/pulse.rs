@@ -94,7 +94,7 @@ fn dispatcher(rig: &Rig, pulse: &Pulse) -> Dispatcher {
 }
 
 /// From now on there is no room for what `changes` of the ledger.
-fn full_for(rig: &Rig, changes: &str) {
+pub(crate) fn full_for(rig: &Rig, changes: &str) {
     let disk = Connection::open(rig.ledger()).expect("the ledger");
     let full = format!("CREATE TRIGGER full BEFORE {changes} BEGIN SELECT RAISE(ABORT, 'the disk is full'); END");
     disk.execute_batch(&full).expect("a full disk");

@@ -32,6 +32,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::pulse::full_for;
 use crate::rig::{Rig, at};
 
 const NINE: &str = "2027-03-01T09:00";
@@ -483,6 +484,44 @@ async fn it_stops_after_what_is_under_way() {
     assert_eq!(asked.borrow_and_update().len(), 2, "the third is left for the next start");
     let report = scene.report(recall).await;
     assert_eq!(report.counts.into_iter().collect::<Vec<_>>(), [(RecallState::Pending, 1), (RecallState::Done, 2)]);
+}
+
+/// Else the watchdog would end a daemon whose senders know what nobody else does.
+#[tokio::test]
+async fn what_has_an_answer_does_not_wait_for_one_while_the_disk_is_full() {
+    let mut scene = Scene::new(&["ana"], 50).await;
+    scene.sent().await;
+    full_for(&scene.rig, "UPDATE ON recalled");
+    scene.recaller();
+    scene.recall(Remedy::Delete).await;
+    while scene.script.asked().is_empty() {
+        scene.pass(TimeDelta::milliseconds(100)).await;
+    }
+    scene.pass(TimeDelta::minutes(10)).await;
+    assert_eq!(scene.sender.health.requests().len(), 1, "its outcome is not stored");
+    assert_eq!(scene.sender.health.oldest_request(), None);
+}
+
+#[tokio::test]
+async fn what_is_recalled_again_while_it_is_in_hand_is_done_again() {
+    let mut scene = Scene::new(&["ana"], 50).await;
+    scene.sent().await;
+    let gate = scene.script.gate.forget_permits(Semaphore::MAX_PERMITS);
+    scene.recaller();
+    scene.recall(Remedy::Replace("New".into())).await;
+    let mut asked = scene.script.asked.subscribe();
+    asked.wait_for(|asked| asked.len() == 1).await.expect("the script lives");
+    let again = scene.recall(Remedy::Delete).await;
+    for _ in 0..5 {
+        scene.pass(TimeDelta::seconds(1)).await;
+    }
+    scene.script.gate.add_permits(gate);
+    for _ in 0..20 {
+        scene.pass(TimeDelta::seconds(1)).await;
+    }
+    assert_eq!(states(&scene.report(again).await), [("ana", RecallState::Done)]);
+    let texts: Vec<_> = scene.script.asked().into_iter().map(|asked| asked.text.is_some()).collect();
+    assert_eq!(texts, [true, false], "replaced, and then deleted");
 }
 
 /// With a token that Teams refuses nothing can be done for anybody, so nobody is tried for nothing.

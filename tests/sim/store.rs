@@ -326,7 +326,7 @@ acts! {
     roster_failed(team: String, trouble: String, now: DateTime<Utc>) -> ();
     try_recall(order: RecallOrder, now: DateTime<Utc>) -> Result<RecallReport, NoRecall>;
     recall_due(now: DateTime<Utc>, limit: usize) -> RecallWork;
-    settle_recall(outcome: RecallOutcome) -> ();
+    settle_recall(outcome: RecallOutcome) -> bool;
     recall_report(recall: RecallId, in_full: bool) -> Option<RecallReport>;
     remember_place(recipient: RecipientId, service_url: String) -> ();
     paused() -> Vec<Paused>;

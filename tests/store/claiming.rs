@@ -59,6 +59,7 @@ pub(crate) async fn claims_carry_all_that_is_known(place: &dyn Place) {
         attempts: 0,
         doubts: 0,
         waited_for: None,
+        tried_in: None,
         possible_duplicate: false,
         recipient: Recipient {
             id: claim.recipient.id,

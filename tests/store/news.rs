@@ -4,6 +4,7 @@ use nudged::domain::activity;
 use nudged::domain::delivery::{Claim, Reason, State};
 use nudged::domain::news::{self, TakenIn};
 use nudged::domain::recipient::{PersonRecord, RecipientKind, Reference, ServiceOrigin, Unreachable};
+use nudged::port::connector::Conversation;
 use nudged::port::desk::{PersonView, Reach};
 use serde_json::{Value, json};
 
@@ -403,6 +404,31 @@ pub(crate) async fn two_names_that_turn_out_to_be_one_person_get_one_message(pla
     let claim = ledger.claim_one("09:00").await;
     assert_eq!(claim.reference.conversation_id.as_deref(), Some("a:mira"));
     the_one(&ledger, RecipientKind::Person).await;
+}
+
+/// A sender creates the conversation of each of two names when they turn out to be one person.
+pub(crate) async fn who_turns_out_to_be_somebody_else_gets_nothing_that_is_in_hand_for_them(place: &dyn Place) {
+    for names in [["29:mira", ENTRA], [ENTRA, "29:mira"]] {
+        let ledger = Ledger::new(place.another().as_ref()).await;
+        ledger.sync(&[draft("s").to(&names)], "07:00").await;
+        ledger.plan(&[plan("s", &[wave_for_all("09:00")])], "07:00").await;
+        ledger.expand("09:00").await;
+        let claims = ledger.claim("09:00").await;
+        assert_eq!(claims.len(), 2);
+        hear(&ledger, &install("f:1", "09:01"), "09:01").await;
+        ledger.expand("09:01").await;
+        let mut sent = 0;
+        for claim in &claims {
+            let conversation = Conversation { conversation_id: "a:mira".into(), service_url: None };
+            ledger.store.remember_conversation(claim.recipient.id, conversation).await.expect("remembering");
+            let marked = ledger.store.mark_sending(claim.id, claim.term, at("09:01"), LEASE).await;
+            sent += usize::from(marked.is_ok());
+            ledger.release(claim).await;
+        }
+        assert_eq!((sent, ledger.claim("09:02").await), (1, vec![]));
+        let heard = hear(&ledger, &message("1", "09:03", "hello"), "09:03").await;
+        assert_eq!(heard.refused, [""; 0], "the chat is that of one person");
+    }
 }
 
 pub(crate) async fn everything_told_is_there_after_the_ledger_is_opened_again(place: &dyn Place) {

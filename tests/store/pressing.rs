@@ -8,9 +8,10 @@ use nudged::domain::delivery::{Claim, Reason, Settlement, State};
 use nudged::domain::news::{Fact, TakenIn};
 use nudged::domain::press::{self, Effect};
 use nudged::domain::recall::Remedy;
+use nudged::domain::reply::ReplySettlement;
 use nudged::domain::schedule::model::Priority;
 use nudged::port::recall::RecallOrder;
-use nudged::port::reply::Says;
+use nudged::port::reply::{ReplyOutcome, ReplyTask, Says};
 use nudged::port::trouble::CancelOrder;
 use serde_json::{Value, json};
 
@@ -250,19 +251,25 @@ pub(crate) async fn a_stop_counts_where_it_was_pressed_though_its_message_is_not
     assert_eq!(stops("ana").await, []);
 }
 
+/// Ana presses a button as an older client tells it: as the message `id`. A snooze ends at half past nine.
+async fn submit(ledger: &Ledger, claim: &Claim, choice: &str, id: &str, now: &str) -> TakenIn {
+    let told = json!({
+        "type": "message", "id": id, "channelId": "msteams", "timestamp": at(now).to_rfc3339(),
+        "serviceUrl": "https://smba.example/", "conversation": { "id": "a:ana" }, "from": { "id": "29:ana" },
+        "recipient": { "id": "28:bot" }, "replyToId": "1",
+        "value": { "nudged": { "delivery": claim.id.0, "choice": choice } },
+    });
+    take_in(ledger, &told.to_string(), now, "09:30").await
+}
+
+async fn replies(ledger: &Ledger, now: &str) -> Vec<ReplyTask> {
+    ledger.store.replies_due(at(now), 10).await.expect("replies").tasks
+}
+
 pub(crate) async fn what_an_older_client_submits_is_shown_in_the_message(place: &dyn Place) {
     let (ledger, of_ana) = delivered(place).await;
-    let submit = |id: &str| {
-        let told = json!({
-            "type": "message", "id": id, "channelId": "msteams", "timestamp": at("08:30").to_rfc3339(),
-            "serviceUrl": "https://smba.example/", "conversation": { "id": "a:ana" }, "from": { "id": "29:ana" },
-            "recipient": { "id": "28:bot" }, "replyToId": "1",
-            "value": { "nudged": { "delivery": of_ana.id.0, "choice": "snooze 1h" } },
-        });
-        told.to_string()
-    };
-    assert!(take_in(&ledger, &submit("2"), "08:30", "09:30").await.reply);
-    assert!(!take_in(&ledger, &submit("3"), "08:31", "09:30").await.reply, "told again, it is shown already");
+    assert!(submit(&ledger, &of_ana, "snooze 1h", "2", "08:30").await.reply);
+    assert!(!submit(&ledger, &of_ana, "snooze 1h", "3", "08:31").await.reply, "told again, it is shown already");
     let work = ledger.store.replies_due(at("08:31"), 10).await.expect("replies");
     assert_eq!(work.tasks.len(), 1);
     let Says::Within(shown, outcome) = &work.tasks[0].says else { panic!("{work:?}") };
@@ -270,6 +277,39 @@ pub(crate) async fn what_an_older_client_submits_is_shown_in_the_message(place: 
     let expect: (Option<&str>, DateTime<Utc>) = (Some("1"), at("08:00"));
     assert_eq!((shown.activity_id.as_deref(), shown.due_at), expect);
     assert_eq!(work.tasks[0].reference.conversation_id.as_deref(), Some("a:ana"));
+}
+
+/// A text that an operator put there is not to be written over, nor anything put there again.
+pub(crate) async fn a_press_shows_nothing_in_a_message_that_was_recalled(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    assert!(submit(&ledger, &of_ana, "snooze 1h", "2", "08:30").await.reply);
+    let written = replies(&ledger, "08:30").await.remove(0);
+    let remedy = Remedy::Replace("Room is B12".into());
+    let order = RecallOrder { schedule: name("s"), occurrence: None, who: Vec::new(), remedy };
+    ledger.store.begin_recall(order, at("08:31")).await.expect("asked").expect("there is one");
+    assert!(!ledger.store.mark_replying(written.reply).await.expect("marking"), "it was read before the recall");
+    assert_eq!(replies(&ledger, "08:31").await, []);
+    let taken = submit(&ledger, &of_ana, "done", "3", "08:32").await;
+    assert_eq!((took(&taken), taken.reply), (Outcome::Done, false), "an old view still has buttons, and they count");
+    assert_eq!(replies(&ledger, "08:32").await, []);
+}
+
+pub(crate) async fn a_press_that_comes_to_be_shown_late_is_not_put_over_a_later_one(place: &dyn Place) {
+    let (ledger, of_ana) = delivered(place).await;
+    submit(&ledger, &of_ana, "snooze 1h", "2", "08:30").await;
+    let first = replies(&ledger, "08:30").await.remove(0);
+    assert!(ledger.store.mark_replying(first.reply).await.expect("marking"));
+    submit(&ledger, &of_ana, "done", "3", "08:30").await;
+    let settle = async |reply, settlement| {
+        let outcome = ReplyOutcome { reply, at: at("08:30"), settlement };
+        ledger.store.settle_reply(outcome).await.expect("settling");
+    };
+    settle(first.reply, ReplySettlement::Waiting { not_before: at("08:31") }).await;
+    let second = replies(&ledger, "08:30").await.remove(0);
+    assert!(ledger.store.mark_replying(second.reply).await.expect("marking"));
+    settle(second.reply, ReplySettlement::Sent).await;
+    assert!(!ledger.store.mark_replying(first.reply).await.expect("marking"));
+    assert_eq!(replies(&ledger, "08:31").await, []);
 }
 
 pub(crate) async fn a_recall_takes_back_what_was_put_off_and_is_not_about_it(place: &dyn Place) {

@@ -69,10 +69,10 @@ impl Ledger {
         self.store.recall_due(at(now), 100).await.expect("what is due")
     }
 
-    async fn settle_recall(&self, task: &RecallTask, now: &str, settlement: RecallSettlement) {
+    async fn settle_recall(&self, task: &RecallTask, now: &str, settlement: RecallSettlement) -> bool {
         let (recall, delivery) = (task.recall, task.delivery);
         let outcome = RecallOutcome { recall, delivery, at: at(now), settlement, detail: None };
-        self.store.settle_recall(outcome).await.expect("settling");
+        self.store.settle_recall(outcome).await.expect("settling")
     }
 
     /// The report as it stands now, with each message by the name of its recipient.
@@ -356,11 +356,11 @@ pub(crate) async fn a_second_recall_takes_the_first_over(place: &dyn Place) {
 
     // The first one's request was under way when the second began: its answer is not the second one's.
     let due = old.iter().find(|task| named(task) == "due").expect("it was due");
-    ledger.settle_recall(due, "08:04", RecallSettlement::Done).await;
+    assert!(!ledger.settle_recall(due, "08:04", RecallSettlement::Done).await);
     assert_eq!(ledger.recall_due("08:04").await.tasks.len(), 3);
     for task in ledger.recall_due("08:04").await.tasks {
         assert_eq!((task.remedy.clone(), task.attempts), (Remedy::Delete, 0));
-        ledger.settle_recall(&task, "08:05", RecallSettlement::Done).await;
+        assert!(ledger.settle_recall(&task, "08:05", RecallSettlement::Done).await);
     }
     assert_eq!(ledger.recall_due("23:00").await, RecallWork::default());
 

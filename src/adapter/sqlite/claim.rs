@@ -69,7 +69,8 @@ static CLAIMABLE: Sql = Sql::new(
                 CROSS JOIN recipients x ON x.id = p.recipient_id
             WHERE e.schedule_id = s.id AND e.kind = 'except' AND x.conversation_id IS NULL AND x.user_id IS NULL
                 AND x.entra_object_id IS NULL
-        ), 0)
+        ), 0),
+        d.sent_in
     FROM deliveries d INDEXED BY deliveries_claimable
         CROSS JOIN waves w ON w.id = d.wave_id
         CROSS JOIN occurrences o ON o.id = d.occurrence_id
@@ -181,6 +182,7 @@ fn read_claim(row: &Row<'_>, term: Term, priority: Priority) -> Result<Claim, Fa
         original: original(row, OWN + 23)?,
         is_test: row.get(OWN + 27)?,
         may_be_left_out: row.get(OWN + 28)?,
+        tried_in: row.get(OWN + 29)?,
         recipient: person.recipient,
         event: None,
     })

@@ -15,12 +15,16 @@ use super::fault::Fault;
 use super::latest::{About, is_latest};
 use super::news::Taking;
 use super::people::{self, NewRecipient};
+use super::recall;
 use super::rows::{Of, micros};
+use super::sql::Sql;
 use super::strangers;
 use super::teams;
 use super::words::Word;
 use super::zones;
 use crate::domain::conversation::ChannelPlace;
+use crate::domain::delivery::Reason;
+use crate::domain::id::DeliveryId;
 use crate::domain::news::Met;
 use crate::domain::recipient::{Address, AddressKind, Details, RecipientKind, Reference, ZoneSource};
 
@@ -356,9 +360,24 @@ fn absorb(conn: &Connection, id: i64, other: i64, met: &Met, taking: &mut Taking
     zones::inherit(conn, id, other)?;
     conn.prepare_cached(INHERIT)?.execute([id, other])?;
     conn.prepare_cached("UPDATE recipients SET merged_into = ?1, is_known = 0 WHERE id = ?2")?.execute([id, other])?;
+    let mut statement = conn.prepare_cached(UNSENT.get())?;
+    let unsent = statement.query_map([other, micros(taking.now)], |row| row.get(0).map(DeliveryId))?;
+    for delivery in unsent.collect::<Result<Vec<_>, _>>()? {
+        recall::stop(conn, delivery, Reason::LeftAudience, taking.now)?;
+    }
     taking.joiners.extend([id, other]);
     Ok(())
 }
+
+/// What the one is to get in the place of the other. The next expansion does not touch what is in the hands of a
+/// sender, who may be creating the conversation at this moment.
+static UNSENT: Sql = Sql::new(
+    "
+    WITH RECURSIVE {busy}
+    SELECT d.id FROM busy CROSS JOIN waves w ON w.id = busy.id
+        CROSS JOIN deliveries d INDEXED BY deliveries_unfinished ON d.wave_id = w.id
+    WHERE w.expire_at >= ?2 AND d.recipient_id = ?1 AND {unfinished d.} AND d.state IN ({before cancelled})",
+);
 
 /// What an operator wrote of the one is about the other now.
 const INHERIT: &str = "
@@ -396,5 +415,6 @@ mod tests {
         assert_scans_nothing(WRITE);
         assert_scans_nothing(WRITE_TIMES);
         assert_scans_nothing(INHERIT);
+        assert_scans_nothing(UNSENT.get());
     }
 }

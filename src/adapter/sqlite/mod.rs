@@ -300,7 +300,7 @@ impl Store for SqliteStore {
         self.writer.call("looking for what is to be taken back", move |conn| recalled::due(conn, now, limit)).await
     }
 
-    async fn settle_recall(&self, outcome: RecallOutcome) -> Result<(), StoreError> {
+    async fn settle_recall(&self, outcome: RecallOutcome) -> Result<bool, StoreError> {
         self.writer.call("settling the recall of a message", move |conn| recalled::settle(conn, &outcome)).await
     }
 

@@ -262,6 +262,7 @@ pub(super) fn zones(conn: &Connection) -> Result<Vec<Tz>, Fault> {
     Ok(zones)
 }
 
+/// Who turned out to be somebody else meanwhile has no chat of their own.
 pub(super) fn remember_conversation(
     conn: &Connection,
     recipient: RecipientId,
@@ -269,7 +270,8 @@ pub(super) fn remember_conversation(
 ) -> Result<(), Fault> {
     let found = conn
         .prepare_cached(
-            "UPDATE recipients SET conversation_id = ?2, service_url = coalesce(?3, service_url),
+            "UPDATE recipients SET conversation_id = iif(merged_into IS NULL, ?2, NULL),
+                service_url = coalesce(?3, service_url),
                 service_url_origin = iif(?3 IS NULL, service_url_origin, 'answered')
              WHERE id = ?1",
         )?

@@ -72,6 +72,8 @@ struct Subject {
     late: i64,
     /// Where its message stands.
     stands_in: Option<String>,
+    /// Whether that was taken back, or has another text by now.
+    is_recalled: bool,
     message: Message,
 }
 
@@ -79,7 +81,8 @@ struct Subject {
 static SUBJECT: Sql = Sql::new(
     "
     SELECT r.id, r.kind, s.id, s.topic, o.event_id, d.expire_at - d.due_at, coalesce(d.sent_in, r.conversation_id),
-        d.activity_id, s.retired_at IS NOT NULL, o.id, o.civil, d.possible_duplicate
+        d.activity_id, s.retired_at IS NOT NULL, o.id, o.civil, d.possible_duplicate,
+        EXISTS (SELECT 1 FROM recalled q WHERE q.delivery_id = d.id)
     FROM deliveries d
         CROSS JOIN occurrences o ON o.id = d.occurrence_id CROSS JOIN schedules s ON s.id = o.schedule_id
         CROSS JOIN recipients r ON r.id = d.recipient_id
@@ -100,6 +103,7 @@ fn subject(conn: &Connection, delivery: DeliveryId) -> Result<Option<Subject>, F
         event: row.get(4)?,
         late: row.get(5)?,
         stands_in: row.get(6)?,
+        is_recalled: row.get(12)?,
         message: Message {
             occurrence: occurrence.civil(row, 10, "civil")?,
             topic: Topic::new(&topic),
@@ -279,6 +283,7 @@ fn show(
     let is_shown = pressed.waits_for_answer && subject.kind == RecipientKind::Person;
     let about = format!("{} of {}", pressed.press, pressed.delivery);
     if is_shown
+        || subject.is_recalled
         || subject.message.activity_id.is_none()
         || replies::was_just_answered(conn, subject.recipient, &about, taking.now)?
     {

@@ -96,16 +96,18 @@ const POSTPONE: &str = "
     UPDATE recalled SET not_before = :not_before
     WHERE delivery_id = :delivery AND recall_id = :recall AND state = 'pending'";
 
-pub(super) fn settle(conn: &Connection, outcome: &RecallOutcome) -> Result<(), Fault> {
+/// Returns whether the recall still has the message.
+pub(super) fn settle(conn: &Connection, outcome: &RecallOutcome) -> Result<bool, Fault> {
     let (delivery, recall) = (outcome.delivery.0, outcome.recall.0);
     let not_before = outcome.settlement.not_before().map(micros);
     if let RecallSettlement::Postponed { .. } = outcome.settlement {
-        conn.prepare_cached(POSTPONE)?
+        let postponed = conn
+            .prepare_cached(POSTPONE)?
             .execute(named_params! { ":delivery": delivery, ":recall": recall, ":not_before": not_before })?;
-        return Ok(());
+        return Ok(postponed > 0);
     }
     let state = outcome.settlement.state();
-    conn.prepare_cached(SETTLE)?.execute(named_params! {
+    let settled = conn.prepare_cached(SETTLE)?.execute(named_params! {
         ":delivery": delivery,
         ":recall": recall,
         ":state": state.word(),
@@ -115,7 +117,7 @@ pub(super) fn settle(conn: &Connection, outcome: &RecallOutcome) -> Result<(), F
         ":not_before": not_before,
         ":ended_at": state.is_final().then(|| micros(outcome.at)),
     })?;
-    Ok(())
+    Ok(settled > 0)
 }
 
 const AWAITED: &str = "

@@ -143,9 +143,23 @@ fn read(conn: &Connection, row: &Row<'_>) -> Result<ReplyTask, Fault> {
 const SENDING: &str =
     "UPDATE replies SET state = 'sending', attempts = attempts + 1 WHERE id = ?1 AND state = 'waiting'";
 
+/// In a recalled message stands what an operator put there, and in any other what was pressed last. No request has
+/// left, so the line ended when it could have begun.
+const DROP_LINE: &str = "
+    UPDATE replies SET state = 'dropped', ended_at = max(asked_at, not_before)
+    WHERE id = ?1 AND state = 'waiting' AND delivery_id IS NOT NULL AND (
+        EXISTS (SELECT 1 FROM recalled q WHERE q.delivery_id = replies.delivery_id)
+        OR EXISTS (
+            SELECT 1 FROM replies later
+            WHERE later.recipient_id = replies.recipient_id AND later.delivery_id = replies.delivery_id
+                AND later.id > replies.id
+        )
+    )";
+
 /// Makes it durable that a request is about to leave. Returns whether it may.
 pub(super) fn mark_sending(conn: &Connection, reply: ReplyId) -> Result<bool, Fault> {
     zone_question::drop_idle(conn, reply)?;
+    conn.prepare_cached(DROP_LINE)?.execute([reply.0])?;
     Ok(conn.prepare_cached(SENDING)?.execute([reply.0])? > 0)
 }
 
@@ -194,7 +208,7 @@ mod tests {
     #[test]
     fn replies_cost_what_is_open() {
         assert_scans_nothing(DUE.get());
-        for sql in [ASK, LAST, NEXT, SENDING, SETTLE, PRUNE] {
+        for sql in [ASK, LAST, NEXT, DROP_LINE, SENDING, SETTLE, PRUNE] {
             assert_scans_nothing(sql);
         }
     }

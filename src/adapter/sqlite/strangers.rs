@@ -1,12 +1,14 @@
 //! People with a chat of whom nobody knows the name by which an operator would write them.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, named_params, params};
+use rusqlite::{Connection, Row, named_params, params};
 
 use super::fault::Fault;
-use super::rows::micros;
+use super::rows::{self, micros};
 use crate::domain::id::RecipientId;
-use crate::domain::introduction::Stranger;
+use crate::domain::introduction::{LONGEST, Stranger};
 use crate::domain::recipient::Reference;
 
 /// There is no name of an e-mail's form; an id that begins with `29:` may have an `@` in it.
@@ -31,32 +33,39 @@ const SOMEBODY_IS_AWAITED: &str = "
 const DUE: &str = "
     SELECT id, introduce_tries, service_url, conversation_id, tenant_id, bot_id, user_id, entra_object_id
     FROM recipients INDEXED BY strangers
-    WHERE introduce_at <= :now AND introduce_at IS NOT NULL AND unreachable IS NULL AND merged_into IS NULL
-    ORDER BY introduce_at LIMIT :at_most";
+    WHERE introduce_at BETWEEN :from AND :to AND introduce_at IS NOT NULL
+        AND unreachable IS NULL AND merged_into IS NULL
+    ORDER BY introduce_at LIMIT :limit";
 
 pub(super) fn due(conn: &Connection, now: DateTime<Utc>, at_most: usize) -> Result<Vec<Stranger>, Fault> {
     if !conn.prepare_cached(SOMEBODY_IS_AWAITED)?.exists([])? {
         return Ok(Vec::new());
     }
     let mut statement = conn.prepare_cached(DUE)?;
-    let strangers = statement.query_map(
-        named_params! { ":now": micros(now), ":at_most": i64::try_from(at_most).unwrap_or(i64::MAX) },
-        |row| {
-            Ok(Stranger {
-                recipient: RecipientId(row.get(0)?),
-                tries: row.get(1)?,
-                reference: Reference {
-                    service_url: row.get(2)?,
-                    conversation_id: row.get(3)?,
-                    tenant_id: row.get(4)?,
-                    bot_id: row.get(5)?,
-                    user_id: row.get(6)?,
-                    entra_object_id: row.get(7)?,
-                },
-            })
+    let mut strangers = Vec::new();
+    for due in rows::due(now, LONGEST.to_std().unwrap_or(Duration::MAX)) {
+        let room = i64::try_from(at_most - strangers.len()).unwrap_or(i64::MAX);
+        let mut rows = statement.query(named_params! { ":from": due.start(), ":to": due.end(), ":limit": room })?;
+        while let Some(row) = rows.next()? {
+            strangers.push(read(row)?);
+        }
+    }
+    Ok(strangers)
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Stranger> {
+    Ok(Stranger {
+        recipient: RecipientId(row.get(0)?),
+        tries: row.get(1)?,
+        reference: Reference {
+            service_url: row.get(2)?,
+            conversation_id: row.get(3)?,
+            tenant_id: row.get(4)?,
+            bot_id: row.get(5)?,
+            user_id: row.get(6)?,
+            entra_object_id: row.get(7)?,
         },
-    )?;
-    Ok(strangers.collect::<Result<_, _>>()?)
+    })
 }
 
 const SETTLE: &str = "

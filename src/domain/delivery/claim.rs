@@ -39,6 +39,8 @@ pub struct Claim {
     pub doubts: u32,
     /// Why it has been waiting, where it has.
     pub waited_for: Option<Reason>,
+    /// The thread in which the last attempt was made, where it was made in one.
+    pub tried_in: Option<String>,
     /// An earlier attempt has an unknown outcome, so this one may be the second copy.
     pub possible_duplicate: bool,
     pub recipient: Recipient,

@@ -31,6 +31,7 @@ pub(crate) fn claim() -> Claim {
         attempts: 0,
         doubts: 0,
         waited_for: None,
+        tried_in: None,
         possible_duplicate: false,
         recipient: Recipient {
             id: RecipientId(1),
