@@ -41,7 +41,10 @@ fn page() -> String {
 fn supplies(blocks: &[(String, usize, String)]) -> Supplies {
     let calendars = blocks.iter().filter(|(kind, _, _)| kind == "toml calendar");
     let path = "calendars/de.toml";
-    let supplies = Supplies::read(calendars.map(|(_, _, text)| (path.to_owned(), Source::new(path, text.as_str()))));
+    let supplies = Supplies::read(
+        calendars.map(|(_, _, text)| (path.to_owned(), Source::new(path, text.as_str()))),
+        &ZoneData::newest(),
+    );
     let calendar = supplies.get(path).expect("the cookbook has a calendar");
     assert!(calendar.problems.is_empty(), "{:?}", calendar.problems);
     supplies

@@ -239,7 +239,7 @@ fn check_all(all: Vec<Named>, crowd: &Crowd) -> Vec<Checked> {
         shelf.unreadable.retain(|file| !before.contains(&place(&file.name)));
         let those = shelf.files.iter().map(|source| &*source.name);
         before.extend(those.chain(shelf.unreadable.iter().map(|file| file.name.as_str())).map(place));
-        let supplies = shelf.understand();
+        let supplies = shelf.understand(&rules);
         let mut used = BTreeSet::new();
         let parsed = cores::map(&shelf.files, |source| parse::parse(source, &supplies));
         for (source, (schedules, mut problems)) in shelf.files.iter().zip(parsed) {

@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use clap::Args;
 
 use crate::adapter::files::{read_directory, read_named, read_text};
+use crate::adapter::zones::ZoneData;
 use crate::cli::desk::NobodyToAsk;
 use crate::cli::ledger::Ledger;
 use crate::cli::problems::{FILES_SHOWN, more_files, show};
@@ -252,7 +253,7 @@ pub(super) fn includes(schedule: &Schedule, person: &PersonView) -> bool {
 
 /// The schedules that can be read, and whether there are others. What is wrong with those is said.
 fn read_schedules(screen: Screen, found: &Shelf) -> (Vec<Arc<Schedule>>, bool) {
-    let supplies = found.understand();
+    let supplies = found.understand(&ZoneData::newest());
     let mut wrong: Vec<String> = found.unreadable.iter().map(ToString::to_string).collect();
     let mut schedules = Vec::new();
     for source in &found.files {

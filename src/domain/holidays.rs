@@ -6,6 +6,7 @@ use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::domain::problem::{Problem, Source};
 use crate::domain::recurrence::rule::Rule;
+use crate::domain::time::ZoneRules;
 
 mod ics;
 mod toml;
@@ -67,12 +68,13 @@ fn midnight(date: NaiveDate) -> NaiveDateTime {
     date.and_time(NaiveTime::MIN)
 }
 
-/// Reads a calendar file, by its ending: as much as can be understood, and everything that is wrong with it.
+/// Reads a calendar file, by its ending: as much as can be understood, and everything that is wrong with it. What stands in
+/// UTC there is brought to a clock by `rules`.
 #[must_use]
-pub fn read(source: &Source) -> (HolidayCalendar, Vec<Problem>) {
+pub fn read(source: &Source, rules: &dyn ZoneRules) -> (HolidayCalendar, Vec<Problem>) {
     let file = source.name.rsplit('/').next().unwrap_or_default();
     let (mut calendar, problems) = match file.strip_suffix(".ics") {
-        Some(_) => ics::read(&source.text),
+        Some(_) => ics::read(&source.text, rules),
         None => toml::read(&source.text),
     };
     file.split('.').next().unwrap_or_default().clone_into(&mut calendar.name);

@@ -166,32 +166,7 @@ mod tests {
     use crate::domain::problem::Source;
     use crate::domain::schedule::parse;
     use crate::domain::supplies::Supplies;
-    use crate::domain::time::LocalTime;
-
-    /// Zones as chrono-tz knows them: good enough where the rules are old.
-    struct KnownRules;
-
-    impl ZoneRules for KnownRules {
-        fn local_time(&self, civil: NaiveDateTime, zone: Tz) -> LocalTime {
-            use chrono::{Offset, TimeZone};
-            match zone.offset_from_local_datetime(&civil) {
-                chrono::LocalResult::Single(offset) => LocalTime::Unique(offset.fix()),
-                chrono::LocalResult::Ambiguous(first, second) => {
-                    LocalTime::Fold { first: first.fix(), second: second.fix() }
-                }
-                chrono::LocalResult::None => panic!("no gap is asked for here: {civil} {zone}"),
-            }
-        }
-
-        fn offset_at(&self, at: DateTime<Utc>, zone: Tz) -> chrono::FixedOffset {
-            use chrono::{Offset, TimeZone};
-            zone.offset_from_utc_datetime(&at.naive_utc()).fix()
-        }
-
-        fn version(&self) -> std::sync::Arc<str> {
-            "test".into()
-        }
-    }
+    use crate::domain::time::known::KnownRules;
 
     const ZONES: [Tz; 5] =
         [Tz::Pacific__Kiritimati, Tz::Asia__Tokyo, Tz::Asia__Kolkata, Tz::Europe__Paris, Tz::Pacific__Pago_Pago];

@@ -337,7 +337,7 @@ mod tests {
     ) -> Decision {
         let text = format!("[schedule.s]\nto = \"everyone\"\nevery = \"day\"\nat = \"09:00\"\ntext = \"x\"\n{lines}\n");
         let calendar = ("calendars/fr.toml".to_owned(), Source::new("fr.toml", "days = [2027-03-01]"));
-        let (schedules, problems) = parse(&Source::new("s.toml", text), &Supplies::read([calendar]));
+        let (schedules, problems) = parse(&Source::new("s.toml", text), &Supplies::read([calendar], &HourAhead));
         assert!(problems.is_empty(), "{problems:?}");
         let schedule = &schedules[0];
         let home_tenant = Some("home");

@@ -10,6 +10,7 @@ use crate::domain::card::Card;
 use crate::domain::holidays::{self, HolidayCalendar};
 use crate::domain::problem::{Code, Problem, Severity, Source};
 use crate::domain::template::{Form, Template};
+use crate::domain::time::ZoneRules;
 
 /// The kinds of supplies, each with its directory and the endings of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,7 +82,7 @@ impl Supply {
         self.problems.iter().all(|problem| problem.severity() == Severity::Warning)
     }
 
-    fn read(kind: Kind, source: Source) -> Self {
+    fn read(kind: Kind, source: Source, rules: &dyn ZoneRules) -> Self {
         let (understood, problems) = match kind {
             Kind::Card => {
                 let (card, problems) = Card::read(&source.text);
@@ -92,7 +93,7 @@ impl Supply {
                 Err(problems) => (Understood::Not, problems),
             },
             Kind::Calendar => {
-                let (calendar, problems) = holidays::read(&source);
+                let (calendar, problems) = holidays::read(&source, rules);
                 (Understood::Calendar(Arc::new(calendar)), problems)
             }
         };
@@ -124,17 +125,20 @@ impl Supplies {
 
     /// Understands files, each with its path below the directory of the schedules. What is no supply is left out.
     #[must_use]
-    pub fn read(files: impl IntoIterator<Item = (String, Source)>) -> Self {
-        Self::of(files.into_iter().map(|(path, source)| (path, Ok(source))))
+    pub fn read(files: impl IntoIterator<Item = (String, Source)>, rules: &dyn ZoneRules) -> Self {
+        Self::of(files.into_iter().map(|(path, source)| (path, Ok(source))), rules)
     }
 
     /// The same where some can't be read: of those there is the problem.
     #[must_use]
-    pub fn of(files: impl IntoIterator<Item = (String, Result<Source, (Source, Problem)>)>) -> Self {
+    pub fn of(
+        files: impl IntoIterator<Item = (String, Result<Source, (Source, Problem)>)>,
+        rules: &dyn ZoneRules,
+    ) -> Self {
         let read = files.into_iter().filter_map(|(path, text)| {
             let kind = Kind::of(&path)?;
             let supply = match text {
-                Ok(source) => Supply::read(kind, source),
+                Ok(source) => Supply::read(kind, source, rules),
                 Err((source, problem)) => Supply { source, understood: Understood::Not, problems: vec![problem] },
             };
             Some((path, Arc::new(supply)))
@@ -178,9 +182,10 @@ impl Supplies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::time::known::KnownRules;
 
     fn read(files: &[(&str, &str)]) -> Supplies {
-        Supplies::read(files.iter().map(|(path, text)| ((*path).to_owned(), Source::new(*path, *text))))
+        Supplies::read(files.iter().map(|(path, text)| ((*path).to_owned(), Source::new(*path, *text))), &KnownRules)
     }
 
     #[test]

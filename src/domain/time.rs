@@ -133,6 +133,36 @@ fn with_offset(civil: NaiveDateTime, offset: FixedOffset) -> DateTime<Utc> {
 }
 
 #[cfg(test)]
+pub(crate) mod known {
+    use chrono::{Offset, TimeZone};
+
+    use super::*;
+
+    /// Zones as chrono-tz knows them: good enough where the rules are old.
+    pub(crate) struct KnownRules;
+
+    impl ZoneRules for KnownRules {
+        fn local_time(&self, civil: NaiveDateTime, zone: Tz) -> LocalTime {
+            match zone.offset_from_local_datetime(&civil) {
+                chrono::LocalResult::Single(offset) => LocalTime::Unique(offset.fix()),
+                chrono::LocalResult::Ambiguous(first, second) => {
+                    LocalTime::Fold { first: first.fix(), second: second.fix() }
+                }
+                chrono::LocalResult::None => panic!("no gap is asked for here: {civil} {zone}"),
+            }
+        }
+
+        fn offset_at(&self, at: DateTime<Utc>, zone: Tz) -> FixedOffset {
+            zone.offset_from_utc_datetime(&at.naive_utc()).fix()
+        }
+
+        fn version(&self) -> Arc<str> {
+            "test".into()
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -225,7 +225,7 @@ impl CatalogKeeper {
         let kept = self.store.documents(LAST_GOOD).await?;
         let kept_supplies = self.store.documents(LAST_GOOD_SUPPLY).await?;
         let sends = self.store.documents(SENDS).await?;
-        Ok(assemble(found, &kept, &kept_supplies, &sends, prune))
+        Ok(assemble(found, &kept, &kept_supplies, &sends, self.zones.as_ref(), prune))
     }
 
     async fn put_into_force(

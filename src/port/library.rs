@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use crate::domain::problem::{Code, Place, Problem, Source};
 use crate::domain::supplies::Supplies;
+use crate::domain::time::ZoneRules;
 
 /// A file that could not be read, with the reason in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,11 +78,11 @@ pub struct Shelf {
 impl Shelf {
     /// The supplies, understood. One that can't be read is there all the same, and says nothing.
     #[must_use]
-    pub fn understand(&self) -> Supplies {
+    pub fn understand(&self, rules: &dyn ZoneRules) -> Supplies {
         let read = |supply: &FoundSupply| {
             (supply.path.clone(), supply.text.clone().map_err(|unreadable| unreadable.problem()))
         };
-        Supplies::of(self.supplies.iter().map(read))
+        Supplies::of(self.supplies.iter().map(read), rules)
     }
 }
 

@@ -15,6 +15,7 @@ use crate::domain::problem::{Problem, Severity, Source};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::parse::{self, Duplicate, refused_renames};
 use crate::domain::supplies::Supplies;
+use crate::domain::time::ZoneRules;
 use crate::engine::cores;
 use crate::port::desk::HeldBackFile;
 use crate::port::library::Shelf;
@@ -146,9 +147,10 @@ pub(super) fn assemble(
     kept: &[Document],
     kept_supplies: &[Document],
     sends: &[Document],
+    rules: &dyn ZoneRules,
     prune: bool,
 ) -> Assembled {
-    let mut pantry = Pantry::new(shelf, kept_supplies);
+    let mut pantry = Pantry::new(shelf, kept_supplies, rules);
     let mut files = files(shelf, kept, &pantry);
     let mut guard: Option<Guard> = None;
     let laid_out = loop {

@@ -9,6 +9,7 @@ use super::LAST_GOOD_SUPPLY;
 use super::assemble::{Held, Warning, warnings};
 use crate::domain::problem::Source;
 use crate::domain::supplies::Supplies;
+use crate::domain::time::ZoneRules;
 use crate::port::library::Shelf;
 use crate::port::store::Document;
 
@@ -29,15 +30,14 @@ pub(super) struct Pantry<'a> {
 
 impl<'a> Pantry<'a> {
     /// Looks through the supplies, and holds the broken ones back.
-    pub(super) fn new(shelf: &Shelf, kept: &'a [Document]) -> Self {
+    pub(super) fn new(shelf: &Shelf, kept: &'a [Document], rules: &dyn ZoneRules) -> Self {
         let kept_texts: BTreeMap<&str, &str> = kept
             .iter()
             .filter_map(|document| Some((document.name.strip_prefix(LAST_GOOD_SUPPLY)?, document.text.as_str())))
             .collect();
-        let last_good =
-            Supplies::read(kept_texts.iter().map(|(path, text)| ((*path).to_owned(), Source::new(*path, *text))))
-                .good();
-        let found = shelf.understand();
+        let last_good = kept_texts.iter().map(|(path, text)| ((*path).to_owned(), Source::new(*path, *text)));
+        let last_good = Supplies::read(last_good, rules).good();
+        let found = shelf.understand(rules);
         let mut now = found.good();
         let (mut held, mut odd) = (Vec::new(), Vec::new());
         let mut hold_back = |path: &str, name: &str, problems: Vec<String>| {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::message::Body;
+use crate::domain::time::known::KnownRules;
 use crate::port::library::{FoundSupply, UnreadableFile};
 
 fn file(name: &str, schedules: &[&str]) -> Source {
@@ -20,7 +21,7 @@ fn kept(source: &Source) -> Document {
 type Outcome = [Vec<String>; 4];
 
 fn look(shelf: &Shelf, kept: &[Document], kept_supplies: &[Document]) -> Outcome {
-    let assembled = assemble(shelf, kept, kept_supplies, &[], false);
+    let assembled = assemble(shelf, kept, kept_supplies, &[], &KnownRules, false);
     let held = assembled.catalog.held_back.iter();
     [
         assembled.catalog.schedules.keys().map(ToString::to_string).collect::<Vec<_>>(),
@@ -82,7 +83,7 @@ fn kept_supply(text: &str) -> Document {
 
 /// What the schedule `news` says.
 fn said(shelf: &Shelf, kept: &[Document], kept_supplies: &[Document]) -> String {
-    let assembled = assemble(shelf, kept, kept_supplies, &[], false);
+    let assembled = assemble(shelf, kept, kept_supplies, &[], &KnownRules, false);
     let schedule = assembled.catalog.schedules.values().next().expect("news is in force");
     match &schedule.message.own.body {
         Body::Text(text) => text.as_str().to_owned(),

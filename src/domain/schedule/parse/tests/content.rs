@@ -1,6 +1,7 @@
 //! What a schedule says: in the file or beside it, in one language or in several.
 
 use super::*;
+use crate::domain::time::known::KnownRules;
 
 /// A directory with one good and one broken supply of each kind.
 fn supplies() -> Supplies {
@@ -13,7 +14,7 @@ fn supplies() -> Supplies {
         ("text/bad.md", "{{ nmae }}"),
         ("calendars/de.ics", ""),
     ];
-    Supplies::read(files.map(|(path, text)| (path.to_owned(), Source::new(path, text))))
+    Supplies::read(files.map(|(path, text)| (path.to_owned(), Source::new(path, text))), &KnownRules)
 }
 
 const HEAD: &str = "[schedule.x]\nto = \"everyone\"\nat = 2026-12-01T09:00:00\n";
@@ -170,7 +171,8 @@ fn a_revision_covers_what_is_used_beside() {
     let text = format!("{HEAD}text_file = \"text/a.md\"\n");
     let revision = |a: &str, b: &str| {
         let files = [("text/a.md", a), ("text/b.md", b)];
-        let supplies = Supplies::read(files.map(|(path, text)| (path.to_owned(), Source::new(path, text))));
+        let supplies =
+            Supplies::read(files.map(|(path, text)| (path.to_owned(), Source::new(path, text))), &KnownRules);
         let schedules = accept(&Source::new("x.toml", text.as_str()), &supplies).expect("good").schedules;
         assert_eq!(schedules[0].supplies, ["text/a.md"]);
         schedules[0].revision.clone()

@@ -5,6 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::time::known::KnownRules;
 
 fn files(directory: &str, ending: &str) -> Vec<Source> {
     let directory = format!("{}/schedules/{directory}", env!("CARGO_MANIFEST_DIR"));
@@ -24,7 +25,10 @@ fn shipped() -> Vec<Source> {
 
 fn shipped_supplies() -> Supplies {
     let cards = files("cards", "json").into_iter();
-    Supplies::read(cards.map(|card| (format!("cards/{}", card.name.rsplit('/').next().unwrap_or_default()), card)))
+    Supplies::read(
+        cards.map(|card| (format!("cards/{}", card.name.rsplit('/').next().unwrap_or_default()), card)),
+        &KnownRules,
+    )
 }
 
 #[test]
