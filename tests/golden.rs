@@ -6,7 +6,7 @@ use std::path::Path;
 
 use chrono::NaiveDateTime;
 use nudged::domain::problem::{Severity, Source};
-use nudged::domain::recurrence::occurrences;
+use nudged::domain::recurrence::civil_times;
 use nudged::domain::schedule::parse::parse;
 use nudged::domain::schedule::when::When;
 use nudged::domain::supplies::Supplies;
@@ -45,13 +45,13 @@ fn check(file: &str, lines: impl Fn(&[&str]) -> String) {
         asked += 1;
         match when(&lines(question)) {
             Ok(when) => {
-                let got: Vec<_> = occurrences(&when, begin, end).take(expect.len() + 1).collect();
+                let got: Vec<_> = civil_times(&when, begin, end).take(expect.len() + 1).collect();
                 if got != expect {
                     wrong.push(format!("{question:?}\n  expected {expect:?}\n  got      {got:?}"));
                 }
                 // Walking from the middle finds the same as walking from the beginning.
                 let middle = expect.len() / 2;
-                let from_middle: Vec<_> = occurrences(&when, expect[middle], end).take(expect.len() - middle).collect();
+                let from_middle: Vec<_> = civil_times(&when, expect[middle], end).take(expect.len() - middle).collect();
                 if from_middle != expect[middle..] {
                     wrong.push(format!("{question:?} from {}\n  got {from_middle:?}", expect[middle]));
                 }
