@@ -409,8 +409,8 @@ mod tests {
 
     /// The days off of the years from 2026 to 2030, of a calendar with these lines and one event with those.
     fn days_off(calendar: &str, events: &[&str]) -> Vec<String> {
-        let events: String = events.iter().map(|lines| format!("BEGIN:VEVENT\n{lines}\nEND:VEVENT\n")).collect();
-        let text = format!("BEGIN:VCALENDAR\n{calendar}\n{events}END:VCALENDAR\n");
+        let events: Vec<_> = events.iter().map(|lines| format!("BEGIN:VEVENT\n{lines}\nEND:VEVENT\n")).collect();
+        let text = format!("BEGIN:VCALENDAR\n{calendar}\n{}END:VCALENDAR\n", events.concat());
         let (calendar, problems) = read(&text, &KnownRules);
         assert_eq!(problems, [], "{text}");
         let begin: NaiveDate = "2026-01-01".parse().expect("a date");
