@@ -118,18 +118,17 @@ impl Rosters {
     }
 
     async fn read_at(&self, team: &KnownTeam, reference: Reference) -> Result<Roster, Answer> {
-        let Inquirer { connector, home_tenant, .. } = &self.inquirer;
+        let connector = &self.inquirer.connector;
         let ask = Operation::Conversations;
         let said = self.inquirer.ask(&reference, ask, || connector.team(&reference)).await?;
         let channels = self.inquirer.ask(&reference, ask, || connector.channels(&reference)).await?;
-        let home = reference.tenant_id.as_deref().or(home_tenant.as_deref());
         let mut members = Vec::new();
         let mut continuation: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let from = continuation.as_deref();
             let page =
                 self.inquirer.ask(&reference, Operation::Members, || connector.members(&reference, from)).await?;
-            members.extend(page.members.into_iter().filter(is_person).map(|member| stands(member, home)));
+            members.extend(page.members.into_iter().filter(is_person).map(|member| self.listed(member, &reference)));
             match page.continuation {
                 None => {
                     let team = Team { id: team.id.clone(), ..said };
@@ -140,6 +139,19 @@ impl Rosters {
         }
         let verdict = Verdict::Permanent { reason: Reason::ServerError };
         Err(Answer::without_request(verdict, "the list of members does not end"))
+    }
+
+    /// A member as they are kept. A guest is a guest in the tenant of the team; their e-mail addresses count where both the
+    /// team and they are of the bot's own tenant.
+    fn listed(&self, mut member: Member, team: &Reference) -> RosterMember {
+        let home = team.tenant_id.as_deref().or(self.inquirer.home_tenant.as_deref());
+        let (role, tenant) = (member.role.as_deref(), member.tenant_id.as_deref());
+        let standing = Standing::of(role, tenant, member.user_principal_name.as_deref(), home);
+        if ![team.tenant_id.as_deref(), tenant].into_iter().all(|tenant| self.inquirer.is_of_the_house(tenant)) {
+            member.email = None;
+            member.user_principal_name = None;
+        }
+        RosterMember { member, standing }
     }
 
     /// Says once of each name that nobody can be reached by it.
@@ -167,12 +179,6 @@ fn is_due(team: &KnownTeam, now: DateTime<Utc>) -> bool {
 /// Bots are listed under an id of their own kind.
 fn is_person(member: &Member) -> bool {
     !member.user_id.starts_with("28:")
-}
-
-fn stands(member: Member, home: Option<&str>) -> RosterMember {
-    let (role, tenant) = (member.role.as_deref(), member.tenant_id.as_deref());
-    let standing = Standing::of(role, tenant, member.user_principal_name.as_deref(), home);
-    RosterMember { member, standing }
 }
 
 /// Why a roster could not be read.

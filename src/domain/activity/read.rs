@@ -255,4 +255,12 @@ impl Activity {
     pub fn is_of_teams(&self) -> bool {
         self.surface == TEAMS
     }
+
+    /// Leaves out the e-mail addresses by which people are said to go.
+    pub fn forget_principal_names(&mut self) {
+        self.from.principal_name = None;
+        if let Happening::Joined(accounts) | Happening::Left(accounts) = &mut self.happening {
+            accounts.iter_mut().for_each(|account| account.principal_name = None);
+        }
+    }
 }
