@@ -365,6 +365,7 @@ macro_rules! conformance {
                 who_was_imported_by_mail_is_one_with_their_chat_once_both_are_told,
                 what_is_taken_away_elsewhere_is_still_there_in_teams,
                 an_echo_of_our_own_turn_is_nobody_speaking,
+                a_chat_in_another_tenant_says_nothing_of_how_somebody_is_reached,
             ]);
             conformance!(@cases $place, people, [
                 people_come_in_and_are_listed,
