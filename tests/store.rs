@@ -103,6 +103,8 @@ macro_rules! conformance {
                 a_topic_is_stopped_alone,
                 nothing_is_stopped_by_a_guess,
                 a_stop_that_is_told_late_does_not_undo_a_start,
+                nobody_learns_by_a_guess_what_others_get,
+                a_topic_is_stopped_by_who_got_something_about_it,
                 a_stop_holds_what_is_in_hand,
                 a_command_is_answered_once,
                 what_was_said_last_counts,
