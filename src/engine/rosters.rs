@@ -28,7 +28,11 @@ const READ_EVERY: TimeDelta = TimeDelta::hours(23);
 /// How long after a try that failed the next one is made.
 const TRY_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
-/// More pages than this no team has: 25,000 people are the most, on pages of 50 at least.
+/// More people than this are in no team, as Microsoft has it: whoever lists more is not believed, and must not
+/// fill the memory.
+const MEMBERS_MAX: usize = 25_000;
+
+/// More pages than this no team has: there are 50 on each at least.
 const PAGES_MAX: usize = 1_000;
 
 /// Reads rosters.
@@ -129,6 +133,9 @@ impl Rosters {
             let page =
                 self.inquirer.ask(&reference, Operation::Members, || connector.members(&reference, from)).await?;
             members.extend(page.members.into_iter().filter(is_person).map(|member| self.listed(member, &reference)));
+            if members.len() > MEMBERS_MAX {
+                return Err(too_long("it lists more members than a team can have"));
+            }
             match page.continuation {
                 None => {
                     let team = Team { id: team.id.clone(), ..said };
@@ -137,8 +144,7 @@ impl Rosters {
                 Some(next) => continuation = Some(next),
             }
         }
-        let verdict = Verdict::Permanent { reason: Reason::ServerError };
-        Err(Answer::without_request(verdict, "the list of members does not end"))
+        Err(too_long("the list of members does not end"))
     }
 
     /// A member as they are kept. A guest is a guest in the tenant of the team; their e-mail addresses count where both the
@@ -174,6 +180,10 @@ impl Rosters {
 fn is_due(team: &KnownTeam, now: DateTime<Utc>) -> bool {
     let passed = |since: Option<DateTime<Utc>>, span| since.is_none_or(|since| since > now || now - since >= span);
     passed(team.read_at, READ_EVERY) && (team.tried_at == team.read_at || passed(team.tried_at, TRY_AGAIN))
+}
+
+fn too_long(detail: &str) -> Answer {
+    Answer::without_request(Verdict::Permanent { reason: Reason::ServerError }, detail)
 }
 
 /// Bots are listed under an id of their own kind.

@@ -286,6 +286,23 @@ async fn a_failing_refresh_keeps_the_old_roster() {
     assert_eq!(team.trouble.as_deref(), Some(Reason::Uninstalled.explain()));
 }
 
+/// Teams has no team of more people: whoever lists more would have our memory.
+#[tokio::test]
+async fn a_list_of_more_members_than_a_team_can_have_is_not_kept() {
+    let rig = rig(TO_TEAM).await;
+    rig.teams.has_roster(Ok(pages(&[&[member("ana", "home")]])));
+    rig.read_rosters().await;
+    rig.now_is(at("2027-03-02T08:00"));
+    let crowd: Vec<_> = (0..12_501).map(|number| member(&number.to_string(), "home")).collect();
+    rig.teams.has_roster(Ok(pages(&[&crowd, &crowd, &[]])));
+    rig.teams.asked();
+    rig.read_rosters().await;
+    assert_eq!(rig.teams.asked().iter().filter(|asked| asked.starts_with("members")).count(), 2);
+    let team = rig.store.named_teams().await.expect("teams").remove(0).teams.remove(0);
+    assert_eq!((team.read_at, team.members), (Some(at("2027-03-01T08:00")), 1));
+    assert!(team.trouble.expect("why").contains("more members than a team can have"));
+}
+
 /// A team that has been read in another tenant, which is silent when it is to be read again.
 #[tokio::test]
 async fn a_silent_tenant_holds_up_nobody_elses_roster() {
