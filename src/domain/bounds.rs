@@ -7,6 +7,7 @@ const LONGEST_ID: usize = 2_048;
 const LONGEST_NAME: usize = 512;
 
 /// A text that says something, and not too much.
+#[must_use]
 pub fn text(text: &str, longest: usize) -> Option<&str> {
     let text = text.trim();
     (!text.is_empty() && text.len() <= longest).then_some(text)

@@ -35,6 +35,7 @@ pub struct Inquirer {
 
 impl Inquirer {
     /// Whether what this tenant says of its people's addresses is believed.
+    #[must_use]
     pub fn is_of_the_house(&self, tenant: Option<&str>) -> bool {
         is_of_the_house(tenant, self.home_tenant.as_deref())
     }

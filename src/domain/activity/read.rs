@@ -252,7 +252,9 @@ impl Activity {
     pub fn forget_principal_names(&mut self) {
         self.from.principal_name = None;
         if let Happening::Joined(accounts) | Happening::Left(accounts) = &mut self.happening {
-            accounts.iter_mut().for_each(|account| account.principal_name = None);
+            for account in accounts {
+                account.principal_name = None;
+            }
         }
     }
 }
