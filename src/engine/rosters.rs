@@ -4,7 +4,7 @@
 //! A roster is taken in as a whole or not at all: half of one would look as if the other half had left. One that can't be
 //! read leaves what is known as it was, says so, and is tried again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -47,8 +47,8 @@ pub struct Rosters {
     pub work: Arc<Notify>,
     /// Rung when people came who may live where nobody lived.
     pub replan: Arc<Notify>,
-    /// The names that mean no team, as far as that has been said.
-    pub unknown: Mutex<BTreeSet<String>>,
+    /// The names that mean no team, or several, with what has been said of each.
+    pub unknown: Mutex<BTreeMap<String, String>>,
 }
 
 impl Rosters {
@@ -160,21 +160,24 @@ impl Rosters {
         RosterMember { member, standing }
     }
 
-    /// Says once of each name that nobody can be reached by it.
+    /// Says once of each name that nobody can be reached by it, and once more when that is for another reason: a team that
+    /// somebody made under a name of another one has taken it from that.
     fn tell_unknown(&self, named: &[NamedTeam]) {
         let mut told = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        let unknown = named.iter().filter(|named| named.teams.len() != 1);
-        let unknown: BTreeSet<String> = unknown
-            .map(|named| {
-                if !told.contains(&named.word) {
-                    let trouble = named.trouble().unwrap_or_default();
-                    tracing::warn!(team = named.word, trouble, "schedules name a team that is not known by that");
-                }
-                named.word.clone()
-            })
-            .collect();
-        *told = unknown;
+        for (team, trouble) in not_yet_told(&mut told, named) {
+            tracing::warn!(team, trouble, "schedules name a team that is not known by that");
+        }
     }
+}
+
+/// What is to be said of names that mean no team, or several; from now on it has been.
+fn not_yet_told(told: &mut BTreeMap<String, String>, named: &[NamedTeam]) -> Vec<(String, String)> {
+    let unclear = named.iter().filter(|named| named.teams.len() != 1);
+    let now: BTreeMap<_, _> = unclear.filter_map(|named| Some((named.word.clone(), named.trouble()?))).collect();
+    let is_news = |(word, trouble): &(&String, &String)| told.get(*word) != Some(*trouble);
+    let news = now.iter().filter(is_news).map(|(word, trouble)| (word.clone(), trouble.clone())).collect();
+    *told = now;
+    news
 }
 
 fn is_due(team: &KnownTeam, now: DateTime<Utc>) -> bool {
@@ -205,5 +208,39 @@ fn in_words(answer: &Answer) -> String {
     match &answer.evidence.detail {
         Some(detail) => format!("{reason} ({detail})"),
         None => reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn team(id: &str) -> KnownTeam {
+        KnownTeam {
+            id: id.to_owned(),
+            name: Some("Ops".to_owned()),
+            reference: Reference::default(),
+            read_at: None,
+            tried_at: None,
+            trouble: None,
+            channels: 0,
+            members: 0,
+        }
+    }
+
+    #[test]
+    fn a_name_that_somebody_gives_to_another_team_is_told_of_with_both_ids() {
+        let mut told = BTreeMap::new();
+        let mut hear = |ids: &[&str]| {
+            let named = NamedTeam { word: "ops".to_owned(), teams: ids.iter().map(|id| team(id)).collect() };
+            not_yet_told(&mut told, &[named])
+        };
+        assert_eq!(hear(&[]).len(), 1, "nobody is called that");
+        assert_eq!(hear(&[]), [], "it has been said");
+        let both = hear(&["19:first@thread.tacv2", "19:other@thread.tacv2"]);
+        let expect = "2 teams have this name (19:first@thread.tacv2, 19:other@thread.tacv2); write the id of the one \
+                      that is meant";
+        assert_eq!(both, [("ops".to_owned(), expect.to_owned())]);
+        assert_eq!(hear(&["19:first@thread.tacv2"]), []);
     }
 }
