@@ -204,6 +204,7 @@ impl Daemon {
             house_stop: config.stop.clone(),
         });
         let service_urls = doors::service_urls(config)?;
+        let home: Arc<str> = Arc::from(config.bot.tenant_id.as_str());
         let ear = Listener {
             store: Arc::clone(&store),
             clock: Arc::clone(&clock),
@@ -214,6 +215,7 @@ impl Daemon {
             strangers: Arc::clone(&strangers),
             shown: Arc::clone(&shown),
             service_urls: Arc::clone(&service_urls),
+            home_tenant: Some(Arc::clone(&home)),
         };
         let doors = Doors::make(config, &clock, Arc::new(ear)).await?;
         let backups = backups(config, &clock);
@@ -225,7 +227,7 @@ impl Daemon {
             meter,
             credentials: Arc::clone(&credentials),
             limiter,
-            home: Arc::from(config.bot.tenant_id.as_str()),
+            home,
             watch: Arc::new(Watch::new(Arc::clone(&clock))),
             endpoint: doors.endpoint_watch(),
             backups: backups.clone(),

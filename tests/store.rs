@@ -105,6 +105,8 @@ macro_rules! conformance {
                 a_topic_is_stopped_alone,
                 nothing_is_stopped_by_a_guess,
                 a_stop_that_is_told_late_does_not_undo_a_start,
+                nobody_learns_by_a_guess_what_others_get,
+                a_topic_is_stopped_by_who_got_something_about_it,
                 a_stop_holds_what_is_in_hand,
                 a_command_is_answered_once,
                 what_was_said_last_counts,
@@ -381,6 +383,7 @@ macro_rules! conformance {
                 who_was_imported_by_mail_is_one_with_their_chat_once_both_are_told,
                 what_is_taken_away_elsewhere_is_still_there_in_teams,
                 an_echo_of_our_own_turn_is_nobody_speaking,
+                a_chat_in_another_tenant_says_nothing_of_how_somebody_is_reached,
             ]);
             conformance!(@cases $place, people, [
                 people_come_in_and_are_listed,

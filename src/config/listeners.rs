@@ -23,7 +23,7 @@ pub struct Endpoint {
 /// Whose activities are heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tenants {
-    /// Those of the bot's own tenant; those of any where the bot is registered for many.
+    /// Those of the bot's own tenant, also where the bot is registered for many.
     OfTheBot,
     Any,
     /// Ids in lower case.

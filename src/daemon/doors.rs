@@ -10,7 +10,7 @@ use super::{StartError, named};
 use crate::adapter::control::{AdminServer, ControlServer};
 use crate::adapter::endpoint::{EndpointSettings, MessagingEndpoint};
 use crate::adapter::teams::{SetupError, TrustedHosts};
-use crate::config::{Bot, BotKind, Config, Endpoint, Tenants};
+use crate::config::{Bot, Config, Endpoint, Tenants};
 use crate::port::clock::Clock;
 use crate::port::desk::Desk;
 use crate::port::ear::{Ear, ServiceUrls};
@@ -89,10 +89,44 @@ fn settings(endpoint: &Endpoint, bot: &Bot) -> EndpointSettings {
         openid_url: endpoint.openid_url.as_ref().map_or_else(|| of_cloud.openid_url.to_owned(), ToString::to_string),
         issuer: of_cloud.issuer.to_owned(),
         app_id: bot.app_id.clone(),
-        tenants: match (&endpoint.tenants, bot.kind) {
-            (Tenants::These(ids), _) => Some(ids.clone()),
-            (Tenants::OfTheBot, BotKind::SingleTenant) => Some(vec![bot.tenant_id.clone()]),
-            (Tenants::OfTheBot, BotKind::MultiTenant) | (Tenants::Any, _) => None,
+        tenants: match &endpoint.tenants {
+            Tenants::These(ids) => Some(ids.clone()),
+            Tenants::OfTheBot => Some(vec![bot.tenant_id.clone()]),
+            Tenants::Any => None,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::domain::problem::Source;
+
+    const HOME: &str = "11111111-2222-4333-8444-555555555555";
+
+    #[track_caller]
+    fn check(of_bot: &str, of_endpoint: &str, expect: Option<&[&str]>) {
+        let text = format!(
+            "fallback_zone = \"Europe/Berlin\"\n[bot]\napp_id = \"99999999-8888-4777-8666-555555555555\"\n\
+             tenant_id = \"{HOME}\"\n{of_bot}\n[endpoint]\nlisten = \"127.0.0.1:3978\"\n{of_endpoint}\n"
+        );
+        let source = Source::new("nudged.toml", text);
+        let (config, _) = Config::parse(&source, Path::new("/etc/nudged"), &|_| None).expect("good");
+        let found = settings(&config.endpoint.expect("an endpoint"), &config.bot).tenants;
+        let expect = expect.map(|ids| ids.iter().map(|&id| id.to_owned()).collect::<Vec<_>>());
+        assert_eq!(found, expect, "{of_bot} {of_endpoint}");
+    }
+
+    /// A bot that is registered for many can be installed by anybody in the world: who may, is to be written.
+    #[test]
+    fn strangers_from_other_tenants_are_heard_only_where_that_is_written() {
+        const OTHER: &str = "aaaaaaaa-2222-4333-8444-555555555555";
+        for of_bot in ["", "type = \"multi-tenant\""] {
+            check(of_bot, "", Some(&[HOME]));
+            check(of_bot, &format!("allowed_tenants = [\"{OTHER}\"]"), Some(&[OTHER]));
+            check(of_bot, "allowed_tenants = \"any\"", None);
+        }
     }
 }

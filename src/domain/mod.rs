@@ -10,6 +10,9 @@ pub mod time;
 // Hosts as a person writes them.
 pub mod host;
 
+// How long what is told may be, and of what it may consist.
+pub mod bounds;
+
 // What is wrong with a file, where, and what to do about it.
 pub mod problem;
 

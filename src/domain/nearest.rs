@@ -9,16 +9,20 @@ const LONGEST: usize = 64;
 /// the same, and so are `-`, `_` and a space. Of two that are equally near, the first one wins.
 #[must_use]
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    near(word, candidates).first().copied()
+}
+
+/// All candidates that may have been meant, the nearest first.
+#[must_use]
+pub fn near<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let word = plain(word);
     if word.is_empty() || word.chars().count() > LONGEST {
-        return None;
+        return Vec::new();
     }
-    candidates
-        .into_iter()
-        .enumerate()
-        .filter_map(|(order, candidate)| Some((distance(&word, &plain(candidate))?, order, candidate)))
-        .min()
-        .map(|(_, _, candidate)| candidate)
+    let far = |candidate: &str| distance(&word, &plain(candidate));
+    let mut near: Vec<_> = candidates.into_iter().filter_map(|candidate| Some((far(candidate)?, candidate))).collect();
+    near.sort_by_key(|(distance, _)| *distance);
+    near.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
 /// Like [`nearest`], for names with parts, such as `Europe/Paris` or `person.name`: the last part alone is enough

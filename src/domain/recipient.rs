@@ -391,6 +391,14 @@ impl PersonRecord {
     }
 }
 
+/// Whether what a tenant says of people's e-mail addresses is believed: only what the bot's own one says, or one that
+/// nobody named. What another one writes into its directory nobody has verified: whoever administers it could take any
+/// address, and with it the messages of whoever has it here.
+#[must_use]
+pub fn is_of_the_house(tenant: Option<&str>, home: Option<&str>) -> bool {
+    tenant.is_none_or(|tenant| home.is_some_and(|home| home.eq_ignore_ascii_case(tenant)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

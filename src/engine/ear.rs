@@ -12,6 +12,7 @@ use crate::domain::buttons;
 use crate::domain::message::Said;
 use crate::domain::news::{self, Fact};
 use crate::domain::press::{self, Effect, Pressed};
+use crate::domain::recipient::is_of_the_house;
 use crate::engine::shown::Shown;
 use crate::port::clock::Clock;
 use crate::port::ear::{Ear, NotHeard, Reply, ServiceUrls, Via};
@@ -34,6 +35,8 @@ pub struct Listener {
     pub shown: Arc<Shown>,
     /// Where conversations may be that are told of.
     pub service_urls: Arc<dyn ServiceUrls>,
+    /// The bot's own.
+    pub home_tenant: Option<Arc<str>>,
 }
 
 /// A press, and the message whose button it was.
@@ -44,7 +47,8 @@ struct Press {
 
 impl Listener {
     /// The activity as far as it may count. Where it says that the conversation is at a place to which nothing would be sent, it
-    /// says nothing of the place: what is known of how to reach people must not be lost to that. All else in it stays.
+    /// says nothing of the place: what is known of how to reach people must not be lost to that. Where it comes from another
+    /// tenant, it says nothing of e-mail addresses. All else in it stays.
     fn trusted(&self, mut activity: Activity) -> Activity {
         let told = activity.service_url.as_ref().filter(|_| activity.is_of_teams());
         if let Some(why) = told.and_then(|url| self.service_urls.objection(url)) {
@@ -52,6 +56,9 @@ impl Listener {
                 "a service URL that was told is not kept: {why}; if it is right, add its host to trusted_hosts below [bot]"
             );
             activity.service_url = None;
+        }
+        if !is_of_the_house(activity.tenant_id.as_deref(), self.home_tenant.as_deref()) {
+            activity.forget_principal_names();
         }
         activity
     }

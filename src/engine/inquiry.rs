@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::domain::delivery::Reason;
 use crate::domain::rate::Operation;
-use crate::domain::recipient::Reference;
+use crate::domain::recipient::{Reference, is_of_the_house};
 use crate::domain::schedule::model::Priority;
 use crate::domain::verdict::{Answer, Verdict};
 use crate::engine::limiter::{Later, Limiter, Permit, Request};
@@ -34,6 +34,12 @@ pub struct Inquirer {
 }
 
 impl Inquirer {
+    /// Whether what this tenant says of its people's addresses is believed.
+    #[must_use]
+    pub fn is_of_the_house(&self, tenant: Option<&str>) -> bool {
+        is_of_the_house(tenant, self.home_tenant.as_deref())
+    }
+
     /// Makes a request about a conversation within the limits, and again where its answer says so.
     pub async fn ask<T, F>(
         &self,

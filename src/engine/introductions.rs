@@ -71,7 +71,7 @@ impl Introductions {
     /// Returns whether it makes sense to go on with others.
     async fn meet(&self, stranger: &Stranger) -> Result<bool, StoreError> {
         let recipient = stranger.recipient;
-        if !self.is_of_the_house(stranger.reference.tenant_id.as_deref()) {
+        if !self.inquirer.is_of_the_house(stranger.reference.tenant_id.as_deref()) {
             self.store.settle_stranger(recipient, None).await?;
             return Ok(true);
         }
@@ -108,12 +108,6 @@ impl Introductions {
         Ok(true)
     }
 
-    /// Whether the directory of the bot's own tenant says who somebody is. What another tenant writes there nobody has
-    /// verified: whoever administers it could take any e-mail address, and with it the messages of whoever has it here.
-    fn is_of_the_house(&self, tenant: Option<&str>) -> bool {
-        tenant.is_none() || tenant == self.inquirer.home_tenant.as_deref()
-    }
-
     fn tell(&self, taken: &TakenIn) {
         for refused in &taken.refused {
             tracing::warn!(refused, "an introduction was not taken in");
@@ -131,7 +125,8 @@ impl Introductions {
         let reference = &stranger.reference;
         let members = || self.inquirer.connector.members(reference, None);
         let page = self.inquirer.ask(reference, Operation::Members, members).await?;
-        let people = page.members.into_iter().filter(|member| self.is_of_the_house(member.tenant_id.as_deref()));
+        let is_of_the_house = |member: &Member| self.inquirer.is_of_the_house(member.tenant_id.as_deref());
+        let people = page.members.into_iter().filter(is_of_the_house);
         Ok(people.into_iter().find(|member| is_they(reference, member)))
     }
 }

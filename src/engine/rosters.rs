@@ -4,7 +4,7 @@
 //! A roster is taken in as a whole or not at all: half of one would look as if the other half had left. One that can't be
 //! read leaves what is known as it was, says so, and is tried again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,7 +28,11 @@ const READ_EVERY: TimeDelta = TimeDelta::hours(23);
 /// How long after a try that failed the next one is made.
 const TRY_AGAIN: TimeDelta = TimeDelta::minutes(5);
 
-/// More pages than this no team has: 25,000 people are the most, on pages of 50 at least.
+/// More people than this are in no team, as Microsoft has it: whoever lists more is not believed, and must not
+/// fill the memory.
+const MEMBERS_MAX: usize = 25_000;
+
+/// More pages than this no team has: there are 50 on each at least.
 const PAGES_MAX: usize = 1_000;
 
 /// Reads rosters.
@@ -43,8 +47,8 @@ pub struct Rosters {
     pub work: Arc<Notify>,
     /// Rung when people came who may live where nobody lived.
     pub replan: Arc<Notify>,
-    /// The names that mean no team, as far as that has been said.
-    pub unknown: Mutex<BTreeSet<String>>,
+    /// The names that mean no team, or several, with what has been said of each.
+    pub unknown: Mutex<BTreeMap<String, String>>,
 }
 
 impl Rosters {
@@ -118,18 +122,20 @@ impl Rosters {
     }
 
     async fn read_at(&self, team: &KnownTeam, reference: Reference) -> Result<Roster, Answer> {
-        let Inquirer { connector, home_tenant, .. } = &self.inquirer;
+        let connector = &self.inquirer.connector;
         let ask = Operation::Conversations;
         let said = self.inquirer.ask(&reference, ask, || connector.team(&reference)).await?;
         let channels = self.inquirer.ask(&reference, ask, || connector.channels(&reference)).await?;
-        let home = reference.tenant_id.as_deref().or(home_tenant.as_deref());
         let mut members = Vec::new();
         let mut continuation: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let from = continuation.as_deref();
             let page =
                 self.inquirer.ask(&reference, Operation::Members, || connector.members(&reference, from)).await?;
-            members.extend(page.members.into_iter().filter(is_person).map(|member| stands(member, home)));
+            members.extend(page.members.into_iter().filter(is_person).map(|member| self.listed(member, &reference)));
+            if members.len() > MEMBERS_MAX {
+                return Err(too_long("it lists more members than a team can have"));
+            }
             match page.continuation {
                 None => {
                     let team = Team { id: team.id.clone(), ..said };
@@ -138,25 +144,40 @@ impl Rosters {
                 Some(next) => continuation = Some(next),
             }
         }
-        let verdict = Verdict::Permanent { reason: Reason::ServerError };
-        Err(Answer::without_request(verdict, "the list of members does not end"))
+        Err(too_long("the list of members does not end"))
     }
 
-    /// Says once of each name that nobody can be reached by it.
+    /// A member as they are kept. A guest is a guest in the tenant of the team; their e-mail addresses count where both the
+    /// team and they are of the bot's own tenant.
+    fn listed(&self, mut member: Member, team: &Reference) -> RosterMember {
+        let home = team.tenant_id.as_deref().or(self.inquirer.home_tenant.as_deref());
+        let (role, tenant) = (member.role.as_deref(), member.tenant_id.as_deref());
+        let standing = Standing::of(role, tenant, member.user_principal_name.as_deref(), home);
+        if ![team.tenant_id.as_deref(), tenant].into_iter().all(|tenant| self.inquirer.is_of_the_house(tenant)) {
+            member.email = None;
+            member.user_principal_name = None;
+        }
+        RosterMember { member, standing }
+    }
+
+    /// Says once of each name that nobody can be reached by it, and once more when that is for another reason: a team that
+    /// somebody made under a name of another one has taken it from that.
     fn tell_unknown(&self, named: &[NamedTeam]) {
         let mut told = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        let unknown = named.iter().filter(|named| named.teams.len() != 1);
-        let unknown: BTreeSet<String> = unknown
-            .map(|named| {
-                if !told.contains(&named.word) {
-                    let trouble = named.trouble().unwrap_or_default();
-                    tracing::warn!(team = named.word, trouble, "schedules name a team that is not known by that");
-                }
-                named.word.clone()
-            })
-            .collect();
-        *told = unknown;
+        for (team, trouble) in not_yet_told(&mut told, named) {
+            tracing::warn!(team, trouble, "schedules name a team that is not known by that");
+        }
     }
+}
+
+/// What is to be said of names that mean no team, or several; from now on it has been.
+fn not_yet_told(told: &mut BTreeMap<String, String>, named: &[NamedTeam]) -> Vec<(String, String)> {
+    let unclear = named.iter().filter(|named| named.teams.len() != 1);
+    let now: BTreeMap<_, _> = unclear.filter_map(|named| Some((named.word.clone(), named.trouble()?))).collect();
+    let is_news = |(word, trouble): &(&String, &String)| told.get(*word) != Some(*trouble);
+    let news = now.iter().filter(is_news).map(|(word, trouble)| (word.clone(), trouble.clone())).collect();
+    *told = now;
+    news
 }
 
 fn is_due(team: &KnownTeam, now: DateTime<Utc>) -> bool {
@@ -164,15 +185,13 @@ fn is_due(team: &KnownTeam, now: DateTime<Utc>) -> bool {
     passed(team.read_at, READ_EVERY) && (team.tried_at == team.read_at || passed(team.tried_at, TRY_AGAIN))
 }
 
+fn too_long(detail: &str) -> Answer {
+    Answer::without_request(Verdict::Permanent { reason: Reason::ServerError }, detail)
+}
+
 /// Bots are listed under an id of their own kind.
 fn is_person(member: &Member) -> bool {
     !member.user_id.starts_with("28:")
-}
-
-fn stands(member: Member, home: Option<&str>) -> RosterMember {
-    let (role, tenant) = (member.role.as_deref(), member.tenant_id.as_deref());
-    let standing = Standing::of(role, tenant, member.user_principal_name.as_deref(), home);
-    RosterMember { member, standing }
 }
 
 /// Why a roster could not be read.
@@ -189,5 +208,39 @@ fn in_words(answer: &Answer) -> String {
     match &answer.evidence.detail {
         Some(detail) => format!("{reason} ({detail})"),
         None => reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn team(id: &str) -> KnownTeam {
+        KnownTeam {
+            id: id.to_owned(),
+            name: Some("Ops".to_owned()),
+            reference: Reference::default(),
+            read_at: None,
+            tried_at: None,
+            trouble: None,
+            channels: 0,
+            members: 0,
+        }
+    }
+
+    #[test]
+    fn a_name_that_somebody_gives_to_another_team_is_told_of_with_both_ids() {
+        let mut told = BTreeMap::new();
+        let mut hear = |ids: &[&str]| {
+            let named = NamedTeam { word: "ops".to_owned(), teams: ids.iter().map(|id| team(id)).collect() };
+            not_yet_told(&mut told, &[named])
+        };
+        assert_eq!(hear(&[]).len(), 1, "nobody is called that");
+        assert_eq!(hear(&[]), [], "it has been said");
+        let both = hear(&["19:first@thread.tacv2", "19:other@thread.tacv2"]);
+        let expect = "2 teams have this name (19:first@thread.tacv2, 19:other@thread.tacv2); write the id of the one \
+                      that is meant";
+        assert_eq!(both, [("ops".to_owned(), expect.to_owned())]);
+        assert_eq!(hear(&["19:first@thread.tacv2"]), []);
     }
 }

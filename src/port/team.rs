@@ -24,7 +24,11 @@ impl NamedTeam {
                 "no team of this name is known; write its id, or import a reference from one of its channels".into(),
             ),
             [team] => team.trouble.clone(),
-            [..] => Some(format!("{} teams have this name; write the id of the one that is meant", self.teams.len())),
+            teams => {
+                let ids: Vec<&str> = teams.iter().map(|team| team.id.as_str()).collect();
+                let (count, ids) = (ids.len(), ids.join(", "));
+                Some(format!("{count} teams have this name ({ids}); write the id of the one that is meant"))
+            }
         }
     }
 }

@@ -250,6 +250,39 @@ async fn a_roster_is_read_page_by_page_and_guests_are_accounted_for() {
     assert_eq!(asked, ["create 29:ana", "post 19:releases@thread.tacv2", "send a:ana"]);
 }
 
+/// Whoever administers a tenant may write any address into its directory, and call a team what they like.
+#[tokio::test]
+async fn what_another_tenant_writes_into_a_roster_gives_nobody_an_e_mail_address() {
+    for (team, ana, is_believed) in [
+        ("home", "home", true),
+        ("home", "elsewhere", false),
+        ("elsewhere", "elsewhere", false),
+        ("elsewhere", "home", false),
+    ] {
+        let rig =
+            rig(&format!("{TO_TEAM}\n[schedule.to_her]\nto = \"ana@x\"\nevery = \"day\"\nat = 09:00\ntext = \"hi\"\n"))
+                .await;
+        let installed = json!({
+            "type": "installationUpdate", "action": "add", "id": "f:1", "channelId": "msteams",
+            "serviceUrl": "https://smba.trafficmanager.net/emea/",
+            "from": { "id": "29:mallory" }, "recipient": { "id": "28:bot" },
+            "conversation": { "id": "19:ops@thread.tacv2", "conversationType": "channel", "tenantId": team },
+            "channelData": { "team": { "id": "19:ops@thread.tacv2", "name": "Ops" } },
+        });
+        let installed = activity::read(installed.to_string().as_bytes()).expect("an activity");
+        rig.listener().hear(installed, Via::Endpoint).await.expect("heard");
+        let named = Member { user_principal_name: Some("ana@x".to_owned()), email: None, ..member("ana", ana) };
+        for listed in [member("ana", ana), named] {
+            rig.teams.has_roster(Ok(pages(&[&[listed]])));
+            rig.read_rosters().await;
+            let people = rig.store.people().await.expect("people");
+            let same = people.iter().find(|it| it.addresses.contains(&"29:ana".to_owned())).expect("she is listed");
+            assert_eq!(same.addresses.contains(&"ana@x".to_owned()), is_believed, "{ana} in a team of {team}");
+            rig.now_is(rig.clock.now() + TimeDelta::days(1));
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_roster_that_is_half_read_is_not_kept() {
     let rig = rig(TO_TEAM).await;
@@ -282,6 +315,23 @@ async fn a_failing_refresh_keeps_the_old_roster() {
     let team = rig.store.named_teams().await.expect("teams").remove(0).teams.remove(0);
     assert_eq!((team.read_at, team.members), (Some(at("2027-03-01T08:00")), 1));
     assert_eq!(team.trouble.as_deref(), Some(Reason::Uninstalled.explain()));
+}
+
+/// Teams has no team of more people: whoever lists more would have our memory.
+#[tokio::test]
+async fn a_list_of_more_members_than_a_team_can_have_is_not_kept() {
+    let rig = rig(TO_TEAM).await;
+    rig.teams.has_roster(Ok(pages(&[&[member("ana", "home")]])));
+    rig.read_rosters().await;
+    rig.now_is(at("2027-03-02T08:00"));
+    let crowd: Vec<_> = (0..12_501).map(|number| member(&number.to_string(), "home")).collect();
+    rig.teams.has_roster(Ok(pages(&[&crowd, &crowd, &[]])));
+    rig.teams.asked();
+    rig.read_rosters().await;
+    assert_eq!(rig.teams.asked().iter().filter(|asked| asked.starts_with("members")).count(), 2);
+    let team = rig.store.named_teams().await.expect("teams").remove(0).teams.remove(0);
+    assert_eq!((team.read_at, team.members), (Some(at("2027-03-01T08:00")), 1));
+    assert!(team.trouble.expect("why").contains("more members than a team can have"));
 }
 
 /// A team that has been read in another tenant, which is silent when it is to be read again.

@@ -10,7 +10,7 @@ use nudged::domain::verdict::Verdict;
 use nudged::port::clock::Clock;
 use nudged::port::connector::{Member, MemberPage};
 use nudged::port::ear::{Ear, Via};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::rig::{Rig, at};
 
@@ -49,10 +49,14 @@ async fn install(rig: &Rig) {
 }
 
 async fn install_from(rig: &Rig, tenant: &str) {
+    install_by(rig, tenant, &json!({ "id": "29:mira", "aadObjectId": ENTRA })).await;
+}
+
+async fn install_by(rig: &Rig, tenant: &str, from: &Value) {
     let told = json!({
         "type": "installationUpdate", "action": "add", "id": "f:1", "channelId": "msteams",
         "timestamp": rig.clock.now().to_rfc3339(), "serviceUrl": "https://smba.trafficmanager.net/emea/",
-        "from": { "id": "29:mira", "aadObjectId": ENTRA }, "recipient": { "id": "28:bot" },
+        "from": from, "recipient": { "id": "28:bot" },
         "conversation": { "id": "a:mira", "conversationType": "personal", "tenantId": tenant },
     });
     let activity = activity::read(told.to_string().as_bytes()).expect("an activity");
@@ -174,6 +178,18 @@ async fn another_tenant_can_claim_nobody() {
     rig.introduce().await;
     assert_eq!(asked(&rig), [""; 0], "what its directory says nobody has verified");
     assert_eq!(rig.store.people().await.expect("people").len(), 2);
+}
+
+#[tokio::test]
+async fn another_tenant_can_claim_nobody_by_what_an_activity_says_either() {
+    for (tenant, people) in [("elsewhere", 2), ("HOME", 1)] {
+        for name in ["userPrincipalName", "email"] {
+            let rig = rig().await;
+            import(&rig).await;
+            install_by(&rig, tenant, &json!({ "id": "29:mira", name: "mira@contoso.example" })).await;
+            assert_eq!(rig.store.people().await.expect("people").len(), people, "{name} of {tenant}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -340,6 +340,7 @@ impl Rig {
             strangers: Arc::default(),
             shown: self.shown(),
             service_urls: Arc::new(TrustedHosts::of_cloud(Cloud::Public)),
+            home_tenant: Some("home".into()),
         }
     }
 

@@ -284,3 +284,38 @@ pub(crate) async fn a_stop_that_is_told_late_does_not_undo_a_start(place: &dyn P
     type_in(&ledger, "stop standup", "09:07").await;
     check(&ledger, true, false).await;
 }
+
+/// The topics that somebody of this name stopped.
+async fn stopped(ledger: &Ledger, who: &str) -> Vec<String> {
+    let people = ledger.store.people().await.expect("people");
+    let person = people.into_iter().find(|person| person.name == who).expect("somebody");
+    person.stops.into_iter().filter_map(|stop| stop.topic).map(|topic| topic.as_str().to_owned()).collect()
+}
+
+pub(crate) async fn nobody_learns_by_a_guess_what_others_get(place: &dyn Place) {
+    let people = [person("ana", BERLIN), person("ben", BERLIN)];
+    let others = [draft("lay-offs").to(&["ben@x"]), draft("salary").except(&["ana@x"]), draft("layoff").to(&["ana@x"])];
+    let ledger = Ledger::with(place, &people, &others).await;
+    type_in(&ledger, "stop nothing", "09:00").await;
+    let unknown = replies(&ledger, "09:00").await;
+    let guesses = [("lay-offs", "09:11"), ("salary", "09:22"), ("salry", "09:33")];
+    for (guess, now) in guesses {
+        type_in(&ledger, &format!("stop {guess}"), now).await;
+        let told = replies(&ledger, now).await;
+        assert!(!told.concat().contains("salary") && !told.concat().contains("lay-offs"), "{guess}: {told:?}");
+        assert!(told[0].starts_with(&unknown[0]), "{guess}: {told:?}");
+    }
+    assert_eq!(stopped(&ledger, "ana").await, Vec::<String>::new());
+    type_in(&ledger, "stop lay-off", "09:44").await;
+    let told = replies(&ledger, "09:44").await;
+    assert!(told[0].contains("Meintest du „layoff“?"), "of those that are near, the one that is hers: {told:?}");
+}
+
+pub(crate) async fn a_topic_is_stopped_by_who_got_something_about_it(place: &dyn Place) {
+    let ledger = two_topics(place).await;
+    ledger
+        .sync(&[draft("standup").to(&["ben@x"]), draft("lunch").topic("Food and more").to(&["ben@x"])], "09:35")
+        .await;
+    type_in(&ledger, "stop standup", "09:36").await;
+    assert_eq!(stopped(&ledger, "ana").await, ["standup"], "it was on its way to her");
+}

@@ -474,6 +474,28 @@ pub(crate) async fn who_was_imported_by_mail_is_one_with_their_chat_once_both_ar
     assert_eq!(claim_of(&ledger, "group:platform", "09:00").await.reference.conversation_id.as_deref(), Some("a:mira"));
 }
 
+/// Somebody of the house writes where another tenant is at home.
+pub(crate) async fn a_chat_in_another_tenant_says_nothing_of_how_somebody_is_reached(place: &dyn Place) {
+    let ledger = Ledger::new(place).await;
+    hear(&ledger, &install("f:1", "08:00"), "08:00").await;
+    let group = json!({ "id": "19:far@thread.v2", "conversationType": "groupChat", "tenantId": "far" });
+    let parts = json!({
+        "serviceUrl": "https://smba.trafficmanager.net/far/", "recipient": { "id": "28:far" },
+        "channelData": { "tenant": { "id": "far" } },
+    });
+    hear(&ledger, &activity("message", "2", "08:10", &group, &parts), "08:10").await;
+    let reached = claim_of(&ledger, "29:mira", "09:00").await.reference;
+    let expect = Reference {
+        service_url: Some(format!("{HOST}{TENANT}/")),
+        conversation_id: Some("a:mira".to_owned()),
+        tenant_id: Some(TENANT.to_owned()),
+        bot_id: Some("28:bot".to_owned()),
+        user_id: Some("29:mira".to_owned()),
+        entra_object_id: Some(ENTRA.to_owned()),
+    };
+    assert_eq!(reached, expect);
+}
+
 pub(crate) async fn what_is_taken_away_elsewhere_is_still_there_in_teams(place: &dyn Place) {
     let ledger = Ledger::new(place).await;
     hear(&ledger, &install("f:1", "08:00"), "08:00").await;

@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::fault::Fault;
 use super::news::{self, Taking};
 use super::replies::{self, NewReply};
-use super::rows::{Of, micros};
+use super::rows::{Of, civil_text, micros};
+use super::sql::Sql;
 use super::words::Word;
 use crate::domain::consent::{Answer, Choice, Command, Stopped, Topic, Typed, Way, Wish};
-use crate::domain::nearest::nearest;
+use crate::domain::nearest::near;
 use crate::domain::news::Who;
 
 /// What a choice came to.
@@ -151,7 +153,7 @@ pub(super) fn restore(conn: &Connection, recipient: i64, stops: &[Stopped], choi
 pub(super) fn take_in(conn: &Connection, typed: &Typed, way: Way, taking: &mut Taking) -> Result<(), Fault> {
     let now = taking.now;
     let Some(recipient) = news::find(conn, &typed.who)? else { return Ok(()) };
-    let Some((answer, is_change)) = obey(conn, recipient, typed, way)? else { return Ok(()) };
+    let Some((answer, is_change)) = obey(conn, recipient, typed, way, now)? else { return Ok(()) };
     let about = typed.command.about();
     if !is_change && replies::was_just_answered(conn, recipient, &about, now)? {
         return Ok(());
@@ -167,16 +169,22 @@ pub(super) fn take_in(conn: &Connection, typed: &Typed, way: Way, taking: &mut T
 }
 
 /// What a command comes to, and whether that is a change; `None` when it is out of date.
-fn obey(conn: &Connection, recipient: i64, typed: &Typed, way: Way) -> Result<Option<(Answer, bool)>, Fault> {
+fn obey(
+    conn: &Connection,
+    recipient: i64,
+    typed: &Typed,
+    way: Way,
+    now: DateTime<Utc>,
+) -> Result<Option<(Answer, bool)>, Fault> {
     let (wish, topic) = match &typed.command {
         Command::Help => return Ok(Some((Answer::Help, false))),
         Command::Stop(topic) => (Wish::Stop, topic.clone()),
         Command::Start(topic) => (Wish::Start, topic.clone()),
     };
     if let Some(topic) = &topic
-        && !is_known(conn, recipient, topic)?
+        && !is_known(conn, recipient, topic, way, now)?
     {
-        return Ok(Some((Answer::NoSuchTopic { near: near(conn, topic)? }, false)));
+        return Ok(Some((Answer::NoSuchTopic { near: nearest(conn, recipient, topic, now)? }, false)));
     }
     let chosen = choose(conn, recipient, &Choice { wish, topic: topic.clone(), way, at: typed.at })?;
     let is_change = match chosen {
@@ -196,9 +204,33 @@ fn obey(conn: &Connection, recipient: i64, typed: &Typed, way: Way) -> Result<Op
 
 const OF_SCHEDULE: &str = "SELECT 1 FROM schedules WHERE topic = ?1 AND retired_at IS NULL";
 
-/// Whether a schedule has this topic, or the recipient stopped it when one had.
-fn is_known(conn: &Connection, recipient: i64, topic: &Topic) -> Result<bool, Fault> {
-    Ok(conn.prepare_cached(OF_SCHEDULE)?.exists([topic.as_str()])? || is_stopped(conn, recipient, Some(topic))?)
+/// Whether the recipient may know of this topic: they have it on a card, something is sent to them about it, or they stopped
+/// it. By anything else a guess would find out what others get.
+fn is_known(conn: &Connection, recipient: i64, topic: &Topic, way: Way, now: DateTime<Utc>) -> Result<bool, Fault> {
+    let is_known = match way {
+        Way::Typed => is_theirs(conn, recipient, topic.as_str(), now)?,
+        Way::Button | Way::Operator => conn.prepare_cached(OF_SCHEDULE)?.exists([topic.as_str()])?,
+    };
+    Ok(is_known || is_stopped(conn, recipient, Some(topic))?)
+}
+
+/// For how long after its occurrence a message shows its recipient what it is about, when nothing more comes.
+const SHOWN: TimeDelta = TimeDelta::days(90);
+
+static THEIRS: Sql = Sql::new(
+    "
+    SELECT 1 FROM schedules s CROSS JOIN recipients r
+    WHERE s.topic = :topic AND s.retired_at IS NULL AND r.id = :recipient AND ({is member of s} OR EXISTS (
+        SELECT 1 FROM occurrences o CROSS JOIN deliveries d ON d.occurrence_id = o.id AND d.recipient_id = r.id
+        WHERE o.schedule_id = s.id AND o.civil >= :since
+    ))",
+);
+
+/// Whether a schedule of this topic is for the recipient, or was a while ago.
+fn is_theirs(conn: &Connection, recipient: i64, topic: &str, now: DateTime<Utc>) -> Result<bool, Fault> {
+    let since = civil_text((now - SHOWN).naive_utc());
+    let named = named_params! { ":recipient": recipient, ":topic": topic, ":since": since };
+    Ok(conn.prepare_cached(THEIRS.get())?.exists(named)?)
 }
 
 const IN_FORCE: &str = "SELECT 1 FROM stops WHERE recipient_id = ?1 AND topic = ?2";
@@ -223,11 +255,17 @@ const FORGET_STOPS: &str = "DELETE FROM stops WHERE recipient_id = :from AND rec
 
 const CARRY_CONSENTS: &str = "UPDATE consents SET recipient_id = :to WHERE recipient_id = :from";
 
-fn near(conn: &Connection, topic: &Topic) -> Result<Option<Topic>, Fault> {
+/// The topic that was most probably meant, of those that are the recipient's.
+fn nearest(conn: &Connection, recipient: i64, topic: &Topic, now: DateTime<Utc>) -> Result<Option<Topic>, Fault> {
     let mut statement =
         conn.prepare_cached("SELECT DISTINCT topic FROM schedules WHERE retired_at IS NULL ORDER BY topic")?;
     let topics: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(nearest(topic.as_str(), topics.iter().map(String::as_str)).and_then(Topic::new))
+    for near in near(topic.as_str(), topics.iter().map(String::as_str)) {
+        if is_theirs(conn, recipient, near, now)? {
+            return Ok(Topic::new(near));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn language_of(conn: &Connection, recipient: i64) -> Result<Option<String>, Fault> {
@@ -250,5 +288,6 @@ mod tests {
         [LATEST, STOP, START, KEEP, OF_SCHEDULE, IN_FORCE].into_iter().for_each(assert_scans_nothing);
         [STOPS, CHOICES].into_iter().for_each(assert_scans_nothing);
         [CARRY_STOPS, FORGET_STOPS, CARRY_CONSENTS].into_iter().for_each(assert_scans_nothing);
+        assert_scans_nothing(THEIRS.get());
     }
 }

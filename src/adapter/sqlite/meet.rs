@@ -275,13 +275,18 @@ impl Record {
         let (reference, said) = (&mut self.reference, &met.reference);
         let had = (reference.conversation_id.clone(), reference.service_url.clone());
         newest(&said.conversation_id, &mut reference.conversation_id);
-        newest(&said.tenant_id, &mut reference.tenant_id);
-        newest(&said.bot_id, &mut reference.bot_id);
         newest(&said.user_id, &mut reference.user_id);
         newest(&said.entra_object_id, &mut reference.entra_object_id);
-        // Where a person's chat is served is heard in that chat, or it is not known at all.
-        if met.is_present || reference.service_url.is_none() {
-            newest(&said.service_url, &mut reference.service_url);
+        // Where a person's chat is, in which tenant and with which bot, is heard in that chat, or it is not known at all: they
+        // may be seen among people of another tenant.
+        for (said, known) in [
+            (&said.service_url, &mut reference.service_url),
+            (&said.tenant_id, &mut reference.tenant_id),
+            (&said.bot_id, &mut reference.bot_id),
+        ] {
+            if met.is_present || known.is_none() {
+                newest(said, known);
+            }
         }
         if reference.service_url != had.1 {
             self.origin = Some(met.origin.word().to_owned());

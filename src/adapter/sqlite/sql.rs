@@ -40,7 +40,8 @@ use crate::domain::spread::Spread;
 /// - `{in trouble}` and `{in trouble d.}`: that its state is one that an operator may want to look at;
 /// - `{was served}`: whether the delivery `b` may have reached its recipient, or was recalled or cancelled;
 /// - `{person}`: the columns of the recipient `r` that [`Person::read`](super::person::Person::read) reads, first;
-/// - `{is member}`: whether the recipient `r` is one of them, for the schedule `:schedule`;
+/// - `{is member}`: whether the recipient `r` is one of them, for the schedule `:schedule`; `{is member of s}`, for the
+///   schedule `s`;
 /// - `{is among}`: whether the recipient `r` is one of those whom an event may name, for the schedule `:schedule`.
 pub(super) struct Sql {
     text: &'static str,
@@ -212,6 +213,7 @@ pub(super) fn fill(text: &str) -> String {
         .replace("{members in zone}", &some(MEMBERS, true, false))
         .replace("{members}", &some(MEMBERS, false, false))
         .replace("{is member}", IS_MEMBER)
+        .replace("{is member of s}", &IS_MEMBER.replace("{excepted}", EXCEPTED).replace(":schedule", "s.id"))
         .replace("{is among}", &IS_MEMBER.replace("a.kind = '", "a.kind = 'among-"))
         .replace("{excepted}", EXCEPTED)
         .replace("{to expand again}", TO_EXPAND_AGAIN)

@@ -149,6 +149,41 @@ async fn a_roster_is_read_page_by_page() {
 }
 
 #[tokio::test]
+async fn what_a_list_says_is_as_bounded_as_what_an_activity_says() {
+    let teams = StandIn::start().await;
+    let connector = teams.connector();
+    let long = "x".repeat(2_049);
+    let odd = json!({
+        "id": "29:1", "objectId": long, "name": "x".repeat(513), "email": "a\u{1b}[2J@x",
+        "userPrincipalName": format!("{long}@x"), "tenantId": "a b", "userRole": "us er",
+    });
+    teams.script(reply(200, &json!({ "members": [odd] })));
+    let bare = Member {
+        user_id: "29:1".into(),
+        entra_object_id: None,
+        name: None,
+        email: None,
+        user_principal_name: None,
+        tenant_id: None,
+        role: None,
+    };
+    let page = connector.members(&known(CHANNEL), None).await.expect("a page");
+    assert_eq!(page.members, [bare], "what can't be is not known");
+    for id in [&format!("29:{long}"), "29:a\nb", ""] {
+        teams.script(reply(200, &json!({ "members": [{ "id": id }] })));
+        let answer = connector.members(&known(CHANNEL), None).await.expect_err("no member is without an id");
+        assert_eq!(answer.verdict, Verdict::Retry { reason: Reason::ServerError, after: None });
+    }
+    for name in ["x".repeat(513), "a\u{1b}b".into()] {
+        teams.script(reply(200, &json!({ "conversations": [{ "id": "19:ops", "name": name }] })));
+        connector.channels(&known(CHANNEL)).await.expect_err("without its name it would be taken for General");
+    }
+    teams.script(reply(200, &json!({ "id": CHANNEL, "name": "x".repeat(513), "aadGroupId": "" })));
+    let team = Team { id: CHANNEL.into(), name: None, entra_group_id: None };
+    assert_eq!(connector.team(&known(CHANNEL)).await, Ok(team));
+}
+
+#[tokio::test]
 async fn a_team_and_its_channels_are_read() {
     let teams = StandIn::start().await;
     let connector = teams.connector();

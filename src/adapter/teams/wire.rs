@@ -4,8 +4,10 @@
 //! sending proactive messages, the Activity protocol specification, and Microsoft's own measurements of "create
 //! conversation" in the Teams SDK for .NET (April 2026).
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::domain::bounds;
 use crate::domain::message::Said;
 use crate::port::connector::Member;
 
@@ -170,20 +172,21 @@ pub(super) struct MemberList {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListedMember {
+    #[serde(deserialize_with = "id")]
     id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "id_if_any")]
     aad_object_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "id_if_any")]
     object_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "name_if_any")]
     name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "id_if_any")]
     email: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "id_if_any")]
     user_principal_name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "id_if_any")]
     tenant_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "id_if_any")]
     user_role: Option<String>,
 }
 
@@ -211,8 +214,9 @@ pub(super) struct ChannelList {
 /// A channel in a list.
 #[derive(Debug, Deserialize)]
 pub(super) struct Listed {
+    #[serde(deserialize_with = "id")]
     pub(super) id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "name_of_channel")]
     pub(super) name: Option<String>,
 }
 
@@ -220,9 +224,30 @@ pub(super) struct Listed {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TeamDetails {
+    #[serde(deserialize_with = "id")]
     pub(super) id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "name_if_any")]
     pub(super) name: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "id_if_any")]
     pub(super) aad_group_id: Option<String>,
+}
+
+/// An id without which nothing makes sense: where it can't be one, the answer can't be read.
+fn id<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let said = String::deserialize(from)?;
+    bounds::id(&said).map(str::to_owned).ok_or_else(|| D::Error::custom("this is no id"))
+}
+
+fn id_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.as_deref().and_then(bounds::id).map(str::to_owned))
+}
+
+fn name_if_any<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.as_deref().and_then(bounds::name).map(str::to_owned))
+}
+
+/// Only General has none: a name that can't be one must not make General of another channel.
+fn name_of_channel<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let Some(said) = Option::<String>::deserialize(from)? else { return Ok(None) };
+    bounds::name(&said).map(|name| Some(name.to_owned())).ok_or_else(|| D::Error::custom("this is no name"))
 }

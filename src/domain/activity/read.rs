@@ -7,14 +7,9 @@ use serde_json::{Map, Value};
 use super::{
     Account, Activity, ChannelChange, ChannelTold, Client, ConversationTold, Happening, TEAMS, TeamChange, TeamTold,
 };
+use crate::domain::bounds;
 use crate::domain::conversation;
 use crate::domain::recipient::RecipientKind;
-
-/// Longer than any id, address or URL that Teams is known to send.
-const LONGEST_ID: usize = 2_048;
-
-/// Longer than any name.
-const LONGEST_NAME: usize = 512;
 
 /// More text than any command to the bot.
 const LONGEST_TEXT: usize = 32_768;
@@ -87,18 +82,15 @@ impl<'a> Object<'a> {
     }
 
     fn text(self, key: &str, longest: usize) -> Option<&'a str> {
-        let text = self.value(key)?.as_str()?.trim();
-        (!text.is_empty() && text.len() <= longest).then_some(text)
+        bounds::text(self.value(key)?.as_str()?, longest)
     }
 
-    /// A text without anything that could not be shown on one line.
     fn name(self, key: &str) -> Option<&'a str> {
-        self.text(key, LONGEST_NAME).filter(|text| !text.contains(char::is_control))
+        bounds::name(self.value(key)?.as_str()?)
     }
 
     fn id(self, key: &str) -> Option<String> {
-        let is_id = |text: &&str| text.chars().all(|c| !c.is_control() && !c.is_whitespace());
-        self.text(key, LONGEST_ID).filter(is_id).map(str::to_owned)
+        bounds::id(self.value(key)?.as_str()?).map(str::to_owned)
     }
 }
 
@@ -254,5 +246,15 @@ impl Activity {
     #[must_use]
     pub fn is_of_teams(&self) -> bool {
         self.surface == TEAMS
+    }
+
+    /// Leaves out the e-mail addresses by which people are said to go.
+    pub fn forget_principal_names(&mut self) {
+        self.from.principal_name = None;
+        if let Happening::Joined(accounts) | Happening::Left(accounts) = &mut self.happening {
+            for account in accounts {
+                account.principal_name = None;
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ pub enum Answer {
     WasStarted(Option<Topic>),
     /// The topic goes on, but everything is stopped.
     AllIsStopped,
-    /// Nobody writes about a topic of this name; perhaps this one was meant.
+    /// Nobody writes to them about a topic of this name; perhaps this one was meant.
     NoSuchTopic {
         near: Option<Topic>,
     },
