@@ -3,7 +3,7 @@
 //! A supply is known by its path below the directory of the schedules, with `/` between its parts, whatever the system:
 //! `cards/welcome.json`. What a supply says is understood once, here; a schedule that names it takes what was understood.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::card::Card;
@@ -165,6 +165,17 @@ impl Supplies {
     pub fn only(&self, path: &str) -> Supplies {
         let only = self.by_path.get_key_value(path);
         Self { by_path: Arc::new(only.map(|(path, supply)| (path.clone(), Arc::clone(supply))).into_iter().collect()) }
+    }
+
+    /// The calendars of which `others` have none of that name.
+    #[must_use]
+    pub fn calendars_missing_in(&self, others: &Supplies) -> Supplies {
+        let is_calendar = |path: &str| Kind::of(path) == Some(Kind::Calendar);
+        let there: BTreeSet<&str> =
+            others.iter().map(|(path, _)| path).filter(|path| is_calendar(path)).map(holidays::name_of).collect();
+        let missing = |path: &str| is_calendar(path) && !there.contains(holidays::name_of(path));
+        let missing = self.by_path.iter().filter(|(path, _)| missing(path));
+        Self { by_path: Arc::new(missing.map(|(path, supply)| (path.clone(), Arc::clone(supply))).collect()) }
     }
 
     /// Those that can be used.

@@ -148,7 +148,7 @@ pub(super) fn assemble(
     sends: &[Document],
     prune: bool,
 ) -> Assembled {
-    let mut pantry = Pantry::new(shelf, kept_supplies);
+    let mut pantry = Pantry::new(shelf, kept_supplies, prune);
     let mut files = files(shelf, kept, &pantry);
     let mut guard: Option<Guard> = None;
     let laid_out = loop {
@@ -170,6 +170,10 @@ pub(super) fn assemble(
     let LaidOut { schedules, in_use, pinned, objections: _ } = laid_out;
 
     let mut assembled = Assembled { held: std::mem::take(&mut pantry.held), ..Assembled::default() };
+    // Where no file is to be seen, that is told.
+    if !shelf.files.is_empty() {
+        assembled.held.extend(pantry.missed_by(schedules.values().map(AsRef::as_ref)));
+    }
     assembled.warnings.append(&mut pantry.warnings);
     for (at, file) in files.iter().enumerate() {
         match (&file.use_of_it, file.source) {
@@ -218,7 +222,7 @@ fn files<'a>(shelf: &'a Shelf, kept: &'a [Document], pantry: &Pantry<'_>) -> Vec
         .iter()
         .filter_map(|document| Some((document.name.strip_prefix(LAST_GOOD)?, document.text.as_str())))
         .collect();
-    let parsed = cores::map(&shelf.files, |source| parse::parse(source, &pantry.now));
+    let parsed = cores::map(&shelf.files, |source| pantry.read(source));
     let there = shelf.files.iter().zip(parsed).map(|(source, (schedules, problems))| {
         let is_wrong = problems.iter().any(|problem| problem.severity() == Severity::Error);
         let lines = problems.iter().map(|problem| problem.line(source));
@@ -327,9 +331,11 @@ impl LaidOut {
 /// What the last good version of a file says, and whether it needs the supplies as they were for that.
 fn last_good(file: &File<'_>, pantry: &Pantry<'_>) -> Option<(Vec<Schedule>, bool)> {
     let source = Source::new(file.name, file.last_good?);
-    let understood = |supplies: &Supplies| parse::accept(&source, supplies).ok().map(|accepted| accepted.schedules);
-    let now = understood(&pantry.now).map(|schedules| (schedules, false));
-    now.or_else(|| understood(&pantry.as_before).map(|schedules| (schedules, true)))
+    let good = |(schedules, problems): (Vec<Schedule>, Vec<Problem>)| {
+        problems.iter().all(|problem| problem.severity() == Severity::Warning).then_some(schedules)
+    };
+    let now = good(pantry.read(&source)).map(|schedules| (schedules, false));
+    now.or_else(|| good(parse::parse(&source, &pantry.as_before)).map(|schedules| (schedules, true)))
 }
 
 /// Holds files back by which too many schedules would go at once, and says which. `None` where there are none.
