@@ -1,7 +1,8 @@
 //! What a writer is told of files that can't be used as they are, whatever else is not there.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
 use std::process::Output;
 
 use serde_json::Value;
@@ -191,4 +192,49 @@ fn a_day_without_schedules_is_not_shown() {
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(expect), "{said}");
     }
+}
+
+/// Whoever looks may be root, and what root makes the daemon might not be allowed to use.
+#[test]
+fn what_looks_ahead_begins_no_ledger() {
+    let place = Place::new();
+    for args in [&["check"][..], &["next"], &["preview", "good"]] {
+        let (_, _, said) = place.said(&[args, &["--config", "nudged.toml"]].concat());
+        assert!(!said.contains("can't be"), "{args:?}: {said}");
+        assert!(!place.0.path().join("state").exists(), "{args:?}");
+    }
+}
+
+/// Somebody who is not root, here or anywhere.
+const SOMEBODY: u32 = 47_110;
+
+#[test]
+fn what_root_makes_belongs_to_whoever_has_the_directory() {
+    let place = Place::new();
+    let state = place.0.path().join("state");
+    fs::create_dir(&state).expect("made");
+    // Only root can give something away.
+    if chown(&state, Some(SOMEBODY), Some(SOMEBODY)).is_err() {
+        return;
+    }
+    let (code, _, said) = place.said(&["people", "list", "--config", "nudged.toml"]);
+    assert_eq!(code, Some(0), "{said}");
+    let owners = || {
+        let files = fs::read_dir(&state).expect("read").map(|file| file.expect("a file"));
+        files.map(|file| (file.file_name(), file.metadata().expect("known").uid())).collect::<Vec<_>>()
+    };
+    assert!(owners().iter().any(|(name, _)| name == "nudged.lock"), "{:?}", owners());
+    assert!(owners().iter().any(|(name, _)| name == "nudged.db"), "{:?}", owners());
+    assert!(owners().iter().all(|(_, owner)| *owner == SOMEBODY), "{:?}", owners());
+    // Where it is somebody else's all the same, it is named.
+    let lock = state.join("nudged.lock");
+    chown(&lock, Some(0), Some(0)).expect("given");
+    fs::set_permissions(&lock, Permissions::from_mode(0o600)).expect("ours");
+    fs::set_permissions(place.0.path(), Permissions::from_mode(0o755)).expect("ours");
+    let mut command = binary();
+    command.args(["people", "list", "--config", "nudged.toml"]).current_dir(place.0.path()).uid(SOMEBODY);
+    let Output { status, stderr, .. } = command.output().expect("the binary runs");
+    let said = String::from_utf8(stderr).expect("text");
+    assert_eq!(status.code(), Some(77), "{said}");
+    assert!(said.contains("state/nudged.lock can't be read and written by this user"), "{said}");
 }
