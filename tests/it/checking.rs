@@ -194,6 +194,23 @@ fn a_day_without_schedules_is_not_shown() {
     }
 }
 
+/// The configuration is checked with the files, so what is odd in it counts as well.
+#[test]
+fn a_warning_of_the_configuration_is_one_of_those_that_are_strict() {
+    let place = Place::new();
+    place.write("nudged.toml", CONFIG.replace("Europe/Berlin", "CET"));
+    let check = ["check", "--strict", "--config", "nudged.toml"];
+    let (code, shown, said) = place.said(&check);
+    assert_eq!(code, Some(3), "{shown}{said}");
+    assert!(shown.contains("nudged.toml:1:17: warning N110"), "{shown}");
+    assert!(shown.ends_with("2 files: 0 errors, 1 warning\n"), "{shown}");
+    assert!(!said.contains("N110"), "it is told once: {said}");
+    let (code, shown, _) = place.said(&[&check[..], &["--json"]].concat());
+    let told: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!((code, &told["problems"][0]["code"]), (Some(3), &Value::from("N110")), "{told}");
+    assert_eq!(told["problems"][0]["file"], "nudged.toml");
+}
+
 /// Whoever looks may be root, and what root makes the daemon might not be allowed to use.
 #[test]
 fn what_looks_ahead_begins_no_ledger() {
