@@ -184,13 +184,15 @@ pub(super) fn assemble(
                 }
             }
             (Use::HeldBack(problems), _) if !problems.is_empty() => {
-                let goes_on = in_use.contains(&at) || has_in_use(file, &files, &in_use, shelf);
+                let below = told_with(file, &files, &in_use, shelf);
+                let goes_on = in_use.contains(&at) || !below.is_empty();
+                let names = file.names(goes_on).into_iter().chain(below.iter().flat_map(|file| file.names(true)));
                 assembled.held.push(Held {
                     what: SCHEDULE_FILE,
                     file: file.name.to_owned(),
                     problems: problems.clone(),
                     goes_on,
-                    schedules: file.names(goes_on),
+                    schedules: names.collect(),
                 });
             }
             (Use::AsItStands | Use::HeldBack(_) | Use::Gone, _) => {}
@@ -261,11 +263,16 @@ fn is_out_of_sight(name: &str, place: &str, shelf: &Shelf) -> bool {
     shelf.files.is_empty() || Path::new(name).starts_with(place)
 }
 
-/// Whether what goes on as it was has this directory, which can't be read.
-fn has_in_use(place: &File<'_>, files: &[File<'_>], in_use: &BTreeSet<usize>, shelf: &Shelf) -> bool {
+/// What goes on as it was in this directory, which can't be read.
+fn told_with<'f, 'a>(
+    place: &File<'_>,
+    files: &'f [File<'a>],
+    in_use: &BTreeSet<usize>,
+    shelf: &Shelf,
+) -> Vec<&'f File<'a>> {
     let is_told_here = |file: &File<'_>| matches!(&file.use_of_it, Use::HeldBack(problems) if problems.is_empty());
-    let goes_on = |at: &usize| is_told_here(&files[*at]) && is_out_of_sight(files[*at].name, place.name, shelf);
-    place.source.is_none() && in_use.iter().any(goes_on)
+    let goes_on = |file: &&File<'_>| is_told_here(file) && is_out_of_sight(file.name, place.name, shelf);
+    if place.source.is_some() { Vec::new() } else { in_use.iter().map(|at| &files[*at]).filter(goes_on).collect() }
 }
 
 /// What files come to together.
