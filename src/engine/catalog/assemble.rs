@@ -172,7 +172,7 @@ pub(super) fn assemble(
     let mut assembled = Assembled { held: std::mem::take(&mut pantry.held), ..Assembled::default() };
     // Where no file is to be seen, that is told.
     if !shelf.files.is_empty() {
-        assembled.held.extend(pantry.missed_by(schedules.values().map(AsRef::as_ref)));
+        assembled.held.extend(pantry.missed_by(&schedules));
     }
     assembled.warnings.append(&mut pantry.warnings);
     for (at, file) in files.iter().enumerate() {

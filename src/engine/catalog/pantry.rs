@@ -7,9 +7,11 @@
 //! for somebody is one all the same, until it is said that this is meant.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::LAST_GOOD_SUPPLY;
 use super::assemble::{Held, Warning, warnings};
+use crate::domain::id::ScheduleName;
 use crate::domain::problem::{Problem, Severity, Source};
 use crate::domain::schedule::model::Schedule;
 use crate::domain::schedule::parse;
@@ -90,12 +92,12 @@ impl<'a> Pantry<'a> {
     }
 
     /// The calendars that went away and hold for somebody in what comes into force.
-    pub(super) fn missed_by<'s>(&self, schedules: impl Iterator<Item = &'s Schedule> + Clone) -> Vec<Held> {
+    pub(super) fn missed_by(&self, in_force: &BTreeMap<ScheduleName, Arc<Schedule>>) -> Vec<Held> {
         let asks = |schedule: &Schedule, path: &str| {
             schedule.when.exceptions.asks_for_own_holidays() && schedule.supplies.iter().any(|used| used == path)
         };
         let paths = self.missed.iter().map(|(path, _)| path);
-        let missed = paths.filter(|path| schedules.clone().any(|schedule| asks(schedule, path)));
+        let missed = paths.filter(|path| in_force.values().any(|schedule| asks(schedule, path)));
         let held = |path: &str| Held {
             what: "supply",
             file: path.to_owned(),
