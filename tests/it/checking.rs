@@ -92,6 +92,24 @@ fn an_import_accounts_for_every_row() {
     assert_eq!((&told["unchanged"], &told["not_taken_in"]), (&Value::from(2), &Value::from(3)), "{told}");
 }
 
+/// Whoever loses an address gets nothing more by it, so nobody should learn that from them.
+#[test]
+fn an_import_that_gives_an_address_to_somebody_else_says_so() {
+    let place = Place::new();
+    let import = |ids: &str, more: &[&str]| {
+        place.write("people.csv", format!("teams_id,email\n{ids},ana@contoso.example\n"));
+        place.said(&[&["people", "import", "people.csv", "--config", "nudged.toml"], more].concat())
+    };
+    let (code, _, said) = import("29:ana", &[]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let note = "ana@contoso.example was that of 29:ana and is now that of 29:other";
+    let (code, _, said) = import("29:other", &[]);
+    assert_eq!((code, said), (Some(0), format!("note: {note}\n")));
+    let (_, shown, _) = import("29:ana", &["--json"]);
+    let told: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(told["notes"][0], "ana@contoso.example was that of 29:other and is now that of 29:ana", "{told}");
+}
+
 /// Programs read one document, whatever is wrong.
 #[test]
 fn a_wrong_configuration_is_json_too() {
