@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapter::control::AdminError;
 use crate::adapter::endpoint::BindError;
-use crate::adapter::sqlite::{BackupDirectory, OpenError, SqliteStore};
+use crate::adapter::sqlite::{BackupDirectory, OpenError, SqliteStore, give_to_its_owner};
 use crate::adapter::systemd::ServiceManager;
 use crate::adapter::teams::{SetupError, Unusable};
 use crate::config::{Backups, Config};
@@ -148,8 +148,12 @@ pub fn lock(state_dir: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::Directory { path: state_dir.to_owned(), source };
     // People's names and addresses are in it: for its owner only.
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(state_dir).map_err(failed)?;
-    let lock =
-        File::options().create(true).truncate(false).write(true).open(state_dir.join("nudged.lock")).map_err(failed)?;
+    let path = state_dir.join("nudged.lock");
+    let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(|source| {
+        let is_its_own = source.kind() == io::ErrorKind::PermissionDenied && path.exists();
+        if is_its_own { OpenError::Denied { path: path.clone(), source }.into() } else { failed(source) }
+    })?;
+    give_to_its_owner(&path).map_err(failed)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(StartError::AlreadyRunning(state_dir.to_owned())),

@@ -14,7 +14,7 @@ use crate::adapter::files::{as_text, is_below, read_directory, read_named};
 use crate::adapter::zones::ZoneData;
 use crate::cli::problems::{ProblemView, show};
 use crate::cli::screen::{Screen, plain_name};
-use crate::cli::settings::Unusable;
+use crate::cli::settings::{Unusable, Usable};
 use crate::cli::world::Crowd;
 use crate::cli::{Common, Ended, Exit, settings};
 use crate::config::Config;
@@ -64,7 +64,7 @@ struct FileReport {
 
 struct Checked {
     source: Source,
-    /// `None` where it is a supply.
+    /// `None` where it is a supply or the configuration.
     schedules: Option<usize>,
     problems: Vec<Problem>,
 }
@@ -76,22 +76,25 @@ impl Checked {
 }
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &CheckArgs) -> Ended {
-    let config = match configured(screen, common, args) {
-        Ok(config) => config,
+    let usable = match configured(common, args) {
+        Ok(usable) => usable,
         Err(unusable) => return Err(refuse(screen, unusable)),
     };
+    let odd = |source, problems| Checked { source, schedules: None, problems };
+    let (config, odd) = usable.map(|usable| (usable.config, odd(usable.source, usable.warnings))).unzip();
     if let Some(config) = &config {
         tell_credential(screen, config);
         tell_tokens(screen, config);
     }
     let crowd = crowd(screen, args, config.as_ref()).await?;
     let house_quiet_hours = config.as_ref().map_or(&[][..], |config| &config.quiet_hours);
-    let checked = check_all(named(args, config.as_ref()), &crowd, house_quiet_hours);
-    let sum = |severity| checked.iter().map(|file| file.count(severity)).sum::<usize>();
-    let (errors, warnings) = (sum(Severity::Error), sum(Severity::Warning));
+    let mut checked = check_all(named(args, config.as_ref()), &crowd, house_quiet_hours);
     if checked.is_empty() {
         screen.say("no schedule file is there: their names end with .toml");
     }
+    checked.extend(odd.filter(|odd| !odd.problems.is_empty()));
+    let sum = |severity| checked.iter().map(|file| file.count(severity)).sum::<usize>();
+    let (errors, warnings) = (sum(Severity::Error), sum(Severity::Warning));
     if screen.json {
         screen.json(&report(&checked));
     } else {
@@ -149,9 +152,9 @@ fn unreadable(file: &UnreadableFile) -> Checked {
 }
 
 /// The configuration, where the files that are checked are those of a daemon.
-fn configured(screen: Screen, common: &Common, args: &CheckArgs) -> Result<Option<Config>, Unusable> {
+fn configured(common: &Common, args: &CheckArgs) -> Result<Option<Usable>, Unusable> {
     let is_configured = args.paths.is_empty() || common.config.is_some();
-    if is_configured { settings::read_if_any(screen, common) } else { Ok(None) }
+    if is_configured { settings::read_if_any(common) } else { Ok(None) }
 }
 
 /// Says what is wrong with the configuration: without it nobody knows what else there is to check.

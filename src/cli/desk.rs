@@ -7,7 +7,7 @@ use crate::adapter::control::{AdminError, ControlClient, TokenFileError};
 use crate::adapter::endpoint::BindError;
 use crate::adapter::entropy::SystemEntropy;
 use crate::adapter::files::DirectoryLibrary;
-use crate::adapter::sqlite::OpenError;
+use crate::adapter::sqlite::{OpenError, is_begun};
 use crate::adapter::teams::TrustedHosts;
 use crate::adapter::zones::ZoneData;
 use crate::cli::screen::Screen;
@@ -65,15 +65,34 @@ pub(super) async fn open(screen: Screen, common: &Common) -> Result<AnyDesk, Exi
     reach(&config).await.map_err(|nobody| nobody.say(screen))
 }
 
-/// The same, for those who can do without.
-pub(super) async fn reach(config: &Config) -> Result<AnyDesk, NobodyToAsk> {
+/// The same, as this configuration has it.
+async fn reach(config: &Config) -> Result<AnyDesk, NobodyToAsk> {
+    match knock(config).await? {
+        Some(desk) => Ok(desk),
+        None => without_daemon(config),
+    }
+}
+
+/// The same, for those who only look: where nothing has begun yet there is nobody, and nothing begins.
+pub(super) async fn reach_if_any(config: &Config) -> Result<Option<AnyDesk>, NobodyToAsk> {
+    match knock(config).await? {
+        Some(desk) => Ok(Some(desk)),
+        None if is_begun(&daemon::ledger(&config.state_dir)) => without_daemon(config).map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn knock(config: &Config) -> Result<Option<AnyDesk>, NobodyToAsk> {
     let client = ControlClient::new(&config.socket)?;
     match client.knock().await {
-        Ok(()) => return Ok(AnyDesk { desk: Arc::new(client), owned: None }),
+        Ok(()) => Ok(Some(AnyDesk { desk: Arc::new(client), owned: None })),
         // A daemon may run, so the store is not to be looked at.
-        Err(error @ DeskError::Denied(_)) => return Err(error.into()),
-        Err(_) => {}
+        Err(error @ DeskError::Denied(_)) => Err(error.into()),
+        Err(_) => Ok(None),
     }
+}
+
+fn without_daemon(config: &Config) -> Result<AnyDesk, NobodyToAsk> {
     let socket = config.socket.display();
     let owned = daemon::open_store(&config.state_dir).map_err(|error| match (start_exit(&error), error) {
         (_, StartError::AlreadyRunning(_)) => {

@@ -188,7 +188,8 @@ pub fn main() -> Exit {
     });
     // A backup whose disk hangs must not keep the process from its end; what it makes has no name before it is whole.
     runtime.shutdown_timeout(LAST_WORDS);
-    exit.unwrap_or_else(|exit| exit)
+    // Whatever else is to be said: what was asked for is not there.
+    if screen.is_all_out() { exit.unwrap_or_else(|exit| exit) } else { Exit::Failed }
 }
 
 /// How long work on other threads has to end once everything else has.

@@ -1,5 +1,7 @@
 //! `nudged next`: what is due, in local time and UTC.
 
+use std::num::NonZeroUsize;
+
 use chrono::{DateTime, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use clap::Args;
@@ -50,7 +52,7 @@ pub(super) struct NextArgs {
     now: Option<DateTime<Utc>>,
     /// At most so many rows [default: 40; with --json all]
     #[arg(long)]
-    limit: Option<usize>,
+    limit: Option<NonZeroUsize>,
 }
 
 fn zone(text: &str) -> Result<Tz, String> {
@@ -152,7 +154,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
         items.extend(in_force.into_iter().flat_map(|it| planned(ledger, it, &args.zone, from, until)));
     }
     items.sort_by(|a, b| (a.due_at, &a.schedule, a.zone.name()).cmp(&(b.due_at, &b.schedule, b.zone.name())));
-    let limit = args.limit.unwrap_or(if screen.json { usize::MAX } else { 40 });
+    let limit = args.limit.map_or(if screen.json { usize::MAX } else { 40 }, NonZeroUsize::get);
     let left_out = items.len().saturating_sub(limit);
     items.truncate(limit);
     let events = awaited(&world, only);
@@ -164,7 +166,10 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> End
         return Ok(exit);
     }
     if items.is_empty() {
-        screen.data(format!("nothing is due before {}", times::utc(until)));
+        // Of what is left out nobody can say it.
+        if exit == Exit::Done {
+            screen.data(format!("nothing is due before {}", times::utc(until)));
+        }
         tell_events(screen, &events);
         return Ok(exit);
     }

@@ -37,7 +37,7 @@ pub(super) struct ReloadArgs {
     /// With --dry-run: a directory of files to try, such as a copy that was edited
     #[arg(long, value_name = "DIR", requires = "dry_run")]
     files: Option<PathBuf>,
-    /// Let schedules go however many they are
+    /// Let schedules go however many they are, and calendars
     #[arg(long)]
     prune: bool,
 }

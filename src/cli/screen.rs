@@ -1,7 +1,8 @@
 //! The only place that prints. Data goes to stdout, talk to stderr; colour is never the message.
 
 use std::borrow::Cow;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
@@ -167,6 +168,9 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
+/// Whether stdout, of which a process has one, refused something. What came behind it would have a hole before it.
+static HAS_FAILED: AtomicBool = AtomicBool::new(false);
+
 /// Where a command shows its results.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Screen {
@@ -178,11 +182,30 @@ pub(super) struct Screen {
 impl Screen {
     /// One line, or several, of data.
     pub(super) fn data(self, text: impl AsRef<str>) {
+        if HAS_FAILED.load(Ordering::Relaxed) {
+            return;
+        }
         let mut out = io::stdout().lock();
         // Programs get what there is, so that an export comes back without loss.
         let text = if out.is_terminal() { harmless(text.as_ref()) } else { Cow::Borrowed(text.as_ref()) };
-        // A reader that went away (`| head`) wants no more; there is nobody left to tell.
-        let _ = writeln!(out, "{text}");
+        self.note(writeln!(out, "{text}"));
+    }
+
+    /// Whether stdout took all that it was given.
+    pub(super) fn is_all_out(self) -> bool {
+        if !HAS_FAILED.load(Ordering::Relaxed) {
+            self.note(io::stdout().flush());
+        }
+        !HAS_FAILED.load(Ordering::Relaxed)
+    }
+
+    /// Says that stdout took no more. A reader that went away (`| head`) wants no more.
+    fn note(self, written: io::Result<()>) {
+        let Err(error) = written else { return };
+        if error.kind() != ErrorKind::BrokenPipe {
+            HAS_FAILED.store(true, Ordering::Relaxed);
+            self.error(format!("stdout can't be written: {error}; what is there is not complete"));
+        }
     }
 
     /// A part of a file with colours of our own. What comes from the file has pictures in the place of ESC.

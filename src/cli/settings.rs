@@ -53,8 +53,24 @@ impl Unusable {
     }
 }
 
-/// Reads the configuration, and says what is odd in it.
-fn read(screen: Screen, common: &Common) -> Result<Config, Unusable> {
+/// A configuration, and what is odd in it.
+pub(super) struct Usable {
+    pub(super) config: Config,
+    pub(super) source: Source,
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl Usable {
+    /// Says what is odd in it.
+    fn say(self, screen: Screen) -> Config {
+        for warning in &self.warnings {
+            screen.say(problems::render(&self.source, warning));
+        }
+        self.config
+    }
+}
+
+fn read(common: &Common) -> Result<Usable, Unusable> {
     let path = path(common);
     let name = path.display().to_string();
     let bytes = std::fs::read(&path).map_err(|error| {
@@ -65,30 +81,26 @@ fn read(screen: Screen, common: &Common) -> Result<Config, Unusable> {
     let source = as_text(&name, bytes).map_err(|file| Unusable::Unreadable { file, exit: Exit::Invalid })?;
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
     match Config::parse(&source, directory, &|name| std::env::var(name).ok()) {
-        Ok((config, warnings)) => {
-            for warning in warnings {
-                screen.say(problems::render(&source, &warning));
-            }
-            Ok(config)
-        }
+        Ok((config, warnings)) => Ok(Usable { config, source, warnings }),
         Err(problems) => Err(Unusable::Wrong { source, problems }),
     }
 }
 
-/// Reads the configuration, and says everything that is wrong with it.
+/// Reads the configuration, and says everything that is wrong with it or odd.
 pub(super) fn load(screen: Screen, common: &Common) -> Result<Config, Exit> {
-    read(screen, common).map_err(|unusable| unusable.say(screen))
+    read(common).map(|usable| usable.say(screen)).map_err(|unusable| unusable.say(screen))
 }
 
 /// The configuration, where there is one; `None` when none was named and the default one does not exist.
 pub(super) fn load_if_any(screen: Screen, common: &Common) -> Result<Option<Config>, Exit> {
-    read_if_any(screen, common).map_err(|unusable| unusable.say(screen))
+    let usable = read_if_any(common).map_err(|unusable| unusable.say(screen))?;
+    Ok(usable.map(|usable| usable.say(screen)))
 }
 
 /// The same, for those who say by themselves what is wrong with it.
-pub(super) fn read_if_any(screen: Screen, common: &Common) -> Result<Option<Config>, Unusable> {
+pub(super) fn read_if_any(common: &Common) -> Result<Option<Usable>, Unusable> {
     if common.config.is_none() && !Path::new(DEFAULT).exists() {
         return Ok(None);
     }
-    read(screen, common).map(Some)
+    read(common).map(Some)
 }

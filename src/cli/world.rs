@@ -76,14 +76,11 @@ impl World {
         let (schedules, is_incomplete) = read_schedules(screen, &files);
         let (crowd, ledger) = match (&sources.people, &config) {
             (Some(file), _) => (Crowd::of_file(screen, file, config.as_ref())?, None),
-            (None, Some(config)) => {
-                let (crowd, ledger) = ask(config, about).await.map_err(|nobody| nobody.say(screen))?;
-                (crowd, Some(ledger))
-            }
+            (None, Some(config)) => ask(config, about).await.map_err(|nobody| nobody.say(screen))?,
             (None, None) => (Crowd::nobody(), None),
         };
         if ledger.is_none() {
-            screen.say("the ledger is not looked at: who stopped, what is paused, cancelled or sent already");
+            screen.say("no ledger is looked at: who stopped, what is paused, cancelled or sent already");
         }
         let crowd = crowd.with_conversations_of(&schedules);
         let (house_stop, house_quiet_hours) =
@@ -100,12 +97,12 @@ impl World {
     }
 }
 
-/// The people and the ledger, as the daemon or the store knows them.
-async fn ask(config: &Config, about: Option<&str>) -> Result<(Crowd, Ledger), NobodyToAsk> {
-    let any = desk::reach(config).await?;
+/// The people and the ledger, as the daemon or the store knows them. Before the first start nobody is known.
+async fn ask(config: &Config, about: Option<&str>) -> Result<(Crowd, Option<Ledger>), NobodyToAsk> {
+    let Some(any) = desk::reach_if_any(config).await? else { return Ok((Crowd::empty(config), None)) };
     let asked = async {
         let people = any.desk.people().await?.people;
-        Ok((Crowd { people, ..Crowd::empty(config) }, Ledger::ask(any.desk.as_ref(), about).await?))
+        Ok((Crowd { people, ..Crowd::empty(config) }, Some(Ledger::ask(any.desk.as_ref(), about).await?)))
     };
     let asked: Result<_, DeskError> = asked.await;
     any.close().await;
@@ -135,7 +132,7 @@ impl Crowd {
 
     /// The people whom the daemon or the store knows.
     pub(super) async fn known(config: &Config) -> Result<Self, NobodyToAsk> {
-        let any = desk::reach(config).await?;
+        let Some(any) = desk::reach_if_any(config).await? else { return Ok(Self::empty(config)) };
         let asked = any.desk.people().await;
         any.close().await;
         let people = asked?.people;

@@ -68,15 +68,21 @@ fn midnight(date: NaiveDate) -> NaiveDateTime {
     date.and_time(NaiveTime::MIN)
 }
 
+/// The name by which schedules call the calendar of a path: that of its file, without the ending.
+#[must_use]
+pub fn name_of(path: &str) -> &str {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.split('.').next().unwrap_or(file)
+}
+
 /// Reads a calendar file, by its ending: as much as can be understood, and everything that is wrong with it. What stands in
 /// UTC there is brought to a clock by `rules`.
 #[must_use]
 pub fn read(source: &Source, rules: &dyn ZoneRules) -> (HolidayCalendar, Vec<Problem>) {
-    let file = source.name.rsplit('/').next().unwrap_or_default();
-    let (mut calendar, problems) = match file.strip_suffix(".ics") {
+    let (mut calendar, problems) = match source.name.strip_suffix(".ics") {
         Some(_) => ics::read(&source.text, rules),
         None => toml::read(&source.text),
     };
-    file.split('.').next().unwrap_or_default().clone_into(&mut calendar.name);
+    name_of(&source.name).clone_into(&mut calendar.name);
     (calendar, problems)
 }

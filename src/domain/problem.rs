@@ -190,6 +190,8 @@ codes! {
     BadCalendar = "N190" Error,
     /// A holiday calendar that is not there.
     UnknownCalendar = "N191" Error,
+    /// Two holiday calendars with one name.
+    DuplicateCalendar = "N192" Error,
 
     /// A row of a people file that is not understood.
     BadRow = "N150" Error,

@@ -3,7 +3,7 @@
 //! A supply is known by its path below the directory of the schedules, with `/` between its parts, whatever the system:
 //! `cards/welcome.json`. What a supply says is understood once, here; a schedule that names it takes what was understood.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::card::Card;
@@ -101,6 +101,27 @@ impl Supply {
     }
 }
 
+/// What is wrong with each calendar that has the name of another one: neither is the first, wherever one has been longer.
+fn twice(by_path: &BTreeMap<String, Supply>) -> Vec<(String, Problem)> {
+    let mut calendars: BTreeMap<&str, Vec<(&String, &Supply)>> = BTreeMap::new();
+    for (path, supply) in by_path.iter().filter(|(path, _)| Kind::of(path) == Some(Kind::Calendar)) {
+        calendars.entry(holidays::name_of(path)).or_default().push((path, supply));
+    }
+    calendars.retain(|_, those| those.len() > 1);
+    let problem = |name: &str, supply: &Supply, files: &str| {
+        let end = supply.source.text.find('\n').unwrap_or(supply.source.text.len());
+        let message = format!("calendar `{name}` is there twice: {files}");
+        Problem::new(Code::DuplicateCalendar, 0..end, message)
+            .with_help("give one of the two another name, or remove it")
+    };
+    let of_name = calendars.into_iter().flat_map(|(name, those)| {
+        let files: Vec<&str> = those.iter().map(|(_, supply)| &*supply.source.name).collect();
+        let files = files.join(" and ");
+        those.into_iter().map(move |(path, supply)| (path.clone(), problem(name, supply, &files)))
+    });
+    of_name.collect()
+}
+
 fn read_text(text: &str) -> Result<Template, Vec<Problem>> {
     if text.trim().is_empty() {
         let problem = Problem::new(Code::EmptyText, 0..text.len(), "the file is empty")
@@ -126,24 +147,38 @@ impl Supplies {
     /// Understands files, each with its path below the directory of the schedules. What is no supply is left out.
     #[must_use]
     pub fn read(files: impl IntoIterator<Item = (String, Source)>, rules: &dyn ZoneRules) -> Self {
-        Self::of(files.into_iter().map(|(path, source)| (path, Ok(source))), rules)
+        let files = Self::each(files.into_iter().map(|(path, source)| (path, Ok(source))), rules);
+        Self { by_path: Arc::new(files.map(|(path, supply)| (path, Arc::new(supply))).collect()) }
     }
 
-    /// The same where some can't be read: of those there is the problem.
+    /// The same for those that stand beside each other. Of what can't be read there is the problem, and of two calendars with
+    /// one name nobody knows which is meant.
     #[must_use]
     pub fn of(
         files: impl IntoIterator<Item = (String, Result<Source, (Source, Problem)>)>,
         rules: &dyn ZoneRules,
     ) -> Self {
-        let read = files.into_iter().filter_map(|(path, text)| {
+        let mut by_path: BTreeMap<String, Supply> = Self::each(files, rules).collect();
+        for (path, problem) in twice(&by_path) {
+            if let Some(supply) = by_path.get_mut(&path) {
+                supply.problems.insert(0, problem);
+            }
+        }
+        Self { by_path: Arc::new(by_path.into_iter().map(|(path, supply)| (path, Arc::new(supply))).collect()) }
+    }
+
+    fn each(
+        files: impl IntoIterator<Item = (String, Result<Source, (Source, Problem)>)>,
+        rules: &dyn ZoneRules,
+    ) -> impl Iterator<Item = (String, Supply)> {
+        files.into_iter().filter_map(|(path, text)| {
             let kind = Kind::of(&path)?;
             let supply = match text {
                 Ok(source) => Supply::read(kind, source, rules),
                 Err((source, problem)) => Supply { source, understood: Understood::Not, problems: vec![problem] },
             };
-            Some((path, Arc::new(supply)))
-        });
-        Self { by_path: Arc::new(read.collect()) }
+            Some((path, supply))
+        })
     }
 
     #[must_use]
@@ -169,6 +204,17 @@ impl Supplies {
     pub fn only(&self, path: &str) -> Supplies {
         let only = self.by_path.get_key_value(path);
         Self { by_path: Arc::new(only.map(|(path, supply)| (path.clone(), Arc::clone(supply))).into_iter().collect()) }
+    }
+
+    /// The calendars of which `others` have none of that name.
+    #[must_use]
+    pub fn calendars_missing_in(&self, others: &Supplies) -> Supplies {
+        let is_calendar = |path: &str| Kind::of(path) == Some(Kind::Calendar);
+        let there: BTreeSet<&str> =
+            others.iter().map(|(path, _)| path).filter(|path| is_calendar(path)).map(holidays::name_of).collect();
+        let missing = |path: &str| is_calendar(path) && !there.contains(holidays::name_of(path));
+        let missing = self.by_path.iter().filter(|(path, _)| missing(path));
+        Self { by_path: Arc::new(missing.map(|(path, supply)| (path.clone(), Arc::clone(supply))).collect()) }
     }
 
     /// Those that can be used.
@@ -229,6 +275,30 @@ mod tests {
         assert_eq!(
             supplies.good().iter().map(|(path, _)| path).collect::<Vec<_>>(),
             ["calendars/de.ics", "text/good.md"]
+        );
+    }
+
+    /// Which of them would be meant?
+    #[test]
+    fn two_calendars_of_one_name_are_both_refused() {
+        let files = [
+            ("calendars/de.ics", "BEGIN:VCALENDAR\nEND:VCALENDAR\n"),
+            ("calendars/de.toml", "days = [2027-03-01]\n"),
+            ("calendars/eu/fr.toml", "days = [2027-03-01]\n"),
+            ("text/de.md", "Guten Tag\n"),
+        ];
+        let supplies =
+            Supplies::of(files.map(|(path, text)| (path.to_owned(), Ok(Source::new(path, text)))), &KnownRules);
+        let lines = supplies.iter().flat_map(|(path, supply)| {
+            supply.problems.iter().map(move |problem| format!("{path}: {}", problem.line(&supply.source)))
+        });
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r"
+        calendars/de.ics: 1:1: N192 calendar `de` is there twice: calendars/de.ics and calendars/de.toml; give one of the two another name, or remove it
+        calendars/de.toml: 1:1: N192 calendar `de` is there twice: calendars/de.ics and calendars/de.toml; give one of the two another name, or remove it
+        ");
+        assert_eq!(
+            supplies.good().iter().map(|(path, _)| path).collect::<Vec<_>>(),
+            ["calendars/eu/fr.toml", "text/de.md"]
         );
     }
 

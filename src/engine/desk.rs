@@ -326,6 +326,7 @@ impl Desk for FrontDesk {
             report.updated += part.updated;
             report.unchanged += part.unchanged;
             report.refused.extend(part.refused);
+            report.notes.extend(part.notes);
         }
         if let Some(running) = &self.daemon {
             running.replan.notify_one();

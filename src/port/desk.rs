@@ -403,6 +403,9 @@ pub struct ImportReport {
     pub unchanged: u64,
     /// Records that were not taken in, each with the reason in words.
     pub refused: Vec<String>,
+    /// What somebody lost by it, in words. A daemon of an earlier version does not say it.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// A message for people to be sent now.

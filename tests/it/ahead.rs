@@ -149,3 +149,23 @@ async fn in_a_pipe_each_row_is_one_line() {
     };
     assert_eq!((lines(None), lines(Some("200")), lines(Some("80"))), (2, 2, 4));
 }
+
+/// A disk that is not mounted ends nothing: what goes on is shown, with a daemon and without.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_on_without_its_directory_is_told() {
+    let rig = Rig::new().await;
+    rig.import_crowd(2);
+    later(&rig, "late", "");
+    let daemon = rig.start().await;
+    rig.until("it is planned", || count(&rig.status(None), "planned") == 2).await;
+    std::fs::rename(rig.path("schedules"), rig.path("away")).expect("moved");
+    rig.output(&["reload"]);
+    let told = || String::from_utf8(rig.output(&["next"]).stdout).expect("text");
+    assert!(told().contains("late") && !told().contains("nothing is due"), "{}", told());
+    daemon.stop();
+    assert!(told().contains("late") && !told().contains("nothing is due"), "{}", told());
+    // Of what can't be read nobody can say that it is not due.
+    std::fs::remove_dir_all(rig.path("state")).expect("removed");
+    assert!(!told().contains("nothing is due"), "{}", told());
+    assert_eq!(rig.output(&["next", "--limit", "0"]).status.code(), Some(2));
+}

@@ -1,7 +1,8 @@
 //! What a writer is told of files that can't be used as they are, whatever else is not there.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
 use std::process::Output;
 
 use serde_json::Value;
@@ -104,6 +105,24 @@ fn an_import_accounts_for_every_row() {
     let (_, shown, _) = place.said(&[&import[..], &["--json"]].concat());
     let told: Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!((&told["unchanged"], &told["not_taken_in"]), (&Value::from(2), &Value::from(3)), "{told}");
+}
+
+/// Whoever loses an address gets nothing more by it, so nobody should learn that from them.
+#[test]
+fn an_import_that_gives_an_address_to_somebody_else_says_so() {
+    let place = Place::new();
+    let import = |ids: &str, more: &[&str]| {
+        place.write("people.csv", format!("teams_id,email\n{ids},ana@contoso.example\n"));
+        place.said(&[&["people", "import", "people.csv", "--config", "nudged.toml"], more].concat())
+    };
+    let (code, _, said) = import("29:ana", &[]);
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let note = "ana@contoso.example was that of 29:ana and is now that of 29:other";
+    let (code, _, said) = import("29:other", &[]);
+    assert_eq!((code, said), (Some(0), format!("note: {note}\n")));
+    let (_, shown, _) = import("29:ana", &["--json"]);
+    let told: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(told["notes"][0], "ana@contoso.example was that of 29:other and is now that of 29:ana", "{told}");
 }
 
 /// Programs read one document, whatever is wrong.
@@ -222,4 +241,66 @@ fn a_day_without_schedules_is_not_shown() {
         assert_eq!(code, Some(1), "{said}");
         assert!(said.contains(expect), "{said}");
     }
+}
+
+/// The configuration is checked with the files, so what is odd in it counts as well.
+#[test]
+fn a_warning_of_the_configuration_is_one_of_those_that_are_strict() {
+    let place = Place::new();
+    place.write("nudged.toml", CONFIG.replace("Europe/Berlin", "CET"));
+    let check = ["check", "--strict", "--config", "nudged.toml"];
+    let (code, shown, said) = place.said(&check);
+    assert_eq!(code, Some(3), "{shown}{said}");
+    assert!(shown.contains("nudged.toml:1:17: warning N110"), "{shown}");
+    assert!(shown.ends_with("2 files: 0 errors, 1 warning\n"), "{shown}");
+    assert!(!said.contains("N110"), "it is told once: {said}");
+    let (code, shown, _) = place.said(&[&check[..], &["--json"]].concat());
+    let told: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!((code, &told["problems"][0]["code"]), (Some(3), &Value::from("N110")), "{told}");
+    assert_eq!(told["problems"][0]["file"], "nudged.toml");
+}
+
+/// Whoever looks may be root, and what root makes the daemon might not be allowed to use.
+#[test]
+fn what_looks_ahead_begins_no_ledger() {
+    let place = Place::new();
+    for args in [&["check"][..], &["next"], &["preview", "good"]] {
+        let (_, _, said) = place.said(&[args, &["--config", "nudged.toml"]].concat());
+        assert!(!said.contains("can't be"), "{args:?}: {said}");
+        assert!(!place.0.path().join("state").exists(), "{args:?}");
+    }
+}
+
+/// Somebody who is not root, here or anywhere.
+const SOMEBODY: u32 = 47_110;
+
+#[test]
+fn what_root_makes_belongs_to_whoever_has_the_directory() {
+    let place = Place::new();
+    let state = place.0.path().join("state");
+    fs::create_dir(&state).expect("made");
+    // Only root can give something away.
+    if chown(&state, Some(SOMEBODY), Some(SOMEBODY)).is_err() {
+        return;
+    }
+    let (code, _, said) = place.said(&["people", "list", "--config", "nudged.toml"]);
+    assert_eq!(code, Some(0), "{said}");
+    let owners = || {
+        let files = fs::read_dir(&state).expect("read").map(|file| file.expect("a file"));
+        files.map(|file| (file.file_name(), file.metadata().expect("known").uid())).collect::<Vec<_>>()
+    };
+    assert!(owners().iter().any(|(name, _)| name == "nudged.lock"), "{:?}", owners());
+    assert!(owners().iter().any(|(name, _)| name == "nudged.db"), "{:?}", owners());
+    assert!(owners().iter().all(|(_, owner)| *owner == SOMEBODY), "{:?}", owners());
+    // Where it is somebody else's all the same, it is named.
+    let lock = state.join("nudged.lock");
+    chown(&lock, Some(0), Some(0)).expect("given");
+    fs::set_permissions(&lock, Permissions::from_mode(0o600)).expect("ours");
+    fs::set_permissions(place.0.path(), Permissions::from_mode(0o755)).expect("ours");
+    let mut command = binary();
+    command.args(["people", "list", "--config", "nudged.toml"]).current_dir(place.0.path()).uid(SOMEBODY);
+    let Output { status, stderr, .. } = command.output().expect("the binary runs");
+    let said = String::from_utf8(stderr).expect("text");
+    assert_eq!(status.code(), Some(77), "{said}");
+    assert!(said.contains("state/nudged.lock can't be read and written by this user"), "{said}");
 }

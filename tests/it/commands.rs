@@ -1,5 +1,7 @@
 //! What a person types, and what comes back.
 
+use std::fs::File;
+
 use serde_json::Value;
 
 use crate::rig::{Rig, binary, count};
@@ -426,4 +428,39 @@ async fn what_is_wrong_at_the_start_is_said_with_the_right_code() {
     rig.write("nudged.toml", "fallback_zone = \"Nowhere\"\n");
     assert_eq!(run().status.code(), Some(78));
     assert_eq!(binary().arg("frobnicate").output().expect("it runs").status.code(), Some(2));
+}
+
+/// On a full disk half an export is there, and whoever asked for it must learn that from the exit code.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stdout_does_not_take_is_said_once_and_is_a_failure() {
+    let rig = Rig::new().await;
+    rig.import_crowd(3);
+    rig.schedule_once("hello", rig.in_seconds(3600), "");
+    let commands: [&[&str]; 8] = [
+        &["people", "list"],
+        &["people", "export"],
+        &["export", "--csv"],
+        &["next"],
+        &["next", "--json"],
+        &["check"],
+        &["status"],
+        &["man"],
+    ];
+    for args in commands {
+        let full = File::options().write(true).open("/dev/full").expect("there is one");
+        let output = rig.command(args).stdout(full).output().expect("it runs");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert_eq!(
+            said.matches("can't be written").count() + said.matches("could not be").count(),
+            1,
+            "{args:?}: {said}"
+        );
+        // A reader that went away has what it wanted.
+        let (reader, gone) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = rig.command(args).stdout(gone).output().expect("it runs");
+        let said = text(&output.stderr);
+        assert!(!said.contains("can't be written"), "{args:?}: {said}");
+    }
 }

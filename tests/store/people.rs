@@ -31,7 +31,7 @@ fn only(addresses: &[&str]) -> PersonRecord {
 }
 
 fn report(added: u64, updated: u64, unchanged: u64) -> ImportReport {
-    ImportReport { added, updated, unchanged, refused: Vec::new() }
+    ImportReport { added, updated, unchanged, ..ImportReport::default() }
 }
 
 pub(crate) async fn people_come_in_and_are_listed(place: &dyn Place) {
@@ -118,7 +118,9 @@ pub(crate) async fn an_import_gives_an_address_to_somebody_new(place: &dyn Place
     ledger.expand("08:00").await;
     // The directory of the next day: the desk is Bea's.
     let bea = PersonRecord { zone: Some(BERLIN), ..only(&["desk@x", &bea_id]) };
-    assert_eq!(ledger.import(std::slice::from_ref(&bea), "08:00").await, report(1, 0, 0));
+    let note = format!("desk@x was that of {ana_id} and is now that of {bea_id}");
+    let told = ImportReport { notes: vec![note], ..report(1, 0, 0) };
+    assert_eq!(ledger.import(std::slice::from_ref(&bea), "08:00").await, told);
     let seen = people(&ledger).await;
     let seen: Vec<_> = seen.iter().map(|it| (it.addresses.join(" "), it.reach)).collect();
     let expect = [(ana_id.clone(), Reach::Conversation), (format!("desk@x {bea_id}"), Reach::CanBeCreated)];
@@ -145,7 +147,9 @@ pub(crate) async fn an_import_gives_an_address_to_somebody_who_is_there_already(
     let ledger = Ledger::with(place, &records, &[draft("s").except(&["desk@x"])]).await;
     ledger.plan(&[plan("s", &[wave("09:00", BERLIN)])], "00:00").await;
     ledger.expand("08:00").await;
-    assert_eq!(ledger.import(&[only(&["desk@x", &ids[1]])], "08:00").await, report(0, 1, 0));
+    let note = format!("desk@x was that of {} and is now that of {}", ids[0], ids[1]);
+    let told = ImportReport { notes: vec![note], ..report(0, 1, 0) };
+    assert_eq!(ledger.import(&[only(&["desk@x", &ids[1]])], "08:00").await, told);
     ledger.expand("08:00").await;
     assert_eq!(ledger.claim_one("08:00").await.recipient.name, "ana", "it is Bea who is left out now");
 }

@@ -61,6 +61,7 @@ pub(super) fn import(
     record: &PersonRecord,
     fallback_zone: Tz,
     now: DateTime<Utc>,
+    notes: &mut Vec<String>,
 ) -> Result<Effect, Fault> {
     if record.kind == RecipientKind::Person && record.addresses.is_empty() {
         return Ok(Effect::Refused(format!("{}: a person needs an address", record.shown())));
@@ -70,8 +71,8 @@ pub(super) fn import(
     }
     let matches = matches(conn, record)?;
     match matches.iter().copied().collect::<Vec<_>>()[..] {
-        [] => add(conn, record, fallback_zone, now),
-        [id] => update(conn, id, record, fallback_zone, now),
+        [] => add(conn, record, fallback_zone, now, notes),
+        [id] => update(conn, id, record, fallback_zone, now, notes),
         [..] => {
             let mut names = Vec::new();
             for id in &matches {
@@ -114,7 +115,13 @@ fn matches(conn: &Connection, record: &PersonRecord) -> Result<BTreeSet<i64>, Fa
     Ok(matches)
 }
 
-fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz, now: DateTime<Utc>) -> Result<Effect, Fault> {
+fn add(
+    conn: &Connection,
+    record: &PersonRecord,
+    fallback_zone: Tz,
+    now: DateTime<Utc>,
+    notes: &mut Vec<String>,
+) -> Result<Effect, Fault> {
     let reference = people::with_ids_of(&record.reference, &record.addresses);
     let id = people::add_recipient(
         conn,
@@ -132,7 +139,7 @@ fn add(conn: &Connection, record: &PersonRecord, fallback_zone: Tz, now: DateTim
     if let Some(kept) = &record.kept {
         restore(conn, id, kept)?;
     }
-    let readdressed = add_addresses(conn, id, record, now)?;
+    let readdressed = add_addresses(conn, id, record, now, notes)?;
     strangers::note(conn, id, now)?;
     if let Some(groups) = &record.groups {
         keep_groups(conn, id, groups)?;
@@ -189,6 +196,7 @@ fn update(
     record: &PersonRecord,
     fallback_zone: Tz,
     now: DateTime<Utc>,
+    notes: &mut Vec<String>,
 ) -> Result<Effect, Fault> {
     let (before, name_before) = known(conn, id)?;
     if before.recipient.kind != record.kind {
@@ -226,7 +234,7 @@ fn update(
             ":entra_object_id": reference.entra_object_id,
         })?;
     }
-    let readdressed = add_addresses(conn, id, record, now)?;
+    let readdressed = add_addresses(conn, id, record, now, notes)?;
     if before.reference.conversation_id.is_none() {
         strangers::note(conn, id, now)?;
     }
@@ -288,7 +296,13 @@ struct Readdressed {
 
 /// Adds those addresses that nobody has yet, and e-mail addresses that were given to them: whoever else has one of these is
 /// another person, or they would be meant. The directory says whose it is, and nothing else would ever say so.
-fn add_addresses(conn: &Connection, id: i64, record: &PersonRecord, now: DateTime<Utc>) -> Result<Readdressed, Fault> {
+fn add_addresses(
+    conn: &Connection,
+    id: i64,
+    record: &PersonRecord,
+    now: DateTime<Utc>,
+    notes: &mut Vec<String>,
+) -> Result<Readdressed, Fault> {
     let mut readdressed = Readdressed::default();
     for address in &record.addresses {
         match people::owner_of(conn, address)? {
@@ -296,6 +310,8 @@ fn add_addresses(conn: &Connection, id: i64, record: &PersonRecord, now: DateTim
             Some(owner) => {
                 conn.prepare_cached("DELETE FROM addresses WHERE address = ?1")?.execute([address.as_str()])?;
                 strangers::note(conn, owner, now)?;
+                let (loser, winner) = (without_address(conn, owner)?, without_address(conn, id)?);
+                notes.push(format!("{address} was that of {loser} and is now that of {winner}"));
                 readdressed.losers.insert(owner);
             }
             None => {}
@@ -304,6 +320,13 @@ fn add_addresses(conn: &Connection, id: i64, record: &PersonRecord, now: DateTim
         readdressed.any = true;
     }
     Ok(readdressed)
+}
+
+/// What somebody is called whose e-mail address has just changed hands.
+fn without_address(conn: &Connection, id: i64) -> Result<String, Fault> {
+    let (person, name) = known(conn, id)?;
+    let Reference { user_id, entra_object_id, .. } = person.reference;
+    Ok(user_id.or(entra_object_id).or(name).unwrap_or(person.recipient.name))
 }
 
 /// Takes in where a channel is.

@@ -83,6 +83,7 @@ pub use self::backups::{BackupDirectory, backup_name, make_backup_directory};
 use self::claim::Hold;
 pub use self::copy::{CopyError, back_up};
 use self::open::Connections;
+pub use self::open::{give_to_its_owner, is_begun};
 pub use self::refusal::OpenError;
 pub use self::restore::{OldLedger, Restored, TakenOver, restore};
 use self::thread::{Manner, Worker};

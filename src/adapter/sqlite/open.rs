@@ -1,8 +1,8 @@
 //! Opening the file: what it must be, and how its connections are set up.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
 use std::path::Path;
 use std::time::Duration;
 
@@ -164,6 +164,7 @@ fn create(path: &Path) -> Result<(), OpenError> {
     // Nothing has to be taken back here. The second writes the first page.
     conn.execute_batch("PRAGMA journal_mode = MEMORY; PRAGMA journal_mode = WAL;").map_err(of_sqlite)?;
     conn.close().map_err(|(_, error)| of_sqlite(error))?;
+    give_to_its_owner(&part).map_err(of_file)?;
     file.sync_all().map_err(of_file)?;
     // Unlike a rename, it takes nobody's place: somebody else may have made one meanwhile, and then that is the ledger.
     match std::fs::hard_link(&part, path) {
@@ -174,10 +175,29 @@ fn create(path: &Path) -> Result<(), OpenError> {
     sync_names(path).map_err(of_file)
 }
 
+/// Whether there is a ledger, or something that is left of one. What can't be seen may be there.
+#[must_use]
+pub fn is_begun(ledger: &Path) -> bool {
+    [ledger.to_owned(), log(ledger), restore::being_made(ledger)].iter().any(|file| file.try_exists().unwrap_or(true))
+}
+
+/// Gives a file to whoever has its directory: who makes it may be root, and the daemon is not.
+pub fn give_to_its_owner(made: &Path) -> io::Result<()> {
+    let owner = std::fs::metadata(directory(made))?;
+    match chown(made, Some(owner.uid()), Some(owner.gid())) {
+        // Whoever is not root makes what is theirs, and can give nothing away.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
+}
+
+fn directory(of: &Path) -> &Path {
+    of.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes durable what is called how beside this file.
-pub(super) fn sync_names(beside: &Path) -> std::io::Result<()> {
-    let directory = beside.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match File::open(directory)?.sync_all() {
+pub(super) fn sync_names(beside: &Path) -> io::Result<()> {
+    match File::open(directory(beside))?.sync_all() {
         // Some file systems know no such thing.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         done => done,

@@ -32,7 +32,7 @@ pub(super) fn import_people(
     let mut touched = Touched::default();
     let mut renamed = BTreeSet::new();
     for record in records {
-        match import::import(conn, record, fallback_zone, now)? {
+        match import::import(conn, record, fallback_zone, now, &mut report.notes)? {
             import::Effect::Refused(words) => report.refused.push(words),
             import::Effect::Unchanged => report.unchanged += 1,
             import::Effect::Added { id, zone, renamed: others } => {

@@ -14,7 +14,6 @@
 //! between is refused.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -27,7 +26,7 @@ use super::fault::Fault;
 use super::rows::{Of, micros};
 use super::sql::Sql;
 use super::words::Word;
-use super::{consent, expand, migrations, people, person_file, refusal, rescue};
+use super::{consent, expand, migrations, open, people, person_file, refusal, rescue};
 use crate::domain::delivery::{Reason, Settlement, State};
 use crate::domain::news::Who;
 use crate::port::store::StoreError;
@@ -108,7 +107,7 @@ pub fn restore(ledger: &Path, from: &Path, fallback_zone: Tz, now: DateTime<Utc>
         transaction.commit().map_err(failed(doing, &made))?;
         copy::check(&conn, &made)?;
         conn.close().map_err(|(_, error)| failed("closing", &made)(error))?;
-        give_to_its_owner(&made)?;
+        open::give_to_its_owner(&made).map_err(failed("giving its owner", &made))?;
         copy::make_durable(&made)?;
         let aside = room_aside(ledger, now);
         is_moving = true;
@@ -124,13 +123,6 @@ pub fn restore(ledger: &Path, from: &Path, fallback_zone: Tz, now: DateTime<Utc>
         let _ = fs::remove_file(&made);
     }
     restored
-}
-
-/// Whoever restores may be root, and the daemon is not: the ledger belongs to whoever has the directory.
-fn give_to_its_owner(made: &Path) -> Result<(), CopyError> {
-    let directory = made.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let owner = fs::metadata(directory).map_err(failed("looking whose", directory))?;
-    chown(made, Some(owner.uid()), Some(owner.gid())).map_err(failed("giving its owner", made))
 }
 
 /// Where a restore makes the new ledger. It is there without the old one when a restore was interrupted.

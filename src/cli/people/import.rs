@@ -67,6 +67,7 @@ pub(super) async fn run(screen: Screen, common: &Common, args: &ImportArgs) -> E
             "unchanged": report.unchanged,
             "not_taken_in": not_taken_in,
             "refused": report.refused,
+            "notes": report.notes,
             "problems": problems,
         }));
     } else if ended.is_ok() || report != ImportReport::default() || left_out > 0 {
@@ -151,10 +152,14 @@ async fn give(screen: Screen, desk: &dyn Desk, source: Source, sum: &mut Sum) ->
     sum.report.updated += report.updated;
     sum.report.unchanged += report.unchanged;
     sum.report.refused.extend(report.refused);
+    sum.report.notes.extend(report.notes);
     Ok(())
 }
 
 fn tell(screen: Screen, report: &ImportReport, not_taken_in: u64) {
+    for note in &report.notes {
+        screen.say(format!("note: {note}"));
+    }
     for refused in &report.refused {
         screen.say(format!("not taken in: {refused}"));
     }

@@ -64,7 +64,7 @@ impl<'t> Mended<'t> {
         errors.truncate(MOST_PROBLEMS);
         let mut insertions: Vec<(usize, &str)> = errors
             .iter()
-            .filter_map(|error| Some((inside(text, error.span()?).start, cure(error.message())?)))
+            .filter_map(|error| Some((gap(text, inside(text, error.span()?).start), cure(error.message())?)))
             .collect();
         insertions.sort_unstable();
         insertions.dedup_by_key(|(at, _)| *at);
@@ -130,6 +130,11 @@ fn cure(message: &str) -> Option<&'static str> {
     }
 }
 
+/// Where something is missing. A key with a colon behind it, as other formats have it, ends before that.
+fn gap(text: &str, at: usize) -> usize {
+    text[..at].trim_end_matches([' ', '\t']).strip_suffix(':').map_or(at, str::len)
+}
+
 fn with_insertions(text: &str, insertions: &[(usize, &str)]) -> String {
     let mut copy = String::with_capacity(text.len() + 3 * insertions.len());
     let mut done = 0;
@@ -181,7 +186,7 @@ impl Complaint {
         } else {
             FaultKind::Other
         };
-        Self { fault: Fault { at: span.start, line: line.start, kind }, problem }
+        Self { fault: Fault { at: gap(text, span.start), line: line.start, kind }, problem }
     }
 }
 
@@ -238,11 +243,12 @@ fn explain(text: &str, span: &Range<usize>, message: &str) -> Problem {
         let start = line_around(text, span.start).start;
         let indent = line.len() - line.trim_start().len();
         let word = line.trim_start().split(char::is_whitespace).next().unwrap_or_default();
-        let problem = Problem::new(
-            Code::Syntax,
-            start + indent..start + indent + word.len(),
-            format!("`{}` has no value", excerpt(word)),
-        );
+        let word_span = start + indent..start + indent + word.len();
+        if let Some((key, value)) = line.split_once(':').filter(|(key, _)| is_plain(key.trim())) {
+            let help = format!("write `{} = {}`", excerpt(key.trim()), as_value(value.trim()));
+            return Problem::new(Code::Syntax, word_span, "between a key and its value stands `=`").with_help(help);
+        }
+        let problem = Problem::new(Code::Syntax, word_span, format!("`{}` has no value", excerpt(word)));
         return problem.with_help(format!("write `{} = …`, or begin the line with # for a comment", excerpt(word)));
     }
     if says("unclosed table") || says("unclosed array table") {
@@ -285,6 +291,24 @@ fn explain(text: &str, span: &Range<usize>, message: &str) -> Problem {
         return syntax("this name needs quotes".into(), "use only the letters a to z, digits, - and _");
     }
     Problem::new(Code::Syntax, span.clone(), excerpt(message))
+}
+
+/// Whether it is a key as most are.
+fn is_plain(key: &str) -> bool {
+    key.starts_with(|c: char| c.is_ascii_alphabetic())
+        && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+/// What somebody wrote as a value elsewhere, as it is written here.
+fn as_value(text: &str) -> String {
+    let is_value = text.starts_with(['"', '\'', '[', '{']) || matches!(text, "true" | "false");
+    if text.is_empty() {
+        "…".to_owned()
+    } else if is_value || text.parse::<i64>().is_ok() {
+        excerpt(text)
+    } else {
+        format!("\"{}\"", excerpt(text))
+    }
 }
 
 /// A value that is neither in quotes nor anything else that TOML knows: a date or a time gone wrong, or plain text.

@@ -150,7 +150,7 @@ pub(super) fn assemble(
     rules: &dyn ZoneRules,
     prune: bool,
 ) -> Assembled {
-    let mut pantry = Pantry::new(shelf, kept_supplies, rules);
+    let mut pantry = Pantry::new(shelf, kept_supplies, rules, prune);
     let mut files = files(shelf, kept, &pantry);
     let mut guard: Option<Guard> = None;
     let laid_out = loop {
@@ -172,6 +172,10 @@ pub(super) fn assemble(
     let LaidOut { schedules, in_use, pinned, objections: _ } = laid_out;
 
     let mut assembled = Assembled { held: std::mem::take(&mut pantry.held), ..Assembled::default() };
+    // Where no file is to be seen, that is told.
+    if !shelf.files.is_empty() {
+        assembled.held.extend(pantry.missed_by(&schedules));
+    }
     assembled.warnings.append(&mut pantry.warnings);
     for (at, file) in files.iter().enumerate() {
         match (&file.use_of_it, file.source) {
@@ -182,13 +186,15 @@ pub(super) fn assemble(
                 }
             }
             (Use::HeldBack(problems), _) if !problems.is_empty() => {
-                let goes_on = in_use.contains(&at) || has_in_use(file, &files, &in_use, shelf);
+                let below = told_with(file, &files, &in_use, shelf);
+                let goes_on = in_use.contains(&at) || !below.is_empty();
+                let names = file.names(goes_on).into_iter().chain(below.iter().flat_map(|file| file.names(true)));
                 assembled.held.push(Held {
                     what: SCHEDULE_FILE,
                     file: file.name.to_owned(),
                     problems: problems.clone(),
                     goes_on,
-                    schedules: file.names(goes_on),
+                    schedules: names.collect(),
                 });
             }
             (Use::AsItStands | Use::HeldBack(_) | Use::Gone, _) => {}
@@ -220,7 +226,7 @@ fn files<'a>(shelf: &'a Shelf, kept: &'a [Document], pantry: &Pantry<'_>) -> Vec
         .iter()
         .filter_map(|document| Some((document.name.strip_prefix(LAST_GOOD)?, document.text.as_str())))
         .collect();
-    let parsed = cores::map(&shelf.files, |source| parse::parse(source, &pantry.now));
+    let parsed = cores::map(&shelf.files, |source| pantry.read(source));
     let there = shelf.files.iter().zip(parsed).map(|(source, (schedules, problems))| {
         let is_wrong = problems.iter().any(|problem| problem.severity() == Severity::Error);
         let lines = problems.iter().map(|problem| problem.line(source));
@@ -259,11 +265,16 @@ fn is_out_of_sight(name: &str, place: &str, shelf: &Shelf) -> bool {
     shelf.files.is_empty() || Path::new(name).starts_with(place)
 }
 
-/// Whether what goes on as it was has this directory, which can't be read.
-fn has_in_use(place: &File<'_>, files: &[File<'_>], in_use: &BTreeSet<usize>, shelf: &Shelf) -> bool {
+/// What goes on as it was in this directory, which can't be read.
+fn told_with<'f, 'a>(
+    place: &File<'_>,
+    files: &'f [File<'a>],
+    in_use: &BTreeSet<usize>,
+    shelf: &Shelf,
+) -> Vec<&'f File<'a>> {
     let is_told_here = |file: &File<'_>| matches!(&file.use_of_it, Use::HeldBack(problems) if problems.is_empty());
-    let goes_on = |at: &usize| is_told_here(&files[*at]) && is_out_of_sight(files[*at].name, place.name, shelf);
-    place.source.is_none() && in_use.iter().any(goes_on)
+    let goes_on = |file: &&File<'_>| is_told_here(file) && is_out_of_sight(file.name, place.name, shelf);
+    if place.source.is_some() { Vec::new() } else { in_use.iter().map(|at| &files[*at]).filter(goes_on).collect() }
 }
 
 /// What files come to together.
@@ -329,9 +340,11 @@ impl LaidOut {
 /// What the last good version of a file says, and whether it needs the supplies as they were for that.
 fn last_good(file: &File<'_>, pantry: &Pantry<'_>) -> Option<(Vec<Schedule>, bool)> {
     let source = Source::new(file.name, file.last_good?);
-    let understood = |supplies: &Supplies| parse::accept(&source, supplies).ok().map(|accepted| accepted.schedules);
-    let now = understood(&pantry.now).map(|schedules| (schedules, false));
-    now.or_else(|| understood(&pantry.as_before).map(|schedules| (schedules, true)))
+    let good = |(schedules, problems): (Vec<Schedule>, Vec<Problem>)| {
+        problems.iter().all(|problem| problem.severity() == Severity::Warning).then_some(schedules)
+    };
+    let now = good(pantry.read(&source)).map(|schedules| (schedules, false));
+    now.or_else(|| good(parse::parse(&source, &pantry.as_before)).map(|schedules| (schedules, true)))
 }
 
 /// Holds files back by which too many schedules would go at once, and says which. `None` where there are none.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::beside::Beside;
 use crate::domain::document::{Table, Value, dates, excerpt};
-use crate::domain::holidays::HolidayCalendar;
+use crate::domain::holidays::{HolidayCalendar, name_of};
 use crate::domain::nearest::nearest;
 use crate::domain::problem::{Code, Problem};
 use crate::domain::schedule::when::{Exceptions, OnHoliday, RecipientHolidays};
@@ -111,12 +111,6 @@ fn unknown(item: &Value<'_>, name: &str, beside: &Beside<'_>) -> Problem {
     };
     let message = format!("there is no calendar \"{}\"", excerpt(name));
     Problem::new(Code::UnknownCalendar, item.span(), message).with_help(help)
-}
-
-/// The name by which schedules call the calendar of a path.
-fn name_of(path: &str) -> &str {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    file.split('.').next().unwrap_or(file)
 }
 
 fn names<'s>(beside: &Beside<'s>) -> impl Iterator<Item = &'s str> {

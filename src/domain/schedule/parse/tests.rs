@@ -467,6 +467,15 @@ fn damaged_keys_make_no_echoes() {
     check("every = \"day\"\nat = 9:00", &["5:6: N104 `9:00` is not understood as a time; write \"09:00\""]);
     check("every = day\nat = \"09:00\"", &["4:9: N002 text must stand in quotes; write \"day\""]);
     check("at", &["4:1: N002 `at` has no value; write `at = …`, or begin the line with # for a comment"]);
+    // As other formats have it.
+    check("at: \"09:00\"", &["4:1: N002 between a key and its value stands `=`; write `at = \"09:00\"`"]);
+    check("at:", &["4:1: N002 between a key and its value stands `=`; write `at = …`"]);
+    let once = |line: &str| format!("at = 2026-12-01T09:00:00\n{line}");
+    check(&once("max_people: 5"), &["5:1: N002 between a key and its value stands `=`; write `max_people = 5`"]);
+    check(
+        &once("zone: Europe/Paris"),
+        &["5:1: N002 between a key and its value stands `=`; write `zone = \"Europe/Paris\"`"],
+    );
     check("cron = 0 9 * * *", &["4:8: N002 text must stand in quotes; write \"0 9 * * *\""]);
     check(
         "zone = Europe/Paris\nat = 2026-12-01T09:00:00+01:00",

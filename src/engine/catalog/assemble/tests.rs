@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::message::Body;
+use crate::domain::schedule::when::RecipientHolidays;
 use crate::domain::time::known::KnownRules;
 use crate::port::library::{FoundSupply, UnreadableFile};
 
@@ -21,7 +22,10 @@ fn kept(source: &Source) -> Document {
 type Outcome = [Vec<String>; 4];
 
 fn look(shelf: &Shelf, kept: &[Document], kept_supplies: &[Document]) -> Outcome {
-    let assembled = assemble(shelf, kept, kept_supplies, &[], &KnownRules, false);
+    outcome(assemble(shelf, kept, kept_supplies, &[], &KnownRules, false))
+}
+
+fn outcome(assembled: Assembled) -> Outcome {
     let held = assembled.catalog.held_back.iter();
     [
         assembled.catalog.schedules.keys().map(ToString::to_string).collect::<Vec<_>>(),
@@ -147,4 +151,58 @@ fn a_newcomer_does_not_take_a_name() {
     // Nor while the old file is broken and goes on as it was.
     let broken = Source::new("m", "[schedule.one]\n");
     check(&[new, broken], &[], &[kept(&old)], [&["one", "two"], &["a", "m+"], none, none]);
+}
+
+/// The calendars of the recipients' own holidays that are in force, and the outcome.
+fn of_recipients(shelf: &Shelf, kept_supplies: &[Document], prune: bool) -> (Vec<String>, Outcome) {
+    let assembled = assemble(shelf, &[kept(&daily())], kept_supplies, &[], &KnownRules, prune);
+    let exceptions = assembled.catalog.schedules.values().map(|schedule| &schedule.when.exceptions.of_recipient);
+    let calendars = exceptions.flat_map(|own| match own {
+        RecipientHolidays::Left(calendars) => calendars.as_slice(),
+        RecipientHolidays::Ignored => &[],
+    });
+    (calendars.map(|calendar| calendar.name.clone()).collect(), outcome(assembled))
+}
+
+/// A schedule on whose recipients' own holidays nothing is sent.
+fn daily() -> Source {
+    let rest = "except = \"calendar:recipient\"\n";
+    Source::new("a", format!("{}{rest}", file("a", &["daily"]).text))
+}
+
+/// The day off of a country goes on where its file can't be seen any more, as what is planned does (P6).
+#[test]
+fn a_calendar_that_goes_away_does_not_end_its_holidays() {
+    let none: &[&str] = &[];
+    let de = "supply:calendars/de.toml";
+    let text = "days = [2027-03-01]\n";
+    let kept_at = chrono::DateTime::UNIX_EPOCH;
+    let kept_de = [Document { name: de.to_owned(), text: text.to_owned(), kept_at }];
+    let found = |path: &str, text: &str| FoundSupply { path: path.into(), text: Ok(Source::new(path, text)) };
+    let shelf = |file: Source, supplies| Shelf { files: vec![file], unreadable: Vec::new(), supplies };
+    let check = |shelf: &Shelf, prune, calendars: &[&str], wanted| {
+        let (got, outcome) = of_recipients(shelf, &kept_de, prune);
+        assert_eq!(got, calendars);
+        expect(&outcome, wanted);
+    };
+    let there = shelf(daily(), vec![found("calendars/de.toml", text)]);
+    check(&there, false, &["de"], [&["daily"], none, none, none]);
+    // It alone is gone, or all that there was.
+    let alone = shelf(daily(), Vec::new());
+    check(&alone, false, &["de"], [&["daily"], &["calendars/de.toml+"], none, none]);
+    check(&Shelf::default(), false, &["de"], [&["daily"], &["a+"], none, none]);
+    let out_of_sight = Shelf { unreadable: vec![UnreadableFile::new("d", "x", "y")], ..Shelf::default() };
+    check(&out_of_sight, false, &["de"], [&["daily"], &["d+"], none, none]);
+    check(&out_of_sight, true, &["de"], [&["daily"], &["d+"], none, none]);
+    let broken = shelf(Source::new("a", "[schedule.daily]\n"), Vec::new());
+    check(&broken, false, &["de"], [&["daily"], &["calendars/de.toml+", "a+"], none, none]);
+    let forgotten: &[&str] = &[de];
+    // It is meant, or another one has its name, or nobody asks for it.
+    check(&alone, true, &[], [&["daily"], none, none, forgotten]);
+    let ics = shelf(daily(), vec![found("calendars/de.ics", "BEGIN:VCALENDAR\nEND:VCALENDAR\n")]);
+    check(&ics, false, &["de"], [&["daily"], none, &["supply:calendars/de.ics"], forgotten]);
+    check(&shelf(file("a", &["daily"]), Vec::new()), false, &[], [&["daily"], none, &["file:a"], forgotten]);
+    // One that can't be used takes nobody's place.
+    let broken = shelf(daily(), vec![found("calendars/de.ics", "x")]);
+    check(&broken, false, &["de"], [&["daily"], &["calendars/de.ics", "calendars/de.toml+"], none, none]);
 }
