@@ -202,11 +202,7 @@ impl Daemon {
 
         let [work, replan, recall, reply, strangers] = std::array::from_fn(|_| Arc::new(Notify::new()));
         let limiter = limiter(config, &clock);
-        let shown = Arc::new(Shown {
-            catalog: keeper.cell(),
-            zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
-            house_stop: config.stop.clone(),
-        });
+        let shown = shown(config, &outside, &keeper);
         let service_urls = doors::service_urls(config)?;
         let home: Arc<str> = Arc::from(config.bot.tenant_id.as_str());
         let ear = Listener {
@@ -393,6 +389,15 @@ fn tell_rescued(rescued: Rescued) {
             "the last run did not end cleanly; what it held has been rescued"
         );
     }
+}
+
+/// What stands in messages that were sent, for whoever presses a button or takes them back.
+fn shown(config: &Config, outside: &Outside, keeper: &CatalogKeeper) -> Arc<Shown> {
+    Arc::new(Shown {
+        catalog: keeper.cell(),
+        zones: Arc::clone(&outside.zones) as Arc<dyn ZoneRules>,
+        house_stop: config.stop.clone(),
+    })
 }
 
 /// The limits that all who make requests share.
