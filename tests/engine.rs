@@ -23,6 +23,8 @@ mod outcomes;
 mod pulse;
 #[path = "engine/quiet.rs"]
 mod quiet;
+#[path = "engine/reading.rs"]
+mod reading;
 #[path = "engine/recalling.rs"]
 mod recalling;
 #[path = "engine/reloading.rs"]

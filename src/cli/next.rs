@@ -51,7 +51,7 @@ pub(super) struct NextArgs {
     #[arg(long, value_parser = instant)]
     now: Option<DateTime<Utc>>,
     /// At most so many rows [default: 40; with --json all]
-    #[arg(long)]
+    #[arg(long, value_parser = rows)]
     limit: Option<NonZeroUsize>,
 }
 
@@ -121,6 +121,10 @@ struct Awaited {
     schedule: String,
     event: String,
     after_seconds: u64,
+}
+
+fn rows(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "write a whole number from 1 on".to_owned())
 }
 
 pub(super) async fn run(screen: Screen, common: &Common, args: &NextArgs) -> Ended {
